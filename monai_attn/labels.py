@@ -1,0 +1,121 @@
+"""What the numbers of a label map mean."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import LabelError
+
+__all__ = ["Code", "Label", "LabelTable"]
+
+GOLDEN_ANGLE = 0.61803398875
+"""Successive hues this far apart (in turns) never come close to an earlier one."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """A coded concept: "40484008", "SCT", "Anterior hippocampus" (DICOM PS3.3, 8.8)."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """One structure: its value in the label map, its name, its colour as `#rrggbb`, its code."""
+
+    value: int
+    name: str
+    colour: str
+    code: Code | None = None
+
+    def __post_init__(self) -> None:
+        if self.value < 1:
+            raise LabelError(f"Label {self.name!r} has the value {self.value}; 0 is background, structures are >= 1.")
+        if not self.name.strip():
+            raise LabelError(f"Label {self.value} has no name.")
+        digits = self.colour[1:]
+        if self.colour[:1] != "#" or len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
+            raise LabelError(f"Label {self.name!r}: a colour is written #rrggbb, not {self.colour!r}.")
+
+    @property
+    def rgb(self) -> tuple[float, float, float]:
+        """Red, green and blue between 0 and 1."""
+        red, green, blue = (int(self.colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        return red, green, blue
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """The structures of a label map, in order of their values; 0 is background and not listed.
+
+    Raises `LabelError` when a value or a name stands twice. An empty table is allowed.
+    """
+
+    labels: tuple[Label, ...] = ()
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.labels, key=lambda label: label.value))
+        for what in ("value", "name"):
+            seen = [getattr(label, what) for label in ordered]
+            twice = {item for item in seen if seen.count(item) > 1}
+            if twice:
+                raise LabelError(f"The label table has the {what} {sorted(twice)[0]!r} twice.")
+        object.__setattr__(self, "labels", ordered)
+
+    @classmethod
+    def of_names(cls, names: Mapping[int, str]) -> LabelTable:
+        """A table with colours of our choice; an entry for 0 is left out."""
+        return cls(tuple(Label(value, name, default_colour(value)) for value, name in names.items() if value != 0))
+
+    @classmethod
+    def from_json(cls, rows: list[dict[str, Any]]) -> LabelTable:
+        """From what `to_json` gives; `colour` and `code` may be missing."""
+        return cls(tuple(_label(row) for row in rows))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """One plain dictionary per label."""
+        return [asdict(label) for label in self.labels]
+
+    def __iter__(self) -> Iterator[Label]:
+        return iter(self.labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, value: int) -> Label:
+        for label in self.labels:
+            if label.value == value:
+                return label
+        raise LabelError(f"No label has the value {value}; the table knows {[label.value for label in self]}.")
+
+    def check(self, array: NDArray[np.generic]) -> None:
+        """Raise `LabelError` when the array holds a value that is neither 0 nor in the table."""
+        known = {0, *(label.value for label in self)}
+        unknown = sorted(int(value) for value in np.unique(array) if value not in known)
+        if unknown:
+            raise LabelError(f"The label map holds {unknown[:5]}, which the label table {sorted(known)} does not name.")
+
+
+def default_colour(value: int) -> str:
+    """A bright colour for a label value, the same every time."""
+    rgb = colorsys.hsv_to_rgb((value * GOLDEN_ANGLE) % 1.0, 0.75, 0.95)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+
+
+def _label(row: dict[str, Any]) -> Label:
+    try:
+        value, name = int(row["value"]), str(row["name"])
+        code = Code(**row["code"]) if row.get("code") else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabelError(
+            f"A label needs a value and a name (and a code of value, scheme, meaning), not {row}."
+        ) from error
+    return Label(value, name, str(row.get("colour") or default_colour(value)), code)
