@@ -1,0 +1,29 @@
+"""The attention U-Net family. Knows nothing of files."""
+
+from monai_attn.networks.attention import (
+    CBAM,
+    SCSE,
+    Attention,
+    AttentionGate,
+    ChannelAttention,
+    NoAttention,
+    SpatialAttention,
+)
+from monai_attn.networks.choices import ATTENTION
+from monai_attn.networks.fcn import AttnFCN
+from monai_attn.networks.local import LocalAttention
+from monai_attn.networks.unet import AttnUNet
+
+__all__ = [
+    "ATTENTION",
+    "CBAM",
+    "SCSE",
+    "Attention",
+    "AttentionGate",
+    "AttnFCN",
+    "AttnUNet",
+    "ChannelAttention",
+    "LocalAttention",
+    "NoAttention",
+    "SpatialAttention",
+]

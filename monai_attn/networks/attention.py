@@ -1,0 +1,142 @@
+"""Attention on skip connections: where, which channel, which neighbours.
+
+One contract: `attention(skip, gating) -> Tensor` of skip's shape, and `attention.map(skip, gating)` shows,
+as `(N, 1, *spatial)` between 0 and 1, what it let through. `skip` is `(N, C, *spatial)`; `gating` is the
+coarser decoder feature below it, `(N, G, *spatial / stride)`. Only the gate looks at `gating`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from monai.networks.layers.factories import Conv
+from torch import Tensor, nn
+
+from monai_attn.networks.blocks import LINEAR
+
+__all__ = ["CBAM", "SCSE", "Attention", "AttentionGate", "ChannelAttention", "NoAttention", "SpatialAttention"]
+
+
+class Attention(nn.Module):
+    """What every attention shares: its constructor's arguments and its two calls.
+
+    `skip_channels` and `gating_channels` count features, `stride` is the step between their grids.
+    """
+
+    def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
+        super().__init__()
+
+    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """Factors that broadcast to `skip`'s shape, each between 0 and 1."""
+        raise NotImplementedError
+
+    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`skip`, each value weighted."""
+        return skip * self.weights(skip, gating)
+
+    def map(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """Mean weight over the channels, `(N, 1, *spatial)`, in [0, 1]."""
+        weights = self.weights(skip, gating).mean(dim=1, keepdim=True)
+        return weights.expand(skip.shape[0], 1, *skip.shape[2:])
+
+
+class NoAttention(Attention):
+    """The plain skip connection of a U-Net (Ronneberger 2015)."""
+
+    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """One everywhere."""
+        return torch.ones_like(skip[:, :1])
+
+    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`skip` itself."""
+        return skip
+
+
+class AttentionGate(Attention):
+    """Additive gate: the decoder says where to look (Oktay et al. 2018, arXiv 1804.03999).
+
+    Skip and gating meet on the gating's coarse grid, as in the paper; the map is interpolated back.
+    It starts near open (bias +2: weights of about 0.88), so that early training sees the skips.
+    """
+
+    def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
+        super().__init__(spatial_dims, skip_channels, gating_channels, stride)
+        inner = max(skip_channels // 2, 1)
+        convolution = Conv["conv", spatial_dims]
+        self.theta = convolution(skip_channels, inner, kernel_size=tuple(stride), stride=tuple(stride), bias=False)
+        self.phi = convolution(gating_channels, inner, kernel_size=1)
+        self.psi = convolution(inner, 1, kernel_size=1)
+        nn.init.constant_(self.psi.bias, 2.0)
+        self.scale = [float(s) for s in stride]
+        self.mode = LINEAR[spatial_dims]
+
+    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`(N, 1, *spatial)`."""
+        coarse = torch.sigmoid(self.psi(F.relu(self.theta(skip) + self.phi(gating))))
+        return F.interpolate(coarse, scale_factor=self.scale, mode=self.mode)
+
+
+class ChannelAttention(Attention):
+    """Squeeze and excitation: which channels matter (Hu et al. 2018, arXiv 1709.01507)."""
+
+    def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
+        super().__init__(spatial_dims, skip_channels, gating_channels, stride)
+        inner = max(skip_channels // 4, 4)
+        convolution = Conv["conv", spatial_dims]
+        self.squeeze = convolution(skip_channels, inner, kernel_size=1)
+        self.excite = convolution(inner, skip_channels, kernel_size=1)
+        self.axes = list(range(2, 2 + spatial_dims))
+
+    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`(N, C, 1, 1, 1)`."""
+        mean = skip.mean(dim=self.axes, keepdim=True)
+        return torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))
+
+
+class SpatialAttention(Attention):
+    """Where to look, from the mean and the maximum over channels (Woo et al. 2018, arXiv 1807.06521)."""
+
+    def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
+        super().__init__(spatial_dims, skip_channels, gating_channels, stride)
+        # 7 voxels in the plane as in the paper, 5 in 3-D, where 7 would cost 343 products a voxel.
+        size = 7 if spatial_dims < 3 else 5
+        self.conv = Conv["conv", spatial_dims](2, 1, kernel_size=size, padding=size // 2)
+
+    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`(N, 1, *spatial)`."""
+        pooled = torch.cat([skip.mean(dim=1, keepdim=True), skip.amax(dim=1, keepdim=True)], dim=1)
+        return torch.sigmoid(self.conv(pooled))
+
+
+class SCSE(Attention):
+    """Channel and spatial squeeze and excitation, the larger of the two (Roy et al. 2018, arXiv 1803.02579)."""
+
+    def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
+        super().__init__(spatial_dims, skip_channels, gating_channels, stride)
+        self.channel = ChannelAttention(spatial_dims, skip_channels, gating_channels, stride)
+        self.spatial = Conv["conv", spatial_dims](skip_channels, 1, kernel_size=1)
+
+    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`(N, C, *spatial)`."""
+        return torch.maximum(self.channel.weights(skip, gating), torch.sigmoid(self.spatial(skip)))
+
+
+class CBAM(Attention):
+    """Channel, then spatial attention (Woo et al. 2018): mean and maximum feed one shared channel network."""
+
+    def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
+        super().__init__(spatial_dims, skip_channels, gating_channels, stride)
+        self.channel = ChannelAttention(spatial_dims, skip_channels, gating_channels, stride)
+        self.spatial = SpatialAttention(spatial_dims, skip_channels, gating_channels, stride)
+        self.axes = list(range(2, 2 + spatial_dims))
+
+    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`(N, C, *spatial)`."""
+        mean = skip.mean(dim=self.axes, keepdim=True)
+        peak = skip.amax(dim=self.axes, keepdim=True)
+        shared = self.channel.excite(F.relu(self.channel.squeeze(mean)))
+        shared = shared + self.channel.excite(F.relu(self.channel.squeeze(peak)))
+        which = torch.sigmoid(shared)
+        return which * self.spatial.weights(skip * which, gating)

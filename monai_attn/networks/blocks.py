@@ -1,0 +1,161 @@
+"""The pieces of an encoder-decoder: convolution blocks, up-sampling, the padding around it all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from monai.networks.layers.factories import Conv, Dropout
+from monai.networks.layers.utils import get_act_layer, get_norm_layer
+from torch import Tensor, nn
+
+__all__ = [
+    "UPSAMPLE",
+    "ConvBlock",
+    "InterpolatedUp",
+    "TransposedUp",
+    "crop_to",
+    "pad_to_multiple",
+    "per_axis",
+    "to_grid_of",
+]
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""Torch's name of linear interpolation for 1, 2 and 3 spatial axes."""
+
+
+def per_axis(value: int | Sequence[int], spatial_dims: int) -> tuple[int, ...]:
+    """One number per spatial axis, from one for all or a sequence of them."""
+    values = (value,) * spatial_dims if isinstance(value, int) else tuple(int(v) for v in value)
+    if len(values) != spatial_dims or min(values) < 1:
+        raise ValueError(f"Expected a positive number or {spatial_dims} of them, not {value!r}.")
+    return values
+
+
+class ConvBlock(nn.Module):
+    """Convolution, norm, activation, `depth` times; the first convolution strides.
+
+    `(N, in, D, H, W)` to `(N, out, D / stride, ...)`. With `residual`, the input is added before
+    the last activation, through average pooling and a 1x1 convolution where the shapes differ
+    (ResNet-D; He et al. 2019).
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: Sequence[int],
+        stride: Sequence[int],
+        norm: str | tuple[str, dict[str, object]],
+        act: str | tuple[str, dict[str, object]],
+        depth: int = 2,
+        residual: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for index in range(depth):
+            first = index == 0
+            layers.append(
+                Conv["conv", spatial_dims](
+                    in_channels if first else out_channels,
+                    out_channels,
+                    kernel_size=tuple(kernel_size),
+                    stride=tuple(stride) if first else 1,
+                    padding=tuple(k // 2 for k in kernel_size),
+                    bias=False,  # the norm's shift does its work
+                )
+            )
+            layers.append(get_norm_layer(norm, spatial_dims=spatial_dims, channels=out_channels))
+            if dropout > 0 and not first:
+                layers.append(Dropout["dropout", spatial_dims](dropout))
+            if index < depth - 1:
+                layers.append(get_act_layer(act))
+        self.body = nn.Sequential(*layers)
+        self.last_act = get_act_layer(act)
+        self.residual = residual
+        shortcut: list[nn.Module] = []
+        if residual and max(stride) > 1:
+            shortcut.append(_average_pool(spatial_dims)(kernel_size=tuple(stride), stride=tuple(stride)))
+        if residual and in_channels != out_channels:
+            shortcut.append(Conv["conv", spatial_dims](in_channels, out_channels, kernel_size=1, bias=False))
+            shortcut.append(get_norm_layer(norm, spatial_dims=spatial_dims, channels=out_channels))
+        self.shortcut = nn.Sequential(*shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of `x`."""
+        features: Tensor = self.body(x)
+        if self.residual:
+            features = features + self.shortcut(x)
+        activated: Tensor = self.last_act(features)
+        return activated
+
+
+class TransposedUp(nn.Module):
+    """Learned up-sampling: a transposed convolution whose kernel is its stride, so no checkerboard overlaps."""
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, stride: Sequence[int]) -> None:
+        super().__init__()
+        self.conv = Conv["convtrans", spatial_dims](
+            in_channels, out_channels, kernel_size=tuple(stride), stride=tuple(stride)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, in, D, ...)` to `(N, out, D * stride, ...)`."""
+        y: Tensor = self.conv(x)
+        return y
+
+
+class InterpolatedUp(nn.Module):
+    """A 1x1 convolution, then linear interpolation: fewer weights, smoother, and cheap since it convolves first."""
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, stride: Sequence[int]) -> None:
+        super().__init__()
+        self.conv = Conv["conv", spatial_dims](in_channels, out_channels, kernel_size=1)
+        self.scale = [float(s) for s in stride]
+        self.mode = LINEAR[spatial_dims]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, in, D, ...)` to `(N, out, D * stride, ...)`."""
+        return F.interpolate(self.conv(x), scale_factor=self.scale, mode=self.mode)
+
+
+UPSAMPLE = {"transposed": TransposedUp, "interpolated": InterpolatedUp}
+"""Ways from a coarse level to the next finer one."""
+
+
+def pad_to_multiple(x: Tensor, multiple: list[int]) -> Tensor:
+    """Repeat the far borders until each spatial axis is a multiple, and twice that where it strides.
+
+    Twice, because a deepest level of a single voxel has no instance statistics, and because bfloat16
+    convolutions on CPUs with AMX return garbage when the innermost axis shrinks to one (pytorch#169688).
+    """
+    pads: list[int] = []
+    for axis in range(len(multiple) - 1, -1, -1):  # F.pad counts from the last axis
+        size, step = x.shape[2 + axis], multiple[axis]
+        wanted = max((size + step - 1) // step, 2 if step > 1 else 1) * step
+        pads += [0, wanted - size]
+    if max(pads) == 0:
+        return x
+    return F.pad(x, pads, mode="replicate")
+
+
+def crop_to(y: Tensor, x: Tensor) -> Tensor:
+    """`y` without what `pad_to_multiple` added to `x`."""
+    for axis in range(2, x.dim()):
+        y = y.narrow(axis, 0, x.shape[axis])
+    return y
+
+
+def to_grid_of(x: Tensor, y: Tensor, padded: Tensor) -> Tensor:
+    """A coarse `y` of the padded image, interpolated to the padded grid and cropped to `x`."""
+    if y.shape[2:] != padded.shape[2:]:
+        y = F.interpolate(y, size=padded.shape[2:], mode=LINEAR[y.dim() - 2])
+    return crop_to(y, x)
+
+
+def _average_pool(spatial_dims: int) -> type[nn.Module]:
+    pools: dict[int, type[nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+    return pools[spatial_dims]

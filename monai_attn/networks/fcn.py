@@ -1,0 +1,85 @@
+"""The FCN to compare with: class scores of each level, interpolated and summed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.layers.factories import Conv
+from torch import Tensor, nn
+
+from monai_attn.networks.attention import Attention
+from monai_attn.networks.blocks import InterpolatedUp, crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.choices import AttentionChoice, attention_per_level
+from monai_attn.networks.encoder import Encoder, LayerSpec, Levels
+
+__all__ = ["AttnFCN"]
+
+
+class ScoreLevel(nn.Module):
+    """One step up: attend to the encoder's features, score them, add the coarser scores."""
+
+    def __init__(self, attention: Attention, up: nn.Module, score: nn.Module) -> None:
+        super().__init__()
+        self.attention = attention
+        self.up = up
+        self.score = score
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        """`(N, classes, *spatial / stride)` and `(N, C, *spatial)` to `(N, classes, *spatial)`."""
+        scores: Tensor = self.up(coarse) + self.score(self.attention(skip, coarse))
+        return scores
+
+
+class AttnFCN(nn.Module):
+    """`AttnUNet`'s encoder with the decoder of a fully convolutional network (Long, Shelhamer, Darrell 2015).
+
+    Each level is scored by a 1x1 convolution; scores are interpolated upwards and summed. Arguments, shapes
+    and deep supervision as in `AttnUNet`; its attentions are gated by the coarser scores.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        *,
+        channels: Sequence[int],
+        strides: Sequence[int | Sequence[int]],
+        kernel_sizes: Sequence[int | Sequence[int]] | None = None,
+        attention: AttentionChoice | Sequence[AttentionChoice] = "none",
+        bottleneck: str = "conv",
+        norm: LayerSpec = ("instance", {"affine": True}),
+        act: LayerSpec = ("leakyrelu", {"negative_slope": 0.01, "inplace": True}),
+        depth: int = 2,
+        residual: bool = False,
+        dropout: float = 0.0,
+        deep_supervision: bool = False,
+    ) -> None:
+        super().__init__()
+        levels = Levels(spatial_dims, channels, strides, kernel_sizes, norm, act, depth, residual, dropout)
+        gating = [out_channels] * len(levels.steps)
+        attentions = attention_per_level(attention, spatial_dims, channels, gating, levels.steps)
+
+        self.multiple = levels.multiple
+        self.deep_supervision = deep_supervision
+        self.encoder = Encoder(levels, in_channels, bottleneck=bottleneck)
+        self.score = Conv["conv", spatial_dims](channels[-1], out_channels, kernel_size=1)
+        self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
+        for level in reversed(range(len(levels.steps))):
+            up = InterpolatedUp(spatial_dims, out_channels, out_channels, levels.steps[level])
+            score = Conv["conv", spatial_dims](channels[level], out_channels, kernel_size=1)
+            self.decoder.append(ScoreLevel(attentions[level], up, score))
+
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        """Logits; a list of them, finest first, in training with deep supervision."""
+        padded = pad_to_multiple(x, self.multiple)
+        features = self.encoder(padded)
+        scores = self.score(features[-1])
+        outputs: list[Tensor] = []
+        for index, level in enumerate(self.decoder):
+            scores = level(scores, features[-2 - index])
+            outputs.insert(0, scores)
+        if not torch.jit.is_scripting() and self.training and self.deep_supervision:
+            return [to_grid_of(x, output, padded) for output in outputs]
+        return crop_to(outputs[0], x)

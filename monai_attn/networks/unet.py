@@ -1,0 +1,118 @@
+"""The attention U-Net: an encoder, a decoder, and attention on every skip connection between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.layers.factories import Conv
+from torch import Tensor, nn
+
+from monai_attn.networks.attention import Attention
+from monai_attn.networks.blocks import UPSAMPLE, ConvBlock, crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.choices import AttentionChoice, attention_per_level
+from monai_attn.networks.encoder import Encoder, LayerSpec, Levels
+
+__all__ = ["AttnUNet"]
+
+
+class DecoderLevel(nn.Module):
+    """One step up: attend to the skip connection, bring the coarse features to its grid, join, convolve."""
+
+    def __init__(self, attention: Attention, up: nn.Module, block: ConvBlock) -> None:
+        super().__init__()
+        self.attention = attention
+        self.up = up
+        self.block = block
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        """`(N, G, *spatial / stride)` and `(N, C, *spatial)` to `(N, C, *spatial)`."""
+        joined = torch.cat([self.attention(skip, coarse), self.up(coarse)], dim=1)
+        features: Tensor = self.block(joined)
+        return features
+
+
+class AttnUNet(nn.Module):
+    """An encoder-decoder with attention on its skip connections, in 2-D or 3-D.
+
+    `(N, in_channels, *spatial)` to logits `(N, out_channels, *spatial)`, for any spatial size: it pads at
+    the far borders by repetition and crops back. In training with `deep_supervision` it returns a list:
+    the output first, then that of each coarser decoder level, all interpolated to the image's grid.
+
+    - `channels`: features per level, finest first; `strides`: the step from each level to the next, a number
+      or one per axis; `kernel_sizes`: likewise per level (default 3).
+    - `attention`: a name from `ATTENTION`, a factory `(spatial_dims, skip_channels, gating_channels, stride)
+      -> Attention`, or a list with one of these per skip connection, finest first.
+    - `bottleneck`: "conv", or "aspp" as in DeepLab. `upsample`: "transposed" or "interpolated".
+    - `norm`, `act`: MONAI's layer names. `residual`: residual blocks. `depth`: convolutions in a block.
+
+    With `attention="none"` it is the U-Net of Ronneberger 2015 and Çiçek 2016; with "gate" the Attention
+    U-Net of Oktay 2018 (arXiv 1804.03999), with strided convolutions in place of max pooling.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        *,
+        channels: Sequence[int],
+        strides: Sequence[int | Sequence[int]],
+        kernel_sizes: Sequence[int | Sequence[int]] | None = None,
+        attention: AttentionChoice | Sequence[AttentionChoice] = "gate",
+        bottleneck: str = "conv",
+        upsample: str = "transposed",
+        norm: LayerSpec = ("instance", {"affine": True}),
+        act: LayerSpec = ("leakyrelu", {"negative_slope": 0.01, "inplace": True}),
+        depth: int = 2,
+        residual: bool = False,
+        dropout: float = 0.0,
+        deep_supervision: bool = False,
+    ) -> None:
+        super().__init__()
+        if upsample not in UPSAMPLE:
+            raise ValueError(f"Unknown upsample {upsample!r}. Choose one of {', '.join(UPSAMPLE)}.")
+        levels = Levels(spatial_dims, channels, strides, kernel_sizes, norm, act, depth, residual, dropout)
+        attentions = attention_per_level(attention, levels.spatial_dims, channels, channels[1:], levels.steps)
+
+        self.multiple = levels.multiple
+        self.deep_supervision = deep_supervision
+        self.encoder = Encoder(levels, in_channels, bottleneck=bottleneck)
+        self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
+        self.heads = nn.ModuleList()  # likewise; without deep supervision only the finest level has one
+        for level in reversed(range(len(levels.steps))):
+            up = UPSAMPLE[upsample](spatial_dims, channels[level + 1], channels[level], levels.steps[level])
+            self.decoder.append(DecoderLevel(attentions[level], up, levels.block(level, 2 * channels[level])))
+            has_head = level == 0 or deep_supervision
+            self.heads.append(
+                Conv["conv", spatial_dims](channels[level], out_channels, kernel_size=1) if has_head else nn.Identity()
+            )
+
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        """Logits; a list of them, finest first, in training with deep supervision."""
+        padded = pad_to_multiple(x, self.multiple)
+        features = self.encoder(padded)
+        coarse = features[-1]
+        outputs: list[Tensor] = []
+        for index, (level, head) in enumerate(zip(self.decoder, self.heads)):  # noqa: B905 - TorchScript has no strict
+            coarse = level(coarse, features[-2 - index])
+            if index == len(self.decoder) - 1 or (self.training and self.deep_supervision):
+                outputs.insert(0, head(coarse))
+        if not torch.jit.is_scripting() and self.training and self.deep_supervision:
+            return [to_grid_of(x, output, padded) for output in outputs]
+        return crop_to(outputs[0], x)
+
+    @torch.no_grad()
+    def attention_maps(self, x: Tensor) -> list[Tensor]:
+        """What each attention let through, finest level first: `(N, 1, *spatial)` on that level's grid.
+
+        In [0, 1]; the finest is cropped to `x`, the coarser ones are on their padded grids.
+        """
+        features = self.encoder(pad_to_multiple(x, self.multiple))
+        coarse = features[-1]
+        maps: list[Tensor] = []
+        for index, level in enumerate(self.decoder):
+            skip = features[-2 - index]
+            maps.insert(0, level.attention.map(skip, coarse))
+            coarse = level(coarse, skip)
+        return [crop_to(maps[0], x), *maps[1:]]

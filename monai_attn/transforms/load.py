@@ -1,0 +1,76 @@
+"""The first transform of a bundle: a path or a volume in memory becomes a tensor with its geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from monai.utils import SpaceKeys
+
+from monai_attn.errors import GeometryError, InputError
+from monai_attn.io import read
+from monai_attn.volume import Volume, same_grid
+
+__all__ = ["LoadVolumed"]
+
+Source = str | Path | Volume
+
+
+class LoadVolumed(MapTransform):  # type: ignore[misc]
+    """Each key: a path (NIfTI, NRRD, MHA, DICOM folder) or a `Volume`, to a `MetaTensor` with its RAS+ affine.
+
+    The tensor is `(I, J, K)`, or `(1, I, J, K)` with `ensure_channel_first`; a list of images on one grid is
+    `(channels, I, J, K)`. It takes the place of MONAI's `LoadImaged`, and reads with `monai_attn.io`, which refuses
+    what it would have to guess. Raises `FileError` or `GeometryError` as `monai_attn.io.read` does.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        dtype: Any = np.float32,
+        ensure_channel_first: bool = False,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.dtype = np.dtype(dtype)
+        self.ensure_channel_first = ensure_channel_first
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """`data` with a tensor at each key."""
+        out = dict(data)
+        for key in self.key_iterator(out):
+            out[key] = self._tensor(out[key])
+        return out
+
+    def _tensor(self, source: Source | Sequence[Source]) -> MetaTensor:
+        several = isinstance(source, Sequence) and not isinstance(source, str)
+        sources: list[Any] = list(source) if several else [source]  # type: ignore[arg-type]
+        if not sources:
+            raise InputError("A case needs at least one image; its list of images is empty.")
+        volumes = [one if isinstance(one, Volume) else read(one) for one in sources]
+        first = volumes[0]
+        for number, volume in enumerate(volumes[1:], start=2):
+            if not same_grid(first, volume):
+                raise GeometryError(
+                    f"Image {number} of the case has the grid {volume.shape} at {volume.spacing_mm} mm, "
+                    f"image 1 {first.shape} at {first.spacing_mm} mm. Channels of one case must share a grid; "
+                    "resample them to one first."
+                )
+        arrays = [np.asarray(volume.array, dtype=self.dtype) for volume in volumes]
+        channels = several or self.ensure_channel_first
+        array = np.stack(arrays) if channels else arrays[0].copy()
+        meta = {
+            "filename_or_obj": "memory" if isinstance(sources[0], Volume) else str(sources[0]),
+            "original_affine": first.affine.copy(),
+            "spatial_shape": np.array(first.shape),
+            "original_channel_dim": 0 if channels else float("nan"),  # MONAI's word for "no channel"
+            "space": SpaceKeys.RAS,
+        }
+        return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(first.affine.copy()), meta=meta)
