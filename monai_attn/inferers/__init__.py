@@ -1,5 +1,6 @@
 """Ways to run a network over a volume."""
 
 from monai_attn.inferers.flipped import FlippedInferer
+from monai_attn.inferers.precision import CPUAutocastInferer
 
-__all__ = ["FlippedInferer"]
+__all__ = ["CPUAutocastInferer", "FlippedInferer"]

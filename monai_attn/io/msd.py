@@ -1,0 +1,124 @@
+"""Lists of cases: a `dataset.json` as in the Medical Segmentation Decathlon, or a folder of images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from monai_attn.errors import FileError, InputError
+
+__all__ = ["inference_cases", "split_cases", "unseen_cases"]
+
+PARTS = ("train", "validation", "test")
+
+
+def split_cases(dataset_dir: str | Path, split_file: str | Path, part: str) -> list[dict[str, str]]:
+    """The cases of one part ("train", "validation" or "test") of `dataset_dir/dataset.json`.
+
+    Each is `{"case": name, "image": path, "label": path}`. `split_file` lists the names of each part. A dataset that
+    shares no case with it is somebody else's: then, by sorted name, every tenth case is for validation, the one after
+    it for test, and the rest for training. Raises `FileError` or `InputError` when the dataset, one of its files or a
+    listed case is missing, when it has cases the split does not list, or when the part is empty.
+    """
+    if part not in PARTS:
+        raise InputError(f"Unknown part {part!r} of a split. Choose one of {', '.join(PARTS)}.")
+    cases = _labelled_cases(Path(dataset_dir))
+    split = _read_split(Path(split_file))
+    listed = {name for names in split.values() for name in names}
+    if not listed & cases.keys():
+        ordered = sorted(cases)
+        places = {"validation": lambda i: i % 10 == 0, "test": lambda i: i % 10 == 1, "train": lambda i: i % 10 > 1}
+        chosen = [name for index, name in enumerate(ordered) if places[part](index)]
+        if len(ordered) == 1 or (not chosen and part != "train"):
+            chosen = ordered  # too few to hold any out: with one or two cases the parts are the same
+    else:
+        unlisted, missing = sorted(cases.keys() - listed), sorted(set(split[part]) - cases.keys())
+        if unlisted or missing:
+            what = f"{len(unlisted)} cases it does not list ({unlisted[0]} ...)" if unlisted else ""
+            lack = f"{len(missing)} of its cases missing ({missing[0]} ...)" if missing else ""
+            raise InputError(
+                f"{Path(dataset_dir).name} does not fit the split {Path(split_file).name}: "
+                f"{' and '.join(filter(None, (what, lack)))}. Give your own list with --split_file."
+            )
+        chosen = split[part]
+    if not chosen:
+        raise InputError(f"The part {part!r} of {Path(dataset_dir).name} is empty: it has {len(cases)} cases in all.")
+    return [cases[name] for name in chosen]
+
+
+def unseen_cases(dataset_dir: str | Path, split_file: str | Path) -> list[dict[str, str]]:
+    """The labelled cases of `dataset_dir/dataset.json` that are in neither the training nor the validation list."""
+    cases = _labelled_cases(Path(dataset_dir))
+    split = _read_split(Path(split_file))
+    seen = {*split["train"], *split["validation"]}
+    unseen = [case for name, case in sorted(cases.items()) if name not in seen]
+    if not unseen:
+        raise InputError(f"All {len(cases)} cases of {Path(dataset_dir).name} were used in training; none is unseen.")
+    return unseen
+
+
+def inference_cases(dataset_dir: str | Path, pattern: str = "*") -> list[dict[str, str]]:
+    """The images to segment, `{"case": name, "image": path}` each.
+
+    Those of `dataset_dir/dataset.json` where there is one (its "test" list, else its "training" list), otherwise
+    the image files of the folder that match `pattern`, in order of their names. Raises `FileError` for a missing
+    folder or image and `InputError` when nothing is found.
+    """
+    folder = Path(dataset_dir)
+    if not folder.is_dir():
+        raise FileError(f"dataset_dir {folder.name!r} is not a folder. Set it with --dataset_dir.")
+    if (folder / "dataset.json").is_file():
+        content = _read_json(folder / "dataset.json")
+        rows = content.get("test") or content.get("training") or []
+        images = [_resolve(folder, row["image"] if isinstance(row, dict) else row) for row in rows]
+    else:
+        suffixes = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+        images = sorted(path for path in folder.glob(pattern) if path.name.lower().endswith(suffixes))
+    if not images:
+        raise InputError(f"No image matches {pattern!r} in {folder.name!r}. Set --dataset_dir, or --pattern.")
+    return [{"case": _name(image), "image": str(image)} for image in images]
+
+
+def _labelled_cases(folder: Path) -> dict[str, dict[str, str]]:
+    if not folder.is_dir():
+        raise FileError(f"dataset_dir {folder.name!r} is not a folder. Set it with --dataset_dir.")
+    content = _read_json(folder / "dataset.json")
+    rows = content.get("training") or []
+    cases = {}
+    for row in rows:
+        image, label = _resolve(folder, row["image"]), _resolve(folder, row["label"])
+        cases[_name(image)] = {"case": _name(image), "image": str(image), "label": str(label)}
+    if not cases:
+        raise InputError(f"dataset.json of {folder.name!r} lists no case under 'training'.")
+    return cases
+
+
+def _read_split(path: Path) -> dict[str, list[str]]:
+    content = _read_json(path)
+    if not all(isinstance(content.get(part), list) for part in PARTS):
+        raise InputError(f"{path.name} must hold the lists {', '.join(PARTS)}.")
+    return {part: content[part] for part in PARTS}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileError(f"{path.parent.name}/{path.name} does not exist.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileError(f"{path.parent.name}/{path.name} is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise FileError(f"{path.parent.name}/{path.name} must hold a JSON object, not a {type(content).__name__}.")
+    return content
+
+
+def _resolve(folder: Path, entry: str) -> Path:
+    path = folder / entry
+    if not path.exists():
+        raise FileError(f"dataset.json of {folder.name!r} lists {entry}, which does not exist.")
+    return path
+
+
+def _name(image: Path) -> str:
+    return image.name.removesuffix(".gz").rsplit(".", 1)[0]
