@@ -116,8 +116,8 @@ class Volume:
 
     def to_world(self, index: ArrayLike) -> NDArray[np.float64]:
         """Voxel indices `(..., 3)` to millimetres RAS+; whole numbers are voxel centres."""
-        world: NDArray[np.float64] = np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
-        return world
+        world = np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return np.asarray(world, dtype=np.float64)
 
     def to_index(self, point_mm: ArrayLike) -> NDArray[np.float64]:
         """Points `(..., 3)` in millimetres RAS+ to voxel indices, not rounded."""

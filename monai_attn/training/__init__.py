@@ -1,0 +1,1 @@
+"""Training from the bundles' configs, beyond what MONAI gives."""

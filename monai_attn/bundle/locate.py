@@ -1,0 +1,75 @@
+"""Where bundles are: the shipped ones by name, others by path."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from monai_attn.errors import BundleError
+
+__all__ = ["config_file", "find_bundle", "is_shipped", "read_metadata", "shipped"]
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+HOMES = (PACKAGE / "_bundles", PACKAGE.parent / "bundles")
+"""In an installed wheel, and in a source checkout."""
+
+
+def shipped() -> dict[str, Path]:
+    """Names and folders of the bundles that come with the package; they are trusted."""
+    for home in HOMES:
+        if home.is_dir():
+            return {
+                path.parent.parent.name: path.parent.parent for path in sorted(home.glob("*/configs/metadata.json"))
+            }
+    return {}
+
+
+def is_shipped(root: Path) -> bool:
+    """Whether a bundle's folder is one of those that came with the package."""
+    return root.resolve() in {path.resolve() for path in shipped().values()}
+
+
+def find_bundle(name_or_path: str | Path) -> Path:
+    """The folder of a shipped bundle's name, or a path to any bundle's folder.
+
+    Raises `BundleError` when there is none, or when the folder lacks `configs/metadata.json` or an inference config.
+    """
+    known = shipped()
+    if str(name_or_path) in known:
+        return known[str(name_or_path)]
+    root = Path(name_or_path)
+    if not root.is_dir():
+        close = difflib.get_close_matches(str(name_or_path), known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise BundleError(
+            f"There is no bundle {str(name_or_path)!r}: neither a shipped name ({', '.join(known) or 'none'}) "
+            f"nor a folder.{hint}"
+        )
+    if not (root / "configs" / "metadata.json").is_file():
+        raise BundleError(f"{root.name} is not a MONAI bundle: it has no configs/metadata.json.")
+    config_file(root)
+    return root
+
+
+def config_file(root: Path) -> Path:
+    """The bundle's inference config. Raises `BundleError` when there is none."""
+    for suffix in ("json", "yaml", "yml"):
+        path = root / "configs" / f"inference.{suffix}"
+        if path.is_file():
+            return path
+    raise BundleError(f"The bundle {root.name} has no configs/inference.json (or .yaml), so there is nothing to run.")
+
+
+def read_metadata(root: Path) -> dict[str, Any]:
+    """`configs/metadata.json` of a bundle; runs none of its code."""
+    path = root / "configs" / "metadata.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{root.name}/configs/metadata.json cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise BundleError(f"{root.name}/configs/metadata.json must hold a JSON object.")
+    return content

@@ -1,0 +1,59 @@
+"""Overrides in the bundle's own language: `inferer::overlap=0.5`, spelt the same everywhere."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from monai_attn.errors import OverrideError
+
+__all__ = ["check_ids", "config_ids", "parse_override"]
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """`"inferer::overlap=0.5"` to `("inferer::overlap", 0.5)`; what is neither JSON nor a Python literal is text.
+
+    Raises `OverrideError` when there is no `=` or nothing before it.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise OverrideError(f"An override is written key=value, for example inferer::overlap=0.5, not {text!r}.")
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return key.strip(), parse(value)
+        except (ValueError, SyntaxError):
+            continue
+    return key.strip(), value
+
+
+def config_ids(config: Any, prefix: str = "") -> Iterator[str]:
+    """Every id of a config: `inferer`, `inferer::overlap`, `preprocessing::transforms::0`, ..."""
+    children: Iterable[tuple[Any, Any]] = ()
+    if isinstance(config, dict):
+        children = config.items()
+    elif isinstance(config, list):
+        children = enumerate(config)
+    for key, value in children:
+        name = f"{prefix}::{key}" if prefix else str(key)
+        yield name
+        yield from config_ids(value, name)
+
+
+def check_ids(ids: Iterable[str], config: Any) -> None:
+    """Raise `OverrideError` for an id that the config does not have; a component may gain arguments.
+
+    MONAI accepts any id and then ignores it: a misspelt override would silently change nothing.
+    """
+    known = set(config_ids(config))
+    components = {name for name in known if name.endswith("::_target_")}
+    for given in ids:
+        name = given.replace("#", "::")
+        parent = name.rpartition("::")[0]
+        if name in known or f"{parent}::_target_" in components:
+            continue
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(close)}?" if close else f" Its top level has {', '.join(config)}."
+        raise OverrideError(f"The bundle's config has no {given!r}, so the override would change nothing.{hint}")

@@ -1,0 +1,166 @@
+"""Open a bundle: four callables and a table of labels, made from its own config."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from torch import nn
+
+from monai_attn.bundle.ends import LOADER, swap_ends
+from monai_attn.bundle.locate import config_file, find_bundle, read_metadata
+from monai_attn.bundle.overrides import check_ids
+from monai_attn.bundle.trust import require_trust
+from monai_attn.bundle.weights import load_weights, sha256_of, weights_file
+from monai_attn.errors import BundleError
+from monai_attn.labels import LabelTable
+
+__all__ = ["Parts", "label_table", "open_bundle"]
+
+Step = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a segmentation needs of a bundle; a bundle is one way to fill it.
+
+    `preprocessing` takes `{image_key: path, Volume or list of them}`; `inferer(image, network)` gives logits;
+    `postprocessing` makes `pred` the label map. `amp` says whether the bundle runs its network in mixed precision
+    on CUDA. `name`, `version`, `weights_sha256` and `overrides` go into the provenance.
+    """
+
+    preprocessing: Step
+    network: nn.Module
+    inferer: Callable[..., Any]
+    postprocessing: Step
+    table: LabelTable
+    image_key: str
+    amp: bool
+    name: str
+    version: str
+    weights_sha256: str
+    overrides: Mapping[str, Any]
+
+
+def open_bundle(
+    name_or_path: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+    trust: bool = False,
+) -> Parts:
+    """Parse a bundle's inference config with its ends swapped, make its parts, load its weights.
+
+    `overrides` are ids of the config and their values. Nothing of the bundle runs before its trust is checked.
+    Raises `BundleError`, `OverrideError` or `TrustError`.
+    """
+    root = find_bundle(name_or_path)
+    metadata = read_metadata(root)
+    parser = ConfigParser()
+    parser.read_config(str(config_file(root)))
+    overrides = dict(overrides or {})
+    check_ids(overrides, parser.get())
+    require_trust(root, parser.get(), trust=trust)
+    parser.update(pairs=overrides)
+    if "bundle_root" not in overrides:
+        parser["bundle_root"] = str(root)
+    if "device" not in overrides:
+        parser["device"] = f"$torch.device({device!r})"
+    parser.set(swap_ends(parser.get()))
+    parser.read_meta(f=metadata)
+    _make_scripts_importable(root)
+
+    network = _network(parser, root)
+    weights = weights_file(parser, root)
+    load_weights(network, weights)
+    return Parts(
+        preprocessing=_resolve(parser, root, "preprocessing", "dataset::transform"),
+        network=network.eval(),
+        inferer=_resolve(parser, root, "inferer", "evaluator::inferer"),
+        postprocessing=_resolve(parser, root, "postprocessing", "evaluator::postprocessing"),
+        table=label_table(metadata),
+        image_key=_image_key(parser, root),
+        amp=bool(_optional(parser, "evaluator::amp")),
+        name=root.resolve().name,
+        version=str(metadata.get("version", "")),
+        weights_sha256=sha256_of(weights),
+        overrides=overrides,
+    )
+
+
+def label_table(metadata: Mapping[str, Any]) -> LabelTable:
+    """Our own key `labels`, else the `channel_def` of the output where channel 0 is background; else an empty table.
+
+    `channel_def` names network channels, which are label values only when the map is an argmax with background.
+    """
+    if metadata.get("labels"):
+        return LabelTable.from_json(metadata["labels"])
+    outputs = metadata.get("network_data_format", {}).get("outputs", {})
+    channels = outputs.get("pred", {}).get("channel_def", {})
+    if str(channels.get("0", "")).lower() != "background":
+        return LabelTable()
+    return LabelTable.of_names({int(value): str(name) for value, name in channels.items()})
+
+
+def _network(parser: ConfigParser, root: Path) -> nn.Module:
+    network = _resolve(parser, root, "network_def", "network")
+    if not isinstance(network, nn.Module):
+        raise BundleError(f"network_def of the bundle {root.name} is a {type(network).__name__}, not a torch module.")
+    return network
+
+
+def _resolve(parser: ConfigParser, root: Path, *ids: str) -> Any:
+    """The first of these ids that the config has, instantiated."""
+    for name in ids:
+        if name in parser:
+            return parser.get_parsed_content(name)
+    raise BundleError(
+        f"The config of the bundle {root.name} has none of {', '.join(ids)}; monai_attn needs one of them."
+    )
+
+
+def _optional(parser: ConfigParser, name: str) -> Any:
+    return parser.get_parsed_content(name) if name in parser else None
+
+
+def _image_key(parser: ConfigParser, root: Path) -> str:
+    """The key under which the bundle's first transform loads the image."""
+    keys = [key for node in _loaders(parser.get()) for key in _as_list(node.get("keys"))]
+    images = [key for key in dict.fromkeys(keys) if "label" not in key]
+    if len(images) != 1:
+        raise BundleError(
+            f"The bundle {root.name} loads {images or 'nothing'} in its inference config; "
+            "monai_attn expects one image, loaded by LoadImaged or LoadVolumed."
+        )
+    return images[0]
+
+
+def _loaders(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, list):
+        return [found for item in node for found in _loaders(item)]
+    if not isinstance(node, dict):
+        return []
+    if node.get("_target_") == LOADER:
+        return [node]
+    return [found for item in node.values() for found in _loaders(item)]
+
+
+def _as_list(keys: Any) -> list[str]:
+    return [keys] if isinstance(keys, str) else list(keys or [])
+
+
+def _make_scripts_importable(root: Path) -> None:
+    """Let the bundle import its own `scripts`, and not those of a bundle opened before."""
+    if not (root / "scripts").is_dir():
+        return
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None) or ""
+        if name.split(".")[0] == "scripts" and not origin.startswith(str(root.resolve())):
+            del sys.modules[name]
+    if str(root.resolve()) in sys.path:
+        sys.path.remove(str(root.resolve()))
+    sys.path.insert(1, str(root.resolve()))

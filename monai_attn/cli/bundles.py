@@ -1,0 +1,27 @@
+"""`monai-attn bundles`: what comes with the package."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser("bundles", help="list the shipped bundles", description="List the shipped bundles.")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line per bundle."""
+    del args
+    from monai_attn.bundle.locate import read_metadata, shipped
+
+    for name, root in shipped().items():
+        metadata = read_metadata(root)
+        print(f"{name}  {metadata.get('version', '')}  {metadata.get('task', '')}")
+        labels = ", ".join(str(row["name"]) for row in metadata.get("labels", []))
+        print(f"  gives: {labels}" if labels else "")
+    print("More: monai-attn info NAME")
+    return 0

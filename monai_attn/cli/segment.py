@@ -1,0 +1,160 @@
+"""`monai-attn segment`: images in, masks out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from monai_attn.cohort import Case, Recipe, Row
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES = """examples:
+  monai-attn segment t1.nii.gz -b hippocampus_mri -o out --region=9,-47,-32,45,5,4
+  monai-attn segment dicom_folder/ -b hippocampus_mri -o out --series T1_MPRAGE --dry-run
+  monai-attn segment a.nii.gz b.nrrd -b hippocampus_mri -o out --set inferer::inferer::overlap=0.25
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "segment",
+        help="segment images with a bundle",
+        description="Segment images with a bundle. Each case gives CASE_seg.nii.gz and CASE_seg.json (provenance). "
+        "Research use only; not a medical device.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", nargs="+", help="image file (NIfTI, NRRD, MHA), DICOM folder, or folder of images")
+    parser.add_argument(
+        "-b", "--bundle", required=True, help="a shipped bundle's name (monai-attn bundles), or a folder"
+    )
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the results")
+    parser.add_argument(
+        "--region",
+        type=_region,
+        metavar="R0,A0,S0,R1,A1,S1",
+        help="segment only this box, two opposite corners in patient mm, RAS+ (write --region=-45,... with =)",
+    )
+    parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
+    parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    parser.add_argument("--backend", default="auto", help="auto or torch (default: auto)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the bundle's config; may be repeated"
+    )
+    parser.add_argument("--trust", action="store_true", help="run a bundle that did not come with monai_attn")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument("--dry-run", action="store_true", help="check bundle and images, say what would be done, stop")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment every case; 0 if all went well, 1 if some failed, 2 if none could be segmented."""
+    from monai_attn.bundle.overrides import parse_override
+    from monai_attn.cohort import Recipe, find_cases, run_case
+
+    recipe = Recipe(
+        bundle=args.bundle,
+        output=args.output,
+        overrides=dict(parse_override(text) for text in args.set),
+        device=args.device,
+        backend=args.backend,
+        trust=args.trust,
+        region=args.region,
+        series=args.series,
+        volume=args.volume,
+        overwrite=args.overwrite,
+    )
+    cases = find_cases(args.input)
+    segmenter = recipe.segmenter()
+    if args.dry_run:
+        return _dry_run(recipe, cases)
+    failed = 0
+    for number, case in enumerate(cases, start=1):
+        with _Windows(f"{number}/{len(cases)} {case.name}", quiet=args.quiet) as windows:
+            row = run_case(recipe, case, segmenter, windows.update)
+        _print_row(row)
+        failed += bool(row.error)
+    if failed == 0:
+        print("Research use only; not a medical device.")
+        return 0
+    if len(cases) > 1:
+        print(f"{failed} of {len(cases)} cases failed.", file=sys.stderr)
+    return 1 if failed < len(cases) else 2
+
+
+def _dry_run(recipe: Recipe, cases: list[Case]) -> int:
+    from monai_attn.errors import AttnError
+    from monai_attn.io import read
+
+    failed = 0
+    for case in cases:
+        try:
+            image = read(case.source, series=recipe.series, volume=recipe.volume)
+            block = image.slices_of(recipe.region) if recipe.region else None
+        except AttnError as error:
+            print(f"{case.name}: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        size = image.crop(block).shape if block else image.shape
+        grid = f"{' x '.join(map(str, size))} voxels of {' x '.join(f'{edge:.3g}' for edge in image.spacing_mm)} mm"
+        print(f"{case.name}: {grid}, {image.orientation} -> {recipe.output / (case.name + '_seg.nii.gz')}")
+        for note in image.notes:
+            print(f"  note: {note}")
+        existing = recipe.output / f"{case.name}_seg.nii.gz"
+        if existing.exists() and not recipe.overwrite:
+            print(f"{case.name}: {existing.name} exists already; it would need --overwrite.", file=sys.stderr)
+            failed += 1
+    print(f"Dry run with {recipe.bundle}: nothing was segmented, nothing written.")
+    return 0 if failed == 0 else 1 if failed < len(cases) else 2
+
+
+def _print_row(row: Row) -> None:
+    if row.error:
+        print(f"{row.case}: {row.error}", file=sys.stderr)
+        return
+    print(f"{row.case}: {row.seconds:.1f} s -> {row.files[0]}")
+    for note in row.notes:
+        print(f"  note: {note}")
+    width = max(map(len, row.volume_ml), default=0)
+    for name, volume_ml in row.volume_ml.items():
+        print(f"  {name:<{width}}  {volume_ml:9.3f} ml")
+
+
+def _region(text: str) -> Any:
+    from monai_attn.errors import InputError
+    from monai_attn.volume import Box
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+        if len(numbers) != 6:
+            raise InputError(f"A region has six numbers, not {len(numbers)}.")
+        return Box((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5]))
+    except ValueError as error:  # InputError is one
+        raise argparse.ArgumentTypeError(
+            f"{error} Write R0,A0,S0,R1,A1,S1 in mm, for example 9,-47,-32,45,5,4."
+        ) from error
+
+
+class _Windows:
+    """A progress bar that counts windows, on the terminal only."""
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self.bar = tqdm(desc=title, unit=" windows", leave=False, disable=True if quiet else None)
+
+    def __enter__(self) -> _Windows:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def update(self, windows: int) -> None:
+        self.bar.update(windows - self.bar.n)
