@@ -1,0 +1,14 @@
+"""Image files to volumes and back: NIfTI, NRRD, MetaImage, DICOM.
+
+Geometry is converted here and nowhere else. nibabel, SimpleITK and pydicom are loaded when a file needs them.
+"""
+
+from __future__ import annotations
+
+from monai_attn.io.atomic import atomic_path, write_bytes_atomic
+from monai_attn.io.dicom import Series, list_series
+from monai_attn.io.names import stem
+from monai_attn.io.reading import read
+from monai_attn.io.writing import write
+
+__all__ = ["Series", "atomic_path", "list_series", "read", "stem", "write", "write_bytes_atomic"]

@@ -1,0 +1,94 @@
+"""Files that are there completely or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from monai_attn.errors import FileError
+
+__all__ = ["atomic_path", "check_free", "write_bytes_atomic"]
+
+
+@contextmanager
+def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary path beside `path`, with the same suffix, which becomes `path` when the block ends well.
+
+        with atomic_path("out/report.json") as temporary:
+            temporary.write_text(report)
+
+    Missing parent folders are made. The file is flushed to the disk before it gets its name, and the
+    name is taken in one step. When the block raises, neither file nor new folder is left behind.
+    Raises `FileError` when `path` exists and `overwrite` is not set, also when it appeared meanwhile.
+    """
+    path = Path(path)
+    check_free(path, overwrite=overwrite)
+    made = _make_folders(path.parent)
+    temporary = path.with_name(f".{secrets.token_hex(6)}-{path.name}")
+    try:
+        yield temporary
+        if not temporary.is_file():
+            raise FileError(f"{path.name}: nothing was written.")
+        flush(temporary)
+        take_name(temporary, path, overwrite=overwrite)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        for folder in reversed(made):
+            with suppress(OSError):  # someone else has put a file there meanwhile: then it stays
+                folder.rmdir()
+        raise
+    flush(path.parent)
+
+
+def write_bytes_atomic(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:
+    """Write bytes through `atomic_path`."""
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Raise `FileError` when something is at `path` that may not be replaced."""
+    if path.is_dir():
+        raise FileError(f"{path.name} is a folder; choose another name for the file.")
+    if path.exists() and not overwrite:
+        raise FileError(f"{path.name} exists and is not overwritten. Choose another name, or set overwrite.")
+
+
+def take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name in one step; without `overwrite`, only a name nobody has."""
+    if not overwrite:
+        try:
+            os.link(temporary, path)  # fails when the name is taken, which os.replace does not
+        except FileExistsError:
+            check_free(path, overwrite=False)
+            raise
+        except OSError:  # a file system without hard links
+            check_free(path, overwrite=False)
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(path)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems cannot; the data are in the file all the same
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Make a folder and its parents; the new ones, outermost first."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()][::-1]
+    try:
+        for one in missing:
+            one.mkdir(exist_ok=True)
+    except OSError as error:
+        raise FileError(f"The folder {folder.name} cannot be made: {error.strerror}.") from error
+    return missing

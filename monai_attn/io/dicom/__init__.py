@@ -1,0 +1,9 @@
+"""DICOM images to volumes: which series lie in a folder, and one of them in patient space."""
+
+from __future__ import annotations
+
+from monai_attn.io.dicom.files import is_dicom
+from monai_attn.io.dicom.reading import list_series, read_dicom
+from monai_attn.io.dicom.series import Series
+
+__all__ = ["Series", "is_dicom", "list_series", "read_dicom"]

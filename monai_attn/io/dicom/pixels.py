@@ -1,0 +1,165 @@
+"""Stored pixels to values: decoding, unused bits, slope and intercept of each slice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import FileError, InputError
+from monai_attn.io.budget import MAX_BYTES
+from monai_attn.io.dicom.files import READ_ERRORS, number, quiet, text
+from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.values import tidy
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["decoded", "kept_as_stored", "read_values"]
+
+MASKED_NOTE = "Bits above BitsStored are no part of the values (an old overlay); they were cut off."
+
+
+def read_values(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
+    """Array `(columns, rows, slices)` of rescaled values, and notes.
+
+    Whole slopes and intercepts keep whole numbers; any other gives float32. Each slice has its own.
+    Raises `FileError` when a file cannot be decoded.
+    """
+    first = frames[0]
+    wanted = first.rows * first.columns * len(frames) * 4
+    if wanted > MAX_BYTES:
+        raise FileError(f"{name}: {wanted / 2**30:.1f} GiB of voxels; at most {MAX_BYTES / 2**30:.0f} GiB are read.")
+    bad = next((frame for frame in frames if frame.slope == 0), None)
+    if bad is not None:
+        raise InputError(f"{bad.path.name}: RescaleSlope is 0, which erases all values. Export the series again.")
+    stored, masked, tables = decoded(frames)
+    if tables and tables != len(frames):
+        raise InputError(f"{name}: some slices have a Modality LUT and some have not. Export the series again.")
+    values = np.stack(stored) if tables else _rescaled(stored, frames)  # (K, rows, columns)
+    array, value_notes = tidy(values.T, name)  # (columns, rows, K)
+    notes = (MASKED_NOTE,) if masked else ()
+    return array, notes + _padding_note(stored, first) + value_notes
+
+
+def decoded(frames: Sequence[Frame]) -> tuple[list[NDArray[Any]], bool, int]:
+    """The stored pixels `(rows, columns)` of each frame; whether bits were cut; how many have a Modality LUT."""
+    files = {frame.path: frame for frame in frames}
+    wanted: dict[tuple[object, int], NDArray[Any]] = {(frame.path, frame.index): np.empty(0) for frame in frames}
+    masked, with_table = False, set()
+    for path, frame in files.items():
+        array, cut, table = _decode(frame)  # (frames, rows, columns)
+        masked |= cut
+        if table:
+            with_table.add(path)
+        for index in range(len(array)):
+            if (path, index) in wanted:
+                wanted[path, index] = array[index]
+    return (
+        [wanted[frame.path, frame.index] for frame in frames],
+        masked,
+        sum(frame.path in with_table for frame in frames),
+    )
+
+
+def _decode(frame: Frame) -> tuple[NDArray[Any], bool, bool]:
+    """All frames of a file `(frames, rows, columns)`, whether bits were cut, whether a Modality LUT was applied."""
+    from pydicom import dcmread
+    from pydicom.pixels.processing import apply_modality_lut
+
+    syntax = "unknown transfer syntax"
+    try:
+        with quiet():
+            dataset = dcmread(frame.path, force=True)
+            syntax = _transfer_syntax(dataset)
+            array = np.asarray(dataset.pixel_array)
+            table = bool(dataset.get("ModalityLUTSequence"))
+            cut = False
+            if array.dtype.kind in "iu":
+                array, cut = _without_unused_bits(array, dataset)
+            if table:
+                array = np.asarray(apply_modality_lut(array, dataset))
+    except READ_ERRORS as error:
+        raise FileError(
+            f"{frame.path.name}: the pixels cannot be decoded ({syntax}). The file is truncated or damaged, "
+            "or its compression is not known here; copy it again, or export it uncompressed."
+        ) from error
+    count = int(number(frame.header, "NumberOfFrames") or 1)
+    shape = (count, frame.rows, frame.columns)
+    if array.size != math.prod(shape):
+        raise FileError(
+            f"{frame.path.name}: the pixels have the shape {array.shape}, the header says {shape}. Export it again."
+        )
+    return array.reshape(shape), cut, table
+
+
+def _transfer_syntax(dataset: Dataset) -> str:
+    """Its name; a file without meta information gets the one it was read by."""
+    from pydicom import uid
+    from pydicom.dataset import FileMetaDataset
+
+    if not hasattr(dataset, "file_meta"):
+        dataset.file_meta = FileMetaDataset()
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
+    return str(dataset.file_meta.TransferSyntaxUID.name)
+
+
+def _without_unused_bits(array: NDArray[Any], dataset: Dataset) -> tuple[NDArray[Any], bool]:
+    """Only the BitsStored bits up to HighBit, with their sign (PS3.5 8.1.1); and whether that changed a value."""
+    bits = int(number(dataset, "BitsStored") or array.dtype.itemsize * 8)
+    if not 0 < bits < array.dtype.itemsize * 8:
+        return array, False
+    shift = max(int(number(dataset, "HighBit") or bits - 1) + 1 - bits, 0)
+    signed = array.dtype.kind == "i"
+    lowest, highest = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    if not shift and lowest <= int(array.min()) and int(array.max()) <= highest:
+        return array, False
+    kept = (array.astype(np.int64) >> shift) & ((1 << bits) - 1)
+    if signed:
+        kept = np.where(kept > highest, kept - (1 << bits), kept)
+    return kept.astype(array.dtype), True
+
+
+def _rescaled(stored: list[NDArray[Any]], frames: Sequence[Frame]) -> NDArray[Any]:
+    """stored x slope + intercept, `(K, rows, columns)`, in the smallest of the types that loses nothing."""
+    slopes, intercepts = [frame.slope for frame in frames], [frame.intercept for frame in frames]
+    if any(part.dtype.kind == "f" for part in stored) or not all(x.is_integer() for x in (*slopes, *intercepts)):
+        scaled = np.empty((len(stored), *stored[0].shape), np.float32)
+        for place, pixels in enumerate(stored):
+            scaled[place] = pixels.astype(np.float64) * slopes[place] + intercepts[place]
+        return scaled
+    if all(slope == 1 for slope in slopes) and not any(intercepts):
+        return np.stack(stored)
+    whole = np.empty((len(stored), *stored[0].shape), np.int64)
+    for place, pixels in enumerate(stored):
+        whole[place] = pixels.astype(np.int64) * int(slopes[place]) + int(intercepts[place])
+    lowest, highest = int(whole.min()), int(whole.max())
+    fitting = [kind for kind in (np.int16, np.int32) if np.iinfo(kind).min <= lowest and highest <= np.iinfo(kind).max]
+    return whole.astype(fitting[0]) if fitting else whole
+
+
+def _padding_note(stored: list[NDArray[Any]], frame: Frame) -> tuple[str, ...]:
+    padding = number(frame.header, "PixelPaddingValue")
+    if padding is None:
+        return ()
+    count = sum(int(np.count_nonzero(pixels == padding)) for pixels in stored)
+    if not count:
+        return ()
+    value = padding * frame.slope + frame.intercept
+    return (f"{count} voxels hold the padding value, {value:g} after rescaling, and are kept: nothing was measured.",)
+
+
+def kept_as_stored(frame: Frame) -> tuple[str, ...]:
+    """Notes on how the pixels were stored."""
+    notes = []
+    if text(frame.header, "PhotometricInterpretation") == "MONOCHROME1":
+        notes.append("MONOCHROME1: viewers show low values bright. The values are kept as they are.")
+    if text(frame.header, "LossyImageCompression") == "01":
+        notes.append("The images were compressed with loss; values differ from those measured.")
+    return tuple(notes)

@@ -1,0 +1,102 @@
+"""DICOM: a folder to its series, and one of them to a volume."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from monai_attn.errors import FileError, GeometryError, InputError
+from monai_attn.io.dicom.files import dicom_files, is_dicom, read_header, text
+from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicom.pixels import decoded, kept_as_stored, read_values
+from monai_attn.io.dicom.series import Series, choose_series, group_series, image_problem
+from monai_attn.io.dicom.stack import check_plane, stack_affine
+from monai_attn.io.dicom.suv import with_unit
+from monai_attn.io.dicom.volumes import split_volumes, without_copies
+from monai_attn.io.values import pick_volume
+from monai_attn.volume import Volume
+
+__all__ = ["list_series", "read_dicom"]
+
+
+def list_series(folder: str | Path) -> list[Series]:
+    """The image series in a folder and its subfolders, by UID; several where one UID has several orientations.
+
+    Files that are not DICOM, a DICOMDIR, and objects that are no images are left out. A series which `read` would
+    refuse says why in `problem`. Raises `FileError` when the folder is missing or a DICOM file is damaged.
+    """
+    return _scan(Path(folder))[0]
+
+
+def read_dicom(path: Path, *, series: str | None = None, volume: int | None = None) -> Volume:
+    """One series of a folder, or the one a file belongs to, as a volume `(column, row, slice)`, RAS+.
+
+    Slices are sorted along their normal and must be evenly spaced; see docs/coordinates.md.
+    Raises `FileError`, `GeometryError` or `InputError`.
+    """
+    folder = path if path.is_dir() else path.parent
+    whole_folder = path.is_dir() or read_header(path) is None  # a DICOMDIR stands for its folder
+    found, others = _scan(folder, recursive=whole_folder)
+    if not whole_folder:
+        found = [one for one in found if any(frame.path == path for frame in one.frames)]
+    if not found:
+        kinds = f" It holds {_counted(others)}, which are no images." if others else ""
+        raise FileError(f"{path.name} holds no DICOM images.{kinds} Choose the folder with the slices.")
+    chosen = choose_series(found, series, path.name)
+    name = f"{path.name}, series {chosen.key}" if len(found) > 1 else path.name
+    problem = image_problem(chosen.frames[0], name)
+    if problem:
+        raise InputError(problem)
+    notes = (f"The folder also holds {_counted(others)}, left out.",) if others and whole_folder else ()
+    return _volume(chosen, volume, name, notes)
+
+
+def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counter[str]]:
+    if not folder.is_dir():
+        raise FileError(f"{folder.name} is not a folder. Check the path.")
+    paths = dicom_files(folder) if recursive else sorted(p for p in folder.iterdir() if p.is_file() and is_dicom(p))
+    headers = ((path, read_header(path)) for path in paths)
+    return group_series((path, header) for path, header in headers if header is not None)
+
+
+def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...]) -> Volume:
+    frames, copies = without_copies(chosen.frames)
+    if copies:
+        notes += (_checked_copies(copies),)
+    check_plane(frames[0], name)
+    stacks, told_by = split_volumes(frames, name)
+    if len(stacks) > 1 and volume is None and len(stacks[0]) == 1:
+        raise GeometryError(
+            f"{name}: all {len(frames)} images lie at one place: a time series or repeats of one slice, not a volume. "
+            f"They differ in {told_by}; choose one slice with volume=0 to volume={len(stacks) - 1}."
+        )
+    picked = pick_volume(name, len(stacks), volume, what=f"volumes at the same places, told apart by {told_by}")
+    frames = stacks[picked]
+    if told_by:
+        notes += (f"Volume {picked} of {len(stacks)}, told apart by {told_by}.",)
+    affine, place_notes = stack_affine(frames, name)
+    array, value_notes = read_values(frames, name)
+    header, modality = frames[0].header, chosen.modality
+    array, unit, unit_notes = with_unit(array, frames, modality)
+    if "LOCALIZER" in text(header, "ImageType").split("\\"):
+        notes += ("The images are a localizer, made for planning.",)
+    notes += place_notes + kept_as_stored(frames[0]) + value_notes + unit_notes
+    return Volume(array, affine, modality, unit, text(header, "FrameOfReferenceUID"), notes)
+
+
+def _checked_copies(copies: Sequence[tuple[Frame, Frame]]) -> str:
+    """A note on files that are there twice; `FileError` when two of them differ."""
+    for one, other in copies:
+        pixels, _, _ = decoded([one, other])
+        if not np.array_equal(pixels[0], pixels[1]):
+            raise FileError(
+                f"{one.path.name} and {other.path.name} claim to be the same image but differ. Remove the wrong one."
+            )
+    return f"{len(copies)} images are in the folder more than once; the copies were left out."
+
+
+def _counted(others: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))

@@ -1,0 +1,30 @@
+"""File names: the imaging suffixes, and what a file is called without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["stem", "suffix_of"]
+
+SUFFIXES = (".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima")
+"""Longest first: `.nii.gz` is one suffix."""
+
+
+def suffix_of(path: str | Path) -> str:
+    """The imaging suffix of a path in small letters, `.nii.gz` being one; "" when it has none."""
+    name = Path(path).name.lower()
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix) and name != suffix), "")
+
+
+def stem(path: str | Path) -> str:
+    """What a file is called without its imaging suffix; a folder's own name.
+
+    Any other dot stays: DICOM files are called `1.2.840.1`.
+
+    >>> stem("case_017/t1.nii.gz")
+    't1'
+    """
+    path = Path(path)
+    name = path.name or path.resolve().name
+    suffix = suffix_of(path)
+    return name[: -len(suffix)] if suffix and not path.is_dir() else name

@@ -1,0 +1,55 @@
+"""`read`: any image file or DICOM folder to a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from monai_attn.errors import FileError, InputError
+from monai_attn.io.dicom import is_dicom, read_dicom
+from monai_attn.io.itk import read_itk
+from monai_attn.io.names import suffix_of
+from monai_attn.io.nifti import read_nifti
+from monai_attn.volume import Volume
+
+__all__ = ["read"]
+
+READERS: dict[str, Callable[..., Volume]] = {
+    ".nii": read_nifti,
+    ".nii.gz": read_nifti,
+    ".hdr": read_nifti,
+    ".img": read_nifti,
+    ".nrrd": read_itk,
+    ".nhdr": read_itk,
+    ".mha": read_itk,
+    ".mhd": read_itk,
+}
+
+
+def read(path: str | Path, *, series: str | None = None, volume: int | None = None) -> Volume:
+    """The image at a path: `(I, J, K)`, RAS+ millimetres; CT in HU, PET in SUV where the header allows.
+
+    NIfTI (.nii, .nii.gz, .hdr/.img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), or DICOM: a folder, searched
+    with its subfolders, or one file, which stands for its whole series. `series` chooses among the series of a
+    folder as `list_series` shows them: "#2", a UID or its beginning, a description, a number or a modality.
+    `volume` chooses, from 0, among time points, echoes or channels.
+
+    Whatever had to be decided is said in `notes`. What cannot be decided is refused with `FileError`,
+    `GeometryError` or `InputError`; docs/coordinates.md lists the rules.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileError(f"{path.name} does not exist. Check the path.")
+    suffix = suffix_of(path)
+    try:
+        if path.is_dir() or (suffix not in READERS and is_dicom(path)):
+            return read_dicom(path, series=series, volume=volume)
+        if suffix not in READERS:
+            raise FileError(
+                f"{path.name} is neither DICOM nor one of {', '.join(READERS)}. Export the image in one of these."
+            )
+        if series is not None:
+            raise InputError(f"{path.name} is a file of one image; series={series!r} chooses within a DICOM folder.")
+        return READERS[suffix](path, volume=volume)
+    except PermissionError as error:
+        raise FileError(f"{path.name} may not be read: permission denied. Ask for access to it.") from error

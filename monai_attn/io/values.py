@@ -1,0 +1,84 @@
+"""Types of voxel values: what a file's become in memory, and what memory's become in a file."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import InputError
+
+__all__ = ["pick_volume", "storable", "tidy"]
+
+LABEL_TYPES = (np.uint8, np.int16, np.uint16, np.int32, np.uint32)
+"""What a 64-bit label map is stored as: the first that holds its values. Many viewers read no 64-bit integers."""
+
+
+def tidy(array: NDArray[np.generic], name: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
+    """Values in the machine's byte order and of a type to compute with, and notes on them.
+
+    Whole-number types stay what they are. 64-bit and 128-bit floats become 32-bit, unless they hold whole
+    numbers (labels) or magnitudes which 32 bits would change: then they become or stay 64-bit. 16-bit
+    floats become 32-bit. Values that are not finite are kept and noted.
+    Raises `InputError` for colours and complex numbers.
+    """
+    if array.dtype.names is not None:
+        raise InputError(
+            f"{name} holds colours ({', '.join(array.dtype.names)}), not measured values. Export the grey values."
+        )
+    if array.dtype.kind == "c":
+        raise InputError(f"{name} holds complex numbers. Export magnitude or phase as real numbers.")
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} holds values of the type {array.dtype}, which is not an image type.")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype.kind != "f":
+        return array, ()
+    array = _single(array)
+    strange = int(array.size - np.count_nonzero(np.isfinite(array)))
+    if not strange:
+        return array, ()
+    return array, (f"{strange} of {array.size} voxels are not finite numbers (NaN or infinite); they are kept.",)
+
+
+def _single(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    if array.dtype == np.float32:
+        return array
+    with np.errstate(over="ignore"):  # an overflow shows in the comparison below
+        single = array.astype(np.float32)
+    changed = (single != array) & ~np.isnan(array.astype(np.float64))
+    whole = array == np.rint(array.astype(np.float64))
+    if (changed & (whole | np.isinf(single))).any():
+        return array.astype(np.float64, copy=False)
+    return single
+
+
+def storable(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The array in a type that NIfTI, NRRD and MetaImage all have, with every value unchanged.
+
+    Booleans become uint8, 16-bit floats 32-bit, 64-bit integers the smallest type that holds them.
+    Raises `InputError` when none does.
+    """
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8)
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        raise InputError(f"Values of the type {array.dtype} fit no file. Convert them to float64 first.")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        lowest, highest = int(array.min()), int(array.max())
+        for candidate in LABEL_TYPES:
+            limits = np.iinfo(candidate)
+            if limits.min <= lowest and highest <= limits.max:
+                return array.astype(candidate)
+        raise InputError(f"Whole numbers from {lowest} to {highest} fit no 32-bit type. Convert them to float64 first.")
+    return array
+
+
+def pick_volume(name: str, count: int, volume: int | None, *, what: str = "volumes") -> int:
+    """Which of several volumes in a file is meant; `InputError` when that is not said, or not there."""
+    if volume is None:
+        if count == 1:
+            return 0
+        raise InputError(f"{name} holds {count} {what}. Choose one with volume=0 to volume={count - 1}.")
+    if not 0 <= volume < count:
+        raise InputError(f"{name} has no volume {volume}: it holds {count}, counted from 0.")
+    return volume

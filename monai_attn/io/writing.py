@@ -1,0 +1,87 @@
+"""`write`: a volume to a file, complete or not at all, read back and compared."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from monai_attn.errors import FileError
+from monai_attn.io.atomic import atomic_path, check_free, flush, take_name
+from monai_attn.io.itk import write_itk
+from monai_attn.io.names import suffix_of
+from monai_attn.io.nifti_write import write_nifti
+from monai_attn.io.reading import read
+from monai_attn.io.values import storable
+from monai_attn.volume import Volume, same_grid
+
+__all__ = ["write"]
+
+WRITERS: dict[str, Callable[[Volume, Path], None]] = {
+    ".nii": write_nifti,
+    ".nii.gz": write_nifti,
+    ".nrrd": write_itk,
+    ".mha": write_itk,
+    ".mhd": write_itk,
+}
+
+
+def write(volume: Volume, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a volume; the suffix says how: .nii, .nii.gz, .nrrd, .mha or .mhd.
+
+    Values keep their type, except that booleans become uint8, float16 float32, and 64-bit integers
+    the smallest integer type that holds them. The file is read back and compared in geometry
+    (`same_grid`) and in every value before it gets its name. Missing folders are made. Nothing is left behind
+    by a write that fails. Modality, unit and notes are not stored.
+
+    Raises `FileError` when the file exists and `overwrite` is not set, or reads back differently;
+    `GeometryError` for a sheared volume in an ITK format; `InputError` for values no file can hold.
+    """
+    path = Path(path)
+    suffix = suffix_of(path)
+    if suffix not in WRITERS:
+        raise FileError(f"{path.name}: a volume is written as {', '.join(WRITERS)}. Choose one of these endings.")
+    stored = Volume(storable(volume.array), volume.affine)
+    if suffix == ".mhd":
+        _write_pair(stored, path, overwrite=overwrite)
+        return
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        _write_checked(stored, temporary, path.name)
+
+
+def _write_checked(volume: Volume, temporary: Path, name: str) -> None:
+    try:
+        WRITERS[suffix_of(temporary)](volume, temporary)
+    except (OSError, RuntimeError) as error:
+        raise FileError(
+            f"{name} cannot be written: {getattr(error, 'strerror', None) or 'the disk refuses'}."
+        ) from error
+    back = read(temporary)
+    if back.shape != volume.shape or not same_grid(volume, back):
+        raise FileError(f"{name}: the geometry read back differs from what was written. Nothing was kept.")
+    same_type = back.array.dtype == volume.array.dtype or volume.array.dtype == np.float64
+    if not same_type or not np.array_equal(back.array, volume.array.astype(back.array.dtype), equal_nan=True):
+        raise FileError(f"{name}: the values read back differ from what was written. Nothing was kept.")
+
+
+def _write_pair(volume: Volume, path: Path, *, overwrite: bool) -> None:
+    """A `.mhd` header and its `.zraw` voxels: the voxels get their name first, the header last."""
+    voxels = path.with_suffix(".zraw")
+    check_free(voxels, overwrite=overwrite)
+    # The header names its voxels, so both are written under their final names in a folder of their own.
+    with atomic_path(path, overwrite=overwrite) as temporary, _folder_in(path.parent) as folder:
+        header = folder / path.name
+        _write_checked(volume, header, path.name)
+        written = header.with_suffix(".zraw")
+        flush(written)
+        header.replace(temporary)
+        take_name(written, voxels, overwrite=overwrite)
+
+
+@contextmanager
+def _folder_in(parent: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=".", dir=parent) as folder:
+        yield Path(folder)
