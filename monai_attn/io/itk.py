@@ -32,6 +32,7 @@ def read_itk(path: Path, *, volume: int | None = None) -> Volume:
     import SimpleITK
 
     header = _text_header(path)
+    available, compressed = _data_size(path, header)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -44,7 +45,6 @@ def read_itk(path: Path, *, volume: int | None = None) -> Volume:
     pixel = reader.GetPixelID()
     if pixel < 0 or pixel in (SimpleITK.sitkComplexFloat32, SimpleITK.sitkComplexFloat64):
         raise InputError(f"{path.name} holds values that are not real numbers. Export magnitude or phase.")
-    available, compressed = _data_size(path, header)
     check_budget(path.name, (*size, components), _itemsize(pixel), available, compressed=compressed)
     if len(size) < 3 or math.prod(size[4:]) > 1:
         raise InputError(f"{path.name} is {len(size)}-D, {size}. A volume has three axes; store the slices as a stack.")

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 
 FORM_TOLERANCE_MM = 0.1
 """How far apart sform and qform may put a corner before that is worth a note."""
+
+ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 
 MAX_TAIL = 2**26
 """How many bytes behind the voxels are read to make gzip compare its checksum."""
@@ -90,9 +92,9 @@ def _header(path: Path) -> Any:
             block = stream.read(540)
     except (OSError, EOFError, zlib.error) as error:
         raise FileError(f"{path.name} cannot be read: it is truncated or damaged. Copy it again.") from error
-    kinds = {348: Nifti1Header, 540: Nifti2Header}
-    size = next((size for order in "<>" if (size := int(np.frombuffer(block[:4], f"{order}i4")[0])) in kinds), 0)
-    if len(block) < max(size, 4) or not size:
+    kinds: dict[int, Any] = {348: Nifti1Header, 540: Nifti2Header}
+    size = next((kind for kind in kinds for order in ORDERS if kind == int.from_bytes(block[:4], order)), 0)
+    if not size or len(block) < size:
         raise FileError(f"{path.name} is not a NIfTI file, or its header is cut off after {len(block)} bytes.")
     magic = block[344:348] if size == 348 else block[4:8]
     if magic[:3] not in (b"n+1", b"ni1", b"n+2", b"ni2"):
@@ -175,7 +177,7 @@ def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArray[np.
         header["pixdim"][0] = 1  # qfac: "if 0, take 1" (nifti1.h, method 2)
     try:
         sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
-    except HeaderDataError as error:
+    except (HeaderDataError, ValueError) as error:
         if not header["sform_code"]:
             raise GeometryError(f"{name}: the qform is not a rotation ({error}). Export the image again.") from error
         sform, qform = header.get_sform(), None

@@ -1,0 +1,17 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real images; MONAI_ATTN_DATA says where, else it is beside the repository."""
+    folder = Path(os.environ.get("MONAI_ATTN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the shared data are not here; set MONAI_ATTN_DATA to their folder")
+    return folder
