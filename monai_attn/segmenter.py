@@ -15,7 +15,7 @@ from monai.data.utils import decollate_batch, list_data_collate
 from numpy.typing import NDArray
 
 from monai_attn.backends import BACKENDS, choose_backend, choose_device
-from monai_attn.bundle import Parts, open_bundle
+from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.errors import BundleError, InputError
 from monai_attn.io import read
 from monai_attn.segmentation import Segmentation
@@ -113,18 +113,24 @@ class Segmenter:
     def _labels(self, source: Volume | list[Volume], grid: Volume, progress: Progress | None) -> NDArray[np.generic]:
         """The bundle's own pipeline, as MONAI's evaluator runs it, for one case."""
         key = self.parts.image_key
-        batch = list_data_collate([self.parts.preprocessing({key: source})])
-        image = batch[key].to(self.device)
         hook = self._network.register_forward_hook(_Counter(progress)) if progress else None
-        autocast = torch.autocast("cuda", enabled=self.parts.amp and image.device.type == "cuda")
         try:
-            with torch.no_grad(), autocast:
-                prediction = self.parts.inferer(image, self._network)
+            case = self._run(key, source)
+        except RuntimeError as error:  # what MONAI and torch raise; ours and the progress callback's pass through
+            raise why(error, f"The bundle {self.parts.name} failed on this image") from error
         finally:
             if hook:
                 hook.remove()
+        return _label_map(case["pred"], grid, self.parts.name)
+
+    def _run(self, key: str, source: Volume | list[Volume]) -> dict[str, Any]:
+        batch = list_data_collate([self.parts.preprocessing({key: source})])
+        image = batch[key].to(self.device)
+        autocast = torch.autocast("cuda", enabled=self.parts.amp and image.device.type == "cuda")
+        with torch.no_grad(), autocast:
+            prediction = self.parts.inferer(image, self._network)
         (case,) = decollate_batch({**batch, key: image, "pred": prediction})
-        return _label_map(self.parts.postprocessing(case)["pred"], grid, self.parts.name)
+        return self.parts.postprocessing(case)
 
     def _provenance(self, source: Volume, region: Box | None, seconds: float) -> dict[str, Any]:
         return {

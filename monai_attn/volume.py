@@ -122,8 +122,7 @@ class Volume:
     def to_index(self, point_mm: ArrayLike) -> NDArray[np.float64]:
         """Points `(..., 3)` in millimetres RAS+ to voxel indices, not rounded."""
         offset = np.asarray(point_mm, dtype=np.float64) - self.affine[:3, 3]
-        index: NDArray[np.float64] = np.linalg.solve(self.affine[:3, :3], offset[..., None])[..., 0]
-        return index
+        return np.asarray(np.linalg.solve(self.affine[:3, :3], offset[..., None])[..., 0], dtype=np.float64)
 
     def with_array(self, array: NDArray[np.generic]) -> Volume:
         """Another array on this grid. Raises `GeometryError` when its shape differs."""

@@ -16,10 +16,10 @@ from monai_attn.bundle.locate import config_file, find_bundle, read_metadata
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import load_weights, sha256_of, weights_file
-from monai_attn.errors import BundleError
+from monai_attn.errors import AttnError, BundleError
 from monai_attn.labels import LabelTable
 
-__all__ = ["Parts", "label_table", "open_bundle"]
+__all__ = ["Parts", "label_table", "open_bundle", "why"]
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -117,10 +117,21 @@ def _resolve(parser: ConfigParser, root: Path, *ids: str) -> Any:
     """The first of these ids that the config has, instantiated."""
     for name in ids:
         if name in parser:
-            return parser.get_parsed_content(name)
-    raise BundleError(
-        f"The config of the bundle {root.name} has none of {', '.join(ids)}; monai_attn needs one of them."
-    )
+            try:
+                return parser.get_parsed_content(name)
+            except Exception as error:  # a bundle runs its own code, which may raise anything
+                raise why(error, f"The bundle {root.name} cannot make its {name}") from error
+    raise BundleError(f"The config of the bundle {root.name} has none of {', '.join(ids)}, and one is needed.")
+
+
+def why(error: BaseException, what: str) -> AttnError:
+    """Our own error where MONAI has wrapped one, else a `BundleError` that says what failed and the first cause."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AttnError):
+            return cause
+        error, cause = cause, cause.__cause__
+    return BundleError(f"{what}: {type(error).__name__}: {error}")
 
 
 def _optional(parser: ConfigParser, name: str) -> Any:

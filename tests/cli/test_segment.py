@@ -1,0 +1,157 @@
+"""`monai-attn segment`, `info` and `bundles`, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tiny_bundle import make_bundle
+
+from monai_attn import Segmenter, Volume, read, write
+from monai_attn.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "somebodys")
+
+
+@pytest.fixture
+def image(tmp_path):
+    affine = np.diag([1.0, 1.2, 2.0, 1.0])
+    affine[:3, 3] = (-10, 20, 30)
+    noise = np.random.default_rng(1).normal(size=(20, 22, 12)).cumsum(axis=0)
+    write(Volume(noise.astype(np.float32), affine), tmp_path / "case_1.nii.gz")
+    return tmp_path / "case_1.nii.gz"
+
+
+def segment(*arguments) -> int:
+    return main(["segment", *map(str, arguments), "--quiet"])
+
+
+def test_one_case_gives_a_mask_its_provenance_and_the_volumes(bundle, image, tmp_path, capsys):
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust") == 0
+    printed = capsys.readouterr().out
+    assert "case_1: " in printed
+    assert "left thing" in printed
+    assert " ml" in printed
+    assert "Research use only" in printed
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["case_1_seg.json", "case_1_seg.nii.gz"]
+    expected = Segmenter.from_bundle(bundle, trust=True)(image).labels
+    np.testing.assert_array_equal(read(tmp_path / "out" / "case_1_seg.nii.gz").array, expected.array)
+    record = json.loads((tmp_path / "out" / "case_1_seg.json").read_text())
+    assert record["provenance"]["bundle"] == "somebodys"
+    assert "not a medical device" in record["notice"]
+
+
+def test_results_are_not_overwritten_unless_told(bundle, image, tmp_path, capsys):
+    arguments = (image, "-b", bundle, "-o", tmp_path / "out", "--trust")
+    assert segment(*arguments) == 0
+    before = (tmp_path / "out" / "case_1_seg.json").read_bytes()
+    assert segment(*arguments) == 2
+    assert "case_1_seg.nii.gz exists" in capsys.readouterr().err
+    assert (tmp_path / "out" / "case_1_seg.json").read_bytes() == before
+    assert segment(*arguments, "--overwrite") == 0
+
+
+def test_a_failed_case_does_not_stop_the_others_and_the_exit_code_is_1(bundle, image, tmp_path, capsys):
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(image.read_bytes()[:300])
+    assert segment(broken, image, "-b", bundle, "-o", tmp_path / "out", "--trust") == 1
+    captured = capsys.readouterr()
+    assert "broken: " in captured.err
+    assert "1 of 2 cases failed" in captured.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["case_1_seg.json", "case_1_seg.nii.gz"]
+
+
+def test_a_folder_of_images_is_a_case_each(bundle, image, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "in" / f"{name}.nii.gz").write_bytes(image.read_bytes())
+    assert segment(tmp_path / "in", "-b", bundle, "-o", tmp_path / "out", "--trust") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "a_seg.json", "a_seg.nii.gz", "b_seg.json", "b_seg.nii.gz",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.nii.gz", "-b", "BUNDLE"], "nowhere.nii.gz does not exist"),
+        (["IMAGE", "-b", "hippocampus_mir"], "There is no bundle 'hippocampus_mir'"),
+        (["IMAGE", "-b", "BUNDLE", "--set", "inferer"], "An override is written key=value"),
+        (["IMAGE", "-b", "BUNDLE", "--set", "infer::overlap=0.5"], "Did you mean inferer::overlap"),
+        (["IMAGE", "-b", "BUNDLE", "--device", "abacus"], "Unknown device 'abacus'"),
+        (["IMAGE", "-b", "BUNDLE", "--region=900,0,0,950,5,5"], "lies outside the image"),
+    ],
+)
+def test_bad_use_is_said_exits_with_2_and_writes_nothing(bundle, image, tmp_path, capsys, arguments, message):
+    arguments = [{"IMAGE": image, "BUNDLE": bundle}.get(argument, argument) for argument in arguments]
+    assert segment(*arguments, "-o", tmp_path / "out", "--trust") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("region", ["1,2,3", "a,b,c,d,e,f", "5,0,0,1,1,1"])
+def test_a_region_that_is_no_box_is_refused_by_the_parser(image, region, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        segment(image, "-b", "x", "-o", tmp_path / "out", f"--region={region}")
+    assert stopped.value.code == 2
+    assert "R0,A0,S0,R1,A1,S1 in mm" in capsys.readouterr().err
+
+
+def test_two_inputs_of_one_name_are_refused_before_anything_runs(bundle, image, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "case_1.nii.gz").write_bytes(image.read_bytes())
+    assert segment(image, tmp_path / "other", "-b", bundle, "-o", tmp_path / "out", "--trust") == 2
+    assert "both be called 'case_1'" in capsys.readouterr().err
+
+
+def test_without_trust_a_foreign_bundle_is_refused(bundle, image, tmp_path, capsys):
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out") == 2
+    assert "opening it runs its code" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(bundle, image, tmp_path, capsys):
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "20 x 22 x 12 voxels of 1 x 1.2 x 2 mm" in printed
+    assert "nothing written" in printed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_cancelling_leaves_nothing_half_written(bundle, tmp_path, how):
+    volume = Volume(np.random.default_rng(2).normal(size=(160, 160, 160)).astype(np.float32))
+    write(volume, tmp_path / "large.nii.gz")
+    command = [sys.executable, "-m", "monai_attn.cli.main", "segment", tmp_path / "large.nii.gz", "-b", bundle]
+    command += ["-o", tmp_path / "out", "--trust", "--set", "inferer::overlap=0.9", "--set", "inferer::sw_batch_size=1"]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env={**os.environ})
+    time.sleep(12)  # past the imports, into thousands of windows
+    assert process.poll() is None
+    process.send_signal(how)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "cancelled" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_info_describes_a_file_and_a_bundle_without_running_it(bundle, image, capsys):
+    assert main(["info", str(image)]) == 0
+    printed = capsys.readouterr().out
+    assert "20 x 22 x 12 voxels" in printed
+    assert "RAS" in printed
+    assert main(["info", str(bundle), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == "0.0.1"
+
+
+def test_info_of_nothing_is_an_error(tmp_path, capsys):
+    assert main(["info", str(tmp_path / "nothing.nii.gz")]) == 2
+    assert "nothing.nii.gz" in capsys.readouterr().err
