@@ -1,0 +1,87 @@
+"""Where each label lies: index blocks, so that nothing after the first pass touches the whole volume."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from monai_attn.errors import GeometryError, LabelError
+from monai_attn.labels import LabelTable
+from monai_attn.volume import Volume, same_grid
+
+__all__ = ["Block", "Mask", "check_grid", "join", "label_array", "label_blocks"]
+
+Block = tuple[slice, slice, slice]
+"""A box of voxel indices, as NumPy slices with start and stop."""
+
+Mask = NDArray[np.bool_]
+"""One structure: a boolean array `(I, J, K)`."""
+
+
+def label_array(labels: Volume) -> NDArray[np.integer]:
+    """The whole numbers of a label map. Raises `LabelError` on fractions, NaN and negative values."""
+    if labels.array.dtype.kind == "f":
+        return _whole_numbers(labels.array)
+    integers: NDArray[np.integer] = labels.array.view(np.uint8) if labels.array.dtype == bool else labels.array  # type: ignore[assignment]
+    if integers.dtype.kind == "i" and int(integers.min()) < 0:
+        raise LabelError(f"A label map holds 0 and up; this one holds {int(integers.min())}.")
+    return integers
+
+
+def label_blocks(array: NDArray[np.integer], table: LabelTable) -> dict[int, Block | None]:
+    """For each label of the table the block of voxels around it, None where it has no voxel.
+
+    Raises `LabelError` when the array holds a label that the table does not name.
+    """
+    known = {label.value for label in table}
+    largest = int(array.max())
+    if largest > max(known, default=0):
+        raise LabelError(_unknown([largest], known))
+    if largest == 0:
+        return dict.fromkeys(sorted(known))
+    # NIfTI arrays are Fortran-ordered: walk along memory, and turn the blocks back.
+    turned = array.flags.f_contiguous and not array.flags.c_contiguous
+    found = ndimage.find_objects(array.T if turned else array, largest)
+    unknown = [value for value, block in enumerate(found, 1) if block is not None and value not in known]
+    if unknown:
+        raise LabelError(_unknown(unknown, known))
+    found += [None] * (max(known) - len(found))
+    blocks = {value: found[value - 1] for value in sorted(known)}
+    return {value: block[::-1] if block is not None and turned else block for value, block in blocks.items()}
+
+
+def join(one: Block | None, other: Block | None) -> Block | None:
+    """The smallest block around two."""
+    if one is None or other is None:
+        return one or other
+    i, j, k = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return i, j, k
+
+
+def check_grid(volume: Volume, other: Volume, what: str) -> None:
+    """Raise `GeometryError` unless the two volumes have the same voxels in the same places."""
+    if not same_grid(volume, other):
+        raise GeometryError(
+            f"{what} lie on different grids: {_grid(volume)} and {_grid(other)}. Resample one onto the other first."
+        )
+
+
+def _whole_numbers(array: NDArray[np.generic]) -> NDArray[np.integer]:
+    whole = np.empty(array.shape, np.int32)
+    for index, plane in enumerate(array):  # plane by plane: no second float volume
+        fits = (plane >= 0) & (plane < 2**31) & (plane == np.rint(plane))
+        if not fits.all():
+            raise LabelError(f"A label map holds 0 and whole numbers above; this one holds {plane[~fits][0]}.")
+        whole[index] = plane
+    return whole
+
+
+def _grid(volume: Volume) -> str:
+    spacing = "x".join(f"{edge:.3g}" for edge in volume.spacing_mm)
+    origin = ", ".join(f"{x:.2f}" for x in volume.affine[:3, 3])
+    return f"{'x'.join(map(str, volume.shape))} voxels of {spacing} mm, {volume.orientation}, first at ({origin}) mm"
+
+
+def _unknown(values: list[int], known: set[int]) -> str:
+    return f"The label map holds {values[:5]}, which the label table {sorted(known)} does not name."

@@ -1,0 +1,97 @@
+"""How large each structure of a label map is, where it lies, and what the image says inside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.labels import LabelTable
+from monai_attn.measure.blocks import Block, Mask, check_grid, label_array, label_blocks
+from monai_attn.measure.intensity import Intensity, intensity_of
+from monai_attn.volume import Box, Volume
+
+__all__ = ["Point", "Structure", "extreme_voxels", "measure_mask", "measure_structures"]
+
+Point = tuple[float, float, float]
+"""Millimetres in RAS+."""
+
+NOWHERE: Point = (float("nan"), float("nan"), float("nan"))
+"""The centroid of nothing."""
+
+EMPTY = np.zeros((0, 0, 0), bool)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One structure, measured. Definitions and sources: docs/measurements.md.
+
+    Without a voxel: 0 voxels, 0 ml, a centroid of nan, no block, no box, intensities nan.
+
+    `block` are its voxels' indices (`labels.crop(structure.block)`); `box` is the smallest box of
+    patient space around its voxels, their edges included. `touches_border` means that it reaches the
+    first or last voxel of an axis: it may go on outside. `intensity` is None without an image.
+    """
+
+    value: int
+    name: str
+    voxels: int
+    volume_ml: float
+    centroid_mm: Point
+    block: Block | None
+    box: Box | None
+    touches_border: bool
+    intensity: Intensity | None
+
+
+def measure_structures(labels: Volume, table: LabelTable, image: Volume | None = None) -> list[Structure]:
+    """Each structure of the table, measured, in the table's order; those without a voxel too.
+
+    Raises `LabelError` when the label map holds no whole numbers or a label that the table does not
+    name, and `GeometryError` when the image lies on another grid.
+    """
+    array = label_array(labels)
+    if image is not None:
+        check_grid(labels, image, "The label map and the image")
+    measured = []
+    for value, block in label_blocks(array, table).items():
+        mask = array[block] == value if block is not None else EMPTY
+        measured.append(measure_mask(mask, block, labels, image, value=value, name=table[value].name))
+    return measured
+
+
+def measure_mask(
+    mask: Mask, block: Block | None, grid: Volume, image: Volume | None = None, *, value: int = 1, name: str = "mask"
+) -> Structure:
+    """One mask that covers one block of a grid, measured; the block is as small as the mask allows."""
+    intensity = intensity_of(image, mask, block) if image is not None else None
+    if block is None:
+        return Structure(value, name, 0, 0.0, NOWHERE, None, None, False, intensity)
+    voxels = int(np.count_nonzero(mask))
+    start = np.array([part.start for part in block])
+    r, a, s = (float(x) for x in grid.to_world(_centroid_index(mask, voxels) + start))
+    touches = any(part.start == 0 or part.stop == size for part, size in zip(block, grid.shape, strict=True))
+    box = _box(grid.to_world(extreme_voxels(mask) + start), grid)
+    return Structure(value, name, voxels, voxels * grid.voxel_ml, (r, a, s), block, box, touches, intensity)
+
+
+def extreme_voxels(mask: Mask) -> NDArray[np.intp]:
+    """The first and last voxel of every line along K, `(N, 3)`: among them are all corners of the convex hull."""
+    lines = mask.any(axis=2)
+    i, j = np.nonzero(lines)
+    along = mask[lines]  # (lines, K)
+    first, last = along.argmax(axis=1), mask.shape[2] - 1 - along[:, ::-1].argmax(axis=1)
+    return np.stack([np.tile(i, 2), np.tile(j, 2), np.concatenate([first, last])], axis=1)
+
+
+def _centroid_index(mask: Mask, voxels: int) -> NDArray[np.float64]:
+    per_line = np.count_nonzero(mask, axis=2)  # (I, J)
+    per_plane = np.count_nonzero(mask, axis=(0, 1))  # (K,)
+    sums = [per_line.sum(axis=1), per_line.sum(axis=0), per_plane]
+    return np.array([float(np.arange(len(part)) @ part) / voxels for part in sums])
+
+
+def _box(centres_mm: NDArray[np.float64], grid: Volume) -> Box:
+    half = np.abs(grid.affine[:3, :3]).sum(axis=1) / 2  # how far a voxel reaches along R, A and S
+    return Box(tuple(centres_mm.min(axis=0) - half), tuple(centres_mm.max(axis=0) + half))
