@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from monai_attn.errors import FileError, InputError
+from monai_attn.io.names import stem, suffix_of
 
 __all__ = ["inference_cases", "split_cases", "unseen_cases"]
 
 PARTS = ("train", "validation", "test")
+
+VOLUME_SUFFIXES = {".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"}
+"""Of files that hold a whole volume."""
+
+DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
+"""Of files that hold a slice of one."""
 
 
 def split_cases(dataset_dir: str | Path, split_file: str | Path, part: str) -> list[dict[str, str]]:
@@ -23,7 +30,7 @@ def split_cases(dataset_dir: str | Path, split_file: str | Path, part: str) -> l
     """
     if part not in PARTS:
         raise InputError(f"Unknown part {part!r} of a split. Choose one of {', '.join(PARTS)}.")
-    cases = _labelled_cases(Path(dataset_dir))
+    cases = _labelled_cases(_folder(dataset_dir))
     split = _read_split(Path(split_file))
     listed = {name for names in split.values() for name in names}
     if not listed & cases.keys():
@@ -49,7 +56,7 @@ def split_cases(dataset_dir: str | Path, split_file: str | Path, part: str) -> l
 
 def unseen_cases(dataset_dir: str | Path, split_file: str | Path) -> list[dict[str, str]]:
     """The labelled cases of `dataset_dir/dataset.json` that are in neither the training nor the validation list."""
-    cases = _labelled_cases(Path(dataset_dir))
+    cases = _labelled_cases(_folder(dataset_dir))
     split = _read_split(Path(split_file))
     seen = {*split["train"], *split["validation"]}
     unseen = [case for name, case in sorted(cases.items()) if name not in seen]
@@ -61,37 +68,72 @@ def unseen_cases(dataset_dir: str | Path, split_file: str | Path) -> list[dict[s
 def inference_cases(dataset_dir: str | Path, pattern: str = "*") -> list[dict[str, str]]:
     """The images to segment, `{"case": name, "image": path}` each.
 
-    Those of `dataset_dir/dataset.json` where there is one (its "test" list, else its "training" list), otherwise
-    the image files of the folder that match `pattern`, in order of their names. Raises `FileError` for a missing
-    folder or image and `InputError` when nothing is found.
+    Those of `dataset_dir/dataset.json` where there is one (its "test" list, else its "training" list). Otherwise
+    what matches `pattern` in the folder, by name: NIfTI, NRRD and MetaImage files, and folders of DICOM slices;
+    `dataset_dir` itself when it is such a folder. A case below a subfolder carries that in its name:
+    `case_017/t1.nii.gz` is `case_017_t1`. Raises `FileError` for a missing folder or image and `InputError` when
+    nothing is found or two cases have one name.
     """
-    folder = Path(dataset_dir)
-    if not folder.is_dir():
-        raise FileError(f"dataset_dir {folder.name!r} is not a folder. Set it with --dataset_dir.")
+    folder = _folder(dataset_dir)
     if (folder / "dataset.json").is_file():
         content = _read_json(folder / "dataset.json")
         rows = content.get("test") or content.get("training") or []
         images = [_resolve(folder, row["image"] if isinstance(row, dict) else row) for row in rows]
+        named = [(stem(image), image) for image in images]
     else:
-        suffixes = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
-        images = sorted(path for path in folder.glob(pattern) if path.name.lower().endswith(suffixes))
+        images = sorted(path for path in folder.glob(pattern) if _is_image(path))
+        if not images and _holds_dicom(folder):
+            images = [folder]
+        named = [("_".join([*path.relative_to(folder).parts[:-1], stem(path)]), path) for path in images]
     if not images:
         raise InputError(f"No image matches {pattern!r} in {folder.name!r}. Set --dataset_dir, or --pattern.")
-    return [{"case": _name(image), "image": str(image)} for image in images]
+    _refuse_twins([name for name, _ in named], folder)
+    return [{"case": name, "image": str(image)} for name, image in named]
 
 
 def _labelled_cases(folder: Path) -> dict[str, dict[str, str]]:
-    if not folder.is_dir():
-        raise FileError(f"dataset_dir {folder.name!r} is not a folder. Set it with --dataset_dir.")
     content = _read_json(folder / "dataset.json")
-    rows = content.get("training") or []
-    cases = {}
-    for row in rows:
+    cases = []
+    for row in content.get("training") or []:
+        if not isinstance(row, dict) or not {"image", "label"} <= row.keys():
+            raise InputError(f"dataset.json of {folder.name!r}: each entry of 'training' needs an image and a label.")
         image, label = _resolve(folder, row["image"]), _resolve(folder, row["label"])
-        cases[_name(image)] = {"case": _name(image), "image": str(image), "label": str(label)}
+        cases.append({"case": stem(image), "image": str(image), "label": str(label)})
     if not cases:
         raise InputError(f"dataset.json of {folder.name!r} lists no case under 'training'.")
-    return cases
+    _refuse_twins([case["case"] for case in cases], folder)
+    return {case["case"]: case for case in cases}
+
+
+def _folder(dataset_dir: str | Path) -> Path:
+    folder = Path(dataset_dir)
+    if not folder.is_dir():
+        raise FileError(f"dataset_dir {str(dataset_dir)!r} is not a folder. Set it with --dataset_dir.")
+    return folder
+
+
+def _is_image(path: Path) -> bool:
+    """A file that holds a volume, or a folder of DICOM slices."""
+    return _holds_dicom(path) if path.is_dir() else suffix_of(path) in VOLUME_SUFFIXES
+
+
+def _holds_dicom(folder: Path) -> bool:
+    """Whether one of the folder's own files is DICOM, by its suffix or by the letters after the 128-byte preamble."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            with path.open("rb") as stream:
+                if suffix_of(path) in DICOM_SUFFIXES or stream.read(132)[128:] == b"DICM":
+                    return True
+    return False
+
+
+def _refuse_twins(names: list[str], folder: Path) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise InputError(
+            f"Two images of {folder.name!r} are called {twins[0]!r}; results are named by case, so one would replace "
+            "the other. Rename one of them."
+        )
 
 
 def _read_split(path: Path) -> dict[str, list[str]]:
@@ -118,7 +160,3 @@ def _resolve(folder: Path, entry: str) -> Path:
     if not path.exists():
         raise FileError(f"dataset.json of {folder.name!r} lists {entry}, which does not exist.")
     return path
-
-
-def _name(image: Path) -> str:
-    return image.name.removesuffix(".gz").rsplit(".", 1)[0]

@@ -1,0 +1,228 @@
+"""What our bundle configs run first, so that `monai.bundle run` fails loudly where MONAI is silent.
+
+MONAI accepts any override and ignores those it does not know, checks no versions, and finds a missing file only when
+it is needed. A config names these functions as `_target_`s; `check` stands in its `initialize`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from pydoc import locate
+from types import TracebackType
+from typing import Any
+
+from monai.bundle import BundleWorkflow, ConfigComponent, ConfigParser, ConfigWorkflow, ReferenceResolver
+from monai.utils import version_geq
+
+from monai_attn.bundle.overrides import config_ids
+from monai_attn.bundle.weights import sha256_of
+from monai_attn.errors import AttnError, BundleError, FileError, OverrideError
+
+__all__ = ["bundle_root", "check", "provenance"]
+
+PLACES = {"bundle_root", "dataset_dir", "output_dir", "split_file", "pattern", "weights"}
+"""Overrides that say where files lie, not how they are computed; a path may hold a patient's name."""
+
+VERSION_KEYS = {"monai_version": "monai", "pytorch_version": "torch", "numpy_version": "numpy"}
+"""Keys of metadata.json and the distributions they speak of."""
+
+
+def bundle_root() -> str:
+    """The bundle's own folder, whatever the working directory: `"bundle_root": {"_target_": "...bundle_root"}`.
+
+    A MONAI config cannot name its own place: the parser forgets the file it read, and `"."` or a relative `%file`
+    mean the working directory. Only the running `ConfigWorkflow` knows its `config_root_path`, so this walks up the
+    stack to it. `--bundle_root` replaces it. Raises `BundleError` when no workflow is running, as in `ckpt_export`
+    of a config that needs the folder; ours do not.
+    """
+    workflow = _workflow()
+    if workflow is None:
+        raise BundleError("No bundle workflow is running, so the bundle's folder is unknown. Set bundle_root.")
+    return str(_root(workflow))
+
+
+def check(weights: str | None = None) -> None:
+    """Refuse what MONAI would pass over: unknown overrides, older packages, and `weights` that are not there.
+
+    Raises `OverrideError`, `BundleError` or `FileError`. In `python -m monai.bundle` the error's own sentence becomes
+    the last line, below MONAI's traceback.
+    """
+    _end_with_our_sentence()
+    workflow = _workflow()
+    if workflow is None:
+        raise BundleError("The guard of a bundle runs in its 'initialize', under monai.bundle run.")
+    _check_overrides(workflow)
+    _check_versions(_root(workflow).name, workflow.parser.get("_meta_") or {})
+    if weights is not None and not Path(weights).is_file():
+        raise FileError(f"The weights {weights} do not exist. Train them (train.json), or set --weights.")
+
+
+def provenance(bundle_root: str, weights: str) -> dict[str, Any]:
+    """What made a mask: bundle, version, SHA-256 of the weights, package versions, and overrides (without paths)."""
+    workflow = _workflow()
+    metadata = ConfigParser.load_config_file(str(Path(bundle_root) / "configs" / "metadata.json"))
+    return {
+        "bundle": Path(bundle_root).resolve().name,
+        "bundle_version": metadata["version"],
+        "weights_sha256": sha256_of(Path(weights)),
+        "versions": {name: version(name) for name in ("monai_attn", *VERSION_KEYS.values())},
+        "overrides": {} if workflow is None else _overrides(workflow),
+    }
+
+
+def _workflow() -> ConfigWorkflow | None:
+    """The `ConfigWorkflow` that is running: the nearest `self` up the stack that is one."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        candidate = frame.f_locals.get("self")
+        if isinstance(candidate, BundleWorkflow) and hasattr(candidate, "config_root_path"):
+            return candidate
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def _root(workflow: ConfigWorkflow) -> Path:
+    folder = Path(workflow.config_root_path).resolve()
+    return folder.parent if folder.name == "configs" else folder
+
+
+def _files(workflow: ConfigWorkflow) -> list[dict[str, Any]]:
+    """The JSON files of the configs folder that take part: those whose every key is in the running config.
+
+    The workflow keeps no list of its files. An override adds keys and never takes one away, so a file that lacks
+    nothing either takes part or could add nothing.
+    """
+    contents = []
+    for path in sorted(Path(workflow.config_root_path).glob("*.json")):
+        content = ConfigParser.load_config_file(str(path))
+        merged = {key.lstrip("+"): value for key, value in content.items()}
+        if path.name != "metadata.json" and all(key in workflow.parser for key in merged):
+            contents.append(merged)
+    return contents
+
+
+def _check_overrides(workflow: ConfigWorkflow) -> None:
+    config = {key: value for key, value in workflow.parser.get().items() if key != "_meta_"}
+    known = {name for content in _files(workflow) for name in _ids_of_file(content)}
+    known |= {name for text in _texts(config) for name in ReferenceResolver.match_refs_pattern(text)}
+    unknown = [f"{name!r}{hint}" for name, hint in _unknown(config, known, workflow.parser)]
+    if unknown:
+        raise OverrideError(
+            f"Nothing in the bundle's config is called {', nor '.join(unknown)}, so the override would change nothing."
+        )
+
+
+def _ids_of_file(content: Mapping[str, Any]) -> Iterator[str]:
+    """All ids that a file sets; an overlay may write "train::trainer::max_epochs" or "train#trainer" as one key."""
+    for key, value in content.items():
+        parts = ReferenceResolver.split_id(key)
+        yield from ("::".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        yield from config_ids(value, "::".join(parts))
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
+            yield from _texts(value)
+
+
+def _unknown(node: Any, known: set[str], parser: ConfigParser, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Ids that no config file sets, no reference uses, and no component takes as an argument, with a hint each."""
+    start = f"{prefix}::" if prefix else ""
+    ours = not prefix or any(name.startswith(start) for name in known)
+    if isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _unknown(value, known, parser, f"{start}{index}")
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            name = f"{start}{key}"
+            arguments = _arguments(node, parser) if "_target_" in node and name not in known else None
+            if name not in known and ("_target_" in node or ours) and not (arguments and key in arguments):
+                yield name, _hint(key, start, known, arguments or [])
+            yield from _unknown(value, known, parser, name)
+
+
+def _arguments(component: dict[str, Any], parser: ConfigParser) -> list[str]:
+    """The keywords that a component takes, MONAI's own (`_disabled_`, ...) among them."""
+    target = ConfigComponent(component, locator=parser.locator).resolve_module_name()
+    made = locate(target) if isinstance(target, str) else target
+    if not callable(made):
+        raise BundleError(f"The config names {target!r}, which cannot be found or called.")
+    parameters = inspect.signature(made).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return [*parameters, *component]  # it takes any keyword, so what it does with them is its own affair
+    return [*parameters, *ConfigComponent.non_arg_keys]
+
+
+def _hint(key: str, start: str, known: set[str], arguments: list[str]) -> str:
+    candidates = [*known, *(f"{start}{name}" for name in arguments if not name.startswith("_"))]
+    elsewhere = sorted((name for name in known if name.rsplit("::", 1)[-1] == key), key=len)
+    close = [*elsewhere, *difflib.get_close_matches(f"{start}{key}", candidates, n=3)]
+    names = list(dict.fromkeys(close))[:3]
+    return f" (did you mean {' or '.join(names)}?)" if names else ""
+
+
+def _check_versions(bundle: str, metadata: Mapping[str, Any]) -> None:
+    needed = {name: metadata.get(key) for key, name in VERSION_KEYS.items()}
+    if None in needed.values():
+        raise BundleError(f"The metadata.json of {bundle} is missing or names no versions. Set --meta_file.")
+    for name, least in {**needed, **metadata.get("required_packages_version", {})}.items():
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            installed = None
+        if installed is None or not version_geq(installed.split("+")[0], str(least)):
+            raise BundleError(
+                f"The bundle {bundle} needs {name} {least} or newer, and {installed or 'none'} is installed. "
+                f'Install it with: pip install "{name}>={least}"'
+            )
+
+
+def _overrides(workflow: ConfigWorkflow) -> dict[str, Any]:
+    """Ids whose value is none of those the participating config files give them."""
+    given: dict[str, list[Any]] = {}
+    for content in _files(workflow):
+        for key, value in content.items():
+            for name, leaf in _leaves(value, "::".join(ReferenceResolver.split_id(key))):
+                given.setdefault(name, []).append(leaf)
+    config = {key: value for key, value in workflow.parser.get().items() if key not in {"_meta_", *PLACES}}
+    return {name: leaf for name, leaf in _leaves(config) if leaf not in given.get(name, [])}
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Ids and values of all that is no dictionary; a list of plain values is one value."""
+    children: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, dict) else ()
+    if isinstance(node, list) and any(isinstance(value, dict | list) for value in node):
+        children = enumerate(node)
+    elif not isinstance(node, dict):
+        yield prefix, node
+    for key, value in children:
+        yield from _leaves(value, f"{prefix}::{key}" if prefix else str(key))
+
+
+def _end_with_our_sentence() -> None:
+    """Print an `AttnError` that MONAI has wrapped once more, below the traceback, in `python -m monai.bundle`.
+
+    MONAI raises "Failed to evaluate ..." or "Failed to instantiate ..." from our error, which then stands some
+    screens further up. Nothing is changed in other programs.
+    """
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is None or spec.name != "monai.bundle.__main__" or sys.excepthook is not sys.__excepthook__:
+        return
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, AttnError):
+            cause = cause.__cause__
+        if cause is not None and cause is not error:
+            sys.stderr.write(f"\n{type(cause).__name__}: {cause}\n")
+
+    sys.excepthook = show

@@ -1,0 +1,118 @@
+"""The last transform of a bundle: the label map of a case to a file on the grid of its image."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from numpy.typing import NDArray
+
+from monai_attn.errors import FileError, GeometryError, LabelError
+from monai_attn.io import stem, write, write_bytes_atomic
+from monai_attn.volume import Volume, same_grid
+
+__all__ = ["SaveSegmentationd", "label_map"]
+
+logger = logging.getLogger(__name__)
+
+
+class SaveSegmentationd(MapTransform):  # type: ignore[misc]
+    """Writes the label map at each key as `output_dir/<case>_<postfix>.nii.gz`, uint8 or uint16.
+
+    The case is named by `data["case"]`, else by the file it was loaded from. The map must lie on the grid that the
+    image at `source_key` was loaded with. Beside it, `<case>_<postfix>.json` holds what `provenance()` gives, if that
+    is given. `data` is passed on unchanged.
+
+    Raises `LabelError` for values that are no labels, `GeometryError` for another grid, and `FileError` when the file
+    exists and `overwrite` is not set, or when two cases of one run have the same name.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | Path,
+        *,
+        source_key: str = "image",
+        postfix: str = "seg",
+        overwrite: bool = False,
+        provenance: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.source_key = source_key
+        self.postfix = postfix
+        self.overwrite = overwrite
+        self.provenance = provenance
+        self._made_by: dict[str, Any] | None = None
+        self._written: set[Path] = set()
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """`data`, unchanged."""
+        for key in self.key_iterator(dict(data)):
+            self._save(data[key], data[self.source_key], self._path(data, key))
+        return dict(data)
+
+    def _path(self, data: Mapping[Hashable, Any], key: Hashable) -> Path:
+        case = data.get("case") or stem(data[self.source_key].meta["filename_or_obj"])
+        postfix = self.postfix if len(self.keys) == 1 else f"{self.postfix}_{key!s}"
+        path = self.output_dir / f"{case}_{postfix}.nii.gz"
+        if path in self._written:
+            raise FileError(
+                f"Two cases of this run are called {case!r}, so their masks would have one name. "
+                "Rename one, or list them in a dataset.json."
+            )
+        return path
+
+    def _save(self, prediction: Any, source: Any, path: Path) -> None:
+        labels = label_map(np.asarray(prediction.cpu() if hasattr(prediction, "cpu") else prediction))
+        affine = np.asarray(source.meta["original_affine"], dtype=np.float64)
+        shape = tuple(int(size) for size in source.meta["spatial_shape"])
+        mask = Volume(labels, affine)
+        inverted = Volume(labels, np.asarray(getattr(prediction, "affine", affine), dtype=np.float64))
+        if labels.shape != shape or not same_grid(mask, inverted):
+            raise GeometryError(
+                f"The label map has the grid {labels.shape}, the image {shape}. Bring it back to the image's grid "
+                "with Invertd before it is saved."
+            )
+        write(mask, path, overwrite=self.overwrite)
+        self._written.add(path)
+        if self.provenance is not None:
+            if self._made_by is None:
+                self._made_by = dict(self.provenance())
+            text = json.dumps(self._made_by, indent=2, default=str) + "\n"
+            write_bytes_atomic(path.with_name(stem(path) + ".json"), text.encode(), overwrite=self.overwrite)
+        logger.info("Mask %d is written.", len(self._written))
+
+
+def label_map(values: NDArray[Any]) -> NDArray[np.generic]:
+    """`(1, I, J, K)` or `(I, J, K)` whole numbers to `(I, J, K)` uint8, or uint16 above 255.
+
+    Raises `LabelError` for several channels, NaN, fractions, negative numbers or numbers above 65535.
+    """
+    values = np.asarray(values)
+    if values.ndim == 4 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim != 3:
+        raise LabelError(
+            f"A label map has one channel and three axes, not the shape {values.shape}. "
+            "Reduce the classes with AsDiscreted(argmax=true) before it is saved."
+        )
+    whole = np.rint(values)
+    if not np.array_equal(values, whole):  # NaN differs from itself, so it is refused as well
+        wrong = values[values != whole].flat[0]
+        raise LabelError(
+            f"The label map holds {wrong}, which is no whole number. Invert the logits before AsDiscreted, "
+            "or let Invertd use nearest_interp=true."
+        )
+    if values.min(initial=0) < 0 or values.max(initial=0) > np.iinfo(np.uint16).max:
+        raise LabelError(f"Labels run from {values.min()} to {values.max()}; 0 to 65535 can be saved.")
+    labels: NDArray[np.generic] = whole.astype(
+        np.uint8 if whole.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
+    )
+    return labels
