@@ -71,7 +71,7 @@ def open_bundle(
     if "device" not in overrides:
         parser["device"] = f"$torch.device({device!r})"
     parser.set(swap_ends(parser.get()))
-    parser.read_meta(f=metadata)
+    parser.read_meta(f=str(root / "configs" / "metadata.json"))  # a copy: MONAI turns every "#" in it into "::"
     _make_scripts_importable(root)
 
     network = _network(parser, root)
