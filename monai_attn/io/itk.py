@@ -45,7 +45,8 @@ def read_itk(path: Path, *, volume: int | None = None) -> Volume:
     pixel = reader.GetPixelID()
     if pixel < 0 or pixel in (SimpleITK.sitkComplexFloat32, SimpleITK.sitkComplexFloat64):
         raise InputError(f"{path.name} holds values that are not real numbers. Export magnitude or phase.")
-    check_budget(path.name, (*size, components), _itemsize(pixel), available, compressed=compressed)
+    shape = (*size, components) if components > 1 else size
+    check_budget(path.name, shape, _itemsize(pixel), available, compressed=compressed)
     if len(size) < 3 or math.prod(size[4:]) > 1:
         raise InputError(f"{path.name} is {len(size)}-D, {size}. A volume has three axes; store the slices as a stack.")
     chosen = pick_volume(path.name, components * math.prod(size[3:]), volume, what="values per voxel or volumes")

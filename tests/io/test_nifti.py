@@ -236,7 +236,7 @@ def test_colours_and_complex_numbers_are_refused(tmp_path):
     rgb = np.zeros((2, 2, 2), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     with pytest.raises(InputError, match=r"rgb\.nii holds colours \(R, G, B\), not measured values"):
         read(saved(nibabel.Nifti1Image(rgb, np.eye(4)), tmp_path / "rgb.nii"))
-    with pytest.raises(InputError, match="holds complex numbers. Export magnitude or phase"):
+    with pytest.raises(InputError, match=r"holds complex numbers\. Export magnitude or phase"):
         read(saved(nibabel.Nifti1Image(np.zeros((2, 2, 2), np.complex64), np.eye(4)), tmp_path / "c.nii"))
 
 

@@ -140,7 +140,7 @@ def test_nothing_is_left_when_the_file_reads_back_differently(tmp_path, suffix, 
     flipped = phantom().with_array(phantom().array[::-1])
     moved = Volume(phantom().array, affine_of(np.eye(3), origin_mm=(0, 0, 0)))
     for back, what in ((flipped, "values"), (moved, "geometry")):
-        monkeypatch.setattr(writing, "read", lambda path, back=back: back)
+        monkeypatch.setattr(writing, "read", lambda _, back=back: back)
         with pytest.raises(FileError, match=f"the {what} read back differ"):
             write(phantom(), tmp_path / "new" / f"x{suffix}")
         assert list(tmp_path.iterdir()) == []

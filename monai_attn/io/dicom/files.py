@@ -84,12 +84,11 @@ def read_header(path: Path) -> Dataset | None:
 
     tags: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()]
     try:
-        with quiet():
-            header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
-            if header.get("SOPClassUID") is None:
-                return None
-            for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-                header.get(sequence)  # parsed here, where a cut is caught
+        header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+        if header.get("SOPClassUID") is None:
+            return None
+        for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+            header.get(sequence)  # parsed here, where a cut is caught
     except READ_ERRORS as error:
         if not _has_preamble(path):
             return None  # something else that happens to begin like DICOM
@@ -112,11 +111,10 @@ def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...]
     if item is None:
         return None
     try:
-        with quiet():
-            value: Any = item.get(keyword)
-            if value is None or value == "":
-                return None
-            parts = tuple(float(part) for part in ([value] if isinstance(value, (str, int, float)) else value))
+        value: Any = item.get(keyword)
+        if value is None or value == "":
+            return None
+        parts = tuple(float(part) for part in ([value] if isinstance(value, (str, int, float)) else value))
     except (TypeError, ValueError):
         return None
     finite = all(abs(part) < float("inf") for part in parts)

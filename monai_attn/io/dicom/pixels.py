@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.budget import MAX_BYTES
-from monai_attn.io.dicom.files import READ_ERRORS, number, quiet, text
+from monai_attn.io.dicom.files import READ_ERRORS, number, text
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.values import tidy
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 __all__ = ["decoded", "kept_as_stored", "read_values"]
-
-MASKED_NOTE = "Bits above BitsStored are no part of the values (an old overlay); they were cut off."
 
 
 def read_values(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
@@ -36,64 +35,62 @@ def read_values(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.generic]
     bad = next((frame for frame in frames if frame.slope == 0), None)
     if bad is not None:
         raise InputError(f"{bad.path.name}: RescaleSlope is 0, which erases all values. Export the series again.")
-    stored, masked, tables = decoded(frames)
+    stored, tables = decoded(frames)
     if tables and tables != len(frames):
         raise InputError(f"{name}: some slices have a Modality LUT and some have not. Export the series again.")
     values = np.stack(stored) if tables else _rescaled(stored, frames)  # (K, rows, columns)
     array, value_notes = tidy(values.T, name)  # (columns, rows, K)
-    notes = (MASKED_NOTE,) if masked else ()
-    return array, notes + _padding_note(stored, first) + value_notes
+    return array, _padding_note(stored, first) + value_notes
 
 
-def decoded(frames: Sequence[Frame]) -> tuple[list[NDArray[Any]], bool, int]:
-    """The stored pixels `(rows, columns)` of each frame; whether bits were cut; how many have a Modality LUT."""
-    files = {frame.path: frame for frame in frames}
-    wanted: dict[tuple[object, int], NDArray[Any]] = {(frame.path, frame.index): np.empty(0) for frame in frames}
-    masked, with_table = False, set()
-    for path, frame in files.items():
-        array, cut, table = _decode(frame)  # (frames, rows, columns)
-        masked |= cut
-        if table:
-            with_table.add(path)
-        for index in range(len(array)):
-            if (path, index) in wanted:
-                wanted[path, index] = array[index]
-    return (
-        [wanted[frame.path, frame.index] for frame in frames],
-        masked,
-        sum(frame.path in with_table for frame in frames),
-    )
+def decoded(frames: Sequence[Frame]) -> tuple[list[NDArray[Any]], int]:
+    """The stored pixels `(rows, columns)` of each frame, and how many went through a Modality LUT.
+
+    Each file is decoded once, and only the frames asked for are kept.
+    """
+    wanted: dict[Path, dict[int, NDArray[Any]]] = {}
+    for frame in frames:
+        wanted.setdefault(frame.path, {})[frame.index] = np.empty(0)
+    tables = 0
+    for path, frame in {frame.path: frame for frame in frames}.items():
+        array, table = _decode(frame)
+        wanted[path] = {index: array[index] for index in wanted[path]}
+        tables += table * len(wanted[path])
+    return [wanted[frame.path][frame.index] for frame in frames], tables
 
 
-def _decode(frame: Frame) -> tuple[NDArray[Any], bool, bool]:
-    """All frames of a file `(frames, rows, columns)`, whether bits were cut, whether a Modality LUT was applied."""
+def _decode(frame: Frame) -> tuple[NDArray[Any], bool]:
+    """All frames of a file `(frames, rows, columns)`, and whether a Modality LUT was applied."""
     from pydicom import dcmread
     from pydicom.pixels.processing import apply_modality_lut
 
     syntax = "unknown transfer syntax"
     try:
-        with quiet():
-            dataset = dcmread(frame.path, force=True)
-            syntax = _transfer_syntax(dataset)
-            array = np.asarray(dataset.pixel_array)
-            table = bool(dataset.get("ModalityLUTSequence"))
-            cut = False
-            if array.dtype.kind in "iu":
-                array, cut = _without_unused_bits(array, dataset)
-            if table:
-                array = np.asarray(apply_modality_lut(array, dataset))
+        dataset = dcmread(frame.path, force=True)
+        syntax = _transfer_syntax(dataset)
+        # pydicom cuts off bits above BitsStored (old overlays) and restores the sign below them.
+        array = np.asarray(dataset.pixel_array)
+        table = bool(dataset.get("ModalityLUTSequence"))
+        if table:
+            array = np.asarray(apply_modality_lut(array, dataset))
     except READ_ERRORS as error:
         raise FileError(
             f"{frame.path.name}: the pixels cannot be decoded ({syntax}). The file is truncated or damaged, "
             "or its compression is not known here; copy it again, or export it uncompressed."
         ) from error
+    high, bits = number(dataset, "HighBit"), number(dataset, "BitsStored")
+    if high is not None and bits is not None and high != bits - 1:
+        raise FileError(
+            f"{frame.path.name}: HighBit is {high:g} with {bits:g} BitsStored, an encoding retired from DICOM. "
+            "Convert the file with a current tool."
+        )
     count = int(number(frame.header, "NumberOfFrames") or 1)
     shape = (count, frame.rows, frame.columns)
     if array.size != math.prod(shape):
         raise FileError(
             f"{frame.path.name}: the pixels have the shape {array.shape}, the header says {shape}. Export it again."
         )
-    return array.reshape(shape), cut, table
+    return array.reshape(shape), table
 
 
 def _transfer_syntax(dataset: Dataset) -> str:
@@ -108,22 +105,6 @@ def _transfer_syntax(dataset: Dataset) -> str:
         explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
     return str(dataset.file_meta.TransferSyntaxUID.name)
-
-
-def _without_unused_bits(array: NDArray[Any], dataset: Dataset) -> tuple[NDArray[Any], bool]:
-    """Only the BitsStored bits up to HighBit, with their sign (PS3.5 8.1.1); and whether that changed a value."""
-    bits = int(number(dataset, "BitsStored") or array.dtype.itemsize * 8)
-    if not 0 < bits < array.dtype.itemsize * 8:
-        return array, False
-    shift = max(int(number(dataset, "HighBit") or bits - 1) + 1 - bits, 0)
-    signed = array.dtype.kind == "i"
-    lowest, highest = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    if not shift and lowest <= int(array.min()) and int(array.max()) <= highest:
-        return array, False
-    kept = (array.astype(np.int64) >> shift) & ((1 << bits) - 1)
-    if signed:
-        kept = np.where(kept > highest, kept - (1 << bits), kept)
-    return kept.astype(array.dtype), True
 
 
 def _rescaled(stored: list[NDArray[Any]], frames: Sequence[Frame]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from monai_attn.errors import FileError, GeometryError, InputError
-from monai_attn.io.dicom.files import dicom_files, is_dicom, read_header, text
+from monai_attn.io.dicom.files import dicom_files, is_dicom, quiet, read_header, text
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.pixels import decoded, kept_as_stored, read_values
 from monai_attn.io.dicom.series import Series, choose_series, group_series, image_problem
@@ -22,6 +22,7 @@ from monai_attn.volume import Volume
 __all__ = ["list_series", "read_dicom"]
 
 
+@quiet()
 def list_series(folder: str | Path) -> list[Series]:
     """The image series in a folder and its subfolders, by UID; several where one UID has several orientations.
 
@@ -31,6 +32,7 @@ def list_series(folder: str | Path) -> list[Series]:
     return _scan(Path(folder))[0]
 
 
+@quiet()
 def read_dicom(path: Path, *, series: str | None = None, volume: int | None = None) -> Volume:
     """One series of a folder, or the one a file belongs to, as a volume `(column, row, slice)`, RAS+.
 
@@ -90,7 +92,7 @@ def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...
 def _checked_copies(copies: Sequence[tuple[Frame, Frame]]) -> str:
     """A note on files that are there twice; `FileError` when two of them differ."""
     for one, other in copies:
-        pixels, _, _ = decoded([one, other])
+        pixels, _ = decoded([one, other])
         if not np.array_equal(pixels[0], pixels[1]):
             raise FileError(
                 f"{one.path.name} and {other.path.name} claim to be the same image but differ. Remove the wrong one."

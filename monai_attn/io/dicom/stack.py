@@ -17,8 +17,8 @@ __all__ = ["SAME_PLACE_MM", "check_plane", "sorted_along_normal", "stack_affine"
 SAME_PLACE_MM = 0.01
 """Slices closer than this lie at one place; no scanner steps so finely."""
 
-EVEN_SHARE, EVEN_MM = 0.02, 0.05
-"""How far a slice may lie from its even place: 2 % of the step or 0.05 mm (headers round to 0.1 mm), whichever is
+EVEN_SHARE, EVEN_MM = 0.02, 0.06
+"""How far a slice may lie from its even place: 2 % of the step or 0.06 mm (headers round to 0.1 mm), whichever is
 more, but never over a tenth of the step. Past a thousandth of the step a note says so."""
 
 ROUNDING_MM = 0.02
@@ -102,13 +102,14 @@ def _step(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.float64], tupl
         )
     step = (positions[-1] - positions[0]) / (len(frames) - 1)
     usual = float(np.median(gaps))
-    off = np.linalg.norm(positions - positions[0] - np.arange(len(frames))[:, None] * step, axis=1).max()
-    allowed = min(max(EVEN_SHARE * usual, EVEN_MM), 0.1 * usual)
+    off = _off_line(positions)
+    mean = float(gaps.mean())
+    allowed = min(max(EVEN_SHARE * mean, EVEN_MM), 0.1 * mean)
     if off > allowed:
         raise GeometryError(_uneven(positions, gaps, usual, normal, name))
     notes: list[str] = []
-    if off > 1e-3 * usual:
-        notes.append(f"Slices lie up to {off:.3f} mm from even places; the grid is even, with {usual:.3f} mm steps.")
+    if off > 1e-3 * mean:
+        notes.append(f"Slices lie up to {off:.3f} mm from even places; the grid is even, with {mean:.3f} mm steps.")
     if len(frames) == 2:
         notes.append(f"Two slices only: that they are {usual:.3f} mm apart, and none is missing, cannot be checked.")
     between = frames[0].spacing_between_mm
@@ -124,6 +125,13 @@ def _step(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.float64], tupl
             "so every voxel keeps its place. Resample before using tools that assume right angles."
         )
     return step, tuple(notes)
+
+
+def _off_line(positions: NDArray[np.float64]) -> float:
+    """How far, in mm, a slice lies at most from its place on the best even row through all of them."""
+    count = np.arange(len(positions)) - (len(positions) - 1) / 2
+    slope = count @ positions / (count @ count)
+    return float(np.linalg.norm(positions - positions.mean(axis=0) - np.outer(count, slope), axis=1).max())
 
 
 def _uneven(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_attn.io.dicom.files import number, quiet, text
+from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame
 
 __all__ = ["with_unit"]
@@ -102,10 +102,11 @@ def _injection(tracer: object, frames: Sequence[Frame]) -> datetime | None:
 
 
 def _moment(date: str, time: str) -> datetime | None:
-    with quiet():
-        try:
-            whole, _, fraction = time.partition(".")
-            clock = datetime.strptime(date + whole.ljust(6, "0"), "%Y%m%d%H%M%S")
-        except ValueError:
-            return None
+    if not time:
+        return None
+    whole, _, fraction = time.partition(".")
+    try:
+        clock = datetime.strptime(date + whole.ljust(6, "0"), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None
     return clock + timedelta(seconds=float(f"0.{fraction}")) if fraction.isdigit() else clock
