@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from monai_attn.backends import BACKENDS, choose_backend, choose_device
 from monai_attn.bundle import Parts, open_bundle, why
-from monai_attn.errors import BundleError, InputError
+from monai_attn.errors import BundleError, InputError, LabelError
 from monai_attn.io import read
 from monai_attn.segmentation import Segmentation
+from monai_attn.transforms.save import label_map
 from monai_attn.volume import Box, Volume, same_grid
 
 __all__ = ["Segmenter"]
@@ -169,32 +170,16 @@ class _Counter:
 
 
 def _label_map(prediction: Any, grid: Volume, bundle: str) -> NDArray[np.generic]:
-    """`(1, I, J, K)` from the bundle's last transform to whole numbers on the source grid; refuses anything else."""
-    values = torch.as_tensor(prediction).cpu().numpy()
-    if values.shape[0] != 1:
+    """What the bundle's last transform gives to whole numbers on the source grid; refuses anything else."""
+    try:
+        labels = label_map(torch.as_tensor(prediction).cpu().numpy())
+    except LabelError as error:
+        raise BundleError(f"The bundle {bundle} gives no label map: {error}") from error
+    if labels.shape != grid.shape or not _same_place(prediction, grid):
         raise BundleError(
-            f"The bundle {bundle} ends with {values.shape[0]} channels, not one label map. Let its postprocessing end "
-            "with AsDiscreted(argmax=true) (an override of postprocessing::transforms), if its classes exclude "
-            "each other."
-        )
-    values = values[0]
-    if values.shape != grid.shape or not _same_place(prediction, grid):
-        raise BundleError(
-            f"The bundle {bundle} leaves its labels on a grid of {values.shape}; the image has {grid.shape}. Its "
+            f"The bundle {bundle} leaves its labels on a grid of {labels.shape}; the image has {grid.shape}. Its "
             "postprocessing must end with Invertd, which brings them back."
         )
-    whole = np.rint(values)
-    if not np.array_equal(values, whole):  # NaN differs from itself, so it is refused as well
-        wrong = values[values != whole].flat[0]
-        raise BundleError(
-            f"The bundle {bundle} gives the label {wrong}, which is no whole number: it inverts labels with linear "
-            "interpolation. Override its Invertd with nearest_interp=true."
-        )
-    if whole.min() < 0 or whole.max() > np.iinfo(np.uint16).max:
-        raise BundleError(
-            f"The bundle {bundle} gives labels from {whole.min()} to {whole.max()}; 0 to 65535 are possible."
-        )
-    labels: NDArray[np.generic] = whole.astype(np.uint8 if whole.max() <= np.iinfo(np.uint8).max else np.uint16)
     return labels
 
 
