@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from monai_attn.labels import LabelTable
 from monai_attn.measure.blocks import Block, Mask, check_grid, label_array, label_blocks
 from monai_attn.measure.intensity import Intensity, intensity_of
+from monai_attn.measure.surfels import surface_area_mm2
 from monai_attn.volume import Box, Volume
 
 __all__ = ["Point", "Structure", "extreme_voxels", "measure_mask", "measure_structures"]
@@ -27,7 +28,7 @@ EMPTY = np.zeros((0, 0, 0), bool)
 class Structure:
     """One structure, measured. Definitions and sources: docs/measurements.md.
 
-    Without a voxel: 0 voxels, 0 ml, a centroid of nan, no block, no box, intensities nan.
+    Without a voxel: 0 voxels, 0 ml, 0 mm², a centroid of nan, no block, no box, intensities nan.
 
     `block` are its voxels' indices (`labels.crop(structure.block)`); `box` is the smallest box of
     patient space around its voxels, their edges included. `touches_border` means that it reaches the
@@ -38,6 +39,7 @@ class Structure:
     name: str
     voxels: int
     volume_ml: float
+    surface_mm2: float
     centroid_mm: Point
     block: Block | None
     box: Box | None
@@ -67,13 +69,14 @@ def measure_mask(
     """One mask that covers one block of a grid, measured; the block is as small as the mask allows."""
     intensity = intensity_of(image, mask, block) if image is not None else None
     if block is None:
-        return Structure(value, name, 0, 0.0, NOWHERE, None, None, False, intensity)
+        return Structure(value, name, 0, 0.0, 0.0, NOWHERE, None, None, False, intensity)
     voxels = int(np.count_nonzero(mask))
     start = np.array([part.start for part in block])
     r, a, s = (float(x) for x in grid.to_world(_centroid_index(mask, voxels) + start))
     touches = any(part.start == 0 or part.stop == size for part, size in zip(block, grid.shape, strict=True))
     box = _box(grid.to_world(extreme_voxels(mask) + start), grid)
-    return Structure(value, name, voxels, voxels * grid.voxel_ml, (r, a, s), block, box, touches, intensity)
+    volume_ml, surface_mm2 = voxels * grid.voxel_ml, surface_area_mm2(mask, grid.affine)
+    return Structure(value, name, voxels, volume_ml, surface_mm2, (r, a, s), block, box, touches, intensity)
 
 
 def extreme_voxels(mask: Mask) -> NDArray[np.intp]:

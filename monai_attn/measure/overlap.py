@@ -1,0 +1,63 @@
+"""How much two masks overlap: counts of voxels, and the scores made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monai_attn.errors import GeometryError
+from monai_attn.measure.blocks import Mask
+
+__all__ = ["Overlap", "dice", "jaccard", "overlap_of"]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Voxels in both masks, only in the prediction, only in the reference. A score of nothing, 0/0, is nan."""
+
+    both: int
+    only_prediction: int
+    only_reference: int
+
+    @property
+    def dice(self) -> float:
+        """2|A∩B| / (|A|+|B|). Dice 1945; Sørensen 1948."""
+        return _share(2 * self.both, 2 * self.both + self.only_prediction + self.only_reference)
+
+    @property
+    def jaccard(self) -> float:
+        """|A∩B| / |A∪B|, intersection over union. Jaccard 1901."""
+        return _share(self.both, self.both + self.only_prediction + self.only_reference)
+
+    @property
+    def sensitivity(self) -> float:
+        """Share of the reference that was found; nan when the reference is empty."""
+        return _share(self.both, self.both + self.only_reference)
+
+    @property
+    def precision(self) -> float:
+        """Share of the prediction that is right; nan when the prediction is empty."""
+        return _share(self.both, self.both + self.only_prediction)
+
+
+def overlap_of(prediction: Mask, reference: Mask) -> Overlap:
+    """Count. Raises `GeometryError` when the masks differ in shape."""
+    if prediction.shape != reference.shape:
+        raise GeometryError(f"Two masks of shapes {prediction.shape} and {reference.shape} cannot be compared.")
+    both = int(np.count_nonzero(prediction & reference))
+    return Overlap(both, int(np.count_nonzero(prediction)) - both, int(np.count_nonzero(reference)) - both)
+
+
+def dice(prediction: Mask, reference: Mask) -> float:
+    """Overlap of two masks, 2|A∩B| / (|A|+|B|), between 0 and 1. Both empty: nan. One empty: 0."""
+    return overlap_of(prediction, reference).dice
+
+
+def jaccard(prediction: Mask, reference: Mask) -> float:
+    """Overlap of two masks, |A∩B| / |A∪B|, between 0 and 1. Both empty: nan. One empty: 0."""
+    return overlap_of(prediction, reference).jaccard
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")

@@ -1,0 +1,21 @@
+"""A label map on another grid, by patient coordinates and nearest neighbour."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from monai_attn.measure.blocks import label_array
+from monai_attn.volume import Volume
+
+__all__ = ["labels_on_grid"]
+
+
+def labels_on_grid(labels: Volume, grid: Volume) -> Volume:
+    """The label of the nearest voxel at each voxel of `grid`; background outside the label map."""
+    array = label_array(labels)
+    step = np.linalg.solve(labels.affine, grid.affine)  # voxel of the grid -> voxel of the label map
+    resampled = ndimage.affine_transform(
+        array, step[:3, :3], step[:3, 3], output_shape=grid.shape, order=0, mode="grid-constant", cval=0
+    )
+    return grid.with_array(resampled)

@@ -1,0 +1,104 @@
+"""A cohort in a few numbers: mean and median of each score over the cases, with bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import InputError
+from monai_attn.measure.comparison import Comparison
+
+__all__ = ["SCORES", "Summary", "summarise"]
+
+SCORES = (
+    "dice",
+    "jaccard",
+    "sensitivity",
+    "precision",
+    "volume_difference_ml",
+    "hd_mm",
+    "hd95_mm",
+    "assd_mm",
+    "nsd",
+)
+"""The fields of a `Comparison` that are summarised."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One score of one structure over a cohort.
+
+    `cases` is all of them. `undefined` of them are nan (nothing to compare) and left out of mean and
+    median, but counted here. `infinite` of them are inf (one side empty): they stay in, so that the mean
+    is inf, and the median too when they are half of the cases. Intervals: percentile bootstrap over cases (Efron
+    1979); nan with fewer than two defined cases.
+    """
+
+    name: str
+    score: str
+    cases: int
+    undefined: int
+    infinite: int
+    mean: float
+    mean_low: float
+    mean_high: float
+    median: float
+    median_low: float
+    median_high: float
+
+
+def summarise(
+    comparisons: Sequence[Comparison],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    generator: np.random.Generator | None = None,
+) -> list[Summary]:
+    """Each score of each structure, over all comparisons of that name: one comparison is one case.
+
+    The intervals are the same every time: without a `generator` each call starts from seed 0.
+    """
+    if not 0 < confidence < 1 or resamples < 1:
+        raise InputError(
+            f"An interval needs a confidence between 0 and 1 and resamples, not {confidence}, {resamples}."
+        )
+    generator = generator or np.random.default_rng(0)
+    names = dict.fromkeys(comparison.name for comparison in comparisons)
+    summaries = []
+    for name in names:
+        cases = [comparison for comparison in comparisons if comparison.name == name]
+        for score in SCORES:
+            values = np.array([getattr(case, score) for case in cases], dtype=np.float64)
+            defined = values[~np.isnan(values)]
+            tails = ((1 - confidence) / 2, (1 + confidence) / 2)
+            mean, median = _with_interval(defined, tails, resamples, generator)
+            undefined, infinite = len(cases) - defined.size, int(np.isinf(defined).sum())
+            summaries.append(Summary(name, score, len(cases), undefined, infinite, *mean, *median))
+    return summaries
+
+
+def _with_interval(
+    values: NDArray[np.float64], tails: tuple[float, float], resamples: int, generator: np.random.Generator
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    if values.size == 0:
+        nothing = (float("nan"),) * 3
+        return nothing, nothing
+    drawn = values[generator.integers(values.size, size=(resamples, values.size))]  # (resamples, cases)
+    results = []
+    for centre in (np.mean, _median):
+        # "inverted_cdf" takes a value that occurred, so that inf - inf never arises.
+        low, high = np.quantile(centre(drawn, axis=1), tails, method="inverted_cdf")
+        if values.size < 2:
+            low = high = float("nan")
+        results.append((float(centre(values, axis=0)), float(low), float(high)))
+    return results[0], results[1]
+
+
+def _median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    ordered = np.sort(values, axis=axis)
+    count = ordered.shape[axis]
+    middle = ordered.take((count - 1) // 2, axis=axis) + ordered.take(count // 2, axis=axis)
+    return np.asarray(middle / 2, dtype=np.float64)

@@ -1,0 +1,86 @@
+"""The area of a mask's surface, by counting where lines in 13 directions cross it (Cauchy and Crofton)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from monai_attn.measure.blocks import Mask
+
+__all__ = ["neighbourhoods", "surface_area_mm2", "surfel_areas_mm2"]
+
+CORNERS = np.array(list(product((0, 1), repeat=3)))
+"""The eight voxels of a 2x2x2 neighbourhood; voxel n is bit n of its code."""
+
+DIRECTIONS = np.array([step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)])
+"""The 13 lines through a voxel and its 26 neighbours, in steps of I, J, K."""
+
+FULL = 255
+"""The code of a neighbourhood inside the mask; 0 is one outside. All others hold a piece of surface."""
+
+NORMALS = 2000
+"""Directions of test planes, evenly over the sphere: 1.6 degrees apart, the weights settle to 0.1 %."""
+
+
+def surface_area_mm2(mask: Mask, affine: NDArray[np.float64]) -> float:
+    """Area of a mask's surface; 0 for an empty mask. What lies at the array's edge counts as surface.
+
+    Crofton's formula on the voxel grid: the number of changes between inside and outside along 13
+    directions, each with the weight that `_direction_weights` finds for the voxels' shape. Converges
+    to the area of smooth bodies; a flat face along the voxels comes out 7 % small (cubic voxels).
+    Legland, Kiêu, Devaux 2007; Ohser, Mücklich 2000, chapter 4.
+    """
+    areas = surfel_areas_mm2(affine)
+    # Plane by plane: bincount works on a copy of eight bytes a voxel.
+    return float(sum(np.bincount(plane.ravel(), minlength=FULL + 1) @ areas for plane in neighbourhoods(mask)))
+
+
+def neighbourhoods(mask: Mask) -> NDArray[np.uint8]:
+    """The code of every 2x2x2 neighbourhood, `(I+1, J+1, K+1)`; neighbourhood n lies between voxels n-1 and n."""
+    padded = np.pad(mask, 1).view(np.uint8)
+    codes = np.zeros(np.array(mask.shape) + 1, np.uint8)
+    for bit, (i, j, k) in enumerate(CORNERS):
+        part = padded[i : i + codes.shape[0], j : j + codes.shape[1], k : k + codes.shape[2]]
+        codes |= part << np.uint8(bit)
+    return codes
+
+
+def surfel_areas_mm2(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much surface each of the 256 neighbourhoods holds: its share of Crofton's sum."""
+    return _areas(tuple(affine[:3, :3].ravel()))
+
+
+@lru_cache(maxsize=32)
+def _areas(axes: tuple[float, ...]) -> NDArray[np.float64]:
+    weights = dict(zip(map(tuple, DIRECTIONS.tolist()), _direction_weights(axes), strict=True))
+    inside = (np.arange(FULL + 1)[:, None] >> np.arange(8)) & 1  # (256, 8)
+    areas = np.zeros(FULL + 1)
+    for one, other in combinations(range(8), 2):
+        step = CORNERS[other] - CORNERS[one]
+        shared = 2 ** int((step == 0).sum())  # an edge lies in four neighbourhoods, a face's diagonal in two
+        direction = max(tuple(step.tolist()), tuple((-step).tolist()))
+        areas += (inside[:, one] != inside[:, other]) * weights[direction] / shared
+    areas.flags.writeable = False
+    return areas
+
+
+def _direction_weights(axes: tuple[float, ...]) -> NDArray[np.float64]:
+    """The area in mm² that one crossing along each direction stands for.
+
+    A plane of normal n has |n·v| / voxel volume crossings along v per mm². The weights, none negative,
+    make the sum over directions as near to 1 as can be for planes of all orientations, and 1 on average.
+    Unlike the usual Voronoi weights they suit thick slices and sheared grids.
+    """
+    matrix = np.array(axes).reshape(3, 3)
+    turn = np.arange(NORMALS) + 0.5  # a Fibonacci spiral
+    height, angle = 1 - 2 * turn / NORMALS, np.pi * (1 + np.sqrt(5)) * turn
+    radius = np.sqrt(1 - height**2)
+    normals = np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
+    crossings = np.abs(normals @ (matrix @ DIRECTIONS.T)) / abs(np.linalg.det(matrix))  # (normals, 13)
+    scale = crossings.mean()  # so that the solver's tolerance does not depend on the unit
+    weights: NDArray[np.float64] = nnls(crossings / scale, np.ones(NORMALS))[0] / scale
+    return weights / float((crossings @ weights).mean())
