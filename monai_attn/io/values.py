@@ -40,15 +40,14 @@ def tidy(array: NDArray[np.generic], name: str) -> tuple[NDArray[np.generic], tu
 
 
 def _single(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    if array.dtype == np.float32:
-        return array
+    if array.dtype.itemsize <= 4:
+        return array.astype(np.float32, copy=False)
+    double = array.astype(np.float64, copy=False)
     with np.errstate(over="ignore"):  # an overflow shows in the comparison below
-        single = array.astype(np.float32)
-    changed = (single != array) & ~np.isnan(array.astype(np.float64))
-    whole = array == np.rint(array.astype(np.float64))
-    if (changed & (whole | np.isinf(single))).any():
-        return array.astype(np.float64, copy=False)
-    return single
+        single = double.astype(np.float32)
+    changed = (single != double) & ~np.isnan(double)
+    lost = changed & ((double == np.rint(double)) | np.isinf(single))
+    return double if lost.any() else single
 
 
 def storable(array: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -29,7 +29,7 @@ FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 
 HEADER_TAGS = [
     "SOPClassUID SOPInstanceUID Modality SeriesInstanceUID SeriesNumber SeriesDescription FrameOfReferenceUID",
-    "ImageType Rows Columns SamplesPerPixel PhotometricInterpretation BitsAllocated NumberOfFrames InstanceNumber",
+    "ImageType Rows Columns SamplesPerPixel PhotometricInterpretation PixelRepresentation NumberOfFrames InstanceNumber",
     "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices",
     "RescaleSlope RescaleIntercept RescaleType LossyImageCompression PixelPaddingValue",
     "SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence",

@@ -117,12 +117,18 @@ def _rescaled(stored: list[NDArray[Any]], frames: Sequence[Frame]) -> NDArray[An
         return scaled
     if all(slope == 1 for slope in slopes) and not any(intercepts):
         return np.stack(stored)
-    whole = np.empty((len(stored), *stored[0].shape), np.int64)
+    ends = [
+        int(end) * int(slope) + int(intercept)
+        for pixels, slope, intercept in zip(stored, slopes, intercepts, strict=True)
+        for end in (pixels.min(), pixels.max())
+    ]
+    fitting = (
+        kind for kind in (np.int16, np.int32) if np.iinfo(kind).min <= min(ends) and max(ends) <= np.iinfo(kind).max
+    )
+    whole = np.empty((len(stored), *stored[0].shape), next(fitting, np.int64))
     for place, pixels in enumerate(stored):
         whole[place] = pixels.astype(np.int64) * int(slopes[place]) + int(intercepts[place])
-    lowest, highest = int(whole.min()), int(whole.max())
-    fitting = [kind for kind in (np.int16, np.int32) if np.iinfo(kind).min <= lowest and highest <= np.iinfo(kind).max]
-    return whole.astype(fitting[0]) if fitting else whole
+    return whole
 
 
 def _padding_note(stored: list[NDArray[Any]], frame: Frame) -> tuple[str, ...]:
