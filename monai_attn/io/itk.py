@@ -127,7 +127,13 @@ def _data_size(path: Path, header: dict[str, str]) -> tuple[int, bool]:
     compressed = kept not in RAW
     data_file = header.get("datafile", header.get("elementdatafile", "LOCAL"))
     if data_file.upper() == "LOCAL":
-        return max(path.stat().st_size - int(header["end"]), 0), compressed
+        available = max(path.stat().st_size - int(header["end"]), 0)
+        promised = header.get("compresseddatasize", "0")
+        if promised.isdigit() and int(promised) > available:  # ITK would print about this, and not only raise
+            raise FileError(
+                f"{path.name} is truncated: {available} bytes of {promised} are there. Copy or export it again."
+            )
+        return available, compressed
     if data_file.upper().startswith("LIST") or "%" in data_file:
         raise FileError(f"{path.name}: the voxels are spread over several files. Convert the image to one file.")
     if Path(data_file).name != data_file:

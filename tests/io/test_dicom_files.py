@@ -129,6 +129,20 @@ def test_a_file_cut_off_within_its_header_is_refused_and_not_passed_over(tmp_pat
             read(folder)
 
 
+def test_flipped_bytes_are_refused_or_harmless_but_never_crash(tmp_path):
+    folder = series(tmp_path / "x", phantom())
+    path = sorted(folder.iterdir())[0]
+    whole, random = path.read_bytes(), np.random.default_rng(5)
+    for place in random.integers(128, len(whole) - 420, 30):
+        damaged = bytearray(whole)
+        damaged[place] ^= random.integers(1, 256)
+        path.write_bytes(damaged)
+        try:
+            read(folder)
+        except InputError as error:
+            assert len(str(error)) > 20  # noqa: PT017 - most bytes are refused, some are in a description
+
+
 def test_copies_that_differ_are_refused(tmp_path):
     slices = slices_of(phantom())
     save(tmp_path / "x/a", slices)

@@ -41,6 +41,11 @@ def test_a_slope_of_0_is_refused(tmp_path):
         read(series(tmp_path / "x", phantom(), RescaleSlope=0, RescaleIntercept=0))
 
 
+def test_a_slope_that_is_not_one_number_is_refused_and_not_taken_as_1(tmp_path):
+    with pytest.raises(FileError, match=r"RescaleSlope is '2(\.0)?\\+3(\.0)?', not one number"):
+        read(series(tmp_path / "x", phantom(), RescaleSlope=[2, 3], RescaleIntercept=0))
+
+
 def test_ct_values_of_another_kind_are_not_called_hounsfield(tmp_path):
     back = read(series(tmp_path / "x", phantom(), "CT", RescaleSlope=1, RescaleIntercept=0, RescaleType="US"))
     assert back.unit == ""

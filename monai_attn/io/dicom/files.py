@@ -15,21 +15,20 @@ from monai_attn.errors import FileError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["dicom_files", "is_dicom", "number", "numbers", "quiet", "read_header", "text"]
-
-READ_ERRORS = (AttributeError, EOFError, IndexError, KeyError, NotImplementedError, OSError, TypeError, ValueError)
-READ_ERRORS += (struct.error, RuntimeError, MemoryError)  # type: ignore[assignment]
-"""What pydicom and its decoders raise on files that are damaged or not DICOM at all."""
+__all__ = ["dicom_files", "is_dicom", "number", "numbers", "quiet", "read_errors", "read_header", "text"]
 
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 """Media Storage Directory: a DICOMDIR, a table of contents."""
+
+RESCALE_TAGS = (0x00281052, 0x00281053)
 
 FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 """How a data set without the 128-byte preamble begins: group 0008 or 0002, or 0008 in big endian."""
 
 HEADER_TAGS = [
     "SOPClassUID SOPInstanceUID Modality SeriesInstanceUID SeriesNumber SeriesDescription FrameOfReferenceUID",
-    "ImageType Rows Columns SamplesPerPixel PhotometricInterpretation PixelRepresentation NumberOfFrames InstanceNumber",
+    "ImageType Rows Columns SamplesPerPixel PhotometricInterpretation PixelRepresentation",
+    "NumberOfFrames InstanceNumber",
     "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices",
     "RescaleSlope RescaleIntercept RescaleType LossyImageCompression PixelPaddingValue",
     "SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence",
@@ -39,6 +38,18 @@ HEADER_TAGS = [
     "Units SUVType DecayCorrection CorrectedImage PatientWeight RadiopharmaceuticalInformationSequence",
 ]
 """All that is ever asked of a header; names and birth dates are not even parsed."""
+
+
+READ_ERRORS: tuple[type[Exception], ...] = (AttributeError, EOFError, LookupError, OSError, TypeError, ValueError)
+READ_ERRORS += (RuntimeError, MemoryError, struct.error)
+"""What pydicom and its decoders raise on damaged files, beside pydicom's own errors."""
+
+
+def read_errors() -> tuple[type[Exception], ...]:
+    """`READ_ERRORS` and pydicom's own."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (*READ_ERRORS, BytesLengthException, InvalidDicomError)
 
 
 @contextmanager
@@ -85,20 +96,34 @@ def read_header(path: Path) -> Dataset | None:
     tags: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()]
     try:
         header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
-        if header.get("SOPClassUID") is None:
-            return None
-        for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-            header.get(sequence)  # parsed here, where a cut is caught
-    except READ_ERRORS as error:
+        _parse(header)
+        meta = getattr(header, "file_meta", None) or {}
+        classes = {str(meta.get("MediaStorageSOPClassUID", "")), str(header.get("SOPClassUID", ""))}
+        kind = "" if "SOPClassUID" not in header else header.SOPClassUID.name
+    except read_errors() as error:
         if not _has_preamble(path):
             return None  # something else that happens to begin like DICOM
         raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
-    media = header.file_meta.get("MediaStorageSOPClassUID", "") if hasattr(header, "file_meta") else ""
-    if DIRECTORY_CLASS in (media, header.SOPClassUID):
+    if not kind or DIRECTORY_CLASS in classes:
         return None
-    if "Image Storage" in header.SOPClassUID.name and not header.get("Rows"):
+    if "Image Storage" in kind and not header.get("Rows"):
         raise FileError(f"{path.name} is a DICOM image cut off within its header. Copy or export it again.")
     return header
+
+
+def _parse(header: Dataset) -> None:
+    """Turn all bytes into values now, where damage is caught. A number of a wrong form counts as missing."""
+    for tag in list(header.keys()):
+        try:
+            element = header[tag]
+        except ValueError:
+            if tag in RESCALE_TAGS:
+                raise  # missing would mean 1 and 0
+            del header[tag]
+            continue
+        if element.VR == "SQ":
+            for inner in element.value:
+                _parse(inner)
 
 
 def _has_preamble(path: Path) -> bool:

@@ -113,6 +113,9 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
     for index in range(len(groups) or 1):
         places = [place for place in (groups[index] if groups else None, shared, header) if place is not None]
         slope, intercept = _number(places, "RescaleSlope"), _number(places, "RescaleIntercept")
+        for value, keyword in ((slope, "RescaleSlope"), (intercept, "RescaleIntercept")):
+            if value is None and (found := _text(places, keyword)):
+                raise FileError(f"{path.name}: {keyword} is {found!r}, not one number. Export the image again.")
         yield Frame(
             path,
             index,
