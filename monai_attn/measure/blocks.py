@@ -84,4 +84,4 @@ def _grid(volume: Volume) -> str:
 
 
 def _unknown(values: list[int], known: set[int]) -> str:
-    return f"The label map holds {values[:5]}, which the label table {sorted(known)} does not name."
+    return f"The label map holds {values[:5]}, which the label table {sorted({0, *known})} does not name."
