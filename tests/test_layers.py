@@ -1,0 +1,125 @@
+"""Imports go down the page of docs/architecture.md, never up, never sideways; half of the rooms know no torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import monai_attn
+
+PACKAGE = Path(monai_attn.__file__).parent
+
+PAGE = (
+    {"cli", "napari"},
+    {"cohort", "training"},
+    {"segmenter"},
+    {"bundle"},
+    {"transforms", "inferers"},
+    {"segmentation", "backends"},
+    {"io", "measure", "networks", "losses"},
+    {"volume", "labels"},
+    {"errors"},
+)
+
+WITHOUT_TORCH = {"segmentation", "io", "measure", "volume", "labels", "errors"}
+"""The left half of the page: files and numbers."""
+
+HEAVY = {"torch", "monai", "ignite"}
+
+
+def violations(package: Path) -> list[str]:
+    """What a package of this layout imports against the rules, one sentence each."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        room = parts[0]
+        if room == "__init__":  # the public names, from every room
+            continue
+        for name in _imported(path, (package.name, *parts)):
+            top, _, rest = name.partition(".")
+            if top == package.name:
+                found += _wrong_way("/".join(parts), room, rest.partition(".")[0])
+            elif top in HEAVY and room in WITHOUT_TORCH:
+                found.append(f"{'/'.join(parts)} imports {top}")
+            elif top == "napari" and room != "napari":
+                found.append(f"{'/'.join(parts)} imports napari")
+    return found
+
+
+def _wrong_way(module: str, room: str, other: str) -> list[str]:
+    if other in {room, "__version__"}:
+        return []
+    if _floor(room) is None or _floor(other) is None:
+        return [f"{module} imports {other or 'the package itself'}: one of them is on no floor of the page"]
+    return [] if _floor(room) < _floor(other) else [f"{module} imports {other}, which is not below {room}"]  # type: ignore[operator]
+
+
+def _floor(room: str) -> int | None:
+    return next((number for number, rooms in enumerate(PAGE) if room in rooms), None)
+
+
+def _imported(path: Path, module: tuple[str, ...]) -> Iterator[str]:
+    """Every name a file imports, also inside functions, under `if TYPE_CHECKING` and relative to itself."""
+    parents = module[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parents[: len(parents) - node.level + 1] if node.level else ()
+            home = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{home}.{alias.name}" for alias in node.names)
+
+
+def test_imports_go_down_the_page() -> None:
+    assert violations(PACKAGE) == []
+
+
+def test_every_room_is_on_the_page() -> None:
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {
+        path.parent.name for path in PACKAGE.glob("*/__init__.py")
+    }
+    assert {name for name in modules if _floor(name) is None} == {"__init__"}
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "sentence"),
+    [
+        ("io/files.py", "from house.segmenter import Segmenter", "io/files imports segmenter, which is not below io"),
+        ("io/files.py", "import house.measure", "io/files imports measure, which is not below io"),
+        ("io/files.py", "def f():\n    import torch.nn", "io/files imports torch"),
+        ("io/deep/down.py", "from ...networks import unet", "io/deep/down imports networks, which is not below io"),
+        ("bundle.py", "from . import cli", "bundle imports cli, which is not below bundle"),
+        ("bundle.py", "if TYPE_CHECKING:\n    from monai import x\n    from house import cohort",
+         "bundle imports cohort, which is not below bundle"),
+        ("cli/main.py", "import napari", "cli/main imports napari"),
+        ("cli/main.py", "from house import Volume",
+         "cli/main imports Volume: one of them is on no floor of the page"),
+    ],
+)  # fmt: skip
+def test_the_check_sees_a_wrong_import(tmp_path: Path, file: str, line: str, sentence: str) -> None:
+    path = tmp_path / "house" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(line)
+    assert violations(tmp_path / "house") == [sentence]
+
+
+def test_the_check_lets_right_imports_pass(tmp_path: Path) -> None:
+    (tmp_path / "house" / "io").mkdir(parents=True)
+    (tmp_path / "house" / "__init__.py").write_text("from house.cli import main")
+    (tmp_path / "house" / "io" / "files.py").write_text(
+        "import numpy\nfrom . import names\nfrom ..volume import Volume\nfrom house import __version__, errors"
+    )
+    (tmp_path / "house" / "segmenter.py").write_text("import torch, monai\nfrom house.io.files import read")
+    assert violations(tmp_path / "house") == []
+
+
+def test_the_left_half_of_the_page_and_the_command_line_load_neither_torch_nor_monai() -> None:
+    modules = ", ".join(f"monai_attn.{room}" for room in [*sorted(WITHOUT_TORCH), "cli.main"])
+    code = f"import sys, {modules}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == ""
