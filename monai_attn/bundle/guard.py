@@ -49,6 +49,7 @@ def bundle_root() -> str:
 def check(weights: str | None = None) -> None:
     """Refuse what MONAI would pass over: unknown overrides, older packages, and `weights` that are not there.
 
+    The words true and false, which reach MONAI as text, become the booleans they mean.
     Raises `OverrideError`, `BundleError` or `FileError`. In `python -m monai.bundle` the error's own sentence becomes
     the last line, below MONAI's traceback.
     """
@@ -57,6 +58,7 @@ def check(weights: str | None = None) -> None:
     if workflow is None:
         raise BundleError("The guard of a bundle runs in its 'initialize', under monai.bundle run.")
     _check_overrides(workflow)
+    _read_booleans(workflow)
     _check_versions(_root(workflow).name, workflow.parser.get("_meta_") or {})
     if weights is not None and not Path(weights).is_file():
         raise FileError(f"The weights {weights} do not exist. Train them (train.json), or set --weights.")
@@ -194,6 +196,16 @@ def _overrides(workflow: ConfigWorkflow) -> dict[str, Any]:
                 given.setdefault(name, []).append(leaf)
     config = {key: value for key, value in workflow.parser.get().items() if key not in {"_meta_", *PLACES}}
     return {name: leaf for name, leaf in _leaves(config) if leaf not in given.get(name, [])}
+
+
+def _read_booleans(workflow: ConfigWorkflow) -> None:
+    """Make `--resume false` false: the command line hands MONAI the text "false", which counts as true."""
+    for name, default in {name: leaf for content in _files(workflow) for name, leaf in _leaves(content)}.items():
+        given = workflow.parser.get(name)
+        if isinstance(default, bool) and isinstance(given, str) and given[:1] not in ("$", "@", "%"):
+            if given.lower() not in ("true", "false"):
+                raise OverrideError(f"{name} is true or false, not {given!r}.")
+            workflow.parser[name] = given.lower() == "true"  # it is parsed again before its next use
 
 
 def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

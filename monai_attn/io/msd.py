@@ -55,7 +55,11 @@ def split_cases(dataset_dir: str | Path, split_file: str | Path, part: str) -> l
 
 
 def unseen_cases(dataset_dir: str | Path, split_file: str | Path) -> list[dict[str, str]]:
-    """The labelled cases of `dataset_dir/dataset.json` that are in neither the training nor the validation list."""
+    """The labelled cases of `dataset_dir/dataset.json` that are in neither the training nor the validation list.
+
+    Each is as in `split_cases`. Raises `FileError` or `InputError` when the dataset or
+    one of its files is missing, or when none of its cases is unseen.
+    """
     cases = _labelled_cases(_folder(dataset_dir))
     split = _read_split(Path(split_file))
     seen = {*split["train"], *split["validation"]}

@@ -1,0 +1,106 @@
+"""From the start of a training run to its weights: where it begins, what it logs, what it leaves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import EMAHandler
+from torch import nn
+
+from monai_attn.errors import FileError, InputError
+from monai_attn.io import atomic_path
+
+__all__ = ["EpochLog", "continue_average", "save_weights", "start_from", "start_process"]
+
+logger = logging.getLogger(__name__)
+
+STATE = re.compile(r"state_checkpoint_epoch=(\d+)\.pt")
+"""What MONAI's `CheckpointSaver` calls the state of a run with `file_prefix="state"`."""
+
+
+def start_from(folder: str | Path, *, resume: bool) -> str | None:
+    """The newest complete state in `folder` when resuming; None for a fresh start.
+
+    A run that is killed while it saves leaves a truncated file; that one is passed over with a warning. Raises
+    `FileError` when there is nothing to resume, or when a fresh start would mix with the states of an earlier run.
+    """
+    found = {int(match[1]): path for path in Path(folder).glob("*.pt") if (match := STATE.fullmatch(path.name))}
+    if not resume:
+        if found:
+            raise FileError(
+                f"{Path(folder).name} holds a run that reached epoch {max(found)}. "
+                "Go on with it (--resume true), or choose another --output_dir."
+            )
+        return None
+    for epoch in sorted(found, reverse=True):
+        if zipfile.is_zipfile(found[epoch]):  # the table of a zip, which torch writes, stands at its end
+            return str(found[epoch])
+        logger.warning("%s is incomplete and passed over.", found[epoch].name)
+    raise FileError(
+        f"There is no state_checkpoint_epoch=N.pt to resume in {str(folder)!r}. Set --output_dir to that of the run, "
+        "or leave --resume out."
+    )
+
+
+def start_process(backend: str) -> None:
+    """Join the processes that `torchrun` started, over `backend` ("nccl" or "gloo").
+
+    Raises `InputError` when this process was started without `torchrun`.
+    """
+    if "RANK" not in os.environ or "LOCAL_RANK" not in os.environ:
+        raise InputError(
+            "multi_gpu_train.json runs in several processes. "
+            "Start it with: torchrun --standalone --nproc_per_node=2 -m monai.bundle run ..."
+        )
+    if backend == "nccl":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group(backend)
+
+
+def continue_average(average: EMAHandler, trainer: Engine) -> None:
+    """Let the momentum of an average of weights go on where a resumed trainer stands.
+
+    ignite counts its warm-up from the start of the process, so that a resumed run would throw the average away at
+    once. Attach it to the trainer before, and load the checkpoint before the trainer starts.
+    """
+
+    def catch_up() -> None:
+        average.momentum_scheduler.event_index = trainer.state.iteration
+
+    trainer.add_event_handler(Events.STARTED, catch_up)
+
+
+def save_weights(network: nn.Module, path: str | Path) -> None:
+    """The network's state dict, and nothing else, to `path`: complete or not at all; replaces an earlier one."""
+    with atomic_path(path, overwrite=True) as temporary:
+        torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, temporary)
+    logger.info("The weights are in %s.", Path(path).name)
+
+
+class EpochLog:
+    """Logs one line per epoch: its number, the mean loss of its steps, the learning rate."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to a trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._epoch)
+
+    def _step(self, engine: Engine) -> None:
+        output = engine.state.output  # one dictionary, or one per case where the trainer decollates
+        self.losses.append(float((output[0] if isinstance(output, list) else output)["loss"].detach()))
+
+    def _epoch(self, engine: Engine) -> None:
+        mean = sum(self.losses) / max(len(self.losses), 1)
+        rate = engine.optimizer.param_groups[0]["lr"]
+        state = engine.state
+        logger.info("Epoch %d of %d: loss %.4f, learning rate %.2g", state.epoch, state.max_epochs, mean, rate)
+        self.losses.clear()
