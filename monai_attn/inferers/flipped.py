@@ -9,28 +9,39 @@ import torch
 from monai.inferers import Inferer
 from torch import Tensor
 
+from monai_attn.errors import InputError
+
 __all__ = ["FlippedInferer"]
 
 
-class FlippedInferer(Inferer):  # type: ignore[misc]
+class FlippedInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
     """The mean of another inferer's logits over the image and its mirror images.
 
-    `axes` are spatial axes, 0 for the first; each adds a flip, and all their combinations are used: 2**n runs.
-    With the left-right axis and a network trained with such flips, left and right structures are treated equally.
+    `axes` are spatial axes, 0 for the first; each adds a flip, and all their combinations are used: 2**n runs, so
+    a progress count sees that many times the windows. No axes: the other inferer alone. The logits of a flipped
+    image are exactly the flipped logits of the image. For a network trained with such flips: where left and right
+    are different classes, it was not.
     """
 
     def __init__(self, inferer: Inferer, axes: Sequence[int] = (0,)) -> None:
         super().__init__()
         self.inferer = inferer
         self.axes = list(axes)
+        if len(set(self.axes)) < len(self.axes) or min(self.axes, default=0) < 0:
+            raise InputError(f"axes are different spatial axes, 0 for the first; got {self.axes}.")
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """`(N, channels, *spatial)` to logits `(N, classes, *spatial)`."""
-        total: Tensor | None = None
-        for number in range(2 ** len(self.axes)):
-            flips = [axis + 2 for bit, axis in enumerate(self.axes) if number >> bit & 1]
-            logits = self.inferer(torch.flip(inputs, flips), network, *args, **kwargs)
-            logits = torch.flip(logits, flips)
-            total = logits if total is None else total + logits
-        assert total is not None  # there is always the unflipped run
-        return total / 2 ** len(self.axes)
+        if max(self.axes, default=0) >= inputs.dim() - 2:
+            raise InputError(f"Cannot flip along axes {self.axes}: the image has {inputs.dim() - 2} spatial axes.")
+
+        def total(image: Tensor, axes: list[int]) -> Tensor:
+            """The sum over all flips of `axes`; in pairs, so that a flip changes no order of additions."""
+            if not axes:
+                logits: Tensor = self.inferer(image, network, *args, **kwargs)
+                return logits
+            axis = [axes[-1] + 2]
+            return total(image, axes[:-1]) + torch.flip(total(torch.flip(image, axis), axes[:-1]), axis)
+
+        mean: Tensor = total(inputs, self.axes) / float(2 ** len(self.axes))
+        return mean

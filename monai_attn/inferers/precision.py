@@ -12,10 +12,11 @@ from torch import Tensor
 __all__ = ["CPUAutocastInferer"]
 
 
-class CPUAutocastInferer(Inferer):  # type: ignore[misc]
+class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
     """Another inferer under bfloat16 autocast when the image is on a CPU; elsewhere it changes nothing.
 
-    MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a laptop.
+    MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a laptop. Logits come back
+    in the precision of the image, as postprocessing expects; what is not one tensor comes back as it is.
     """
 
     def __init__(self, inferer: Inferer | None = None, *, enabled: bool = True) -> None:
@@ -25,6 +26,8 @@ class CPUAutocastInferer(Inferer):  # type: ignore[misc]
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the inner inferer gives."""
-        on_cpu = self.enabled and inputs.device.type == "cpu"
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=on_cpu):
+        if not self.enabled or inputs.device.type != "cpu":
             return self.inferer(inputs, network, *args, **kwargs)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs = self.inferer(inputs, network, *args, **kwargs)
+        return outputs.to(inputs.dtype) if isinstance(outputs, Tensor) else outputs

@@ -1,7 +1,8 @@
 """Dice plus focal loss on a softmax: both parts see the same probabilities.
 
-MONAI 1.6's `DiceFocalLoss(softmax=True)` computes its focal part with a sigmoid (Project-MONAI/MONAI#8242), so a
-perfect prediction still costs 0.117. Here the Dice part is MONAI's `DiceLoss`, the focal part is softmax's.
+MONAI 1.6's `DiceFocalLoss(softmax=True)` computes its focal part with a sigmoid (Project-MONAI/MONAI#8242): logits
+of 100 for the true class and 0 for two others, a perfect softmax, still cost 0.116, since the sigmoid of 0 is 1/2.
+Here the Dice part is MONAI's `DiceLoss`, the focal part is softmax's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from monai.losses.dice import DiceLoss
 from torch import Tensor, nn
+
+from monai_attn.errors import InputError, LabelError
 
 __all__ = ["SoftmaxDiceFocalLoss", "softmax_focal_loss"]
 
@@ -28,34 +31,30 @@ def softmax_focal_loss(
 
     Logits `(N, C, *spatial)`, target `(N, *spatial)` or `(N, 1, *spatial)` whole numbers. With weights the mean is
     weighted, as in `torch.nn.CrossEntropyLoss`; `gamma=0` is cross-entropy. No voxel left to judge: 0.
+    Raises `LabelError` for labels that are not classes, `InputError` for shapes that differ.
     Lin et al. 2017, arXiv 1708.02002.
     """
-    target = _as_labels(logits, target)
-    log_p = F.log_softmax(logits.float(), dim=1)
-    judged = torch.ones_like(target, dtype=torch.bool) if ignore_index is None else target != ignore_index
-    known = torch.where(judged, target, 0)
-    log_pt = log_p.gather(1, known[:, None])[:, 0]
-    weight = judged.to(log_pt.dtype)
-    if class_weights is not None:
-        weight = weight * class_weights.to(log_pt)[known]
-    # 1 - p from expm1, exact where p is close to 1; the clamp keeps the gradient of 0**gamma finite for gamma < 1
-    miss = (-torch.expm1(log_pt)).clamp(min=1e-12)
-    return (weight * miss**gamma * -log_pt).sum() / weight.sum().clamp(min=1e-12)
+    labels, judged = _labels(logits, target, ignore_index)
+    return _focal(logits, labels, judged, gamma, class_weights)
 
 
 class SoftmaxDiceFocalLoss(nn.Module):
     """`dice_weight * Dice + focal_weight * focal`, both on the softmax over classes.
 
     - `gamma`: how strongly easy voxels are discounted (0: cross-entropy).
-    - `class_weights`: one per class, background first, for both parts; `include_background` in the Dice part.
-    - `batch`: one Dice over all patches of the batch, which gives patches without foreground a meaning;
-      otherwise one per patch. Where both sides are empty the Dice part is 0.
-    - `ignore_index`: voxels of this label count in neither part.
+    - `class_weights`: one per class, background first. Both parts are means weighted by them, so only their ratios
+      matter: over voxels in the focal part, over classes in the Dice part (MONAI's `DiceLoss` does not divide by
+      their sum). `include_background` is for the Dice part only.
+    - `batch`: one Dice over all patches of the batch; otherwise one per patch. A structure that is absent costs
+      almost 1 unless its probabilities sum to less than 1e-5 (MONAI's smoothing), whatever else is predicted; in
+      a batch with patches of background only, `batch=True` gives these a meaning.
+    - `ignore_index`: voxels of this label count in neither part. No voxel left to judge: 0.
     - `level_weights`: for a list of logits (deep supervision), finest first; default 1, 1/2, 1/4, ... The weights
-      are normalised to sum 1, so the loss of a list of equals is the loss of one.
+      are divided by their sum, so the loss of a list of equals is the loss of one.
 
-    Logits `(N, C, *spatial)` or a list of them, target `(N, 1, *spatial)` or `(N, *spatial)` whole numbers of any
-    type. Milletari 2016 (Dice); Lin 2017 (focal). Raises `ValueError` for labels outside 0..C-1 or shapes that differ.
+    Logits `(N, C, *spatial)`, or a list of them on the same grid; target `(N, 1, *spatial)` or `(N, *spatial)`, whole
+    numbers of any type. Computed in float32 or better. Raises `LabelError` for labels that are not classes,
+    `InputError` for shapes or weights that do not fit. Milletari 2016 (Dice); Lin 2017 (focal).
     """
 
     def __init__(
@@ -75,45 +74,83 @@ class SoftmaxDiceFocalLoss(nn.Module):
         self.dice_weight = dice_weight
         self.focal_weight = focal_weight
         self.ignore_index = ignore_index
-        self.level_weights = level_weights
-        self.register_buffer("class_weights", None if class_weights is None else torch.tensor(list(class_weights)))
+        self.level_weights = None if level_weights is None else list(level_weights)
+        if self.level_weights is not None:
+            _weights("level_weights", self.level_weights)
+        weights = None if class_weights is None else _weights("class_weights", class_weights)
         self.class_weights: Tensor | None
-        dice_weights = None if class_weights is None else list(class_weights)[0 if include_background else 1 :]
-        # No smoothing in the numerator: a structure that is absent and predicted nowhere would else cost 1 - 1 = 0
-        # only by luck of the epsilon; MONAI's default 1e-5 in both gives 0 for empty against empty.
-        self.dice = DiceLoss(include_background=include_background, batch=batch, weight=dice_weights)
+        self.register_buffer("class_weights", weights, persistent=False)  # a setting: it is in the config
+        judged = None if weights is None else weights[0 if include_background else 1 :]
+        if judged is not None:  # MONAI takes the plain mean of weight * loss: weights of mean 1 make it a weighted mean
+            judged = _weights("class_weights of the Dice part", judged.tolist())
+            judged = judged / judged.mean()
+        self.dice = DiceLoss(include_background=include_background, batch=batch, weight=judged)
 
     def forward(self, logits: Tensor | Sequence[Tensor], target: Tensor) -> Tensor:
         """The loss, one number."""
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         weights = self.level_weights or [0.5**level for level in range(len(levels))]
-        if len(weights) != len(levels):
-            raise ValueError(f"{len(weights)} level_weights do not fit {len(levels)} levels of deep supervision.")
-        losses = [weight * self._one(level, target) for weight, level in zip(weights, levels, strict=True)]
-        return torch.stack(losses).sum() / sum(weights)
+        if not levels or len(weights) != len(levels):
+            raise InputError(f"{len(weights)} level_weights do not fit {len(levels)} levels of deep supervision.")
+        if any(level.shape != levels[0].shape for level in levels):
+            raise InputError(f"The levels have different shapes: {[tuple(level.shape) for level in levels]}.")
+        if self.class_weights is not None and len(self.class_weights) != levels[0].shape[1]:
+            raise InputError(f"{len(self.class_weights)} class_weights do not fit {levels[0].shape[1]} classes.")
+        labels, judged = _labels(levels[0], target, self.ignore_index)
+        losses = [weight * self._of_level(level, labels, judged) for weight, level in zip(weights, levels, strict=True)]
+        total: Tensor = torch.stack(losses).sum() / sum(weights)
+        return total
 
-    def _one(self, logits: Tensor, target: Tensor) -> Tensor:
-        labels = _as_labels(logits, target)
-        judged = torch.ones_like(labels) if self.ignore_index is None else (labels != self.ignore_index).long()
-        labels = labels * judged
-        if labels.min() < 0 or labels.max() >= logits.shape[1]:
-            raise ValueError(
-                f"Labels run from {int(labels.min())} to {int(labels.max())}, but there are {logits.shape[1]} classes. "
-                "Set ignore_index for voxels that are not to count."
-            )
-        one_hot = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).float() * judged[:, None]
-        probabilities = logits.float().softmax(dim=1) * judged[:, None]
-        dice = self.dice(probabilities, one_hot)
-        focal = softmax_focal_loss(
-            logits, target, self.gamma, class_weights=self.class_weights, ignore_index=self.ignore_index
-        )
+    def _of_level(self, logits: Tensor, labels: Tensor, judged: Tensor) -> Tensor:
+        probabilities = _in_full(logits).softmax(dim=1)
+        one_hot = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(probabilities)
+        dice = self.dice(probabilities * judged[:, None], one_hot * judged[:, None])
+        focal = _focal(logits, labels, judged, self.gamma, self.class_weights)
         total: Tensor = self.dice_weight * dice + self.focal_weight * focal
         return total
 
 
-def _as_labels(logits: Tensor, target: Tensor) -> Tensor:
-    """`(N, *spatial)` long, from with or without a channel axis."""
+def _focal(logits: Tensor, labels: Tensor, judged: Tensor, gamma: float, class_weights: Tensor | None) -> Tensor:
+    log_p = F.log_softmax(_in_full(logits), dim=1)
+    log_pt = log_p.gather(1, labels[:, None])[:, 0]
+    weight = judged.to(log_pt)
+    if class_weights is not None:
+        weight = weight * class_weights.to(log_pt)[labels]
+    # 1 - p from expm1, exact where p is close to 1; the clamp keeps the gradient of 0**gamma finite for gamma < 1
+    miss = (-torch.expm1(log_pt)).clamp(min=1e-12)
+    return (weight * miss**gamma * -log_pt).sum() / weight.sum().clamp(min=1e-12)
+
+
+def _labels(logits: Tensor, target: Tensor, ignore_index: int | None) -> tuple[Tensor, Tensor]:
+    """Labels `(N, *spatial)`, long, 0 where ignored; and a mask of the voxels that count."""
     labels = target[:, 0] if target.dim() == logits.dim() and target.shape[1] == 1 else target
     if labels.shape != (logits.shape[0], *logits.shape[2:]):
-        raise ValueError(f"Target {tuple(target.shape)} does not fit logits {tuple(logits.shape)}.")
-    return labels.long()
+        raise InputError(f"Target {tuple(target.shape)} does not fit logits {tuple(logits.shape)}.")
+    classes = logits.shape[1]
+    if classes < 2:
+        raise InputError("A softmax needs two classes or more, background and one structure; the logits have one.")
+    whole = labels.long()
+    if labels.is_floating_point() and not torch.equal(whole.to(labels), labels):
+        raise LabelError("The target holds values that are not whole numbers; resample labels with mode='nearest'.")
+    judged = torch.ones_like(whole, dtype=torch.bool) if ignore_index is None else whole != ignore_index
+    whole = torch.where(judged, whole, 0)
+    lowest, highest = (int(value) for value in torch.aminmax(whole))
+    if lowest < 0 or highest >= classes:
+        raise LabelError(
+            f"Labels run from {lowest} to {highest}, but there are {classes} classes, 0 to {classes - 1}. "
+            "Set ignore_index for voxels that are not to count."
+        )
+    return whole, judged
+
+
+def _in_full(logits: Tensor) -> Tensor:
+    """Half precision as float32; the sum over a patch needs it."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def _weights(name: str, values: Sequence[float]) -> Tensor:
+    """Float32, refused where negative or all zero."""
+    weights = torch.tensor(list(values), dtype=torch.float32)
+    if not (weights >= 0).all() or not weights.sum() > 0:
+        raise InputError(f"{name} are 0 or more and not all 0; got {list(values)}.")
+    return weights

@@ -8,10 +8,12 @@ from monai_attn.networks.attention import (
     ChannelAttention,
     NoAttention,
     SpatialAttention,
+    WeightingAttention,
 )
 from monai_attn.networks.choices import ATTENTION
 from monai_attn.networks.fcn import AttnFCN
 from monai_attn.networks.local import LocalAttention
+from monai_attn.networks.maps import predict_with_maps
 from monai_attn.networks.unet import AttnUNet
 
 __all__ = [
@@ -26,4 +28,6 @@ __all__ = [
     "LocalAttention",
     "NoAttention",
     "SpatialAttention",
+    "WeightingAttention",
+    "predict_with_maps",
 ]

@@ -1,8 +1,8 @@
 """Attention on skip connections: where, which channel, which neighbours.
 
 One contract: `attention(skip, gating) -> Tensor` of skip's shape, and `attention.map(skip, gating)` shows,
-as `(N, 1, *spatial)` between 0 and 1, what it let through. `skip` is `(N, C, *spatial)`; `gating` is the
-coarser decoder feature below it, `(N, G, *spatial / stride)`. Only the gate looks at `gating`.
+as `(N, 1, *spatial)` between 0 and 1, where it looked. `skip` is `(N, C, *spatial)`; `gating` is the coarser
+decoder feature below it, `(N, G, *spatial / stride)`. Only the gate looks at `gating`.
 """
 
 from __future__ import annotations
@@ -13,52 +13,85 @@ import torch
 import torch.nn.functional as F
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
+from typing_extensions import override
 
-from monai_attn.networks.blocks import LINEAR
+from monai_attn.networks.blocks import linear_mode
 
-__all__ = ["CBAM", "SCSE", "Attention", "AttentionGate", "ChannelAttention", "NoAttention", "SpatialAttention"]
+__all__ = [
+    "CBAM",
+    "SCSE",
+    "Attention",
+    "AttentionGate",
+    "ChannelAttention",
+    "NoAttention",
+    "SpatialAttention",
+    "WeightingAttention",
+]
 
 
 class Attention(nn.Module):
-    """What every attention shares: its constructor's arguments and its two calls.
+    """The contract: four arguments to build it, two ways to call it.
 
-    `skip_channels` and `gating_channels` count features, `stride` is the step between their grids.
+    `skip_channels` and `gating_channels` count features, `stride` is the step between their grids, a number per
+    axis. A subclass defines `forward` and `map`, both for the same pair of tensors.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
         super().__init__()
+        self.spatial_dims = spatial_dims
+        self.skip_channels = skip_channels
+        self.gating_channels = gating_channels
+        self.stride = tuple(stride)
+
+    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """What is left of `skip`, `(N, C, *spatial)`."""
+        raise NotImplementedError
+
+    def map(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """Where it looked, `(N, 1, *spatial)`, in [0, 1]."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """What a printed network says about it."""
+        return f"skip={self.skip_channels}, gating={self.gating_channels}, stride={self.stride}"
+
+
+class NoAttention(Attention):
+    """The plain skip connection of a U-Net (Ronneberger 2015): gives `skip` itself; its map is one everywhere."""
+
+    @override
+    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        return skip
+
+    @override
+    def map(self, skip: Tensor, gating: Tensor) -> Tensor:
+        return torch.ones_like(skip[:, :1])
+
+
+class WeightingAttention(Attention):
+    """An attention that multiplies `skip` by weights between 0 and 1; a subclass says which."""
 
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
         """Factors that broadcast to `skip`'s shape, each between 0 and 1."""
         raise NotImplementedError
 
+    @override
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`skip`, each value weighted."""
         return skip * self.weights(skip, gating)
 
+    @override
     def map(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """Mean weight over the channels, `(N, 1, *spatial)`, in [0, 1]."""
+        """Mean weight over the channels."""
         weights = self.weights(skip, gating).mean(dim=1, keepdim=True)
         return weights.expand(skip.shape[0], 1, *skip.shape[2:])
 
 
-class NoAttention(Attention):
-    """The plain skip connection of a U-Net (Ronneberger 2015)."""
-
-    def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """One everywhere."""
-        return torch.ones_like(skip[:, :1])
-
-    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`skip` itself."""
-        return skip
-
-
-class AttentionGate(Attention):
+class AttentionGate(WeightingAttention):
     """Additive gate: the decoder says where to look (Oktay et al. 2018, arXiv 1804.03999).
 
-    Skip and gating meet on the gating's coarse grid, as in the paper; the map is interpolated back.
-    It starts near open (bias +2: weights of about 0.88), so that early training sees the skips.
+    Skip and gating meet on the gating's coarse grid, as in the paper; the weights are interpolated back linearly.
+    Departures: it starts near open (a bias of 2: weights of about 0.88), so that early training sees the skips,
+    and no convolution and batch norm follow it, since the block that takes the skip begins with both.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -70,16 +103,20 @@ class AttentionGate(Attention):
         self.psi = convolution(inner, 1, kernel_size=1)
         nn.init.constant_(self.psi.bias, 2.0)
         self.scale = [float(s) for s in stride]
-        self.mode = LINEAR[spatial_dims]
+        self.mode = linear_mode(spatial_dims)
 
+    @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
         """`(N, 1, *spatial)`."""
         coarse = torch.sigmoid(self.psi(F.relu(self.theta(skip) + self.phi(gating))))
         return F.interpolate(coarse, scale_factor=self.scale, mode=self.mode)
 
 
-class ChannelAttention(Attention):
-    """Squeeze and excitation: which channels matter (Hu et al. 2018, arXiv 1709.01507)."""
+class ChannelAttention(WeightingAttention):
+    """Squeeze and excitation: which channels matter (Hu et al. 2018, arXiv 1709.01507).
+
+    It squeezes by 4 and not by 16 as in the paper, whose networks are wider: 16 channels would leave one.
+    """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
         super().__init__(spatial_dims, skip_channels, gating_channels, stride)
@@ -89,13 +126,14 @@ class ChannelAttention(Attention):
         self.excite = convolution(inner, skip_channels, kernel_size=1)
         self.axes = list(range(2, 2 + spatial_dims))
 
+    @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
         """`(N, C, 1, 1, 1)`."""
         mean = skip.mean(dim=self.axes, keepdim=True)
         return torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))
 
 
-class SpatialAttention(Attention):
+class SpatialAttention(WeightingAttention):
     """Where to look, from the mean and the maximum over channels (Woo et al. 2018, arXiv 1807.06521)."""
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -104,13 +142,14 @@ class SpatialAttention(Attention):
         size = 7 if spatial_dims < 3 else 5
         self.conv = Conv["conv", spatial_dims](2, 1, kernel_size=size, padding=size // 2)
 
+    @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
         """`(N, 1, *spatial)`."""
         pooled = torch.cat([skip.mean(dim=1, keepdim=True), skip.amax(dim=1, keepdim=True)], dim=1)
         return torch.sigmoid(self.conv(pooled))
 
 
-class SCSE(Attention):
+class SCSE(WeightingAttention):
     """Channel and spatial squeeze and excitation, the larger of the two (Roy et al. 2018, arXiv 1803.02579)."""
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -118,12 +157,13 @@ class SCSE(Attention):
         self.channel = ChannelAttention(spatial_dims, skip_channels, gating_channels, stride)
         self.spatial = Conv["conv", spatial_dims](skip_channels, 1, kernel_size=1)
 
+    @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
         """`(N, C, *spatial)`."""
         return torch.maximum(self.channel.weights(skip, gating), torch.sigmoid(self.spatial(skip)))
 
 
-class CBAM(Attention):
+class CBAM(WeightingAttention):
     """Channel, then spatial attention (Woo et al. 2018): mean and maximum feed one shared channel network."""
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -132,6 +172,7 @@ class CBAM(Attention):
         self.spatial = SpatialAttention(spatial_dims, skip_channels, gating_channels, stride)
         self.axes = list(range(2, 2 + spatial_dims))
 
+    @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
         """`(N, C, *spatial)`."""
         mean = skip.mean(dim=self.axes, keepdim=True)

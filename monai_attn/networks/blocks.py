@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch.nn.functional as F
 from monai.networks.layers.factories import Conv, Dropout
 from monai.networks.layers.utils import get_act_layer, get_norm_layer
 from torch import Tensor, nn
 
+from monai_attn.errors import InputError
+
 __all__ = [
     "UPSAMPLE",
     "ConvBlock",
     "InterpolatedUp",
+    "LayerSpec",
     "TransposedUp",
     "crop_to",
+    "linear_mode",
     "pad_to_multiple",
     "per_axis",
     "to_grid_of",
 ]
 
-LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
-"""Torch's name of linear interpolation for 1, 2 and 3 spatial axes."""
+LayerSpec = str | tuple[str, dict[str, object]]
+"""A norm or activation by MONAI's name, with its options."""
 
 
-def per_axis(value: int | Sequence[int], spatial_dims: int) -> tuple[int, ...]:
-    """One number per spatial axis, from one for all or a sequence of them."""
-    values = (value,) * spatial_dims if isinstance(value, int) else tuple(int(v) for v in value)
-    if len(values) != spatial_dims or min(values) < 1:
-        raise ValueError(f"Expected a positive number or {spatial_dims} of them, not {value!r}.")
-    return values
+def linear_mode(spatial_dims: int) -> str:
+    """Torch's name of linear interpolation along 2 or 3 axes."""
+    return "bilinear" if spatial_dims == 2 else "trilinear"
+
+
+def per_axis(value: int | Sequence[int], spatial_dims: int, what: str) -> tuple[int, ...]:
+    """One number per spatial axis, from one for all or a sequence of them; `what` they are, for the message."""
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * spatial_dims
+    if len(values) != spatial_dims or not all(isinstance(v, Integral) and v >= 1 for v in values):
+        raise InputError(f"A {what} is a positive whole number or {spatial_dims} of them, not {value!r}.")
+    return tuple(int(v) for v in values)
 
 
 class ConvBlock(nn.Module):
     """Convolution, norm, activation, `depth` times; the first convolution strides.
 
-    `(N, in, D, H, W)` to `(N, out, D / stride, ...)`. With `residual`, the input is added before
-    the last activation, through average pooling and a 1x1 convolution where the shapes differ
-    (ResNet-D; He et al. 2019).
+    `(N, in, D, H, W)` to `(N, out, D / stride, ...)`. `kernel_size` is odd. `dropout` drops whole channels, once,
+    after the last norm. With `residual`, the input is added before the last activation, through average pooling
+    and a 1x1 convolution where the shapes differ (ResNet-D; He et al. 2019, arXiv 1812.01187).
     """
 
     def __init__(
@@ -48,8 +58,8 @@ class ConvBlock(nn.Module):
         *,
         kernel_size: Sequence[int],
         stride: Sequence[int],
-        norm: str | tuple[str, dict[str, object]],
-        act: str | tuple[str, dict[str, object]],
+        norm: LayerSpec,
+        act: LayerSpec,
         depth: int = 2,
         residual: bool = False,
         dropout: float = 0.0,
@@ -65,14 +75,14 @@ class ConvBlock(nn.Module):
                     kernel_size=tuple(kernel_size),
                     stride=tuple(stride) if first else 1,
                     padding=tuple(k // 2 for k in kernel_size),
-                    bias=False,  # the norm's shift does its work
+                    bias=False,  # the norm that follows would subtract it again
                 )
             )
             layers.append(get_norm_layer(norm, spatial_dims=spatial_dims, channels=out_channels))
-            if dropout > 0 and not first:
-                layers.append(Dropout["dropout", spatial_dims](dropout))
             if index < depth - 1:
                 layers.append(get_act_layer(act))
+        if dropout > 0:
+            layers.append(Dropout["dropout", spatial_dims](dropout))
         self.body = nn.Sequential(*layers)
         self.last_act = get_act_layer(act)
         self.residual = residual
@@ -115,7 +125,7 @@ class InterpolatedUp(nn.Module):
         super().__init__()
         self.conv = Conv["conv", spatial_dims](in_channels, out_channels, kernel_size=1)
         self.scale = [float(s) for s in stride]
-        self.mode = LINEAR[spatial_dims]
+        self.mode = linear_mode(spatial_dims)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, in, D, ...)` to `(N, out, D * stride, ...)`."""
@@ -126,17 +136,12 @@ UPSAMPLE = {"transposed": TransposedUp, "interpolated": InterpolatedUp}
 """Ways from a coarse level to the next finer one."""
 
 
-def pad_to_multiple(x: Tensor, multiple: list[int]) -> Tensor:
-    """Repeat the far borders until each spatial axis is a multiple, and twice that where it strides.
-
-    Twice, because a deepest level of a single voxel has no instance statistics, and because bfloat16
-    convolutions on CPUs with AMX return garbage when the innermost axis shrinks to one (pytorch#169688).
-    """
+def pad_to_multiple(x: Tensor, multiple: list[int], smallest: list[int]) -> Tensor:
+    """`x` with its far borders repeated until each spatial axis is a multiple, and not below `smallest`."""
     pads: list[int] = []
     for axis in range(len(multiple) - 1, -1, -1):  # F.pad counts from the last axis
         size, step = x.shape[2 + axis], multiple[axis]
-        wanted = max((size + step - 1) // step, 2 if step > 1 else 1) * step
-        pads += [0, wanted - size]
+        pads += [0, max((size + step - 1) // step * step, smallest[axis]) - size]
     if max(pads) == 0:
         return x
     return F.pad(x, pads, mode="replicate")
@@ -150,12 +155,11 @@ def crop_to(y: Tensor, x: Tensor) -> Tensor:
 
 
 def to_grid_of(x: Tensor, y: Tensor, padded: Tensor) -> Tensor:
-    """A coarse `y` of the padded image, interpolated to the padded grid and cropped to `x`."""
+    """A coarse `y` of the padded image, linearly interpolated to the padded grid and cropped to `x`."""
     if y.shape[2:] != padded.shape[2:]:
-        y = F.interpolate(y, size=padded.shape[2:], mode=LINEAR[y.dim() - 2])
+        y = F.interpolate(y, size=padded.shape[2:], mode=linear_mode(y.dim() - 2))
     return crop_to(y, x)
 
 
 def _average_pool(spatial_dims: int) -> type[nn.Module]:
-    pools: dict[int, type[nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
-    return pools[spatial_dims]
+    return nn.AvgPool2d if spatial_dims == 2 else nn.AvgPool3d

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from monai_attn.errors import InputError
 from monai_attn.networks.attention import (
     CBAM,
     SCSE,
@@ -41,19 +42,20 @@ def attention_per_level(
     gating_channels: Sequence[int],
     steps: Sequence[Sequence[int]],
 ) -> list[Attention]:
-    """One attention per skip connection, finest first. Raises `ValueError` for an unknown name or a wrong count."""
-    choices = [choice] * len(steps) if isinstance(choice, str) or callable(choice) else list(choice)
-    if len(choices) != len(steps):
-        raise ValueError(f"{len(choices)} attentions do not fit {len(steps)} skip connections: {choices}.")
+    """One attention per skip connection, finest first. Raises `InputError` for an unknown name or a wrong count."""
+    if isinstance(choice, str) or not isinstance(choice, Sequence):
+        choice = [choice] * len(steps)
+    if len(choice) != len(steps):
+        raise InputError(f"{len(choice)} attentions do not fit {len(steps)} skip connections: {list(choice)}.")
     return [
         _factory(one)(spatial_dims, skip, gating, step)
-        for one, skip, gating, step in zip(choices, skip_channels, gating_channels, steps, strict=False)
+        for one, skip, gating, step in zip(choice, skip_channels, gating_channels, steps, strict=True)
     ]
 
 
 def _factory(choice: AttentionChoice) -> AttentionFactory:
-    if not isinstance(choice, str):
-        return choice
-    if choice not in ATTENTION:
-        raise ValueError(f"Unknown attention {choice!r}. Choose one of {', '.join(ATTENTION)}, or pass a factory.")
-    return ATTENTION[choice]
+    if isinstance(choice, str) and choice in ATTENTION:
+        return ATTENTION[choice]
+    if isinstance(choice, str) or not callable(choice):
+        raise InputError(f"Unknown attention {choice!r}. Choose one of {', '.join(ATTENTION)}, or pass a factory.")
+    return choice

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from monai.networks.blocks import SimpleASPP
 from torch import Tensor, nn
 
-from monai_attn.networks.blocks import ConvBlock, per_axis
+from monai_attn.errors import InputError
+from monai_attn.networks.blocks import ConvBlock, LayerSpec, per_axis
 
-__all__ = ["Encoder", "LayerSpec", "Levels"]
-
-LayerSpec = str | tuple[str, dict[str, object]]
-"""A norm or activation by MONAI's name, with its options."""
+__all__ = ["Encoder", "Levels"]
 
 BOTTLENECKS = ("conv", "aspp")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Levels:
     """The levels of a network, finest first: features, strides between them, kernels, and the make of a block."""
 
@@ -34,32 +32,54 @@ class Levels:
     dropout: float
 
     def __post_init__(self) -> None:
+        if self.spatial_dims not in (2, 3):
+            raise InputError(f"spatial_dims is 2 or 3, not {self.spatial_dims!r}.")
         if len(self.channels) < 2 or len(self.strides) != len(self.channels) - 1:
-            raise ValueError(
+            raise InputError(
                 f"{len(self.channels)} levels need {len(self.channels) - 1} strides between them, and there must be "
                 f"two levels or more: channels={list(self.channels)}, strides={list(self.strides)}."
             )
         if self.kernel_sizes is not None and len(self.kernel_sizes) != len(self.channels):
-            raise ValueError(f"{len(self.kernel_sizes)} kernel sizes do not fit {len(self.channels)} levels.")
+            raise InputError(f"{len(self.kernel_sizes)} kernel sizes do not fit {len(self.channels)} levels.")
+        for kernel in self.kernels:
+            if any(size % 2 == 0 for size in kernel):
+                raise InputError(f"Kernel sizes are odd, so that a convolution keeps the grid; not {kernel}.")
+        if self.depth < 1:
+            raise InputError(f"depth counts the convolutions of a block: 1 or more, not {self.depth}.")
 
     @property
     def steps(self) -> list[tuple[int, ...]]:
         """The stride from each level to the next, one number per axis."""
-        return [per_axis(stride, self.spatial_dims) for stride in self.strides]
+        return [per_axis(stride, self.spatial_dims, "stride") for stride in self.strides]
+
+    @property
+    def kernels(self) -> list[tuple[int, ...]]:
+        """The kernel of each level, one number per axis."""
+        sizes = self.kernel_sizes or [3] * len(self.channels)
+        return [per_axis(size, self.spatial_dims, "kernel size") for size in sizes]
 
     @property
     def multiple(self) -> list[int]:
         """What each spatial size must be divisible by: the product of the strides."""
         return [math.prod(step[axis] for step in self.steps) for axis in range(self.spatial_dims)]
 
+    @property
+    def smallest(self) -> list[int]:
+        """What each spatial size is at least: two voxels on the deepest level, along each axis that strides.
+
+        A deepest level of a single voxel has no instance statistics. The innermost axis counts as one that strides:
+        bfloat16 convolutions with a stride return garbage on CPUs with AMX where it is one (pytorch#169688).
+        """
+        innermost = self.spatial_dims - 1
+        return [2 * step if step > 1 or axis == innermost else 1 for axis, step in enumerate(self.multiple)]
+
     def block(self, level: int, in_channels: int, stride: Sequence[int] | None = None) -> ConvBlock:
         """The convolutions of one level."""
-        kernels = self.kernel_sizes or [3] * len(self.channels)
         return ConvBlock(
             self.spatial_dims,
             in_channels,
             self.channels[level],
-            kernel_size=per_axis(kernels[level], self.spatial_dims),
+            kernel_size=self.kernels[level],
             stride=stride or (1,) * self.spatial_dims,
             norm=self.norm,
             act=self.act,
@@ -72,13 +92,14 @@ class Levels:
 class Encoder(nn.Module):
     """An image to its features per level, finest first; the deepest passed through the bottleneck.
 
-    `bottleneck`: "conv" adds nothing; "aspp" puts dilated convolutions side by side (DeepLab; Chen 2017).
+    `bottleneck`: "conv" adds nothing; "aspp" puts dilated convolutions side by side and
+    joins them by one more block (DeepLab; Chen et al. 2017, arXiv 1706.05587, without its pooled branch).
     """
 
     def __init__(self, levels: Levels, in_channels: int, *, bottleneck: str = "conv") -> None:
         super().__init__()
         if bottleneck not in BOTTLENECKS:
-            raise ValueError(f"Unknown bottleneck {bottleneck!r}. Choose one of {', '.join(BOTTLENECKS)}.")
+            raise InputError(f"Unknown bottleneck {bottleneck!r}. Choose one of {', '.join(BOTTLENECKS)}.")
         incoming = [in_channels, *levels.channels[:-1]]
         strides: list[Sequence[int] | None] = [None, *levels.steps]
         self.levels = nn.ModuleList(

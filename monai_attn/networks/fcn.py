@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
 from monai_attn.networks.attention import Attention
-from monai_attn.networks.blocks import InterpolatedUp, crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.blocks import InterpolatedUp, LayerSpec, crop_to, pad_to_multiple, to_grid_of
 from monai_attn.networks.choices import AttentionChoice, attention_per_level
-from monai_attn.networks.encoder import Encoder, LayerSpec, Levels
+from monai_attn.networks.encoder import Encoder, Levels
+from monai_attn.networks.maps import predict_with_maps
 
 __all__ = ["AttnFCN"]
 
@@ -34,8 +34,9 @@ class ScoreLevel(nn.Module):
 class AttnFCN(nn.Module):
     """`AttnUNet`'s encoder with the decoder of a fully convolutional network (Long, Shelhamer, Darrell 2015).
 
-    Each level is scored by a 1x1 convolution; scores are interpolated upwards and summed. Arguments, shapes
-    and deep supervision as in `AttnUNet`; its attentions are gated by the coarser scores.
+    Each level is scored by a 1x1 convolution; the coarser scores come up through a 1x1 convolution and linear
+    interpolation, in place of the paper's transposed convolution, and are added. Arguments, shapes and deep
+    supervision as in `AttnUNet`; its attentions are gated by the coarser scores.
     """
 
     def __init__(
@@ -57,11 +58,22 @@ class AttnFCN(nn.Module):
         deep_supervision: bool = False,
     ) -> None:
         super().__init__()
-        levels = Levels(spatial_dims, channels, strides, kernel_sizes, norm, act, depth, residual, dropout)
+        levels = Levels(
+            spatial_dims=spatial_dims,
+            channels=channels,
+            strides=strides,
+            kernel_sizes=kernel_sizes,
+            norm=norm,
+            act=act,
+            depth=depth,
+            residual=residual,
+            dropout=dropout,
+        )
         gating = [out_channels] * len(levels.steps)
-        attentions = attention_per_level(attention, spatial_dims, channels, gating, levels.steps)
+        attentions = attention_per_level(attention, spatial_dims, channels[:-1], gating, levels.steps)
 
         self.multiple = levels.multiple
+        self.smallest = levels.smallest
         self.deep_supervision = deep_supervision
         self.encoder = Encoder(levels, in_channels, bottleneck=bottleneck)
         self.score = Conv["conv", spatial_dims](channels[-1], out_channels, kernel_size=1)
@@ -73,13 +85,17 @@ class AttnFCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
         """Logits; a list of them, finest first, in training with deep supervision."""
-        padded = pad_to_multiple(x, self.multiple)
+        padded = pad_to_multiple(x, self.multiple, self.smallest)
         features = self.encoder(padded)
         scores = self.score(features[-1])
         outputs: list[Tensor] = []
         for index, level in enumerate(self.decoder):
             scores = level(scores, features[-2 - index])
             outputs.insert(0, scores)
-        if not torch.jit.is_scripting() and self.training and self.deep_supervision:
+        if self.training and self.deep_supervision:
             return [to_grid_of(x, output, padded) for output in outputs]
         return crop_to(outputs[0], x)
+
+    def attention_maps(self, x: Tensor) -> list[Tensor]:
+        """What each attention let through, finest level first: `(N, 1, *spatial)` on the image's grid, in [0, 1]."""
+        return predict_with_maps(self, x)[1]

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
+from typing_extensions import override
 
 from monai_attn.networks.attention import Attention
 from monai_attn.networks.blocks import crop_to, pad_to_multiple
@@ -26,12 +27,12 @@ class LocalAttention(Attention):
 
     Windowed multi-head attention with a learned bias per relative position (Liu et al. 2021, arXiv 2103.14030;
     here in 2-D or 3-D and without the shift, since the convolutions around it already join the windows).
+    Windows that reach over the far border see its voxels repeated.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
         super().__init__(spatial_dims, skip_channels, gating_channels, stride)
-        self.dims = spatial_dims  # TorchScript sees attributes, not a module's constants
-        self.window = WINDOW
+        self.window = WINDOW  # TorchScript sees attributes, not the constants of a file
         self.neighbours = WINDOW**spatial_dims
         self.head_channels = HEAD_CHANNELS
         self.heads = max(skip_channels // HEAD_CHANNELS, 1)
@@ -47,22 +48,28 @@ class LocalAttention(Attention):
         self.register_buffer("relative", _relative_positions(spatial_dims), persistent=False)
         self.relative: Tensor
 
+    @override
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
         """`skip` plus what its neighbours tell."""
-        padded = pad_to_multiple(self.norm(skip), self.multiple)
+        padded = pad_to_multiple(self.norm(skip), self.multiple, self.multiple)
         query, key, value = self._windows(self.project(padded))
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=self._bias(query))
         told: Tensor = self.out(crop_to(self._join(attended, padded), skip))
         return skip + told
 
+    @override
     def map(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """How much each voxel is looked at by its window, relative to the most looked-at voxel of the image."""
-        padded = pad_to_multiple(self.norm(skip), self.multiple)
+        """How much each voxel is looked at from its window: 0 not at all, 0.5 as much as the average, 1 by all alone.
+
+        It compares with the average of the window, not with the maximum of the image, so that maps of
+        overlapping sliding windows can be blended.
+        """
+        padded = pad_to_multiple(self.norm(skip), self.multiple, self.multiple)
         query, key, _ = self._windows(self.project(padded))
         scores = query @ key.transpose(-2, -1) / self.head_channels**0.5 + self._bias(query)
-        received = scores.softmax(dim=-1).mean(dim=-2).unsqueeze(-1)
+        received = scores.softmax(dim=-1).mean(dim=-2).unsqueeze(-1) * self.neighbours  # 1 is the average
         looked_at = crop_to(self._join(received, padded), skip).mean(dim=1, keepdim=True)
-        return looked_at / looked_at.amax(dim=list(range(1, looked_at.dim())), keepdim=True)
+        return looked_at / (1 + looked_at)
 
     def _bias(self, query: Tensor) -> Tensor:
         """`(heads, neighbours, neighbours)`, in the precision of the query."""
@@ -72,11 +79,11 @@ class LocalAttention(Attention):
         """`(N, 3 * inner, *spatial)` to query, key and value, each `(N * windows, heads, neighbours, 16)`."""
         shape = [projected.shape[0], 3, self.heads, self.head_channels]
         order = [1, 0]
-        for axis in range(self.dims):
+        for axis in range(self.spatial_dims):
             shape += [projected.shape[2 + axis] // self.window, self.window]
             order.append(4 + 2 * axis)
         order.append(2)
-        for axis in range(self.dims):
+        for axis in range(self.spatial_dims):
             order.append(5 + 2 * axis)
         order.append(3)
         split = projected.reshape(shape).permute(order)  # (3, N, windows..., heads, neighbours..., 16)
@@ -87,13 +94,13 @@ class LocalAttention(Attention):
         """`(N * windows, heads, neighbours, c)` back to `(N, heads * c, *spatial)` of the padded grid."""
         channels = windows.shape[-1]
         shape = [padded.shape[0]]
-        order = [0, 1 + self.dims, 2 + 2 * self.dims]
-        for axis in range(self.dims):
+        order = [0, 1 + self.spatial_dims, 2 + 2 * self.spatial_dims]
+        for axis in range(self.spatial_dims):
             shape.append(padded.shape[2 + axis] // self.window)
-            order += [1 + axis, 2 + self.dims + axis]
-        shape += [self.heads] + [self.window] * self.dims + [channels]
+            order += [1 + axis, 2 + self.spatial_dims + axis]
+        shape += [self.heads] + [self.window] * self.spatial_dims + [channels]
         split = windows.reshape(shape).permute(order)
-        spatial = [padded.shape[2 + axis] for axis in range(self.dims)]
+        spatial = [padded.shape[2 + axis] for axis in range(self.spatial_dims)]
         joined = [padded.shape[0], self.heads * channels]
         joined += spatial
         return split.reshape(joined)

@@ -8,10 +8,12 @@ import torch
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
+from monai_attn.errors import InputError
 from monai_attn.networks.attention import Attention
-from monai_attn.networks.blocks import UPSAMPLE, ConvBlock, crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.blocks import UPSAMPLE, ConvBlock, LayerSpec, crop_to, pad_to_multiple, to_grid_of
 from monai_attn.networks.choices import AttentionChoice, attention_per_level
-from monai_attn.networks.encoder import Encoder, LayerSpec, Levels
+from monai_attn.networks.encoder import Encoder, Levels
+from monai_attn.networks.maps import predict_with_maps
 
 __all__ = ["AttnUNet"]
 
@@ -71,11 +73,22 @@ class AttnUNet(nn.Module):
     ) -> None:
         super().__init__()
         if upsample not in UPSAMPLE:
-            raise ValueError(f"Unknown upsample {upsample!r}. Choose one of {', '.join(UPSAMPLE)}.")
-        levels = Levels(spatial_dims, channels, strides, kernel_sizes, norm, act, depth, residual, dropout)
-        attentions = attention_per_level(attention, levels.spatial_dims, channels, channels[1:], levels.steps)
+            raise InputError(f"Unknown upsample {upsample!r}. Choose one of {', '.join(UPSAMPLE)}.")
+        levels = Levels(
+            spatial_dims=spatial_dims,
+            channels=channels,
+            strides=strides,
+            kernel_sizes=kernel_sizes,
+            norm=norm,
+            act=act,
+            depth=depth,
+            residual=residual,
+            dropout=dropout,
+        )
+        attentions = attention_per_level(attention, spatial_dims, channels[:-1], channels[1:], levels.steps)
 
         self.multiple = levels.multiple
+        self.smallest = levels.smallest
         self.deep_supervision = deep_supervision
         self.encoder = Encoder(levels, in_channels, bottleneck=bottleneck)
         self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
@@ -90,7 +103,7 @@ class AttnUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
         """Logits; a list of them, finest first, in training with deep supervision."""
-        padded = pad_to_multiple(x, self.multiple)
+        padded = pad_to_multiple(x, self.multiple, self.smallest)
         features = self.encoder(padded)
         coarse = features[-1]
         outputs: list[Tensor] = []
@@ -98,21 +111,10 @@ class AttnUNet(nn.Module):
             coarse = level(coarse, features[-2 - index])
             if index == len(self.decoder) - 1 or (self.training and self.deep_supervision):
                 outputs.insert(0, head(coarse))
-        if not torch.jit.is_scripting() and self.training and self.deep_supervision:
+        if self.training and self.deep_supervision:
             return [to_grid_of(x, output, padded) for output in outputs]
         return crop_to(outputs[0], x)
 
-    @torch.no_grad()
     def attention_maps(self, x: Tensor) -> list[Tensor]:
-        """What each attention let through, finest level first: `(N, 1, *spatial)` on that level's grid.
-
-        In [0, 1]; the finest is cropped to `x`, the coarser ones are on their padded grids.
-        """
-        features = self.encoder(pad_to_multiple(x, self.multiple))
-        coarse = features[-1]
-        maps: list[Tensor] = []
-        for index, level in enumerate(self.decoder):
-            skip = features[-2 - index]
-            maps.insert(0, level.attention.map(skip, coarse))
-            coarse = level(coarse, skip)
-        return [crop_to(maps[0], x), *maps[1:]]
+        """What each attention let through, finest level first: `(N, 1, *spatial)` on the image's grid, in [0, 1]."""
+        return predict_with_maps(self, x)[1]
