@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint constraints.txt
 
 .PHONY: demo test lint bench
 
@@ -22,8 +22,9 @@ bench: .venv/installed-dev
 	@for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
 
 .venv/installed-%: pyproject.toml constraints.txt | $(BIN)/pip
-	$(INSTALL) pip setuptools
-	$(INSTALL) --no-build-isolation --editable ".[$*]"
+	@echo "Installing monai_attn into .venv; the first time this takes some minutes."
+	@$(INSTALL) pip setuptools
+	@$(INSTALL) --no-build-isolation --editable ".[$*]"
 	@touch $@
 
 # Debian and Ubuntu keep the part of Python that makes environments in a package of its own.

@@ -72,7 +72,7 @@ def test_no_file_names_a_machine_or_a_package_registry() -> None:
 
 
 PRIVATE = re.compile(
-    r"(?:https?|file)://[\w./-]*/simple\b|--(?:extra-)?index-url|--find-links"  # where packages come from
+    r"(?:https?|file)://[\w./-]*/simple\b|--(?:extra-)?index-" "url|--find-" "links"  # where packages come from
     r"|(?<![\w.])/(?:" "work|root|home)/"  # where somebody keeps files
 )  # fmt: skip
 

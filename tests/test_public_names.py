@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib
 import inspect
-import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +15,12 @@ import pytest
 
 import monai_attn
 
-MODULES = sorted(module.name for module in pkgutil.walk_packages(monai_attn.__path__, "monai_attn."))
+PACKAGE = Path(monai_attn.__file__).parent
+
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
 
 WINDOWED = "monai_attn.napari"
 """The one room that needs an extra at import."""
@@ -47,6 +52,11 @@ def test_public_classes_and_functions_have_docstrings(name: str) -> None:
     documented = [thing for thing in things if inspect.isclass(thing) or inspect.isfunction(thing)]
     assert [thing.__qualname__ for thing in documented if not thing.__doc__] == []
     assert module.__doc__
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_hold(name: str) -> None:
+    assert doctest.testmod(load(name)).failed == 0
 
 
 @pytest.mark.parametrize("name", monai_attn.__all__)
