@@ -1,0 +1,11 @@
+"""Structures in DICOM: SEG and RTSTRUCT to masks, label maps to SEG and RTSTRUCT. See docs/dicom.md."""
+
+from __future__ import annotations
+
+from monai_attn.io.dicomseg.masks import Masks
+from monai_attn.io.dicomseg.rt_read import read_rtstruct
+from monai_attn.io.dicomseg.rt_write import write_rtstruct
+from monai_attn.io.dicomseg.seg_read import read_dicom_seg
+from monai_attn.io.dicomseg.seg_write import write_dicom_seg
+
+__all__ = ["Masks", "read_dicom_seg", "read_rtstruct", "write_dicom_seg", "write_rtstruct"]

@@ -1,0 +1,95 @@
+"""The words of a label table in DICOM's: codes, categories, colours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from monai_attn.io.dicom.files import text
+from monai_attn.labels import Code, Label, LabelTable, default_colour
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["PRIVATE_SCHEME", "category_of", "code_of", "hex_of_lab", "lab_of", "read_code", "roi_type", "unique_table"]
+
+PRIVATE_SCHEME = "99MONAIATTN"
+"""Where the codes of structures without a code come from. DICOM wants private schemes to begin with 99."""
+
+TISSUE = Code("85756007", "SCT", "Tissue")
+ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
+ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
+"""Categories of CID 7150: of what nothing is known, of organs, and of what does not belong there."""
+
+TUMOURS = {"4147007", "108369006", "86049000", "14799000", "86251006"}
+"""SNOMED CT: mass; neoplasm; malignant, primary; metastatic; in situ."""
+
+ALTERATIONS = TUMOURS | {"49755003", "52988006", "79654002", "6574001", "55342001", "41796003", "27925004"}
+"""And abnormal structure, lesion, oedema, necrosis, neoplastic disease, enhancing, nodule."""
+
+
+def code_of(label: Label) -> Code:
+    """The code of the label, or one of our own, the same for the same name."""
+    if label.code is not None:
+        return label.code
+    return Code("N" + hashlib.sha256(label.name.encode()).hexdigest()[:12].upper(), PRIVATE_SCHEME, label.name)
+
+
+def category_of(label: Label) -> Code:
+    """What kind of thing the code names (Segmented Property Category)."""
+    if label.code is None:
+        return TISSUE
+    return ALTERED if label.code.value in ALTERATIONS else ANATOMY
+
+
+def roi_type(label: Label) -> str:
+    """RT ROI Interpreted Type: GTV for tumours, ORGAN for other coded structures, "" where there is no code."""
+    if label.code is None:
+        return ""
+    return "GTV" if label.code.value in TUMOURS else "ORGAN"
+
+
+def read_code(item: Dataset, sequence: str) -> Code | None:
+    """The first code of a sequence; None when there is none, it is incomplete, or one of our own."""
+    if not item.get(sequence):
+        return None
+    found = item[sequence].value[0]
+    value = next((v for key in ("CodeValue", "LongCodeValue", "URNCodeValue") if (v := text(found, key))), "")
+    scheme, meaning = text(found, "CodingSchemeDesignator"), text(found, "CodeMeaning")
+    return Code(value, scheme, meaning) if value and scheme and scheme != PRIVATE_SCHEME else None
+
+
+def lab_of(label: Label) -> tuple[int, int, int]:
+    """The colour in CIELab as DICOM stores it."""
+    from highdicom.color import CIELabColor
+
+    red, green, blue = (255 * part for part in label.rgb)
+    return CIELabColor.from_rgb(red, green, blue).value
+
+
+def hex_of_lab(stored: Iterable[int] | None, value: int) -> str:
+    """`#rrggbb` from CIELab as DICOM stores it; a colour of ours where there is none."""
+    from highdicom.color import CIELabColor
+
+    parts = [int(part) for part in stored] if stored is not None else []
+    if len(parts) != 3 or not all(0 <= part <= 0xFFFF for part in parts):
+        return default_colour(value)
+    return "#" + "".join(f"{round(part):02x}" for part in CIELabColor.from_dicom_value(parts).to_rgb())
+
+
+def unique_table(labels: Iterable[Label], what: str) -> tuple[LabelTable, tuple[str, ...]]:
+    """A table of labels whose names may repeat: the second "Liver" becomes "Liver (2)", and a note says so."""
+    seen: set[str] = set()
+    renamed, table = [], []
+    for label in labels:
+        name, count = label.name, 1
+        while name in seen:
+            count += 1
+            name = f"{label.name} ({count})"
+        if name != label.name:
+            renamed.append(name)
+        seen.add(name)
+        table.append(Label(label.value, name, label.colour, label.code))
+    note = (f"Several {what} have one name; read as {', '.join(repr(name) for name in renamed)}.",) if renamed else ()
+    return LabelTable(tuple(table)), note

@@ -1,0 +1,181 @@
+"""A label map to RTSTRUCT contours on the series it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn import __version__
+from monai_attn.errors import InputError
+from monai_attn.io.atomic import atomic_path
+from monai_attn.io.dicom.files import number
+from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicomseg.codes import code_of, roi_type
+from monai_attn.io.dicomseg.contours import outlines
+from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
+from monai_attn.io.dicomseg.seg_write import MAKER, NOTICE, SERIES_NUMBER_STEP, check_read_back
+from monai_attn.io.dicomseg.source import (
+    MAY_BE_EMPTY,
+    Source,
+    check_labels,
+    checked_text,
+    open_source,
+    plane_of,
+    silent,
+)
+from monai_attn.labels import Label, LabelTable
+from monai_attn.volume import RAS_TO_LPS, Volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["write_rtstruct"]
+
+STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
+"""Detached Study Management: retired, but what the referenced study is still called (PS3.3 C.8.8.5)."""
+
+
+def write_rtstruct(
+    labels: Volume,
+    table: LabelTable,
+    series_folder: str | Path,
+    path: str | Path,
+    *,
+    algorithm: str,
+    algorithm_version: str,
+    series: str | None = None,
+    volume: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a label map as an RTSTRUCT, one region for each label of the table; ROI numbers are the label values.
+
+    Contours run along the borders of the pixels, so that area and volume are those of the label map and reading
+    back gives the same voxels. Everything else is as in `write_dicom_seg`. Labels without a voxel have no contours.
+    """
+    path = Path(path)
+    checked_text(algorithm, "The algorithm's name")
+    checked_text(algorithm_version, "The algorithm's version")
+    source = open_source(series_folder, series=series, volume=volume)
+    check_labels(labels, table, source, Path(series_folder).name)
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        try:
+            with silent():
+                _structure_set(labels, table, source, (algorithm, algorithm_version)).save_as(
+                    temporary, enforce_file_format=True
+                )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path.name} cannot be written: the headers of the series lack or contradict something that an "
+                f"RTSTRUCT repeats ({type(error).__name__}). Use the original export of the series."
+            ) from error
+        check_read_back(read_rtstruct(temporary, source.grid), labels, table, path.name)
+
+
+def _structure_set(labels: Volume, table: LabelTable, source: Source, algorithm: tuple[str, str]) -> Dataset:
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian, generate_uid
+
+    meta, first, now = FileMetaDataset(), source.first, datetime.now()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(STRUCTURE_SET), generate_uid()
+    meta.TransferSyntaxUID, meta.ImplementationClassUID = ExplicitVRLittleEndian, PYDICOM_IMPLEMENTATION_UID
+    made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    made.SpecificCharacterSet = "ISO_IR 192"
+    for keyword in (*MAY_BE_EMPTY, "StudyInstanceUID", "FrameOfReferenceUID"):
+        setattr(made, keyword, first.get(keyword))
+    made.SOPClassUID, made.SOPInstanceUID = STRUCTURE_SET, meta.MediaStorageSOPInstanceUID
+    made.Modality, made.SeriesInstanceUID, made.InstanceNumber = "RTSTRUCT", generate_uid(), 1
+    made.SeriesNumber = int(number(first, "SeriesNumber") or 0) + SERIES_NUMBER_STEP
+    made.SeriesDescription = f"Contours by {algorithm[0]}"[:64].rstrip()
+    made.OperatorsName = ""
+    made.Manufacturer = made.ManufacturerModelName = MAKER
+    made.SoftwareVersions = __version__
+    made.StructureSetLabel, made.StructureSetName = "SEGMENTATION", "Segmentation"
+    made.StructureSetDescription = f"{NOTICE} {' '.join(algorithm)}"
+    made.StructureSetDate, made.StructureSetTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    made.ApprovalStatus = "UNAPPROVED"
+    made.ReferencedFrameOfReferenceSequence = [_referenced(source)]
+    made.StructureSetROISequence = [_region(label, source, algorithm) for label in table]
+    made.ROIContourSequence = [_contours(label, labels, source) for label in table]
+    made.RTROIObservationsSequence = [_observation(label) for label in table]
+    return made
+
+
+def _referenced(source: Source) -> Dataset:
+    """The frame of reference, and the study, series and images in it."""
+    images = [_image(header) for header in source.headers.values()]
+    series = _item(SeriesInstanceUID=source.first.SeriesInstanceUID, ContourImageSequence=images)
+    study = _item(
+        ReferencedSOPClassUID=STUDY_CLASS,
+        ReferencedSOPInstanceUID=source.first.StudyInstanceUID,
+        RTReferencedSeriesSequence=[series],
+    )
+    return _item(FrameOfReferenceUID=source.grid.frame_of_reference, RTReferencedStudySequence=[study])
+
+
+def _image(header: Dataset, frame: Frame | None = None) -> Dataset:
+    item = _item(ReferencedSOPClassUID=header.SOPClassUID, ReferencedSOPInstanceUID=header.SOPInstanceUID)
+    if frame is not None and "NumberOfFrames" in header:
+        item.ReferencedFrameNumber = frame.index + 1
+    return item
+
+
+def _region(label: Label, source: Source, algorithm: tuple[str, str]) -> Dataset:
+    return _item(
+        ROINumber=label.value,
+        ReferencedFrameOfReferenceUID=source.grid.frame_of_reference,
+        ROIName=label.name,
+        ROIGenerationAlgorithm="AUTOMATIC",
+        ROIGenerationDescription=" ".join(algorithm)[:64].rstrip(),
+    )
+
+
+def _contours(label: Label, labels: Volume, source: Source) -> Dataset:
+    item = _item(ReferencedROINumber=label.value, ROIDisplayColor=[round(255 * part) for part in label.rgb])
+    contours = []
+    for k, points in _polygons(labels.array == label.value):
+        frame = source.frames[k]
+        flat = np.column_stack([points, np.zeros(len(points)), np.ones(len(points))])  # (n, 4), in the slice itself
+        lps = flat @ (RAS_TO_LPS @ plane_of(frame)).T
+        contours.append(
+            _item(
+                ContourImageSequence=[_image(source.headers[frame.path], frame)],
+                ContourGeometricType="CLOSED_PLANAR",
+                NumberOfContourPoints=len(points),
+                ContourData=[f"{x:.5f}" for x in lps[:, :3].ravel()],  # 16 characters at most, 10 nm
+            )
+        )
+    if contours:
+        item.ContourSequence = contours
+    return item
+
+
+def _polygons(mask: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    for k in np.flatnonzero(mask.any(axis=(0, 1))):
+        for polygon in outlines(mask[:, :, k]):
+            yield int(k), polygon
+
+
+def _observation(label: Label) -> Dataset:
+    code = code_of(label)
+    coded = _item(CodeValue=code.value, CodingSchemeDesignator=code.scheme, CodeMeaning=code.meaning)
+    return _item(
+        ObservationNumber=label.value,
+        ReferencedROINumber=label.value,
+        RTROIIdentificationCodeSequence=[coded],
+        RTROIInterpretedType=roi_type(label),
+        ROIInterpreter="",
+    )
+
+
+def _item(**values: object) -> Dataset:
+    from pydicom import Dataset
+
+    item = Dataset()
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
+    return item

@@ -1,0 +1,213 @@
+"""DICOM SEG to masks: binary, fractional, label map; overlapping, sparse, in any orientation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import FileError, InputError, LabelError
+from monai_attn.io.budget import MAX_BYTES
+from monai_attn.io.dicom.files import number, read_errors, text
+from monai_attn.io.dicom.frames import Frame, frames_of
+from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, unique_table
+from monai_attn.io.dicomseg.grid import FrameMap, check_frame_of_reference, grid_of_frames
+from monai_attn.io.dicomseg.masks import Masks, Part, cropped, empty_grid
+from monai_attn.io.dicomseg.source import silent
+from monai_attn.labels import Label, LabelTable
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["VALUE_TEXT", "read_dicom_seg", "read_object", "whole_number"]
+
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+"""Segmentation Storage, and Label Map Segmentation Storage of Supplement 243."""
+
+VALUE_TEXT = "Label value "
+"""Segment numbers must run from 1 without gaps; our Segment Description keeps the label's own value after this."""
+
+BACKGROUND = 0
+"""In a label map, the number of what is in no segment."""
+
+
+def read_dicom_seg(path: str | Path, *, like: Volume | None = None) -> Masks:
+    """The segments of a DICOM SEG, each a mask; they may overlap.
+
+    With `like`, the image that was segmented (or any with the same voxels, their axes swapped or reversed), the
+    masks lie on its grid. Without, on the grid that the stored frames span: slices at both ends that hold
+    nothing are not stored and not known. Values are segment numbers; in a file of ours, the label values.
+
+    Raises `FileError`, `GeometryError` (a frame lies off the grid of `like`, or marks voxels outside it) or
+    `LabelError` (a frame names a segment that is not described).
+    """
+    path = Path(path)
+    dataset = read_object(path, {SEGMENTATION, LABEL_MAP}, "DICOM SEG")
+    name, kind = path.name, text(dataset, "SegmentationType")
+    if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
+        raise InputError(f"{name}: SegmentationType {kind or 'missing'} is not BINARY, FRACTIONAL or LABELMAP.")
+    if dataset.get("TotalPixelMatrixRows"):
+        raise InputError(f"{name} segments a slide of tiles, not a volume. Open it with a pathology viewer.")
+    check_frame_of_reference(text(dataset, "FrameOfReferenceUID"), like, name)
+    frames = list(frames_of(path, dataset))
+    if len(frames) != int(number(dataset, "NumberOfFrames") or 1):
+        raise FileError(f"{name} does not say where each frame lies. Export it again.")
+    grid, notes = (empty_grid(like), ()) if like is not None else grid_of_frames(frames, name)
+    if math.prod(grid.shape) > MAX_BYTES:
+        raise FileError(f"{name} spans {grid.shape} voxels; at most {MAX_BYTES / 2**30:.0f} GiB are read.")
+    table, value_of, table_notes = _table(dataset, kind, name)
+    parts = _parts(_slabs(dataset, kind, frames, FrameMap(grid, name), value_of, name))
+    fractional = text(dataset, "SegmentationFractionalType") or "PROBABILITY" if kind == "FRACTIONAL" else ""
+    place = grid.frame_of_reference or text(dataset, "FrameOfReferenceUID")
+    grid = Volume(grid.array, grid.affine, "SEG", frame_of_reference=place)
+    return Masks(grid, table, parts, fractional, notes + table_notes)
+
+
+def read_object(path: Path, classes: set[str], what: str) -> Dataset:
+    """The whole DICOM object at a path, of one of the SOP classes; else `FileError`."""
+    from pydicom import dcmread
+
+    if not path.is_file():
+        raise FileError(f"{path.name} is {'a folder' if path.is_dir() else 'not there'}; give the file of a {what}.")
+    try:
+        with silent():
+            dataset = dcmread(path, force=True)
+            for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SegmentSequence"):
+                dataset.get(sequence)  # parsed here, where a cut is caught
+    except read_errors() as error:
+        raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
+    found = dataset.get("SOPClassUID")
+    if found not in classes:
+        kind = f"a {found.name}" if found is not None else "no DICOM file"
+        raise FileError(f"{path.name} is {kind}, not a {what}. Images are read with monai_attn.io.read.")
+    return dataset
+
+
+def whole_number(item: Dataset, keyword: str, name: str) -> int:
+    """A whole number that must be there; else `FileError`."""
+    found = number(item, keyword)
+    if found is None or not found.is_integer():
+        raise FileError(f"{name}: {keyword} is {text(item, keyword) or 'missing'!r}, not a number. Export it again.")
+    return int(found)
+
+
+def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int, int], tuple[str, ...]]:
+    """The table, the value of each segment number, and notes."""
+    items = {whole_number(item, "SegmentNumber", name): item for item in dataset.get("SegmentSequence") or []}
+    if kind == "LABELMAP":
+        items.pop(BACKGROUND, None)
+    ours = {segment: _own_value(text(item, "SegmentDescription")) for segment, item in items.items()}
+    if kind == "LABELMAP" or not all(ours.values()) or len(set(ours.values())) < len(ours):
+        ours = {segment: segment for segment in items}
+    labels = [
+        Label(
+            ours[segment],
+            text(item, "SegmentLabel") or f"segment {segment}",
+            hex_of_lab(item.get("RecommendedDisplayCIELabValue"), ours[segment]),
+            read_code(item, "SegmentedPropertyTypeCodeSequence"),
+        )
+        for segment, item in items.items()
+    ]
+    table, notes = unique_table(labels, "segments")
+    return table, ours, notes
+
+
+def _own_value(description: str) -> int:
+    """The label value that `write_dicom_seg` noted; 0 when it did not."""
+    value = description.removeprefix(VALUE_TEXT)
+    return int(value) if value != description and value.isascii() and value.isdigit() else 0
+
+
+def _slabs(
+    dataset: Dataset, kind: str, frames: list[Frame], places: FrameMap, value_of: dict[int, int], name: str
+) -> Iterator[tuple[int, Part]]:
+    """The value and place of everything that is set, frame by frame; one frame at a time is in memory."""
+    highest = number(dataset, "MaximumFractionalValue")
+    padding = int(number(dataset, "PixelPaddingValue") or BACKGROUND)
+    if kind == "FRACTIONAL" and not highest:
+        raise InputError(f"{name}: a fractional segmentation without MaximumFractionalValue. Export it again.")
+    for frame, pixels in zip(frames, _decoded(dataset, name), strict=True):
+        if kind == "LABELMAP":
+            start, slab = places.place(frame, np.where(pixels == padding, BACKGROUND, pixels))
+            for segment in np.unique(slab[slab != BACKGROUND]):
+                yield _value(int(segment), value_of, name), (start, slab == segment)
+            continue
+        values = pixels != 0 if kind == "BINARY" else pixels.astype(np.float32) / np.float32(highest or 1)
+        if kind == "FRACTIONAL" and values.max() > 1:
+            raise InputError(f"{name}: frame {frame.index + 1} exceeds MaximumFractionalValue. Export it again.")
+        start, slab = places.place(frame, values)
+        yield _value(_segment_of(dataset, frame), value_of, name), (start, slab)
+
+
+def _segment_of(dataset: Dataset, frame: Frame) -> int:
+    """The segment a frame belongs to; 0, which none has, when it does not say."""
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [None])[0]
+    groups = dataset.get("PerFrameFunctionalGroupsSequence") or [None]
+    for place in (groups[frame.index], shared):
+        if place is not None and place.get("SegmentIdentificationSequence"):
+            found = place["SegmentIdentificationSequence"].value[0]
+            return int(number(found, "ReferencedSegmentNumber") or 0)
+    return 0
+
+
+def _value(segment: int, value_of: dict[int, int], name: str) -> int:
+    if segment not in value_of:
+        raise LabelError(
+            f"{name}: a frame belongs to segment {segment}, which is not among those described: {sorted(value_of)}. "
+            "Export it again."
+        )
+    return value_of[segment]
+
+
+def _decoded(dataset: Dataset, name: str) -> Iterator[NDArray[np.generic]]:
+    """The stored pixels `(rows, columns)`, frame by frame."""
+    from pydicom.pixels.utils import iter_pixels
+
+    try:
+        with silent():
+            compressed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
+            bits = number(dataset, "BitsAllocated") == 1 and not compressed
+            yield from _unpacked(dataset) if bits else iter_pixels(dataset, raw=True)
+    except read_errors() as error:
+        raise FileError(
+            f"{name}: its pixels cannot be decoded. The file is truncated; copy or export it again."
+        ) from error
+
+
+def _unpacked(dataset: Dataset) -> Iterator[NDArray[np.generic]]:
+    """Frames of single bits, the first in the lowest bit (PS3.5 8.1.1); a frame may begin within a byte.
+
+    pydicom 3.0.2 cannot iterate over such frames.
+    """
+    packed = np.frombuffer(dataset.PixelData, np.uint8)
+    size = dataset.Rows * dataset.Columns
+    for first in range(0, size * int(number(dataset, "NumberOfFrames") or 1), size):
+        bits = np.unpackbits(packed[first // 8 : -(-(first + size) // 8)], bitorder="little")
+        yield bits[first % 8 : first % 8 + size].reshape(dataset.Rows, dataset.Columns)  # ValueError when too short
+
+
+def _parts(slabs: Iterator[tuple[int, Part]]) -> dict[int, Part]:
+    """Each structure in one block, cropped; a voxel set twice keeps the larger value."""
+    found: dict[int, list[Part]] = {}
+    for value, (start, slab) in slabs:
+        part = cropped(start, slab)
+        if part is not None:
+            found.setdefault(value, []).append(part)
+    return {value: _joined(parts) for value, parts in found.items()}
+
+
+def _joined(parts: list[Part]) -> Part:
+    lower = np.min([start for start, _ in parts], axis=0)
+    upper = np.max([np.add(start, array.shape) for start, array in parts], axis=0)
+    whole = np.zeros(upper - lower, parts[0][1].dtype)
+    for start, array in parts:
+        block = tuple(slice(a, a + n) for a, n in zip(np.subtract(start, lower), array.shape, strict=True))
+        whole[block] = np.maximum(whole[block], array)
+    i, j, k = (int(x) for x in lower)
+    return (i, j, k), whole

@@ -1,0 +1,169 @@
+"""A label map to a DICOM SEG against the series it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn import __version__
+from monai_attn.errors import FileError, InputError
+from monai_attn.io.atomic import atomic_path
+from monai_attn.io.dicom.files import number
+from monai_attn.io.dicomseg.codes import category_of, code_of, lab_of
+from monai_attn.io.dicomseg.masks import Masks, smallest_type
+from monai_attn.io.dicomseg.seg_read import VALUE_TEXT, read_dicom_seg
+from monai_attn.io.dicomseg.source import Source, check_labels, checked_text, open_source, silent
+from monai_attn.labels import Label, LabelTable
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from highdicom.seg import Segmentation, SegmentDescription
+    from highdicom.sr import CodedConcept
+    from pydicom import DataElement, Dataset
+
+    from monai_attn.labels import Code
+
+__all__ = ["MAKER", "NOTICE", "SERIES_NUMBER_STEP", "check_read_back", "write_dicom_seg"]
+
+MAKER = "monai_attn"
+"""Manufacturer, model and private creator of what we write."""
+
+NOTICE = "Research use only; not a medical device."
+"""Stands in every object, where viewers show the content description."""
+
+SERIES_NUMBER_STEP = 1000
+"""Our series sorts behind the image series it was made from: 3 becomes 1003."""
+
+
+def write_dicom_seg(
+    labels: Volume,
+    table: LabelTable,
+    series_folder: str | Path,
+    path: str | Path,
+    *,
+    algorithm: str,
+    algorithm_version: str,
+    series: str | None = None,
+    volume: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a label map as a binary DICOM SEG, uncompressed, with one segment for each label of the table.
+
+    `labels` lie on the grid of the series as `monai_attn.io.read(series_folder, series=..., volume=...)` gives it.
+    Frame positions, study and patient are those of the series: the file holds the patient's identity. Labels
+    without a voxel are described but have no frames. The file is read back and compared in every voxel and
+    label before it gets its name.
+
+    Raises `GeometryError` when the grids differ, `LabelError` for a value that the table does not name or when no
+    voxel is labelled, `FileError` when the file exists and `overwrite` is not set.
+    """
+    path = Path(path)
+    checked_text(algorithm, "The algorithm's name")
+    checked_text(algorithm_version, "The algorithm's version")
+    source = open_source(series_folder, series=series, volume=volume)
+    check_labels(labels, table, source, Path(series_folder).name)
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        try:
+            with silent():
+                segmentation = _segmentation(labels, table, source, (algorithm, algorithm_version))
+                segmentation.walk(_shorten)
+                segmentation.save_as(temporary)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path.name} cannot be written: the headers of the series lack or contradict something that a DICOM "
+                f"SEG repeats ({type(error).__name__}). Use the original export of the series."
+            ) from error
+        check_read_back(read_dicom_seg(temporary, like=source.grid), labels, table, path.name)
+
+
+def check_read_back(back: Masks, labels: Volume, table: LabelTable, name: str) -> None:
+    """Raise `FileError` when a file says something else than what was written."""
+    if not np.array_equal(back.label_map().array, labels.array):
+        raise FileError(f"{name}: the voxels read back differ from what was written. Nothing was kept.")
+    said = [(one.value, one.name, one.code) for one in back.table]
+    if said != [(one.value, one.name, one.code) for one in table]:
+        raise FileError(f"{name}: the labels read back differ from what was written. Nothing was kept.")
+
+
+def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: tuple[str, str]) -> Segmentation:
+    from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
+    from highdicom.seg import Segmentation
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    frames, first = source.frames, source.first
+    position, orientation, spacing_mm = (
+        [cast("tuple[float, ...]", getattr(frame, what)) for frame in frames]
+        for what in ("position", "orientation", "spacing_mm")
+    )
+    # Given, not left to the source: an enhanced file may hold several volumes, or its slices in any order.
+    positions = [PlanePositionSequence("PATIENT", one) for one in position]
+    between = source.grid.spacing_mm[2]
+    measures = PixelMeasuresSequence(spacing_mm[0], frames[0].thickness_mm or between, between)
+    return Segmentation(
+        source_images=[source.headers[path] for path in dict.fromkeys(frame.path for frame in frames)],
+        pixel_array=_numbered(labels.array, table).T,  # (I, J, K) to (frames, rows, columns)
+        segmentation_type="BINARY",
+        segment_descriptions=[_described(n, label, algorithm) for n, label in enumerate(table, 1)],
+        series_instance_uid=generate_uid(),
+        series_number=int(number(first, "SeriesNumber") or 0) + SERIES_NUMBER_STEP,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=MAKER,
+        manufacturer_model_name=MAKER,
+        software_versions=__version__,
+        device_serial_number="none",
+        plane_positions=positions,
+        plane_orientation=PlaneOrientationSequence("PATIENT", orientation[0]),
+        pixel_measures=measures,
+        content_label="SEGMENTATION",
+        content_description=NOTICE,
+        series_description=f"Segmentation by {algorithm[0]}"[:64].rstrip(),
+        specific_character_set="ISO_IR 192",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+    )
+
+
+def _shorten(_: Dataset, element: DataElement) -> None:
+    """Decimal strings of more than 16 characters, which some series have, are against the standard: round them."""
+    from pydicom.valuerep import DS
+
+    if element.VR == "DS" and not element.is_empty:
+        values = element.value if element.VM > 1 else [element.value]
+        element.value = [DS(value, auto_format=len(str(value)) > 16) for value in values]
+
+
+def _numbered(array: NDArray[np.generic], table: LabelTable) -> NDArray[np.generic]:
+    """Label values to segment numbers, which run from 1 in the order of the table."""
+    numbers = np.zeros(array.shape, smallest_type(len(table)))
+    for segment, label in enumerate(table, 1):
+        numbers[array == label.value] = segment
+    return numbers
+
+
+def _described(segment: int, label: Label, algorithm: tuple[str, str]) -> SegmentDescription:
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.color import CIELabColor
+    from highdicom.seg import SegmentDescription
+    from pydicom.sr.codedict import codes
+
+    name, version = algorithm
+    description = SegmentDescription(
+        segment_number=segment,
+        segment_label=label.name,
+        segmented_property_category=_coded(category_of(label)),
+        segmented_property_type=_coded(code_of(label)),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=AlgorithmIdentificationSequence(name, codes.DCM.ArtificialIntelligence, version),
+        display_color=CIELabColor.from_dicom_value(lab_of(label)),
+    )
+    description.SegmentDescription = f"{VALUE_TEXT}{label.value}"
+    return description
+
+
+def _coded(code: Code) -> CodedConcept:
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(code.value, code.scheme, code.meaning)

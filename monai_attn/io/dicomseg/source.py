@@ -1,0 +1,192 @@
+"""The image series that structures are written against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import FileError, GeometryError, InputError, LabelError
+from monai_attn.io.dicom import list_series
+from monai_attn.io.dicom.files import quiet, read_errors, text
+from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicom.series import choose_series, image_problem
+from monai_attn.io.dicom.stack import check_plane, stack_affine
+from monai_attn.io.dicom.volumes import split_volumes, without_copies
+from monai_attn.io.values import pick_volume
+from monai_attn.labels import LabelTable
+from monai_attn.volume import RAS_TO_LPS, Volume, same_grid
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["Source", "check_labels", "checked_text", "open_source", "plane_of", "silent"]
+
+NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID")
+"""What a reference to an image cannot do without."""
+
+MAY_BE_EMPTY = [
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PositionReferenceIndicator",
+]
+"""Attributes that every object of the study must have, if only empty (type 2 of PS3.3)."""
+
+TEXTS = {"AE", "AS", "CS", "DA", "LO", "LT", "PN", "SH", "ST", "TM"}
+"""Kinds of values that are copied from the series as they are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The slices of one volume of a series in order of K, its grid, and the header of each file without pixels.
+
+    The first slice's header is fit to be copied from."""
+
+    frames: tuple[Frame, ...]
+    grid: Volume
+    headers: dict[Path, Dataset]
+
+    @property
+    def first(self) -> Dataset:
+        """The header of the first slice, for what all of them share."""
+        return self.headers[self.frames[0].path]
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """No remarks by pydicom or highdicom: they quote values, a patient's name among them."""
+    import warnings
+
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def open_source(path: str | Path, *, series: str | None, volume: int | None) -> Source:
+    """The series as `monai_attn.io.read` would take it. Raises `FileError`, `GeometryError` or `InputError`."""
+    path = Path(path)
+    found = list_series(path if path.is_dir() else path.parent)
+    if not path.is_dir():
+        found = [one for one in found if any(frame.path == path for frame in one.frames)]
+    if not found:
+        raise FileError(f"{path.name} holds no DICOM images. Choose the folder of the series that was segmented.")
+    chosen = choose_series(found, series, path.name)
+    name = f"{path.name}, series {chosen.key}" if len(found) > 1 else path.name
+    problem = image_problem(chosen.frames[0], name)
+    if problem:
+        raise InputError(problem)
+    frames, _ = without_copies(chosen.frames)
+    check_plane(frames[0], name)
+    stacks, told_by = split_volumes(frames, name)
+    frames = stacks[pick_volume(name, len(stacks), volume, what=f"volumes at the same places, told apart by {told_by}")]
+    affine, _ = stack_affine(frames, name)
+    shape = (frames[0].columns, frames[0].rows, len(frames))
+    place = text(frames[0].header, "FrameOfReferenceUID")
+    grid = Volume(np.broadcast_to(np.bool_(False), shape), affine, chosen.modality, frame_of_reference=place)
+    headers = {frame.path: _header(frame.path) for frame in frames}
+    with silent():
+        _make_copyable(headers[frames[0].path])
+    return Source(tuple(frames), grid, headers)
+
+
+def _header(path: Path) -> Dataset:
+    from pydicom import dcmread
+
+    try:
+        with silent():
+            header = dcmread(path, stop_before_pixels=True, force=True)
+    except read_errors() as error:
+        raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
+    missing = [keyword for keyword in NEEDED if not header.get(keyword)]
+    if missing:
+        raise InputError(
+            f"{path.name} has no {missing[0]}, so no other object can refer to it. "
+            "Use the original export of the series."
+        )
+    return header
+
+
+def _make_copyable(header: Dataset) -> None:
+    """Prepare what our objects repeat: Unicode, to be written as UTF-8; every attribute there; no invalid texts.
+
+    A text that the standard forbids, as too long a StudyID, would be an error in what we write. It is left empty.
+    """
+    from pydicom.config import RAISE
+    from pydicom.valuerep import validate_value
+
+    header.decode()
+    for tag in list(header.keys()):
+        element = header[tag]
+        if element.VR not in TEXTS or element.is_empty:
+            continue
+        try:
+            for value in element.value if element.VM > 1 else [element.value]:
+                validate_value(element.VR, str(value), RAISE)
+        except ValueError:
+            del header[tag]
+    for keyword in MAY_BE_EMPTY:
+        if keyword not in header:
+            setattr(header, keyword, "")
+
+
+def check_labels(labels: Volume, table: LabelTable, source: Source, folder: str) -> None:
+    """Raise `GeometryError` when the labels are not on the grid of the series, `LabelError` when they are no labels."""
+    if not same_grid(labels, source.grid):
+        raise GeometryError(
+            f"The labels lie on another grid ({_described(labels)}) than the series in {folder} "
+            f"({_described(source.grid)}). Segment that series itself, or resample the labels to its grid."
+        )
+    given = labels.frame_of_reference
+    if given and given != source.grid.frame_of_reference:
+        raise GeometryError(
+            f"The labels belong to another frame of reference than the series in {folder}: equal numbers would "
+            "mean other places in the patient. Choose the series that was segmented."
+        )
+    if labels.array.dtype.kind not in "iub":
+        raise LabelError(f"A label map holds whole numbers; this one is of type {labels.array.dtype}.")
+    table.check(labels.array)
+    if not labels.array.any():
+        raise LabelError(
+            "No voxel is labelled, and a DICOM object without a single structure says nothing. Report the empty result "
+            "in words, or write the label map as NIfTI."
+        )
+    for label in table:
+        checked_text(label.name, f"The name of label {label.value}")
+
+
+def checked_text(value: str, what: str) -> str:
+    """A text that fits DICOM's long string (LO): 1 to 64 characters and no backslash; else `InputError`."""
+    if not 0 < len(value.strip()) <= 64 or "\\" in value or not value.isprintable():
+        raise InputError(f"{what} is {value!r}; DICOM takes 1 to 64 printable characters without a backslash.")
+    if value != value.strip():
+        raise InputError(f"{what} is {value!r}; DICOM drops the blanks around it. Take them away.")
+    return value
+
+
+def plane_of(frame: Frame) -> NDArray[np.float64]:
+    """Affine `(4, 4)` of one slice, (column, row, 0) index to millimetres RAS+; the third axis is 1 mm of normal."""
+    row, column = np.array(frame.orientation).reshape(2, 3)
+    between_rows, between_columns = cast("tuple[float, ...]", frame.spacing_mm)
+    lps = np.eye(4)
+    lps[:3, 0], lps[:3, 1], lps[:3, 2] = row * between_columns, column * between_rows, frame.normal
+    lps[:3, 3] = cast("tuple[float, ...]", frame.position)
+    return np.asarray(RAS_TO_LPS @ lps)
+
+
+def _described(grid: Volume) -> str:
+    size = " x ".join(str(n) for n in grid.shape)
+    spacing = " x ".join(f"{edge:.3f}" for edge in grid.spacing_mm)
+    corner = ", ".join(f"{x:.2f}" for x in grid.to_world([0, 0, 0]))
+    return f"{size} voxels of {spacing} mm, {grid.orientation}, first at {corner} mm"
