@@ -2,8 +2,8 @@
 
     python benchmarks/measure.py [runs] [C|F]
 
-Prints, for each step, the median seconds over the runs, and at the end the peak resident memory of the process and
-how much of it the phantom itself takes (label map of 1 byte, CT of 2 bytes a voxel).
+Prints, for each step, the median seconds over the runs (wall and CPU) and the peak resident memory of the process, of
+which two label maps of 1 byte and a CT of 2 bytes a voxel take 0.59 GiB. Order F is how NIfTI files are read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ def _ellipsoid(array: NDArray[np.uint8], centre: NDArray[np.float64], radii: NDA
     lower = np.maximum(np.floor(centre - radii), 0).astype(int)
     upper = np.minimum(np.ceil(centre + radii) + 1, array.shape).astype(int)
     grid = np.ogrid[tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))]
-    inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip(grid, centre, radii, strict=True)) <= 1
+    i, j, k = (((axis - c) / r) ** 2 for axis, c, r in zip(grid, centre, radii, strict=True))
+    inside = i + j + k <= 1
     part = array[tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))]
     part[inside] = value
 
@@ -63,7 +65,7 @@ def main() -> None:
     order = sys.argv[2] if len(sys.argv) > 2 else "F"  # as NIfTI files are read
     labels, moved, image, table = phantom(np.random.default_rng(0), order)
     before = peak_gib()
-    steps = {
+    steps: dict[str, Callable[[], object]] = {
         "measure_structures": lambda: measure_structures(labels, table),
         "measure_structures with intensities": lambda: measure_structures(labels, table, image),
         "measure_lesions with intensities": lambda: measure_lesions(labels, LESION, image=image),
@@ -72,13 +74,17 @@ def main() -> None:
     }
     print(f"{SHAPE} voxels, order {order}, {STRUCTURES} structures, {len(measure_lesions(labels, LESION))} lesions")
     for name, step in steps.items():
-        seconds = []
+        wall, cpu = [], []
         for _ in range(runs):
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), time.process_time()
             step()
-            seconds.append(time.perf_counter() - start)
-        print(f"{name:38s} {statistics.median(seconds):6.2f} s   peak RSS so far {peak_gib():.2f} GiB")
-    print(f"The phantom alone: peak RSS {before:.2f} GiB")
+            wall.append(time.perf_counter() - start)
+            cpu.append(time.process_time() - start_cpu)
+        print(
+            f"{name:38s} {statistics.median(wall):6.2f} s, {statistics.median(cpu):6.2f} CPU-s   "
+            f"peak RSS so far {peak_gib():.2f} GiB"
+        )
+    print(f"Peak RSS of making the phantom, before any measurement: {before:.2f} GiB")
 
 
 if __name__ == "__main__":

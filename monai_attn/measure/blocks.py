@@ -10,7 +10,7 @@ from monai_attn.errors import GeometryError, LabelError
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume, same_grid
 
-__all__ = ["Block", "Mask", "check_grid", "join", "label_array", "label_blocks"]
+__all__ = ["Block", "Mask", "along_memory", "check_grid", "join", "label_array", "label_blocks", "mask_in"]
 
 Block = tuple[slice, slice, slice]
 """A box of voxel indices, as NumPy slices with start and stop."""
@@ -49,6 +49,21 @@ def label_blocks(array: NDArray[np.integer], table: LabelTable) -> dict[int, Blo
     found += [None] * (max(known) - len(found))
     blocks = {value: found[value - 1] for value in sorted(known)}
     return {value: block[::-1] if block is not None and turned else block for value, block in blocks.items()}
+
+
+def mask_in(array: NDArray[np.integer], block: Block | None, value: int) -> Mask:
+    """Where a block holds a label; no block, no voxel."""
+    return np.asarray(array[block] == value) if block is not None else np.zeros((1, 1, 1), bool)
+
+
+def along_memory(affine: NDArray[np.float64], *masks: Mask) -> tuple[NDArray[np.float64], list[Mask]]:
+    """The same masks in the same places in C order, where passes are several times faster.
+
+    Fortran-ordered ones, as from NIfTI files, are not copied but turned: their axes come as K, J, I.
+    """
+    if all(mask.flags.f_contiguous for mask in masks):
+        return affine[:, [2, 1, 0, 3]], [mask.T for mask in masks]
+    return affine, [np.ascontiguousarray(mask) for mask in masks]
 
 
 def join(one: Block | None, other: Block | None) -> Block | None:

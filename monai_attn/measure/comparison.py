@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monai_attn.labels import Label, LabelTable
-from monai_attn.measure.blocks import check_grid, join, label_array, label_blocks
+from monai_attn.measure.blocks import along_memory, check_grid, join, label_array, label_blocks, mask_in
 from monai_attn.measure.distances import normalised_surface_dice, surface_distances
 from monai_attn.measure.overlap import overlap_of
 from monai_attn.measure.resampling import labels_on_grid
@@ -64,10 +64,11 @@ def compare(
     blocks, others = label_blocks(predicted, table), label_blocks(referred, table)
     compared = []
     for label in table:
-        block = join(blocks[label.value], others[label.value]) or (slice(0, 1), slice(0, 1), slice(0, 1))
-        one, other = predicted[block] == label.value, referred[block] == label.value
+        block = join(blocks[label.value], others[label.value])
+        masks = (mask_in(array, block, label.value) for array in (predicted, referred))
+        affine, (one, other) = along_memory(reference.affine, *masks)
         overlap = overlap_of(one, other)
-        distances = surface_distances(one, other, reference.affine)
+        distances = surface_distances(one, other, affine)
         predicted_ml = (overlap.both + overlap.only_prediction) * reference.voxel_ml
         reference_ml = (overlap.both + overlap.only_reference) * reference.voxel_ml
         compared.append(
@@ -84,7 +85,7 @@ def compare(
                 hd_mm=distances.hd_mm,
                 hd95_mm=distances.hd95_mm,
                 assd_mm=distances.assd_mm,
-                nsd=normalised_surface_dice(one, other, reference.affine, tolerance_mm),
+                nsd=normalised_surface_dice(one, other, affine, tolerance_mm),
                 tolerance_mm=tolerance_mm,
             )
         )

@@ -10,9 +10,9 @@ from scipy.spatial import cKDTree
 
 from monai_attn.errors import InputError
 from monai_attn.measure.blocks import Mask
-from monai_attn.measure.surfels import FULL, neighbourhoods, surfel_areas_mm2
+from monai_attn.measure.surfels import neighbourhoods, surfel_areas_mm2
 
-__all__ = ["SurfaceDistances", "boundary", "normalised_surface_dice", "surface_distances"]
+__all__ = ["SurfaceDistances", "boundary", "distances_between", "normalised_surface_dice", "surface_distances"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +55,7 @@ class SurfaceDistances:
 
 def surface_distances(prediction: Mask, reference: Mask, affine: NDArray[np.float64]) -> SurfaceDistances:
     """Distances in mm between the boundaries of two masks; exact on oblique, anisotropic and sheared grids."""
-    one, other = boundary(prediction), boundary(reference)
-    return SurfaceDistances(_nearest(one, other, affine), _nearest(other, one, affine))
+    return SurfaceDistances(*distances_between(boundary(prediction), boundary(reference), affine))
 
 
 def normalised_surface_dice(
@@ -70,13 +69,13 @@ def normalised_surface_dice(
     if not (np.isfinite(tolerance_mm) and tolerance_mm >= 0):
         raise InputError(f"The tolerance of the surface Dice is 0 mm or more; this one is {tolerance_mm}.")
     codes = [neighbourhoods(mask) for mask in (prediction, reference)]
-    pieces = [(code != 0) & (code != FULL) for code in codes]
-    weights = [surfel_areas_mm2(affine)[code[piece]] for code, piece in zip(codes, pieces, strict=True)]
+    one, other = (code + np.uint8(1) > 1 for code in codes)  # neither 0 nor 255, in one pass
+    weights = [surfel_areas_mm2(affine)[code[piece]] for code, piece in zip(codes, (one, other), strict=True)]
     area = sum(float(weight.sum()) for weight in weights)
     if area == 0:
         return float("nan")
-    near = [_nearest(pieces[0], pieces[1], affine), _nearest(pieces[1], pieces[0], affine)]
-    within = (float(weight[far <= tolerance_mm].sum()) for weight, far in zip(weights, near, strict=True))
+    distances = distances_between(one, other, affine)
+    within = (float(weight[far <= tolerance_mm].sum()) for weight, far in zip(weights, distances, strict=True))
     return sum(within) / area
 
 
@@ -91,13 +90,25 @@ def boundary(mask: Mask) -> Mask:
     return mask & ~inner
 
 
-def _nearest(points: Mask, others: Mask, affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each True of `points`, in C order, the distance to the nearest True of `others`; inf without one."""
-    if not others.any():
-        return np.full(np.count_nonzero(points), np.inf)
-    apart = ~others[points]  # shared points are 0 mm apart: look only for the rest
-    distances = np.zeros(apart.shape)
-    if apart.any():
-        tree = cKDTree(np.argwhere(others) @ affine[:3, :3].T, balanced_tree=False)
-        distances[apart] = tree.query(np.argwhere(points)[apart] @ affine[:3, :3].T)[0]
+def distances_between(
+    one: Mask, other: Mask, affine: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """From each True of one array, in C order, the distance to the nearest True of the other; and back.
+
+    Infinite where there is none.
+    """
+    places = [np.flatnonzero(points) for points in (one, other)]
+    points_mm = [np.stack(np.unravel_index(place, one.shape), axis=1) @ affine[:3, :3].T for place in places]
+    shared = [other.ravel()[places[0]], one.ravel()[places[1]]]  # 0 mm apart: look only for the rest
+    there = _nearest(points_mm[0], points_mm[1], shared[0])
+    back = _nearest(points_mm[1], points_mm[0], shared[1])
+    return there, back
+
+
+def _nearest(
+    points_mm: NDArray[np.float64], others_mm: NDArray[np.float64], shared: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    distances = np.where(shared, 0.0, np.inf)
+    if len(others_mm) and not shared.all():
+        distances[~shared] = cKDTree(others_mm, balanced_tree=False).query(points_mm[~shared])[0]
     return distances

@@ -38,7 +38,8 @@ class Intensity:
 
 def intensity_of(image: Volume, mask: Mask, block: Block | None) -> Intensity:
     """The image's values in a mask that covers one block of its grid."""
-    values = image.array[block][mask] if block is not None else np.empty(0)
+    part = image.array[block] if block is not None else np.empty(mask.shape)
+    values = part.T[mask.T] if mask.flags.f_contiguous else part[mask]  # along memory: the order does not matter
     voxels = values.size
     if values.dtype.kind == "f":
         values = values[np.isfinite(values)]

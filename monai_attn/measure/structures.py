@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.labels import LabelTable
-from monai_attn.measure.blocks import Block, Mask, check_grid, label_array, label_blocks
+from monai_attn.measure.blocks import Block, Mask, along_memory, check_grid, label_array, label_blocks, mask_in
 from monai_attn.measure.intensity import Intensity, intensity_of
 from monai_attn.measure.surfels import surface_area_mm2
 from monai_attn.volume import Box, Volume
@@ -20,8 +20,6 @@ Point = tuple[float, float, float]
 
 NOWHERE: Point = (float("nan"), float("nan"), float("nan"))
 """The centroid of nothing."""
-
-EMPTY = np.zeros((0, 0, 0), bool)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def measure_structures(labels: Volume, table: LabelTable, image: Volume | None =
         check_grid(labels, image, "The label map and the image")
     measured = []
     for value, block in label_blocks(array, table).items():
-        mask = array[block] == value if block is not None else EMPTY
+        mask = mask_in(array, block, value)
         measured.append(measure_mask(mask, block, labels, image, value=value, name=table[value].name))
     return measured
 
@@ -71,11 +69,13 @@ def measure_mask(
     if block is None:
         return Structure(value, name, 0, 0.0, 0.0, NOWHERE, None, None, False, intensity)
     voxels = int(np.count_nonzero(mask))
-    start = np.array([part.start for part in block])
-    r, a, s = (float(x) for x in grid.to_world(_centroid_index(mask, voxels) + start))
+    corner = grid.affine.copy()  # voxel index within the block -> mm
+    corner[:3, 3] = grid.to_world([part.start for part in block])
+    affine, (turned,) = along_memory(corner, mask)
+    r, a, s = (float(x) for x in affine[:3] @ [*_centroid_index(turned, voxels), 1.0])
+    box = _box(extreme_voxels(turned) @ affine[:3, :3].T + affine[:3, 3], grid)
     touches = any(part.start == 0 or part.stop == size for part, size in zip(block, grid.shape, strict=True))
-    box = _box(grid.to_world(extreme_voxels(mask) + start), grid)
-    volume_ml, surface_mm2 = voxels * grid.voxel_ml, surface_area_mm2(mask, grid.affine)
+    volume_ml, surface_mm2 = voxels * grid.voxel_ml, surface_area_mm2(turned, affine)
     return Structure(value, name, voxels, volume_ml, surface_mm2, (r, a, s), block, box, touches, intensity)
 
 

@@ -41,11 +41,10 @@ def surface_area_mm2(mask: Mask, affine: NDArray[np.float64]) -> float:
 
 def neighbourhoods(mask: Mask) -> NDArray[np.uint8]:
     """The code of every 2x2x2 neighbourhood, `(I+1, J+1, K+1)`; neighbourhood n lies between voxels n-1 and n."""
-    padded = np.pad(mask, 1).view(np.uint8)
-    codes = np.zeros(np.array(mask.shape) + 1, np.uint8)
-    for bit, (i, j, k) in enumerate(CORNERS):
-        part = padded[i : i + codes.shape[0], j : j + codes.shape[1], k : k + codes.shape[2]]
-        codes |= part << np.uint8(bit)
+    codes: NDArray[np.uint8] = np.pad(mask, 1).view(np.uint8)
+    for axis, bits in enumerate((4, 2, 1)):  # as in CORNERS
+        along = np.moveaxis(codes, axis, 0)
+        codes = np.moveaxis(along[:-1] | along[1:] << np.uint8(bits), 0, axis)
     return codes
 
 

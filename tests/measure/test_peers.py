@@ -69,16 +69,16 @@ def test_the_surface_dice_is_that_of_surface_distance(spacing_mm):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("spacing_mm", SPACINGS_MM)
 def test_the_sampled_points_and_their_distances_are_exactly_those_of_surface_distance(spacing_mm):
-    from monai_attn.measure.distances import _nearest
+    from monai_attn.measure.distances import distances_between
     from monai_attn.measure.surfels import FULL, neighbourhoods
 
     surface_distance = pytest.importorskip("surface_distance.metrics")
     prediction, reference = (volume.array > 0 for volume in blobs(3, spacing_mm))
     theirs = surface_distance.compute_surface_distances(reference, prediction, spacing_mm)
     one, other = ((code != 0) & (code != FULL) for code in map(neighbourhoods, (prediction, reference)))
-    affine = np.diag([*spacing_mm, 1.0])
-    assert np.sort(_nearest(one, other, affine)) == pytest.approx(theirs["distances_pred_to_gt"])
-    assert np.sort(_nearest(other, one, affine)) == pytest.approx(theirs["distances_gt_to_pred"])
+    there, back = distances_between(one, other, np.diag([*spacing_mm, 1.0]))
+    assert np.sort(there) == pytest.approx(theirs["distances_pred_to_gt"])
+    assert np.sort(back) == pytest.approx(theirs["distances_gt_to_pred"])
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
