@@ -1,0 +1,139 @@
+"""The bundles' workflows in processes of their own, from another working directory: what they write, how they fail."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from workbench import OBLIQUE, config, configs, monai_bundle, small_network
+
+
+@pytest.fixture(scope="module")
+def trained(bundle, dataset, tmp_path_factory):
+    """One epoch of training of a small network: the folder it wrote, and what it printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    done = monai_bundle(
+        *("run", "--config_file", configs(bundle, "train"), "--dataset_dir", dataset, "--output_dir", "run"),
+        *("--max_epochs", 1, "--val_interval", 1, "--save_interval", 1, "--tensorboard", "false"),
+        *small_network(bundle),
+        cwd=folder,
+    )
+    assert done.code == 0, done.text
+    return folder / "run", done.text
+
+
+def test_training_logs_its_loss_and_leaves_a_state_and_plain_weights(trained):
+    folder, text = trained
+    assert "Epoch 1 of 1: loss" in text
+    assert sorted(path.name for path in folder.iterdir()) == ["model.pt", "state_checkpoint_epoch=1.pt"]
+    state = torch.load(folder / "state_checkpoint_epoch=1.pt", weights_only=True)
+    weights = torch.load(folder / "model.pt", weights_only=True)
+    assert weights.keys() == state["model"].keys()
+    assert all(torch.equal(weights[name], value) for name, value in state["model"].items())
+
+
+def test_training_goes_on_where_it_stopped_and_only_when_told_to(bundle, dataset, trained):
+    folder, _ = trained
+    again = ("run", "--config_file", configs(bundle, "train"), "--dataset_dir", dataset, "--output_dir", folder)
+    again += ("--max_epochs", 2, "--val_interval", 2, "--save_interval", 1, *small_network(bundle))
+    refused = monai_bundle(*again, cwd=folder.parent)
+    assert refused.code != 0
+    assert refused.last_line.startswith("FileError: run holds a run that reached epoch 1.")
+    resumed = monai_bundle(*again, "--resume", "true", cwd=folder.parent)
+    assert resumed.code == 0, resumed.text
+    assert "Epoch 2 of 2: loss" in resumed.text
+    assert "Epoch 1 of 2" not in resumed.text
+
+
+def test_evaluation_scores_every_unseen_case(bundle, dataset, trained, tmp_path):
+    done = monai_bundle(
+        *("run", "--config_file", configs(bundle, "train", "evaluate"), "--dataset_dir", dataset),
+        *("--output_dir", "scores", "--weights", trained[0] / "model.pt", *small_network(bundle)),
+        cwd=tmp_path,
+    )
+    assert done.code == 0, done.text
+    with (tmp_path / "scores" / "scores.csv").open() as stream:
+        scores = list(csv.DictReader(stream))
+    names = [label["name"] for label in config(bundle, "metadata")["labels"]]
+    assert [(row["case"], row["name"]) for row in scores] == [
+        (f"case_{number:02}", name) for number in range(10) for name in names
+    ]
+    summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
+    assert summary["cases"] == 10
+    assert summary["labels"][names[0]]["dice"]["defined"] == 10
+    assert summary["labels"][names[0]]["dice"]["mean"] == pytest.approx(
+        np.mean([float(row["dice"]) for row in scores if row["name"] == names[0]])
+    )
+    assert summary["provenance"]["weights_sha256"]
+
+
+def test_inference_writes_masks_on_the_grid_of_the_images_and_says_what_made_them(bundle, dataset, tmp_path):
+    done = monai_bundle(
+        *("run", "--config_file", configs(bundle, "inference"), "--dataset_dir", dataset / "imagesTr"),
+        *("--output_dir", "masks", "--pattern", "case_0[12].*", "--inferer::inferer::overlap", 0.25),
+        cwd=tmp_path,
+    )
+    assert done.code == 0, done.text
+    names = [f"case_0{number}_seg.{suffix}" for number in (1, 2) for suffix in ("json", "nii.gz")]
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
+    mask = nib.load(tmp_path / "masks" / "case_01_seg.nii.gz")
+    assert mask.shape == (30, 36, 22)
+    assert mask.get_data_dtype() == np.uint8
+    assert np.allclose(mask.affine, OBLIQUE, atol=1e-5)
+    made_by = json.loads((tmp_path / "masks" / "case_01_seg.json").read_text())
+    assert made_by["bundle"] == bundle.name
+    assert made_by["overrides"] == {"inferer::inferer::overlap": 0.25}
+
+
+NO_FOLDER = "FileError: dataset_dir 'nowhere' is not a folder. Set it with --dataset_dir."
+REFUSED = {
+    "a wrong path": ("inference", {"dataset_dir": "nowhere"}, NO_FOLDER),
+    "a wrong path in training": ("train", {"dataset_dir": "nowhere"}, NO_FOLDER),
+    "an empty list": ("inference", {"dataset_dir": "."}, "InputError: No image matches '*' in"),
+    "missing weights": ("inference", {"weights": "gone.pt"}, "FileError: The weights gone.pt do not exist."),
+    "unknown overrides": (
+        "inference",
+        {"datasetdir": ".", "inferer::inferer::overlapp": 0.5},
+        "OverrideError: Nothing in the bundle's config is called 'inferer::inferer::overlapp' "
+        "(did you mean inferer::inferer::overlap",
+    ),
+    "an unknown override in a plain dictionary": (
+        "train",
+        {"train::max_epochs": 5},
+        "OverrideError: Nothing in the bundle's config is called 'train::max_epochs' (did you mean max_epochs",
+    ),
+    "several processes without torchrun": ("train multi_gpu_train", {}, "InputError: multi_gpu_train.json runs in"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_run_fails_loudly_with_our_sentence_last(bundle, tmp_path, what):
+    names, overrides, sentence = REFUSED[what]
+    given = [part for key, value in overrides.items() for part in (f"--{key}", value)]
+    done = monai_bundle(
+        *("run", "--config_file", configs(bundle, *names.split()), "--output_dir", tmp_path / "out", *given),
+        cwd=tmp_path,
+    )
+    assert done.code != 0
+    assert done.last_line.startswith(sentence), done.last_line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(bundle, dataset, tmp_path):
+    done = monai_bundle(
+        *("--standalone", "--nproc_per_node=2", "-m", "monai.bundle", "run"),
+        *("--config_file", configs(bundle, "train", "multi_gpu_train"), "--dataset_dir", dataset),
+        *("--output_dir", "run", "--max_epochs", 1, "--val_interval", 1, "--save_interval", 1),
+        *small_network(bundle),
+        cwd=tmp_path,
+        launcher=("torch.distributed.run",),
+    )
+    assert done.code == 0, done.text
+    assert done.text.count("Epoch 1 of 1: loss") == 1  # the first process speaks and writes, the second is silent
+    assert done.text.count("Saved checkpoint") == 1
+    assert (tmp_path / "run" / "model.pt").is_file()
