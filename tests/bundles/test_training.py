@@ -1,0 +1,76 @@
+"""Where a training run starts, what it leaves, how it is scored."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import EMAHandler
+
+from monai_attn.errors import FileError, InputError
+from monai_attn.training import continue_average, save_weights, start_from, start_process, summary_of
+
+
+def state(folder, epoch: int, *, complete: bool = True) -> str:
+    path = folder / f"state_checkpoint_epoch={epoch}.pt"
+    torch.save({"epoch": epoch}, path)
+    if not complete:
+        path.write_bytes(path.read_bytes()[:-100])
+    return str(path)
+
+
+def test_a_run_goes_on_from_the_newest_complete_state(tmp_path):
+    state(tmp_path, 5)
+    wanted = state(tmp_path, 10)
+    state(tmp_path, 15, complete=False)
+    assert start_from(tmp_path, resume=True) == wanted
+
+
+def test_nothing_to_resume_and_an_unfinished_run_are_errors(tmp_path):
+    assert start_from(tmp_path, resume=False) is None
+    with pytest.raises(FileError, match=r"no state_checkpoint_epoch=N\.pt to resume"):
+        start_from(tmp_path, resume=True)
+    state(tmp_path, 5)
+    with pytest.raises(FileError, match=r"reached epoch 5\. Go on with it \(--resume true\)"):
+        start_from(tmp_path, resume=False)
+
+
+def test_weights_are_a_plain_state_dict_and_replace_the_last(tmp_path):
+    network = torch.nn.Linear(2, 3)
+    for _ in range(2):
+        save_weights(network, tmp_path / "model.pt")
+    loaded = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert all(torch.equal(loaded[name], value) for name, value in network.state_dict().items())
+
+
+def test_an_average_goes_on_with_the_momentum_it_had():
+    average = EMAHandler(torch.nn.Linear(1, 1), momentum=0.005, momentum_warmup=0.2, warmup_iters=200)
+    seen = []
+    trainer = Engine(lambda *_: None)
+    average.attach(trainer)
+    continue_average(average, trainer)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: seen.append(trainer.state.ema_momentum))
+    trainer.load_state_dict({"iteration": 500, "epoch_length": 100, "max_epochs": 6})
+    trainer.run([0] * 100, max_epochs=6)
+    assert seen[0] == pytest.approx(0.005)
+
+
+def test_several_processes_need_torchrun(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(InputError, match="Start it with: torchrun"):
+        start_process("gloo")
+
+
+def test_a_missed_structure_stays_in_the_average():
+    scores = [
+        {"case": "a", "name": "tumour", "dice": 0.9, "hd95_mm": 1.0},
+        {"case": "b", "name": "tumour", "dice": 0.0, "hd95_mm": math.inf},
+        {"case": "c", "name": "tumour", "dice": math.nan, "hd95_mm": math.nan},
+    ]
+    tumour = summary_of(scores)["labels"]["tumour"]
+    assert tumour["dice"]["mean"] == pytest.approx(0.45)
+    assert (tumour["dice"]["defined"], tumour["hd95_mm"]["infinite"]) == (2, 1)
+    assert tumour["hd95_mm"]["mean"] == math.inf
+    assert [tumour[score]["worst_case"] for score in ("dice", "hd95_mm")] == ["b", "b"]
