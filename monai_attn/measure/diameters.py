@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
+from monai_attn.errors import InputError
 from monai_attn.measure.blocks import Mask
 
 __all__ = ["AxialDiameters", "axial_axis", "axial_diameters", "diameter_3d_mm", "outline"]
@@ -45,7 +46,7 @@ def axial_diameters(mask: Mask, affine: NDArray[np.float64]) -> AxialDiameters:
     """The longest diameter over all axial slices, and its perpendicular (RECIST 1.1; WHO 1979).
 
     Each connected piece of a slice is measured by itself, from outline to outline (see `outline`);
-    like calipers, a diameter bridges concavities. The mask must not be empty.
+    like calipers, a diameter bridges concavities. Raises `InputError` for an empty mask.
     """
     axis, _ = axial_axis(affine)
     plane_axes = [other for other in range(3) if other != axis]
@@ -62,7 +63,8 @@ def axial_diameters(mask: Mask, affine: NDArray[np.float64]) -> AxialDiameters:
             width = float(np.linalg.norm(np.subtract(*across)))
             ends = [np.insert(pair @ np.linalg.inv(plane).T, axis, index, axis=1) for pair in (longest, across)]
             best = AxialDiameters(length, width, ends[0], ends[1])
-    assert best is not None
+    if best is None:
+        raise InputError("An empty mask has no diameter.")
     return best
 
 

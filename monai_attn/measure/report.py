@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["SCHEMA", "rows", "to_csv"]
+from monai_attn.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["SCHEMA", "rows", "to_csv", "to_frame", "to_json"]
 
 SCHEMA = "monai_attn.measure/1"
 """Goes up when a column changes its meaning or its name, or goes; not when one is added."""
@@ -21,9 +28,12 @@ def rows(measured: Sequence[Any], *, case: str = "") -> list[dict[str, Any]]:
     """One flat dictionary per structure, lesion, comparison, detection or summary.
 
     Nested values become columns: `centroid_r_mm`, `block_i_start`, `box_lower_s_mm`, `intensity_mean`.
-    A name of `case` goes into each row; keep patient names out of it.
+    `kind` says which of these a row is. A name of `case` goes into each row; keep patient names out of it.
     """
-    return [{"schema": SCHEMA, "case": case, **dict(_columns(item))} for item in measured]
+    return [
+        {"schema": SCHEMA, "case": case, "kind": type(item).__name__.lower(), **dict(_columns(item))}
+        for item in measured
+    ]
 
 
 def to_csv(table: Sequence[dict[str, Any]]) -> str:
@@ -34,6 +44,34 @@ def to_csv(table: Sequence[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(table)
     return text.getvalue()
+
+
+def to_json(table: Sequence[dict[str, Any]], **about: Any) -> str:
+    """Rows as strict JSON text: an object of `schema`, what else is said `about` them, and `rows`.
+
+    JSON has no nan and no infinity: nan becomes null, inf the text "inf".
+    """
+    content = {"schema": SCHEMA, **about, "rows": list(table)}
+    return json.dumps(_strict(content), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def to_frame(table: Sequence[dict[str, Any]]) -> pandas.DataFrame:
+    """Rows as a pandas data frame; a column that a row lacks is missing there. Raises `InputError` without pandas."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise InputError("A data frame needs pandas. Install it with: pip install pandas") from error
+    return pandas.DataFrame(list(table))
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 def _columns(item: Any) -> Iterator[tuple[str, Any]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.errors import InputError
-from monai_attn.measure.comparison import Comparison
 
-__all__ = ["SCORES", "Summary", "summarise"]
+__all__ = ["SCORES", "Scored", "Summary", "summarise"]
 
 SCORES = (
     "dice",
@@ -25,6 +25,14 @@ SCORES = (
     "nsd",
 )
 """The fields of a `Comparison` that are summarised."""
+
+
+class Scored(Protocol):
+    """Something with scores and the name of what they are of; a `Comparison` is one."""
+
+    @property
+    def name(self) -> str:
+        """The structure."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +59,16 @@ class Summary:
 
 
 def summarise(
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[Scored],
     *,
+    scores: Sequence[str] = SCORES,
     confidence: float = 0.95,
     resamples: int = 2000,
     generator: np.random.Generator | None = None,
 ) -> list[Summary]:
     """Each score of each structure, over all comparisons of that name: one comparison is one case.
 
+    Anything that has a name and the fields listed in `scores` can stand for a comparison.
     The intervals are the same every time: without a `generator` each call starts from seed 0.
     """
     if not 0 < confidence < 1 or resamples < 1:
@@ -70,7 +80,7 @@ def summarise(
     summaries = []
     for name in names:
         cases = [comparison for comparison in comparisons if comparison.name == name]
-        for score in SCORES:
+        for score in scores:
             values = np.array([getattr(case, score) for case in cases], dtype=np.float64)
             defined = values[~np.isnan(values)]
             tails = ((1 - confidence) / 2, (1 + confidence) / 2)

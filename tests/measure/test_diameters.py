@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from monai_attn.errors import InputError
 from monai_attn.measure.diameters import axial_axis, axial_diameters, diameter_3d_mm
 from monai_attn.volume import Volume
 
@@ -73,6 +74,11 @@ def test_one_voxel_measures_its_own_edges():
     found = axial_diameters(np.ones((1, 1, 1), bool), affine)
     assert (found.longest_mm, found.perpendicular_mm) == pytest.approx((0.9, 0.7))
     assert diameter_3d_mm(np.ones((1, 1, 1), bool), affine) == pytest.approx(3.0)
+
+
+def test_an_empty_mask_has_no_diameter():
+    with pytest.raises(InputError, match="An empty mask has no diameter"):
+        axial_diameters(np.zeros((2, 2, 2), bool), np.eye(4))
 
 
 def test_a_bar_of_20_voxels_measures_20_voxels():

@@ -114,6 +114,13 @@ def test_what_cannot_be_measured_is_refused_with_the_value():
         measure_lesions(labels, 1, image=Volume(np.ones((3, 3, 4))))
 
 
+@pytest.mark.parametrize("other", [(8, 8, 8), (8, 8, 7), (8, 6, 8), (8, 7, 7)])
+def test_a_lesion_that_goes_on_in_the_next_cell_is_one(other):
+    array = np.zeros((20, 20, 20), np.uint8)
+    array[7, 7, 7] = array[other] = 1
+    assert len(components(array, 1)) == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
