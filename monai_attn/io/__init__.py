@@ -7,8 +7,22 @@ from __future__ import annotations
 
 from monai_attn.io.atomic import atomic_path, write_bytes_atomic
 from monai_attn.io.dicom import Series, list_series
+from monai_attn.io.dicomseg import Masks, read_dicom_seg, read_rtstruct, write_dicom_seg, write_rtstruct
 from monai_attn.io.names import stem
 from monai_attn.io.reading import read
 from monai_attn.io.writing import write
 
-__all__ = ["Series", "atomic_path", "list_series", "read", "stem", "write", "write_bytes_atomic"]
+__all__ = [
+    "Masks",
+    "Series",
+    "atomic_path",
+    "list_series",
+    "read",
+    "read_dicom_seg",
+    "read_rtstruct",
+    "stem",
+    "write",
+    "write_bytes_atomic",
+    "write_dicom_seg",
+    "write_rtstruct",
+]
