@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,42 @@ from typing import Any
 import numpy as np
 
 from monai_attn.errors import FileError, LabelError
-from monai_attn.io import atomic_path, write
+from monai_attn.io import read, stem, write, write_bytes_atomic
+from monai_attn.io.atomic import check_free
 from monai_attn.labels import LabelTable
+from monai_attn.measure import Structure, rows, to_csv
+from monai_attn.measure.blocks import label_array, label_blocks
 from monai_attn.volume import Volume
 
-__all__ = ["RESEARCH_USE", "Segmentation"]
+__all__ = ["RESEARCH_USE", "Segmentation", "case_name", "record_of", "result_files"]
 
 RESEARCH_USE = "Research use only; not a medical device."
 """The line that goes wherever a mask is shown or reported."""
+
+
+SUFFIX = "_seg"
+"""What a mask of ours is called after its case: `case_017_seg.nii.gz`."""
+
+
+def result_files(folder: str | Path, case: str) -> tuple[Path, Path, Path]:
+    """Where `Segmentation.save` puts the mask of a case, its record and its measurements."""
+    mask, record, table = (Path(folder) / f"{case}{SUFFIX}{end}" for end in (".nii.gz", ".json", ".csv"))
+    return mask, record, table
+
+
+def record_of(mask: str | Path) -> Path:
+    """The file beside a mask that holds its label table: the mask's name with the suffix `.json`."""
+    return Path(mask).with_name(stem(mask) + ".json")
+
+
+def case_name(mask: str | Path) -> str:
+    """The case that a mask belongs to: its file name without suffix and without our `_seg`.
+
+    >>> case_name("out/case_017_seg.nii.gz"), case_name("labels/case_017.nrrd")
+    ('case_017', 'case_017')
+    """
+    name = stem(mask)
+    return name.removesuffix(SUFFIX) or name
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,26 +68,74 @@ class Segmentation:
         if array.dtype.kind not in "iu":
             raise LabelError(f"A label map holds whole numbers; this one is of type {array.dtype}.")
         if len(self.table) == 0:
-            values = [int(value) for value in np.unique(array) if value != 0]
+            values = sorted({int(value) for plane in array for value in np.unique(plane)} - {0})
             object.__setattr__(self, "table", LabelTable.of_names({value: f"label {value}" for value in values}))
-        self.table.check(array)
+        label_blocks(label_array(self.labels), self.table)  # finds what the table lacks, faster than sorting
+
+    @classmethod
+    def load(cls, path: str | Path, *, table: LabelTable | None = None) -> Segmentation:
+        """A mask from a file; the inverse of `write`.
+
+        The labels are named by `table`, else by the JSON beside the mask (see `record_of`), else "label N". Whole
+        numbers stored as float are taken as such. Raises `LabelError` for others, and for values without a name.
+        """
+        path = Path(path)
+        volume = read(path)
+        record = {} if table is not None else _read_record(record_of(path))
+        try:
+            named = table if table is not None else LabelTable.from_json(record.get("labels", []))
+            return cls(volume.with_array(label_array(volume)), named, record.get("provenance", {}))
+        except LabelError as error:
+            raise LabelError(f"{path.name}: {error}") from error
 
     def mask(self, value: int) -> Volume:
         """One structure as a boolean volume. Raises `LabelError` for a value that the table does not know."""
         return self.labels.with_array(self.labels.array == self.table[value].value)
 
-    def save(self, folder: str | Path, *, stem: str, overwrite: bool = False) -> list[Path]:
-        """Write `<stem>_seg.nii.gz` and beside it `<stem>_seg.json`, the label table and provenance; give both paths.
+    def write(self, path: str | Path, *, overwrite: bool = False) -> list[Path]:
+        """Write the mask, and beside it a JSON of the same name with label table and provenance; give both paths.
 
         Each write is atomic, the mask is read back and compared, and the JSON comes last: where it stands, the mask
         is complete. Raises `FileError` when one exists and `overwrite` is false; then nothing is written.
         """
-        mask, record = (Path(folder) / f"{stem}_seg{suffix}" for suffix in (".nii.gz", ".json"))
-        for path in (mask, record):
-            if path.exists() and not overwrite:
-                raise FileError(f"{path.name} exists already. Choose another folder, or allow it with overwrite.")
-        write(self.labels, mask, overwrite=overwrite)
+        return self._write(Path(path), {}, overwrite=overwrite)
+
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        stem: str,
+        measured: Sequence[Structure] | None = None,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write `<stem>_seg.nii.gz`, `<stem>_seg.json` and, of what was `measured`, `<stem>_seg.csv`; give the paths.
+
+        As `write` does, the JSON last.
+        """
+        mask, _, table = result_files(folder, stem)
+        texts = {} if measured is None else {table: to_csv(rows(measured, case=stem))}
+        return self._write(mask, texts, overwrite=overwrite)
+
+    def _write(self, mask: Path, texts: Mapping[Path, str], *, overwrite: bool) -> list[Path]:
+        record = record_of(mask)
         content = {"notice": RESEARCH_USE, "labels": self.table.to_json(), "provenance": dict(self.provenance)}
-        with atomic_path(record, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-        return [mask, record]
+        for path in (mask, record, *texts):
+            check_free(path, overwrite=overwrite)
+        write(self.labels, mask, overwrite=overwrite)
+        for path, text in {**texts, record: json.dumps(content, indent=2, default=str) + "\n"}.items():
+            write_bytes_atomic(path, text.encode(), overwrite=overwrite)
+        return [mask, record, *texts]
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """What stands beside a mask; nothing when there is no such file, or one without a list of labels: not ours."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(
+            f"{path.name}, which names the labels of the mask beside it, cannot be read: {error}."
+        ) from error
+    ours = isinstance(content, dict) and isinstance(content.get("labels"), list)
+    return content if ours else {}

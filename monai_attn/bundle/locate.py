@@ -1,15 +1,17 @@
-"""Where bundles are: the shipped ones by name, others by path."""
+"""Where bundles are, the shipped ones by name, others by path; and what their metadata say. Loads no torch."""
 
 from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from monai_attn.errors import BundleError
+from monai_attn.labels import LabelTable
 
-__all__ = ["config_file", "find_bundle", "is_shipped", "read_metadata", "shipped"]
+__all__ = ["config_file", "find_bundle", "is_shipped", "label_table", "read_metadata", "shipped"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -73,3 +75,17 @@ def read_metadata(root: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BundleError(f"{root.name}/configs/metadata.json must hold a JSON object.")
     return content
+
+
+def label_table(metadata: Mapping[str, Any]) -> LabelTable:
+    """Our own key `labels`, else the `channel_def` of the output where channel 0 is background; else an empty table.
+
+    `channel_def` names network channels, which are label values only when the map is an argmax with background.
+    """
+    if metadata.get("labels"):
+        return LabelTable.from_json(metadata["labels"])
+    outputs = metadata.get("network_data_format", {}).get("outputs", {})
+    channels = outputs.get("pred", {}).get("channel_def", {})
+    if str(channels.get("0", "")).lower() != "background":
+        return LabelTable()
+    return LabelTable.of_names({int(value): str(name) for value, name in channels.items()})

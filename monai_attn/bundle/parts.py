@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from monai_attn.bundle.ends import LOADER, swap_ends
-from monai_attn.bundle.locate import config_file, find_bundle, read_metadata
+from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_metadata
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import load_weights, sha256_of, weights_file
@@ -90,20 +90,6 @@ def open_bundle(
         weights_sha256=sha256_of(weights),
         overrides=overrides,
     )
-
-
-def label_table(metadata: Mapping[str, Any]) -> LabelTable:
-    """Our own key `labels`, else the `channel_def` of the output where channel 0 is background; else an empty table.
-
-    `channel_def` names network channels, which are label values only when the map is an argmax with background.
-    """
-    if metadata.get("labels"):
-        return LabelTable.from_json(metadata["labels"])
-    outputs = metadata.get("network_data_format", {}).get("outputs", {})
-    channels = outputs.get("pred", {}).get("channel_def", {})
-    if str(channels.get("0", "")).lower() != "background":
-        return LabelTable()
-    return LabelTable.of_names({int(value): str(name) for value, name in channels.items()})
 
 
 def _network(parser: ConfigParser, root: Path) -> nn.Module:

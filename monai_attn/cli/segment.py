@@ -24,7 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "segment",
         help="segment images with a bundle",
-        description="Segment images with a bundle. Each case gives CASE_seg.nii.gz and CASE_seg.json (provenance). "
+        description="Segment images with a bundle. Each case gives CASE_seg.nii.gz, CASE_seg.json (labels and "
+        "provenance) and CASE_seg.csv (the structures, measured: docs/measurements.md). "
         "Research use only; not a medical device.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -92,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
 def _dry_run(recipe: Recipe, cases: list[Case]) -> int:
     from monai_attn.errors import AttnError
     from monai_attn.io import read
+    from monai_attn.segmentation import result_files
 
     failed = 0
     for case in cases:
@@ -104,12 +106,12 @@ def _dry_run(recipe: Recipe, cases: list[Case]) -> int:
             continue
         size = image.crop(block).shape if block else image.shape
         grid = f"{' x '.join(map(str, size))} voxels of {' x '.join(f'{edge:.3g}' for edge in image.spacing_mm)} mm"
-        print(f"{case.name}: {grid}, {image.orientation} -> {recipe.output / (case.name + '_seg.nii.gz')}")
+        print(f"{case.name}: {grid}, {image.orientation} -> {result_files(recipe.output, case.name)[0]}")
         for note in image.notes:
             print(f"  note: {note}")
-        existing = recipe.output / f"{case.name}_seg.nii.gz"
-        if existing.exists() and not recipe.overwrite:
-            print(f"{case.name}: {existing.name} exists already; it would need --overwrite.", file=sys.stderr)
+        existing = [path.name for path in result_files(recipe.output, case.name) if path.exists()]
+        if existing and not recipe.overwrite:
+            print(f"{case.name}: {existing[0]} exists already; it would need --overwrite.", file=sys.stderr)
             failed += 1
     print(f"Dry run with {recipe.bundle}: nothing was segmented, nothing written.")
     return 0 if failed == 0 else 1 if failed < len(cases) else 2

@@ -1,6 +1,25 @@
-"""Many cases, one result each. `segment` is a cohort of one."""
+"""Many cases, one result each: segmented, measured or compared. `segment` is a cohort of one."""
 
 from monai_attn.cohort.cases import Case, find_cases
+from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete
+from monai_attn.cohort.measure import Measured, find_label, measure_case
+from monai_attn.cohort.pairs import Pair, find_pairs
 from monai_attn.cohort.run import Recipe, Row, run_case
 
-__all__ = ["Case", "Recipe", "Row", "find_cases", "run_case"]
+__all__ = [
+    "Case",
+    "Compared",
+    "Criteria",
+    "Measured",
+    "Pair",
+    "Recipe",
+    "Row",
+    "compare_pair",
+    "comparison_rows",
+    "complete",
+    "find_cases",
+    "find_label",
+    "find_pairs",
+    "measure_case",
+    "run_case",
+]

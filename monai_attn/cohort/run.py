@@ -6,13 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monai_attn.cohort.cases import Case
 from monai_attn.errors import AttnError
 from monai_attn.io import read
-from monai_attn.segmenter import Segmenter
+from monai_attn.io.atomic import check_free
+from monai_attn.measure import Structure, measure_structures
+from monai_attn.segmentation import result_files
 from monai_attn.volume import Box
+
+if TYPE_CHECKING:  # the commands that only measure and compare do without torch
+    from monai_attn.segmenter import Segmenter
 
 __all__ = ["Recipe", "Row", "run_case"]
 
@@ -34,6 +39,8 @@ class Recipe:
 
     def segmenter(self) -> Segmenter:
         """The segmenter this recipe asks for."""
+        from monai_attn.segmenter import Segmenter
+
         return Segmenter.from_bundle(
             self.bundle, overrides=self.overrides, device=self.device, backend=self.backend, trust=self.trust
         )
@@ -41,14 +48,19 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one case: `error` is empty when it was segmented. `volume_ml` is by structure name."""
+    """What came of one case: `error` is empty when it was segmented."""
 
     case: str
     error: str
     files: tuple[Path, ...] = ()
-    volume_ml: Mapping[str, float] = field(default_factory=dict)
+    structures: tuple[Structure, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def volume_ml(self) -> dict[str, float]:
+        """The volumes by structure name."""
+        return {structure.name: structure.volume_ml for structure in self.structures}
 
 
 def run_case(
@@ -57,19 +69,19 @@ def run_case(
     segmenter: Segmenter | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Row:
-    """Segment and save one case. A case that cannot be segmented gives a row with its error, and no file.
+    """Segment, measure and save one case. One that cannot be segmented gives a row with its error, and no file.
 
     A `segmenter` made from the recipe before saves loading the network again.
     """
     start = time.perf_counter()
     try:
+        for path in result_files(recipe.output, case.name):
+            check_free(path, overwrite=recipe.overwrite)
         segmenter = segmenter or recipe.segmenter()
         image = read(case.source, series=recipe.series, volume=recipe.volume)
         segmentation = segmenter(image, region=recipe.region, progress=progress)
-        files = segmentation.save(recipe.output, stem=case.name, overwrite=recipe.overwrite)
+        structures = measure_structures(segmentation.labels, segmentation.table, image)
+        files = segmentation.save(recipe.output, stem=case.name, measured=structures, overwrite=recipe.overwrite)
     except (AttnError, MemoryError) as error:
         return Row(case.name, str(error) or "There was not enough memory.", seconds=time.perf_counter() - start)
-    volume_ml = {
-        label.name: float(segmentation.mask(label.value).array.sum()) * image.voxel_ml for label in segmentation.table
-    }
-    return Row(case.name, "", tuple(files), volume_ml, image.notes, time.perf_counter() - start)
+    return Row(case.name, "", tuple(files), tuple(structures), image.notes, time.perf_counter() - start)

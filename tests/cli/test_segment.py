@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -15,6 +16,9 @@ from tiny_bundle import make_bundle
 
 from monai_attn import Segmenter, Volume, read, write
 from monai_attn.cli.main import main
+
+WRITTEN = ["case_1_seg.csv", "case_1_seg.json", "case_1_seg.nii.gz"]
+"""What one case gives."""
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +46,40 @@ def test_one_case_gives_a_mask_its_provenance_and_the_volumes(bundle, image, tmp
     assert "left thing" in printed
     assert " ml" in printed
     assert "Research use only" in printed
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["case_1_seg.json", "case_1_seg.nii.gz"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == WRITTEN
     expected = Segmenter.from_bundle(bundle, trust=True)(image).labels
     np.testing.assert_array_equal(read(tmp_path / "out" / "case_1_seg.nii.gz").array, expected.array)
     record = json.loads((tmp_path / "out" / "case_1_seg.json").read_text())
     assert record["provenance"]["bundle"] == "somebodys"
     assert "not a medical device" in record["notice"]
+
+
+def test_the_structures_are_measured_with_the_image_and_printed_from_the_same_rows(bundle, image, tmp_path, capsys):
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust") == 0
+    printed = capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "out" / "case_1_seg.csv").read_text().splitlines()))
+    labels, source = read(tmp_path / "out" / "case_1_seg.nii.gz"), read(image)
+    assert [row["name"] for row in rows] == ["left thing", "right thing"]
+    for value, row in enumerate(rows, 1):
+        mask = labels.array == value
+        assert (row["case"], row["kind"], int(row["voxels"])) == ("case_1", "structure", np.count_nonzero(mask))
+        assert float(row["volume_ml"]) == pytest.approx(np.count_nonzero(mask) * 2.4e-3)
+        assert f"{float(row['volume_ml']):9.3f} ml" in printed
+        if mask.any():
+            assert float(row["intensity_mean"]) == pytest.approx(source.array[mask].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_result_in_the_way_is_found_before_anything_is_segmented(bundle, image, tmp_path, capsys, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--dry-run") == 2
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust") == 2
+    said = capsys.readouterr().err
+    assert f"{name} exists already" in said
+    assert f"{name} exists and is not overwritten" in said
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+    assert (tmp_path / "out" / name).read_text() == "mine"
 
 
 def test_results_are_not_overwritten_unless_told(bundle, image, tmp_path, capsys):
@@ -67,7 +99,7 @@ def test_a_failed_case_does_not_stop_the_others_and_the_exit_code_is_1(bundle, i
     captured = capsys.readouterr()
     assert "broken: " in captured.err
     assert "1 of 2 cases failed" in captured.err
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["case_1_seg.json", "case_1_seg.nii.gz"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == WRITTEN
 
 
 def test_a_folder_of_images_is_a_case_each(bundle, image, tmp_path):
@@ -76,7 +108,7 @@ def test_a_folder_of_images_is_a_case_each(bundle, image, tmp_path):
         (tmp_path / "in" / f"{name}.nii.gz").write_bytes(image.read_bytes())
     assert segment(tmp_path / "in", "-b", bundle, "-o", tmp_path / "out", "--trust") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "a_seg.json", "a_seg.nii.gz", "b_seg.json", "b_seg.nii.gz",
+        "a_seg.csv", "a_seg.json", "a_seg.nii.gz", "b_seg.csv", "b_seg.json", "b_seg.nii.gz",
     }  # fmt: skip
 
 

@@ -1,0 +1,97 @@
+"""What `measure` and `compare` write: the same rows as CSV and as JSON, checked before the work and atomic."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "add_bundle_option",
+    "add_lesion_options",
+    "add_output_options",
+    "bundle_table",
+    "check_targets",
+    "write_rows",
+]
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """`--csv`, `--json`, `--overwrite`."""
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows as CSV")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows, settings and labels as JSON")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def add_lesion_options(parser: argparse.ArgumentParser) -> None:
+    """What counts as a lesion, for both commands."""
+    parser.add_argument(
+        "--connectivity",
+        type=int,
+        choices=(6, 18, 26),
+        default=26,
+        help="neighbours that make one lesion: 6 by faces, 18 by edges too, 26 by corners too (default: 26)",
+    )
+    parser.add_argument(
+        "--min-ml", type=float, default=0.0, metavar="ML", help="leave out smaller lesions (default: 0)"
+    )
+
+
+def add_bundle_option(parser: argparse.ArgumentParser) -> None:
+    """`--bundle`, for the names of the labels."""
+    parser.add_argument(
+        "-b",
+        "--bundle",
+        help="name the labels as this bundle does (a shipped name or a folder; none of it runs). "
+        "Default: the JSON beside the mask, as segment writes it, else 'label N'",
+    )
+
+
+def bundle_table(bundle: str | None) -> Any:
+    """The label table of a bundle, None without one. Raises `BundleError` when it names no label."""
+    if bundle is None:
+        return None
+    from monai_attn.bundle.locate import find_bundle, label_table, read_metadata
+    from monai_attn.errors import BundleError
+
+    table = label_table(read_metadata(find_bundle(bundle)))
+    if len(table) == 0:
+        raise BundleError(f"The bundle {bundle} names no labels in its metadata. Leave out --bundle.")
+    return table
+
+
+def check_targets(targets: Iterable[Path | None], *, inputs: Sequence[Path | None], overwrite: bool) -> None:
+    """Raise `FileError` unless each of these files can be written, none of them twice and none over an input."""
+    from monai_attn.errors import FileError
+    from monai_attn.io.atomic import check_free
+
+    taken = {path.resolve(): "an input" for path in inputs if path is not None}
+    for path in targets:
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise FileError(f"{path.name} is {taken[path.resolve()]}; choose another name for the output.")
+        taken[path.resolve()] = "written already"
+        check_free(path, overwrite=overwrite)
+        folder = next(one for one in path.resolve().parents if one.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise FileError(f"{path.name} cannot be written: {folder.name} is no folder that you may write to.")
+
+
+def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], **about: Any) -> None:
+    """Write what `--csv` and `--json` ask for, and say so; `about` goes into the JSON."""
+    from monai_attn import __version__
+    from monai_attn.io import write_bytes_atomic
+    from monai_attn.measure import to_csv, to_json
+    from monai_attn.segmentation import RESEARCH_USE
+
+    texts = {}
+    if args.csv is not None:
+        texts[args.csv] = to_csv(rows)
+    if args.json is not None:
+        texts[args.json] = to_json(rows, notice=RESEARCH_USE, version=__version__, **about)
+    for path, text in texts.items():
+        write_bytes_atomic(path, text.encode(), overwrite=args.overwrite)
+        print(f"written: {path}")

@@ -1,0 +1,160 @@
+"""`monai-attn measure`: how large, where, and how bright; per structure and per lesion."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from monai_attn.cli._output import (
+    add_bundle_option,
+    add_lesion_options,
+    add_output_options,
+    bundle_table,
+    check_targets,
+    write_rows,
+)
+from monai_attn.cli._table import Column, text_table
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES = """examples:
+  monai-attn measure out/case_1_seg.nii.gz case_1.nii.gz
+  monai-attn measure liver.nrrd ct_folder/ --series "#2" --lesion tumour --min-ml 0.1 --csv lesions.csv
+  monai-attn measure lesions.nii.gz --lesion 1 --organs organs_seg.nii.gz --json lesions.json
+"""
+
+PLACE = (
+    Column("centroid_r_mm", "R", "mm", 1),
+    Column("centroid_a_mm", "A", "mm", 1),
+    Column("centroid_s_mm", "S", "mm", 1),
+)
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "measure",
+        help="measure the structures and lesions of a mask",
+        description="Measure each structure of a mask: volume, surface, place, intensities. With --lesion, each lesion "
+        "of a label too: its diameters and the organ it lies in. Definitions: docs/measurements.md. "
+        "Research use only; not a medical device.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("mask", type=Path, metavar="MASK", help="label map (NIfTI, NRRD, MHA)")
+    parser.add_argument(
+        "image", type=Path, nargs="?", metavar="IMAGE", help="image on the mask's grid, or DICOM folder"
+    )
+    parser.add_argument(
+        "--lesion",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="a label whose pieces are lesions; may be repeated",
+    )
+    parser.add_argument(
+        "--organs",
+        type=Path,
+        metavar="MASK",
+        help="label map with the organs that lesions lie in (default: the label of MASK that a lesion touches)",
+    )
+    add_lesion_options(parser)
+    parser.add_argument(
+        "--resample", action="store_true", help="bring --organs to the mask's grid; mask and image stay as they are"
+    )
+    add_bundle_option(parser)
+    parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
+    parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    add_output_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the tables, write what is asked for."""
+    from monai_attn.cohort import measure_case
+    from monai_attn.io import read
+    from monai_attn.measure import labels_on_grid
+    from monai_attn.segmentation import RESEARCH_USE, Segmentation, case_name, record_of
+
+    _check_options(args)
+    inputs = [args.mask, record_of(args.mask), args.image, args.organs]
+    check_targets([args.csv, args.json], inputs=inputs, overwrite=args.overwrite)
+    segmentation = Segmentation.load(args.mask, table=bundle_table(args.bundle))
+    image = read(args.image, series=args.series, volume=args.volume) if args.image else None
+    organs = Segmentation.load(args.organs) if args.organs else None
+    if organs is not None and args.resample:
+        organs = Segmentation(labels_on_grid(organs.labels, segmentation.labels), organs.table)
+    measured = measure_case(
+        segmentation,
+        image,
+        case=case_name(args.mask),
+        lesions=args.lesion,
+        organs=organs,
+        connectivity=args.connectivity,
+        min_ml=args.min_ml,
+    )
+    rows = measured.rows()
+    unit = image.unit if image is not None else ""
+    print(text_table([row for row in rows if row["kind"] == "structure"], structure_columns(unit)))
+    for label, lesions in measured.lesions.items():
+        print(f"\nLesions of {label}, {args.connectivity} neighbours, from {args.min_ml:g} ml: {len(lesions)}")
+        if lesions:
+            found = [row for row in rows if row["kind"] == "lesion" and row["label"] == label]
+            print(text_table(found, _lesion_columns(unit)))
+    notes = (*segmentation.labels.notes, *(image.notes if image is not None else ()))
+    for note in dict.fromkeys(notes):
+        print(f"note: {note}")
+    settings = {name: getattr(args, name) for name in ("lesion", "connectivity", "min_ml", "resample", "bundle")}
+    files = {name: getattr(args, name).name for name in ("mask", "image", "organs") if getattr(args, name)}
+    write_rows(args, rows, files=files, settings=settings, labels=segmentation.table.to_json())
+    print(RESEARCH_USE)
+    return 0
+
+
+def structure_columns(unit: str = "") -> list[Column]:
+    """The columns for structures; `unit` is that of the image."""
+    return [
+        Column("name", "structure"),
+        Column("voxels", "voxels"),
+        Column("volume_ml", "volume", "ml"),
+        Column("surface_mm2", "surface", "mm²", 1),
+        *PLACE,
+        Column("touches_border", "at border"),
+        *_intensity_columns(unit),
+    ]
+
+
+def _lesion_columns(unit: str) -> list[Column]:
+    return [
+        Column("number", "lesion"),
+        Column("organ", "in"),
+        Column("volume_ml", "volume", "ml"),
+        Column("axial_diameter_mm", "longest", "mm", 1),
+        Column("perpendicular_diameter_mm", "across", "mm", 1),
+        Column("who_product_mm2", "WHO", "mm²", 1),
+        Column("diameter_slice", "slice"),
+        Column("diameter_3d_mm", "3-D", "mm", 1),
+        *PLACE,
+        Column("touches_border", "at border"),
+        *_intensity_columns(unit),
+    ]
+
+
+def _intensity_columns(unit: str) -> list[Column]:
+    titles = {"mean": "mean", "sd": "SD", "p05": "5 %", "median": "median", "p95": "95 %"}
+    return [Column(f"intensity_{key}", title, unit, 1) for key, title in titles.items()]
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    from monai_attn.errors import InputError
+
+    needs: dict[str, tuple[Any, bool]] = {
+        "--organs names the organs of lesions: say which label with --lesion.": (args.organs, bool(args.lesion)),
+        "--resample is for --organs, which is not given.": (args.resample, args.organs is not None),
+        "--series chooses in an image, and none is given.": (args.series, args.image is not None),
+        "--volume chooses in an image, and none is given.": (args.volume is not None, args.image is not None),
+    }
+    for sentence, (given, met) in needs.items():
+        if given and not met:
+            raise InputError(sentence)

@@ -1,0 +1,205 @@
+"""Predictions compared with references, pair by pair, and the cohort in a few numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monai_attn.cohort.measure import find_label
+from monai_attn.cohort.pairs import Pair
+from monai_attn.errors import AttnError, FileError, InputError, LabelError
+from monai_attn.labels import Label, LabelTable
+from monai_attn.measure import (
+    ERRORS,
+    SCHEMA,
+    Comparison,
+    Detection,
+    compare,
+    detect_lesions,
+    error_map,
+    labels_on_grid,
+    rows,
+    summarise,
+)
+from monai_attn.segmentation import Segmentation
+from monai_attn.volume import Volume, same_grid
+
+__all__ = ["LESION_SCORES", "Compared", "Criteria", "compare_pair", "comparison_rows", "complete"]
+
+LESION_SCORES = ("lesion_sensitivity", "lesion_precision", "lesion_f1", "panoptic_quality")
+"""What is summarised of a detection, case by case."""
+
+NOTHING = Volume(np.zeros((1, 1, 1), np.uint8))
+"""A map without any label: what two maps hold of a structure that is in neither."""
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """How predictions are judged; definitions in docs/measurements.md. `lesions` are labels by name or number."""
+
+    tolerance_mm: float = 1.0
+    resample: bool = False
+    lesions: tuple[str, ...] = ()
+    connectivity: int = 26
+    min_ml: float = 0.0
+    min_iou: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, what in (("tolerance_mm", "The tolerance of the surface Dice in mm"), ("min_ml", "A volume in ml")):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{what} is 0 or more, not {value}.")
+        if not 0 <= self.min_iou < 1:
+            raise InputError(f"Two lesions match above an IoU from 0 to less than 1, not {self.min_iou}.")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came of one pair: `error` is empty when it was compared. Detections are by lesion label."""
+
+    case: str
+    error: str
+    comparisons: tuple[Comparison, ...] = ()
+    detections: Mapping[str, Detection] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """A detection, as `summarise` wants it."""
+
+    name: str
+    lesion_sensitivity: float
+    lesion_precision: float
+    lesion_f1: float
+    panoptic_quality: float
+
+
+def compare_pair(
+    pair: Pair,
+    criteria: Criteria | None = None,
+    *,
+    table: LabelTable | None = None,
+    errors_to: Path | None = None,
+    overwrite: bool = False,
+) -> Compared:
+    """Compare one pair, and write its error map to `errors_to`. What cannot be compared gives its error.
+
+    The labels are named by `table`, else by the JSON beside either mask, else "label N". Two names for one label
+    are an error.
+    """
+    criteria = criteria or Criteria()
+    try:
+        return _compare(pair, criteria, table=table, errors_to=errors_to, overwrite=overwrite)
+    except (AttnError, MemoryError) as error:
+        return Compared(pair.case, str(error) or "There was not enough memory.")
+
+
+def complete(cases: Sequence[Compared]) -> list[Compared]:
+    """The same, each compared case with a comparison for every structure that any of them has, by one name.
+
+    Without a label table, a map tells only of the labels it holds: one that is in neither map of a case, but in
+    another case, is compared all the same, nothing with nothing, so that no summary drops the case. A case that has
+    another name for a label than the cases before it gets an error.
+    """
+    names: dict[int, str] = {}
+    agreed = []
+    for case in cases:
+        own = {one.value: one.name for one in case.comparisons}
+        differs = [value for value in own if {own[value], names.get(value, own[value])} - {own[value], _default(value)}]
+        if differs:
+            one = f"Label {differs[0]} is {own[differs[0]]!r} here and {names[differs[0]]!r} in the cases before."
+            agreed.append(Compared(case.case, f"{one} Name the labels of all with a bundle, or compare them apart."))
+            continue
+        names |= {value: name for value, name in own.items() if names.get(value, _default(value)) == _default(value)}
+        agreed.append(case)
+    tolerance_mm = next((one.tolerance_mm for case in agreed for one in case.comparisons), 0.0)
+    return [case if case.error else _filled(case, names, tolerance_mm) for case in agreed]
+
+
+def comparison_rows(cases: Sequence[Compared], *, summary: bool = True) -> list[dict[str, Any]]:
+    """Flat rows: per case a comparison per structure, a detection per lesion label, or its error; then the summary.
+
+    Cases with an error have no scores and are not in the summary, whose `cases` counts the others.
+    """
+    table: list[dict[str, Any]] = []
+    for case in cases:
+        table += rows(case.comparisons, case=case.case)
+        for label, detection in case.detections.items():
+            table += ({**row, "name": label} for row in rows([detection], case=case.case))
+        if case.error:
+            table.append({"schema": SCHEMA, "case": case.case, "kind": "error", "error": case.error})
+    if summary:
+        table += rows(summarise([one for case in cases for one in case.comparisons]))
+        scores = [_scores(label, one) for case in cases for label, one in case.detections.items()]
+        table += rows(summarise(scores, scores=LESION_SCORES))
+    return table
+
+
+def _compare(
+    pair: Pair, criteria: Criteria, *, table: LabelTable | None, errors_to: Path | None, overwrite: bool
+) -> Compared:
+    if pair.prediction is None or pair.reference is None:
+        side = "prediction" if pair.prediction is None else "reference"
+        raise FileError(f"There is no {side} of this case, so there is nothing to compare.")
+    prediction = Segmentation.load(pair.prediction, table=table)
+    reference = Segmentation.load(pair.reference, table=table)
+    names = table or _one_table(prediction.table, reference.table, criteria.lesions)
+    maps = prediction.labels, reference.labels
+    if criteria.resample and not same_grid(*maps):
+        maps = labels_on_grid(*maps), reference.labels
+    detections = {}
+    for label in [find_label(names, text) for text in criteria.lesions]:
+        detections[label.name] = detect_lesions(
+            *maps,
+            label.value,
+            min_iou=criteria.min_iou,
+            connectivity=criteria.connectivity,
+            min_ml=criteria.min_ml,
+        )
+    compared = compare(*maps, names, tolerance_mm=criteria.tolerance_mm)
+    files: list[Path] = []
+    if errors_to is not None:
+        of = {"prediction": pair.prediction.name, "reference": pair.reference.name}
+        errors = Segmentation(error_map(*maps), ERRORS, of)
+        files = errors.write(errors_to, overwrite=overwrite)
+    notes = dict.fromkeys(note for side in (prediction, reference) for note in side.labels.notes)
+    return Compared(pair.case, "", tuple(compared), detections, tuple(files), tuple(notes))
+
+
+def _one_table(prediction: LabelTable, reference: LabelTable, lesions: Sequence[str]) -> LabelTable:
+    """The labels of both maps, a name before a mere "label N". A lesion label given by number may be in neither."""
+    named: dict[int, Label] = {}
+    numbers = LabelTable.of_names({int(text): _default(int(text)) for text in lesions if text.isdigit()})
+    for label in (*reference, *prediction, *numbers):
+        known = named.setdefault(label.value, label)
+        if known.name == _default(label.value):
+            named[label.value] = label
+        elif label.name not in (known.name, _default(label.value)):
+            raise LabelError(
+                f"Label {label.value} is {label.name!r} in the prediction and {known.name!r} in the reference. "
+                "Correct the names beside one of them, or name the labels of both with a bundle."
+            )
+    return LabelTable(tuple(named.values()))
+
+
+def _default(value: int) -> str:
+    return f"label {value}"
+
+
+def _filled(case: Compared, names: Mapping[int, str], tolerance_mm: float) -> Compared:
+    found = {one.value: replace(one, name=names[one.value]) for one in case.comparisons}
+    missing = LabelTable.of_names({value: name for value, name in names.items() if value not in found})
+    found |= {one.value: one for one in compare(NOTHING, NOTHING, missing, tolerance_mm=tolerance_mm)}
+    detections = {names[one.value]: one for one in case.detections.values()}
+    return replace(case, comparisons=tuple(found[value] for value in sorted(found)), detections=detections)
+
+
+def _scores(label: str, found: Detection) -> _Scores:
+    return _Scores(label, found.sensitivity, found.precision, found.f1, found.panoptic_quality)

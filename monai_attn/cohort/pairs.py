@@ -1,0 +1,57 @@
+"""Which prediction goes with which reference: two files, or two folders by file name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from monai_attn.cohort.cases import IMAGE_SUFFIXES
+from monai_attn.errors import FileError, InputError
+from monai_attn.segmentation import case_name
+
+__all__ = ["Pair", "find_pairs"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two masks of a case; None where there is none."""
+
+    case: str
+    prediction: Path | None
+    reference: Path | None
+
+
+def find_pairs(prediction: str | Path, reference: str | Path) -> list[Pair]:
+    """Two files are a pair. Two folders give one for each case in either of them, in the order of their names.
+
+    A case is a file name without its imaging suffix and without our `_seg`, so `case_1_seg.nii.gz` meets
+    `case_1.nrrd`. Raises `FileError` for what does not exist, `InputError` for a file and a folder, for a folder
+    without masks, and for two masks of one case in a folder.
+    """
+    paths = Path(prediction), Path(reference)
+    for path in paths:
+        if not path.exists():
+            raise FileError(f"{path.name or path} does not exist.")
+    if all(path.is_file() for path in paths):
+        return [Pair(case_name(paths[0]), *paths)]
+    if not all(path.is_dir() for path in paths):
+        raise InputError("Compare two files, or two folders; not a file and a folder.")
+    predictions, references = _masks(paths[0]), _masks(paths[1])
+    cases = sorted({*predictions, *references})
+    return [Pair(case, predictions.get(case), references.get(case)) for case in cases]
+
+
+def _masks(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith(".") or not path.name.lower().endswith(IMAGE_SUFFIXES):
+            continue
+        other = found.setdefault(case_name(path), path)
+        if other != path:
+            raise InputError(
+                f"{folder.name} holds two masks of the case {case_name(path)!r}: {other.name} and {path.name}. "
+                "Keep one of them there."
+            )
+    if not found:
+        raise InputError(f"{folder.name} holds no mask: none of its files ends in {', '.join(IMAGE_SUFFIXES)}.")
+    return found
