@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from monai_attn.errors import InputError, LabelError
 
-__all__ = ["SoftmaxDiceFocalLoss", "softmax_focal_loss"]
+__all__ = ["SoftmaxDiceFocalLoss", "softmax_focal"]
 
 
-def softmax_focal_loss(
+def softmax_focal(
     logits: Tensor,
     target: Tensor,
     gamma: float = 2.0,

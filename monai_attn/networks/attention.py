@@ -20,16 +20,16 @@ from monai_attn.networks.blocks import linear_mode
 __all__ = [
     "CBAM",
     "SCSE",
-    "Attention",
     "AttentionGate",
     "ChannelAttention",
     "NoAttention",
+    "SkipAttention",
     "SpatialAttention",
     "WeightingAttention",
 ]
 
 
-class Attention(nn.Module):
+class SkipAttention(nn.Module):
     """The contract: four arguments to build it, two ways to call it.
 
     `skip_channels` and `gating_channels` count features, `stride` is the step between their grids, a number per
@@ -56,7 +56,7 @@ class Attention(nn.Module):
         return f"skip={self.skip_channels}, gating={self.gating_channels}, stride={self.stride}"
 
 
-class NoAttention(Attention):
+class NoAttention(SkipAttention):
     """The plain skip connection of a U-Net (Ronneberger 2015): gives `skip` itself; its map is one everywhere."""
 
     @override
@@ -68,7 +68,7 @@ class NoAttention(Attention):
         return torch.ones_like(skip[:, :1])
 
 
-class WeightingAttention(Attention):
+class WeightingAttention(SkipAttention):
     """An attention that multiplies `skip` by weights between 0 and 1; a subclass says which."""
 
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from monai_attn.errors import InputError
 
 __all__ = [
     "UPSAMPLE",
-    "ConvBlock",
+    "ConvStack",
     "InterpolatedUp",
     "LayerSpec",
     "TransposedUp",
@@ -42,7 +42,7 @@ def per_axis(value: int | Sequence[int], spatial_dims: int, what: str) -> tuple[
     return tuple(int(v) for v in values)
 
 
-class ConvBlock(nn.Module):
+class ConvStack(nn.Module):
     """Convolution, norm, activation, `depth` times; the first convolution strides.
 
     `(N, in, D, H, W)` to `(N, out, D / stride, ...)`. `kernel_size` is odd. `dropout` drops whole channels, once,

@@ -8,18 +8,18 @@ from monai_attn.errors import InputError
 from monai_attn.networks.attention import (
     CBAM,
     SCSE,
-    Attention,
     AttentionGate,
     ChannelAttention,
     NoAttention,
+    SkipAttention,
     SpatialAttention,
 )
 from monai_attn.networks.local import LocalAttention
 
 __all__ = ["ATTENTION", "AttentionChoice", "attention_per_level"]
 
-AttentionFactory = Callable[[int, int, int, Sequence[int]], Attention]
-"""`(spatial_dims, skip_channels, gating_channels, stride) -> Attention`"""
+AttentionFactory = Callable[[int, int, int, Sequence[int]], SkipAttention]
+"""`(spatial_dims, skip_channels, gating_channels, stride) -> SkipAttention`"""
 
 AttentionChoice = str | AttentionFactory
 """A name in `ATTENTION`, or a factory."""
@@ -41,7 +41,7 @@ def attention_per_level(
     skip_channels: Sequence[int],
     gating_channels: Sequence[int],
     steps: Sequence[Sequence[int]],
-) -> list[Attention]:
+) -> list[SkipAttention]:
     """One attention per skip connection, finest first. Raises `InputError` for an unknown name or a wrong count."""
     if isinstance(choice, str) or not isinstance(choice, Sequence):
         choice = [choice] * len(steps)

@@ -10,9 +10,9 @@ from monai.networks.blocks import SimpleASPP
 from torch import Tensor, nn
 
 from monai_attn.errors import InputError
-from monai_attn.networks.blocks import ConvBlock, LayerSpec, per_axis
+from monai_attn.networks.blocks import ConvStack, LayerSpec, per_axis
 
-__all__ = ["Encoder", "Levels"]
+__all__ = ["LevelEncoder", "Levels"]
 
 BOTTLENECKS = ("conv", "aspp")
 
@@ -73,9 +73,9 @@ class Levels:
         innermost = self.spatial_dims - 1
         return [2 * step if step > 1 or axis == innermost else 1 for axis, step in enumerate(self.multiple)]
 
-    def block(self, level: int, in_channels: int, stride: Sequence[int] | None = None) -> ConvBlock:
+    def block(self, level: int, in_channels: int, stride: Sequence[int] | None = None) -> ConvStack:
         """The convolutions of one level."""
-        return ConvBlock(
+        return ConvStack(
             self.spatial_dims,
             in_channels,
             self.channels[level],
@@ -89,7 +89,7 @@ class Levels:
         )
 
 
-class Encoder(nn.Module):
+class LevelEncoder(nn.Module):
     """An image to its features per level, finest first; the deepest passed through the bottleneck.
 
     `bottleneck`: "conv" adds nothing; "aspp" puts dilated convolutions side by side and

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
-from monai_attn.networks.attention import Attention
+from monai_attn.networks.attention import SkipAttention
 from monai_attn.networks.blocks import InterpolatedUp, LayerSpec, crop_to, pad_to_multiple, to_grid_of
 from monai_attn.networks.choices import AttentionChoice, attention_per_level
-from monai_attn.networks.encoder import Encoder, Levels
+from monai_attn.networks.encoder import LevelEncoder, Levels
 from monai_attn.networks.maps import predict_with_maps
 
 __all__ = ["AttnFCN"]
@@ -19,7 +19,7 @@ __all__ = ["AttnFCN"]
 class ScoreLevel(nn.Module):
     """One step up: attend to the encoder's features, score them, add the coarser scores."""
 
-    def __init__(self, attention: Attention, up: nn.Module, score: nn.Module) -> None:
+    def __init__(self, attention: SkipAttention, up: nn.Module, score: nn.Module) -> None:
         super().__init__()
         self.attention = attention
         self.up = up
@@ -75,7 +75,7 @@ class AttnFCN(nn.Module):
         self.multiple = levels.multiple
         self.smallest = levels.smallest
         self.deep_supervision = deep_supervision
-        self.encoder = Encoder(levels, in_channels, bottleneck=bottleneck)
+        self.encoder = LevelEncoder(levels, in_channels, bottleneck=bottleneck)
         self.score = Conv["conv", spatial_dims](channels[-1], out_channels, kernel_size=1)
         self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
         for level in reversed(range(len(levels.steps))):

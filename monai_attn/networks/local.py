@@ -10,7 +10,7 @@ from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 from typing_extensions import override
 
-from monai_attn.networks.attention import Attention
+from monai_attn.networks.attention import SkipAttention
 from monai_attn.networks.blocks import crop_to, pad_to_multiple
 
 __all__ = ["LocalAttention"]
@@ -22,7 +22,7 @@ HEAD_CHANNELS = 16
 """Features per head."""
 
 
-class LocalAttention(Attention):
+class LocalAttention(SkipAttention):
     """Self-attention among the neighbours in windows of 4 voxels a side, added to the skip connection.
 
     Windowed multi-head attention with a learned bias per relative position (Liu et al. 2021, arXiv 2103.14030;

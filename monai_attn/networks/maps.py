@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_attn.networks.attention import Attention
+from monai_attn.networks.attention import SkipAttention
 from monai_attn.networks.blocks import to_grid_of
 
 __all__ = ["predict_with_maps"]
@@ -22,10 +22,10 @@ def predict_with_maps(network: nn.Module, x: Tensor) -> tuple[Tensor, list[Tenso
     maps: list[Tensor] = []
 
     def look(attention: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
-        assert isinstance(attention, Attention)  # it is put on these only
+        assert isinstance(attention, SkipAttention)  # it is put on these only
         maps.insert(0, attention.map(*inputs))  # decoders run from the coarsest level to the finest
 
-    watched = [module for module in network.modules() if isinstance(module, Attention)]
+    watched = [module for module in network.modules() if isinstance(module, SkipAttention)]
     hooks = [module.register_forward_pre_hook(look) for module in watched]
     try:
         logits: Tensor = network(x)

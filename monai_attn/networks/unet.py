@@ -9,10 +9,10 @@ from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
 from monai_attn.errors import InputError
-from monai_attn.networks.attention import Attention
-from monai_attn.networks.blocks import UPSAMPLE, ConvBlock, LayerSpec, crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.attention import SkipAttention
+from monai_attn.networks.blocks import UPSAMPLE, ConvStack, LayerSpec, crop_to, pad_to_multiple, to_grid_of
 from monai_attn.networks.choices import AttentionChoice, attention_per_level
-from monai_attn.networks.encoder import Encoder, Levels
+from monai_attn.networks.encoder import LevelEncoder, Levels
 from monai_attn.networks.maps import predict_with_maps
 
 __all__ = ["AttnUNet"]
@@ -21,7 +21,7 @@ __all__ = ["AttnUNet"]
 class DecoderLevel(nn.Module):
     """One step up: attend to the skip connection, bring the coarse features to its grid, join, convolve."""
 
-    def __init__(self, attention: Attention, up: nn.Module, block: ConvBlock) -> None:
+    def __init__(self, attention: SkipAttention, up: nn.Module, block: ConvStack) -> None:
         super().__init__()
         self.attention = attention
         self.up = up
@@ -44,7 +44,7 @@ class AttnUNet(nn.Module):
     - `channels`: features per level, finest first; `strides`: the step from each level to the next, a number
       or one per axis; `kernel_sizes`: likewise per level (default 3).
     - `attention`: a name from `ATTENTION`, a factory `(spatial_dims, skip_channels, gating_channels, stride)
-      -> Attention`, or a list with one of these per skip connection, finest first.
+      -> SkipAttention`, or a list with one of these per skip connection, finest first.
     - `bottleneck`: "conv", or "aspp" as in DeepLab. `upsample`: "transposed" or "interpolated".
     - `norm`, `act`: MONAI's layer names. `residual`: residual blocks. `depth`: convolutions in a block.
 
@@ -90,7 +90,7 @@ class AttnUNet(nn.Module):
         self.multiple = levels.multiple
         self.smallest = levels.smallest
         self.deep_supervision = deep_supervision
-        self.encoder = Encoder(levels, in_channels, bottleneck=bottleneck)
+        self.encoder = LevelEncoder(levels, in_channels, bottleneck=bottleneck)
         self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
         self.heads = nn.ModuleList()  # likewise; without deep supervision only the finest level has one
         for level in reversed(range(len(levels.steps))):

@@ -1,6 +1,22 @@
 """Training from the bundles' configs, beyond what MONAI gives."""
 
 from monai_attn.training.evaluation import CaseScores, summary_of
-from monai_attn.training.progress import EpochLog, continue_average, save_weights, start_from, start_process
+from monai_attn.training.progress import (
+    BestWeights,
+    EpochLog,
+    continue_average,
+    save_weights,
+    start_from,
+    start_process,
+)
 
-__all__ = ["CaseScores", "EpochLog", "continue_average", "save_weights", "start_from", "start_process", "summary_of"]
+__all__ = [
+    "BestWeights",
+    "CaseScores",
+    "EpochLog",
+    "continue_average",
+    "save_weights",
+    "start_from",
+    "start_process",
+    "summary_of",
+]

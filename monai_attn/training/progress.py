@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import os
 import re
 import zipfile
@@ -14,9 +16,9 @@ from ignite.handlers import EMAHandler
 from torch import nn
 
 from monai_attn.errors import FileError, InputError
-from monai_attn.io import atomic_path
+from monai_attn.io import atomic_path, write_bytes_atomic
 
-__all__ = ["EpochLog", "continue_average", "save_weights", "start_from", "start_process"]
+__all__ = ["BestWeights", "EpochLog", "continue_average", "save_weights", "start_from", "start_process"]
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +83,41 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
     with atomic_path(path, overwrite=True) as temporary:
         torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, temporary)
     logger.info("The weights are in %s.", Path(path).name)
+
+
+class BestWeights:
+    """Keeps the best weights of a run: `folder/model.pt`, and the epoch and score of them in `folder/best.json`.
+
+    Attach it to a validation; `network` is what it validates, `metric` the score that decides, larger is better. With
+    `resume` it goes on from the score in `best.json`. Without any validation, `finish` writes the last weights.
+    """
+
+    def __init__(self, network: nn.Module, folder: str | Path, metric: str, *, resume: bool = False) -> None:
+        self.network = network
+        self.folder = Path(folder)
+        self.metric = metric
+        self.best = -math.inf
+        record = self.folder / "best.json"
+        if resume and record.is_file():
+            self.best = float(json.loads(record.read_text(encoding="utf-8"))[metric])
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to a validation."""
+        engine.add_event_handler(Events.COMPLETED, self._compare)
+
+    def finish(self) -> None:
+        """Write the weights as they are, if no validation has."""
+        if self.best == -math.inf:
+            save_weights(self.network, self.folder / "model.pt")
+
+    def _compare(self, engine: Engine) -> None:
+        score = float(engine.state.metrics[self.metric])
+        if not score > self.best:
+            return
+        self.best = score
+        save_weights(self.network, self.folder / "model.pt")
+        record = {"epoch": engine.state.epoch, self.metric: score}
+        write_bytes_atomic(self.folder / "best.json", (json.dumps(record) + "\n").encode(), overwrite=True)
 
 
 class EpochLog:

@@ -11,7 +11,7 @@ from monai.losses import DiceFocalLoss
 from torch import Tensor
 
 from monai_attn.errors import InputError, LabelError
-from monai_attn.losses import SoftmaxDiceFocalLoss, softmax_focal_loss
+from monai_attn.losses import SoftmaxDiceFocalLoss, softmax_focal
 
 BY_HAND = 1e-5
 """MONAI's smoothing of 1e-5 in the Dice, which the hand computations leave out, changes them by less."""
@@ -40,13 +40,13 @@ THREE_FOCAL = (0.5 * math.log(2) + 0.04 * math.log(1.25)) / 3
 
 
 def test_two_classes_by_hand():
-    assert softmax_focal_loss(TWO, TWO_LABELS).item() == pytest.approx(TWO_FOCAL, abs=1e-6)
+    assert softmax_focal(TWO, TWO_LABELS).item() == pytest.approx(TWO_FOCAL, abs=1e-6)
     assert SoftmaxDiceFocalLoss()(TWO, TWO_LABELS).item() == pytest.approx(TWO_DICE_LOSS + TWO_FOCAL, abs=BY_HAND)
 
 
 def test_three_classes_by_hand():
     dice = 1 - (THREE_DICE_1 + THREE_DICE_2) / 2
-    assert softmax_focal_loss(THREE, THREE_LABELS).item() == pytest.approx(THREE_FOCAL, abs=1e-6)
+    assert softmax_focal(THREE, THREE_LABELS).item() == pytest.approx(THREE_FOCAL, abs=1e-6)
     assert SoftmaxDiceFocalLoss()(THREE, THREE_LABELS).item() == pytest.approx(dice + THREE_FOCAL, abs=BY_HAND)
 
 
@@ -92,10 +92,10 @@ def test_gamma_0_is_cross_entropy(weights):
     logits = torch.randn(2, 3, 4, 5, 6, generator=generator)
     labels = torch.randint(0, 3, (2, 4, 5, 6), generator=generator)
     weights = None if weights is None else torch.tensor(weights)
-    ours = softmax_focal_loss(logits, labels, gamma=0, class_weights=weights)
+    ours = softmax_focal(logits, labels, gamma=0, class_weights=weights)
     torch.testing.assert_close(ours, F.cross_entropy(logits, labels, weights))
     labels[0, :2] = 255
-    ours = softmax_focal_loss(logits, labels, gamma=0, class_weights=weights, ignore_index=255)
+    ours = softmax_focal(logits, labels, gamma=0, class_weights=weights, ignore_index=255)
     torch.testing.assert_close(ours, F.cross_entropy(logits, labels, weights, ignore_index=255))
 
 
@@ -226,7 +226,7 @@ def test_it_does_not_change_its_arguments():
     ],
 )
 def test_labels_that_are_no_class_are_refused(labels, message):
-    for loss in (SoftmaxDiceFocalLoss(), softmax_focal_loss):
+    for loss in (SoftmaxDiceFocalLoss(), softmax_focal):
         with pytest.raises(LabelError, match=message):
             loss(THREE, torch.tensor(labels))
 
