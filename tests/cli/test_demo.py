@@ -13,9 +13,10 @@ import pytest
 from monai_attn import Box, LabelTable, Segmentation, Volume, read
 from monai_attn.bundle import shipped
 from monai_attn.cli import demo
-from monai_attn.cli._picture import save_picture, to_ras
 from monai_attn.cli.main import main
 from monai_attn.errors import FileError, InputError
+from monai_attn.report import save_picture
+from monai_attn.report.planes import to_ras
 
 NAMES = [f"{side} {part} hippocampus" for side in ("left", "right") for part in ("anterior", "posterior")]
 
@@ -69,7 +70,7 @@ def test_the_demo_segments_both_hippocampi_and_writes_what_it_says(
     assert {path.name for path in tmp_path.iterdir()} == {
         "mni152_t1.png", "mni152_t1_seg.json", "mni152_t1_seg.nii.gz", "mni152_t1_volumes.csv"
     }  # fmt: skip
-    rows = list(csv.DictReader((tmp_path / "mni152_t1_volumes.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((tmp_path / "mni152_t1_volumes.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["name"] for row in rows] == NAMES
     assert all(name in printed for name in NAMES)
     volume_ml = [float(row["volume_ml"]) for row in rows]
