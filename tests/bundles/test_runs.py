@@ -29,7 +29,8 @@ def trained(bundle, dataset, tmp_path_factory):
 def test_training_logs_its_loss_and_leaves_a_state_and_plain_weights(trained):
     folder, text = trained
     assert "Epoch 1 of 1: loss" in text
-    assert sorted(path.name for path in folder.iterdir()) == ["model.pt", "state_checkpoint_epoch=1.pt"]
+    assert sorted(path.name for path in folder.iterdir()) == ["best.json", "model.pt", "state_checkpoint_epoch=1.pt"]
+    assert json.loads((folder / "best.json").read_text())["epoch"] == 1
     state = torch.load(folder / "state_checkpoint_epoch=1.pt", weights_only=True)
     weights = torch.load(folder / "model.pt", weights_only=True)
     assert weights.keys() == state["model"].keys()

@@ -10,7 +10,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
 
 from monai_attn.errors import FileError, InputError
-from monai_attn.training import continue_average, save_weights, start_from, start_process, summary_of
+from monai_attn.training import BestWeights, continue_average, save_weights, start_from, start_process, summary_of
 
 
 def state(folder, epoch: int, *, complete: bool = True) -> str:
@@ -43,6 +43,37 @@ def test_weights_are_a_plain_state_dict_and_replace_the_last(tmp_path):
         save_weights(network, tmp_path / "model.pt")
     loaded = torch.load(tmp_path / "model.pt", weights_only=True)
     assert all(torch.equal(loaded[name], value) for name, value in network.state_dict().items())
+
+
+def validate(best: BestWeights, epoch: int, score: float) -> None:
+    engine = Engine(lambda *_: None)
+    best.attach(engine)
+    engine.state.metrics["mean_dice"] = score
+    engine.state.epoch = epoch
+    engine.fire_event(Events.COMPLETED)
+
+
+def test_the_weights_of_the_best_validation_are_kept_also_over_a_resume(tmp_path):
+    network = torch.nn.Linear(1, 1)
+    scores = {5: 0.7, 10: 0.8, 15: 0.75, 20: float("nan")}
+    best = BestWeights(network, tmp_path, "mean_dice")
+    for epoch, score in scores.items():
+        network.weight.data.fill_(epoch)
+        validate(best, epoch, score)
+    best.finish()
+    assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item() == 10
+    resumed = BestWeights(network, tmp_path, "mean_dice", resume=True)
+    validate(resumed, 25, 0.79)
+    assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item() == 10
+    network.weight.data.fill_(30)
+    validate(resumed, 30, 0.81)
+    assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item() == 30
+
+
+def test_a_run_without_validation_leaves_its_last_weights(tmp_path):
+    network = torch.nn.Linear(1, 1)
+    BestWeights(network, tmp_path, "mean_dice").finish()
+    assert torch.equal(torch.load(tmp_path / "model.pt", weights_only=True)["weight"], network.weight)
 
 
 def test_an_average_goes_on_with_the_momentum_it_had():
