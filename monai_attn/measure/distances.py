@@ -14,6 +14,10 @@ from monai_attn.measure.surfels import neighbourhoods, surfel_areas_mm2
 
 __all__ = ["SurfaceDistances", "boundary", "distances_between", "normalised_surface_dice", "surface_distances"]
 
+ROUNDING = 1e-5
+"""By this share a distance may exceed the tolerance: headers store float32, and a distance of one voxel's edge should
+count within a tolerance of that edge whichever way the grid is turned."""
+
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDistances:
@@ -75,7 +79,8 @@ def normalised_surface_dice(
     if area == 0:
         return float("nan")
     distances = distances_between(one, other, affine)
-    within = (float(weight[far <= tolerance_mm].sum()) for weight, far in zip(weights, distances, strict=True))
+    reach_mm = tolerance_mm * (1 + ROUNDING)
+    within = (float(weight[far <= reach_mm].sum()) for weight, far in zip(weights, distances, strict=True))
     return sum(within) / area
 
 

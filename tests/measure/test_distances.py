@@ -55,6 +55,18 @@ def test_empty_masks_give_nan_when_both_and_inf_when_one(one, other, distance, n
         assert normalised_surface_dice(*pair, np.eye(4), 1.0) == pytest.approx(nsd, nan_ok=True)
 
 
+@pytest.mark.parametrize("spacing_mm", SPACINGS_MM)
+@pytest.mark.parametrize("turn_deg", [(0, 0, 0), (12, 25, -40), (5, -8, 12)])
+def test_a_shift_by_one_voxel_is_within_a_tolerance_of_its_edge_whatever_the_rounding(spacing_mm, turn_deg):
+    affine = grid(spacing_mm, turn_deg=turn_deg).affine.astype(np.float32).astype(np.float64)  # as in a file
+    mask = np.zeros((12, 12, 12), bool)
+    mask[3:8, 3:8, 3:8] = True
+    for axis, edge_mm in enumerate(spacing_mm):
+        shifted = np.roll(mask, 1, axis)
+        assert normalised_surface_dice(mask, shifted, affine, edge_mm) == 1
+        assert normalised_surface_dice(mask, shifted, affine, 0.99 * edge_mm) < 1
+
+
 def test_the_surface_dice_jumps_where_the_tolerance_reaches_the_distance():
     on = grid((0.5, 0.5, 0.5))
     small, large = draw(sphere(8), on).array > 0, draw(sphere(10), on).array > 0
