@@ -19,14 +19,14 @@ PAGE = (
     {"cohort", "training"},
     {"segmenter"},
     {"bundle"},
-    {"transforms", "inferers"},
+    {"report", "transforms", "inferers"},
     {"segmentation", "backends"},
     {"io", "measure", "networks", "losses"},
     {"volume", "labels"},
     {"errors"},
 )
 
-WITHOUT_TORCH = {"segmentation", "io", "measure", "volume", "labels", "errors"}
+WITHOUT_TORCH = {"report", "segmentation", "io", "measure", "volume", "labels", "errors"}
 """The left half of the page: files and numbers."""
 
 HEAVY = {"torch", "monai", "ignite"}

@@ -46,10 +46,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Segment, print the volumes, write mask, provenance, table and picture."""
-    from monai_attn.cli._picture import save_picture
     from monai_attn.io import read, write_bytes_atomic
     from monai_attn.io.atomic import check_free
     from monai_attn.measure import measure_structures, rows, to_csv
+    from monai_attn.report import save_picture
     from monai_attn.segmentation import RESEARCH_USE
     from monai_attn.segmenter import Segmenter
     from monai_attn.volume import Box

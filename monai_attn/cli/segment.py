@@ -49,6 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override the bundle's config; may be repeated"
     )
     parser.add_argument("--trust", action="store_true", help="run a bundle that did not come with monai_attn")
+    parser.add_argument("--report", action="store_true", help="write CASE_report.html too: key images and tables")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument("--dry-run", action="store_true", help="check bundle and images, say what would be done, stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Segment every case; 0 if all went well, 1 if some failed, 2 if none could be segmented."""
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cohort import Recipe, find_cases, run_case
+    from monai_attn.report import check_matplotlib
 
     recipe = Recipe(
         bundle=args.bundle,
@@ -71,7 +73,10 @@ def run(args: argparse.Namespace) -> int:
         series=args.series,
         volume=args.volume,
         overwrite=args.overwrite,
+        report=args.report,
     )
+    if recipe.report:
+        check_matplotlib()
     cases = find_cases(args.input)
     segmenter = recipe.segmenter()
     if args.dry_run:
@@ -93,7 +98,6 @@ def run(args: argparse.Namespace) -> int:
 def _dry_run(recipe: Recipe, cases: list[Case]) -> int:
     from monai_attn.errors import AttnError
     from monai_attn.io import read
-    from monai_attn.segmentation import result_files
 
     failed = 0
     for case in cases:
@@ -106,10 +110,10 @@ def _dry_run(recipe: Recipe, cases: list[Case]) -> int:
             continue
         size = image.crop(block).shape if block else image.shape
         grid = f"{' x '.join(map(str, size))} voxels of {' x '.join(f'{edge:.3g}' for edge in image.spacing_mm)} mm"
-        print(f"{case.name}: {grid}, {image.orientation} -> {result_files(recipe.output, case.name)[0]}")
+        print(f"{case.name}: {grid}, {image.orientation} -> {recipe.files(case.name)[0]}")
         for note in image.notes:
             print(f"  note: {note}")
-        existing = [path.name for path in result_files(recipe.output, case.name) if path.exists()]
+        existing = [path.name for path in recipe.files(case.name) if path.exists()]
         if existing and not recipe.overwrite:
             print(f"{case.name}: {existing[0]} exists already; it would need --overwrite.", file=sys.stderr)
             failed += 1

@@ -1,0 +1,157 @@
+"""`monai-attn report`: one HTML file for a case, or for a cohort."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monai_attn.cli._output import add_bundle_option, add_lesion_options, bundle_table, check_targets
+
+if TYPE_CHECKING:
+    from monai_attn.cohort import Pair
+    from monai_attn.report import CohortCase
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES = """examples:
+  monai-attn report ct.nii.gz out/ct_seg.nii.gz --lesion tumour --window 40/400 -o ct.html
+  monai-attn report dicom_folder/ out/case_1_seg.nii.gz --reference expert.nii.gz
+  monai-attn report --cohort out/ --references labels/ -o cohort.html
+
+The file needs nothing but itself. For a PDF, print it from a browser: it has a style for paper.
+"""
+
+FOR_A_CASE = {"image", "mask", "reference", "lesion", "with_identity", "window", "series", "volume", "pictures"}
+FOR_A_COHORT = {"cohort", "references"}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "report",
+        help="make an HTML report of a mask, or of a folder of masks",
+        description="Make one self-contained HTML file: key images in three planes, measurements, provenance; for a "
+        "folder of masks distributions and, with references, agreement. It names no patient unless told to. "
+        "Research use only; not a medical device.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("image", type=Path, nargs="?", metavar="IMAGE", help="image, or DICOM folder")
+    parser.add_argument("mask", type=Path, nargs="?", metavar="MASK", help="label map on the image's grid")
+    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: report.html")
+    parser.add_argument("--reference", type=Path, metavar="MASK", help="compare with this label map")
+    parser.add_argument(
+        "--lesion",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="a label whose pieces are lesions, reported one by one; may be repeated",
+    )
+    add_lesion_options(parser)
+    parser.add_argument("--pictures", type=int, metavar="N", help="lesions with key images, the largest (default: 20)")
+    parser.add_argument("--window", metavar="CENTRE/WIDTH", help="grey values, as in 40/400 (default: by the image)")
+    parser.add_argument("--with-identity", action="store_true", help="print the patient's name, ID and dates")
+    parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
+    parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    parser.add_argument("--cohort", type=Path, metavar="FOLDER", help="report on all masks of a folder")
+    parser.add_argument("--references", type=Path, metavar="FOLDER", help="reference masks of the cohort, by file name")
+    add_bundle_option(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page; 0 if all went well, 1 if cases of a cohort have no usable mask or reference."""
+    from monai_attn.errors import InputError
+    from monai_attn.io import write_bytes_atomic
+    from monai_attn.report import check_matplotlib
+    from monai_attn.segmentation import RESEARCH_USE
+
+    _check_options(args)
+    check_matplotlib()
+    inputs = [args.image, args.mask, args.reference]
+    check_targets([args.output], inputs=inputs, overwrite=args.overwrite)
+    problems: list[CohortCase] = []
+    if args.cohort is None:
+        page = _case(args)
+    else:
+        from monai_attn.cohort import find_pairs
+        from monai_attn.report import cohort_page
+
+        pairs = find_pairs(args.cohort, args.references or args.cohort)
+        cases = [_of_cohort(args, pair) for pair in pairs]
+        problems = [case for case in cases if case.error]
+        for case in problems:
+            print(f"{case.case}: {case.error}", file=sys.stderr)
+        if not any(case.structures for case in cases):
+            raise InputError("None of the masks could be measured; nothing was written.")
+        page = cohort_page(args.cohort.resolve().name, cases)
+    write_bytes_atomic(args.output, page.encode(), overwrite=args.overwrite)
+    print(f"written: {args.output}")
+    print(RESEARCH_USE)
+    return 1 if problems else 0
+
+
+def _case(args: argparse.Namespace) -> str:
+    from monai_attn.cohort import find_label
+    from monai_attn.io import read
+    from monai_attn.report import CaseOptions, anonymous_case, case_page, parse_window, read_identity
+    from monai_attn.segmentation import Segmentation, case_name
+
+    window = parse_window(args.window) if args.window else None
+    segmentation = Segmentation.load(args.mask, table=bundle_table(args.bundle))
+    lesions = [find_label(segmentation.table, text).value for text in args.lesion]
+    image = read(args.image, series=args.series, volume=args.volume)
+    identity = read_identity(args.image, series=args.series)
+    case = case_name(args.mask)
+    if args.with_identity and not identity:
+        print(f"note: {args.image.name} is not DICOM and names no patient.")
+    options = CaseOptions(
+        reference=read(args.reference) if args.reference else None,
+        lesions=lesions,
+        connectivity=args.connectivity,
+        min_ml=args.min_ml,
+        window=window,
+        identity=identity if args.with_identity else {},
+        pictures=20 if args.pictures is None else args.pictures,
+    )
+    return case_page(case if args.with_identity else anonymous_case(case, identity), image, segmentation, options)
+
+
+def _of_cohort(args: argparse.Namespace, pair: Pair) -> CohortCase:
+    """One case, measured and compared; what cannot be done is its error."""
+    from monai_attn.cohort import compare_pair
+    from monai_attn.errors import AttnError
+    from monai_attn.measure import measure_structures
+    from monai_attn.report import CohortCase
+    from monai_attn.segmentation import Segmentation
+
+    if pair.prediction is None:
+        return CohortCase(pair.case, error="There is a reference, but no mask of this case.")
+    table = bundle_table(args.bundle)
+    try:
+        segmentation = Segmentation.load(pair.prediction, table=table)
+        structures = measure_structures(segmentation.labels, segmentation.table)
+    except (AttnError, MemoryError) as error:
+        return CohortCase(pair.case, error=str(error) or "There was not enough memory.")
+    if args.references is None:
+        return CohortCase(pair.case, structures, provenance=segmentation.provenance)
+    compared = compare_pair(pair, table=table)
+    return CohortCase(pair.case, structures, compared.comparisons, segmentation.provenance, compared.error)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    from monai_attn.errors import InputError
+
+    given = {name for name in FOR_A_CASE | FOR_A_COHORT if getattr(args, name) not in (None, False, [])}
+    if args.cohort is None and not {"image", "mask"} <= given:
+        raise InputError("Name an image and its mask, or a folder of masks with --cohort.")
+    wrong = sorted(given & (FOR_A_COHORT if args.cohort is None else FOR_A_CASE))
+    if wrong:
+        names = ", ".join(
+            name.upper() if name in ("image", "mask") else f"--{name.replace('_', '-')}" for name in wrong
+        )
+        kind = "a case, without --cohort" if args.cohort is not None else "--cohort"
+        raise InputError(f"{names}: only for {kind}.")

@@ -1,0 +1,133 @@
+"""The page of a cohort: volumes, agreement with references where there are any, every case in a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from monai_attn.errors import InputError
+from monai_attn.measure import Comparison, Structure, summarise
+from monai_attn.report.page import html_page, html_table, number, paragraph, picture, section
+from monai_attn.report.plots import agreement_plot, dice_plot, volume_plot
+from monai_attn.report.tables import summary_table
+
+__all__ = ["CohortCase", "cohort_page"]
+
+RECIPE = ("bundle", "bundle_version", "weights_sha256", "backend", "overrides")
+"""What of the provenance makes two masks comparable."""
+
+
+@dataclass(frozen=True)
+class CohortCase:
+    """One case of a cohort: its structures, its comparison with a reference where there is one, or its error.
+
+    Where a mask has no usable reference, `error` says so and the structures are reported all the same.
+    """
+
+    case: str
+    structures: Sequence[Structure] = ()
+    comparisons: Sequence[Comparison] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+def cohort_page(title: str, cases: Sequence[CohortCase]) -> str:
+    """The HTML page of a cohort, complete in itself; failed cases are named first. Raises `InputError` without a case.
+
+    Structures of different cases are one when their names are one.
+    """
+    if not cases:
+        raise InputError("A cohort report needs at least one case.")
+    failed = [case for case in cases if case.error]
+    compared = [case for case in cases if case.comparisons]
+    measured = sum(1 for case in cases if case.structures)
+    counts = f"{len(cases)} cases: {measured} measured, {len(compared)} compared, {len(failed)} with a problem."
+    problems = html_table(["case", "problem"], [[case.case, case.error] for case in failed], numeric_from=2)
+    return html_page(
+        f"Cohort report: {title}",
+        [
+            section("Cases", paragraph(counts), problems if failed else ""),
+            section("Volumes", *_volumes(cases)),
+            section("Agreement with the references", *_agreement(compared)),
+            section("Every case", _every_case(cases)),
+            section("Provenance", *_provenance(cases)),
+        ],
+    )
+
+
+def _volumes(cases: Sequence[CohortCase]) -> Iterator[str]:
+    volumes: dict[str, list[float]] = {}
+    for case in cases:
+        for one in case.structures:
+            volumes.setdefault(one.name, []).append(one.volume_ml)
+    if volumes:
+        caption = "Every case is a point; box: quartiles and median; whiskers: to 1.5 times the box."
+        yield picture(volume_plot(volumes), "Distribution of the volume of each structure", caption, kind="plot")
+
+
+def _agreement(cases: Sequence[CohortCase]) -> Iterator[str]:
+    comparisons = [one for case in cases for one in case.comparisons]
+    if not comparisons:
+        return
+    by_name: dict[str, list[Comparison]] = {}
+    for one in comparisons:
+        by_name.setdefault(one.name, []).append(one)
+    dice = {name: [one.dice for one in group] for name, group in by_name.items()}
+    pairs = {name: [(one.prediction_ml, one.reference_ml) for one in group] for name, group in by_name.items()}
+    yield picture(dice_plot(dice), "Box plots of Dice", "Dice. Every case is a point.", kind="plot")
+    yield picture(
+        agreement_plot(pairs),
+        "Bland-Altman plots of volume",
+        "Bland-Altman: solid: mean difference; dashed: mean ± 1.96 SD, the limits of agreement.",
+        kind="plot",
+    )
+    yield summary_table(summarise(comparisons))
+    yield paragraph(
+        "Intervals: 95 %, percentile bootstrap over cases. Undefined: the structure is in neither mask; left out of "
+        "mean and median. Infinite: it is in one mask only, so that there is no distance."
+    )
+
+
+def _every_case(cases: Sequence[CohortCase]) -> str:
+    scored = any(case.comparisons for case in cases)
+    head = ["case", "structure", "volume (ml)"]
+    head += ["reference (ml)", "difference (ml)", "Dice", "HD95 (mm)"] if scored else []
+    rows = []
+    for case in cases:
+        scores = {one.name: one for one in case.comparisons}
+        volumes = {one.name: one.volume_ml for one in case.structures}
+        for name in dict.fromkeys([*volumes, *scores]):
+            row = [case.case, name, number(volumes[name] if name in volumes else scores[name].prediction_ml, 3)]
+            rows.append(row + (_scores(scores.get(name)) if scored else []))
+    return html_table(head, rows, numeric_from=2) if rows else ""
+
+
+def _scores(one: Comparison | None) -> list[str]:
+    if one is None:
+        return [""] * 4
+    volumes = [number(one.reference_ml, 3), number(one.volume_difference_ml, 3)]
+    return [*volumes, number(one.dice, 3), number(one.hd95_mm, 2)]
+
+
+def _provenance(cases: Sequence[CohortCase]) -> Iterator[str]:
+    kinds = Counter(tuple(_recipe(case.provenance)) for case in cases if case.structures)
+    if not kinds:
+        return
+    rows = [
+        [str(count), "; ".join(kind) or "unknown: no record beside the masks"] for kind, count in kinds.most_common()
+    ]
+    yield html_table(["cases", "made by"], rows, numeric_from=2)
+    if len(kinds) > 1:
+        yield paragraph("The masks were not all made in the same way.")
+
+
+def _recipe(provenance: Mapping[str, Any]) -> Iterator[str]:
+    """Name and value of what made a mask; of several regions, of the first that has them."""
+    regions = provenance.get("regions")
+    inner: Mapping[str, Any] = next(iter(regions.values()), {}) if isinstance(regions, Mapping) else {}
+    for name in RECIPE:
+        value = provenance.get(name, inner.get(name))
+        if value not in (None, {}, ""):
+            yield f"{name.replace('_', ' ')} {value}"

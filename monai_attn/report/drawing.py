@@ -1,0 +1,150 @@
+"""One plane of an image on matplotlib axes: grey values, contours, letters, scale bar, and what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import InputError
+from monai_attn.labels import LabelTable
+from monai_attn.report.planes import Plane, cut, to_ras
+from monai_attn.report.window import GreyWindow
+from monai_attn.volume import Volume
+
+__all__ = ["Scene", "annotate", "check_matplotlib", "contour", "new_figure", "scale_bar", "show", "to_png", "view"]
+
+BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
+FINE = 5
+"""A contour leaves the edge of a voxel by less than one part in so many."""
+
+INK = {"color": "#ffe34d", "fontsize": 10, "fontweight": "bold"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the pictures of one case show: image, label map and reference, all with axes right, forward, up."""
+
+    image: Volume
+    labels: Volume
+    table: LabelTable
+    window: GreyWindow
+    reference: Volume | None = None
+
+    @classmethod
+    def of(
+        cls, image: Volume, labels: Volume, table: LabelTable, window: GreyWindow, reference: Volume | None = None
+    ) -> Scene:
+        """From volumes of any orientation, all on one grid."""
+        return cls(to_ras(image), to_ras(labels), table, window, to_ras(reference) if reference is not None else None)
+
+
+def check_matplotlib() -> None:
+    """Raise `InputError` where matplotlib is missing, and say how to get it."""
+    if find_spec("matplotlib") is None:
+        raise InputError('The report needs matplotlib. Install it with: pip install "monai_attn[report]"')
+
+
+def new_figure(width_inches: float, height_inches: float, **options: Any) -> Any:
+    """A figure that needs no window and leaves matplotlib's global state alone."""
+    check_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_inches, height_inches), **options)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_png(figure: Any, dpi: int = 100) -> bytes:
+    """The figure as a PNG file; without date and version, so that one input gives one file."""
+    stream = BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def show(axis: Any, scene: Scene, plane: Plane, index: int) -> None:
+    """Draw the grey values of a slice; axes are millimetres from the first voxel's centre. A NaN is black."""
+    picture = cut(scene.image.array, plane, index)
+    rows, columns = picture.shape
+    dx, dy = (scene.image.spacing_mm[direction] for direction in (plane.across, plane.up))
+    limits = (-dx / 2, (columns - 0.5) * dx, -dy / 2, (rows - 0.5) * dy)
+    window = scene.window
+    axis.imshow(
+        np.nan_to_num(picture.astype(np.float32), nan=window.lower),
+        cmap="gray",
+        vmin=window.lower,
+        vmax=window.upper,
+        extent=limits,
+        origin="lower",
+        interpolation="antialiased",
+    )
+    axis.set_xlim(limits[1], limits[0])
+    axis.set_ylim(limits[2], limits[3])
+    axis.set_axis_off()
+
+
+def view(axis: Any, centre_mm: Iterable[float], field_mm: float) -> None:
+    """Show a square of that edge length around a point of the plane."""
+    x, y = centre_mm
+    axis.set_xlim(x + field_mm / 2, x - field_mm / 2)
+    axis.set_ylim(y - field_mm / 2, y + field_mm / 2)
+
+
+def contour(
+    axis: Any,
+    inside: NDArray[np.bool_],
+    spacing_mm: tuple[float, float],
+    colour: str,
+    *,
+    start: tuple[int, int] = (0, 0),
+    **style: Any,
+) -> None:
+    """The outline of a mask `(rows, columns)` along the edges of its voxels; nothing when it is empty.
+
+    `start` is the column and row of the mask's first pixel, `spacing_mm` that of columns and rows.
+    """
+    if not inside.any():
+        return
+    rows, columns = (np.flatnonzero(inside.any(axis=other)) for other in (1, 0))
+    tight = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    closed = np.pad(tight, 1)  # so that the outline of a mask cut by the image's edge closes
+    fine = closed.repeat(FINE, axis=0).repeat(FINE, axis=1)  # else the outline cuts the corners of voxels
+    x, y = (
+        (first + corner - 1.5 + (np.arange(size) + 0.5) / FINE) * step
+        for first, corner, size, step in zip(start, (columns[0], rows[0]), fine.shape[::-1], spacing_mm, strict=True)
+    )
+    axis.contour(x, y, fine, levels=[0.5], colors=[colour], **style)
+
+
+def annotate(axis: Any, plane: Plane, *lines: str) -> None:
+    """Letters at the four edges, and lines of text at the upper left."""
+    edges = {plane.left: (0.03, 0.5), plane.right: (0.97, 0.5), plane.bottom: (0.5, 0.03), plane.top: (0.5, 0.97)}
+    middle: dict[str, Any] = {"ha": "center", "va": "center"}
+    texts = [(letter, x, y, middle) for letter, (x, y) in edges.items()]
+    texts.append(("\n".join(lines), 0.02, 0.98, {"ha": "left", "va": "top", "linespacing": 1.3}))
+    for text, x, y, where in texts:
+        # A dark edge keeps yellow readable on bright tissue.
+        axis.text(x, y, text, transform=axis.transAxes, path_effects=_dark_edge(), **where, **INK)
+
+
+def scale_bar(axis: Any) -> None:
+    """A bar of a round length, at most a quarter of the picture, at its lower left."""
+    (x0, x1), (y0, y1) = axis.get_xlim(), axis.get_ylim()
+    length_mm = max((length for length in BAR_LENGTHS_MM if length <= abs(x1 - x0) / 4), default=BAR_LENGTHS_MM[0])
+    x, y = x0 + 0.05 * (x1 - x0), y0 + 0.05 * (y1 - y0)
+    bar = [x, x + np.sign(x1 - x0) * length_mm]
+    axis.plot(bar, [y, y], color="white", linewidth=2.5, solid_capstyle="butt", path_effects=_dark_edge(4.5))
+    label = f"{length_mm} mm"
+    axis.text(x, y + 0.015 * (y1 - y0), label, color="white", fontsize=9, va="bottom", path_effects=_dark_edge())
+
+
+def _dark_edge(width: float = 2.0) -> list[Any]:
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="black")]

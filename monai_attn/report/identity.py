@@ -1,0 +1,56 @@
+"""Who a DICOM image is of: read only to be printed on request, or to be kept out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from monai_attn.errors import FileError, InputError
+from monai_attn.io import list_series
+from monai_attn.io.dicom.files import is_dicom, quiet, read_errors
+from monai_attn.io.dicom.series import choose_series
+
+__all__ = ["anonymous_case", "read_identity"]
+
+TAGS = {
+    "patient's name": "PatientName",
+    "patient's ID": "PatientID",
+    "date of birth": "PatientBirthDate",
+    "study date": "StudyDate",
+    "accession number": "AccessionNumber",
+}
+
+SHORTEST_WORD = 3
+"""Shorter parts of a name are in too many words to mean it."""
+
+
+@quiet()
+def read_identity(source: str | Path, *, series: str | None = None) -> dict[str, str]:
+    """Name, ID and dates from the first file of a DICOM series; an empty value where the tag is.
+
+    Nothing for files that are not DICOM: NIfTI, NRRD and MetaImage hold none. Raises `FileError`, `InputError`.
+    """
+    from pydicom import dcmread
+
+    path = Path(source)
+    if path.is_dir():
+        found = [one for one in list_series(path) if one.frames]
+        if not found:
+            raise FileError(f"{path.name} holds no DICOM images. Choose the folder with the slices.")
+        path = choose_series(found, series, path.name).frames[0].path
+    elif not is_dicom(path):
+        return {}
+    tags: list[Any] = list(TAGS.values())
+    try:
+        header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+        return {name: str(header.get(tag) or "").replace("^", " ").strip() for name, tag in TAGS.items()}
+    except read_errors() as error:
+        raise InputError(f"{path.name}: the patient's name and ID cannot be read. Export the file again.") from error
+
+
+def anonymous_case(case: str, identity: dict[str, str]) -> str:
+    """The case's name, or "case" where it repeats a part of the patient's identity, as folders of DICOM often do."""
+    parts = {part for value in identity.values() for part in re.split(r"[\W_]+", value.lower())}
+    told = any(len(part) >= SHORTEST_WORD and part in case.lower() for part in parts)
+    return "case" if told else case

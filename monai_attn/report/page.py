@@ -1,0 +1,152 @@
+"""HTML in small functions: a page that needs nothing but itself, tables, pictures."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from monai_attn import __version__
+from monai_attn.segmentation import RESEARCH_USE
+
+__all__ = ["chip", "facts", "html_page", "html_table", "number", "paragraph", "picture", "section"]
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.45 system-ui, "Segoe UI", "Liberation Sans", Arial, sans-serif; color: #1c2530; margin: 0; }
+main { max-width: 1180px; margin: 0 auto; padding: 0 24px 40px; }
+h1 { font-size: 26px; margin: 24px 0 8px; }
+h2 { font-size: 20px; margin: 34px 0 10px; border-bottom: 1px solid #c9d1da; padding-bottom: 4px; }
+h3 { font-size: 16px; margin: 22px 0 6px; }
+.notice { background: #fff3cd; border: 1px solid #d9b84a; border-radius: 4px; padding: 6px 12px; font-weight: 600; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; margin: 8px 0; font-variant-numeric: tabular-nums; }
+th, td { padding: 4px 8px; border-bottom: 1px solid #dde3ea; text-align: left; vertical-align: top; }
+thead th { background: #eef2f6; border-bottom: 2px solid #b7c2ce; vertical-align: bottom; }
+td.n { text-align: right; white-space: nowrap; }
+th.n { text-align: right; }
+.facts th { font-weight: 600; white-space: nowrap; background: none; }
+.facts td { overflow-wrap: anywhere; }
+figure { margin: 10px 0 20px; }
+figure img { display: block; width: 100%; height: auto; }
+figure.plot img { width: auto; max-width: 100%; }
+figcaption { font-size: 13px; color: #48535f; margin-top: 4px; }
+.chip { display: inline-block; width: 11px; height: 11px; border: 1px solid #555; margin-right: 7px; }
+footer { margin-top: 36px; border-top: 1px solid #c9d1da; padding-top: 8px; font-size: 12px; color: #48535f; }
+@media print {
+  @page { size: A4 portrait; margin: 12mm; }
+  body { font-size: 10pt; }
+  main { max-width: none; padding: 0; }
+  table { font-size: 7.5pt; }
+  th, td { padding: 2px 5px; }
+  td.n { white-space: normal; }
+  .scroll { overflow: visible; }
+  figure, tr, .notice { break-inside: avoid; }
+  h1, h2, h3 { break-after: avoid; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+"""
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""Tells the browser to load nothing from anywhere."""
+
+
+def html_page(title: str, sections: Iterable[str]) -> str:
+    """A whole document: title, research-use line, sections, footer. Sections are HTML already."""
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>",
+            f"<style>{STYLE}</style>",
+            "</head>",
+            "<body>",
+            "<main>",
+            f"<h1>{escape(title)}</h1>",
+            f'<p class="notice">{escape(RESEARCH_USE)}</p>',
+            *sections,
+            f"<footer>{escape(RESEARCH_USE)} Made by monai_attn {escape(__version__)}.</footer>",
+            "</main>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def section(heading: str, *parts: str, level: int = 2) -> str:
+    """A heading and what stands under it; nothing when there is nothing."""
+    filled = [part for part in parts if part]
+    return "\n".join(["<section>", f"<h{level}>{escape(heading)}</h{level}>", *filled, "</section>"]) if filled else ""
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of plain text."""
+    return f"<p>{escape(text)}</p>"
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, numeric_from: int = 1) -> str:
+    """A table with a head; columns from `numeric_from` on are set to the right. A cell is text or made by `chip`."""
+    sides = [' class="n"' if column >= numeric_from else "" for column in range(len(head))]
+    cells = ["".join(f"<td{side}>{_cell(value)}</td>" for side, value in zip(sides, row, strict=True)) for row in rows]
+    titles = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for side, name in zip(sides, head, strict=True))
+    body = "\n".join(f"<tr>{row}</tr>" for row in cells)
+    return f'<div class="scroll"><table>\n<thead><tr>{titles}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
+
+
+def facts(values: Mapping[str, Any]) -> str:
+    """Names and values in two columns; a value that is a mapping or a list is written out."""
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(plain)}</td></tr>' for name, plain in _flat(values)
+    )
+    return f'<table class="facts"><tbody>\n{rows}\n</tbody></table>' if rows else ""
+
+
+def picture(png: bytes, description: str, caption: str = "", *, kind: str = "key") -> str:
+    """A PNG within the page, with a description for those who do not see it."""
+    data = base64.b64encode(png).decode("ascii")
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return (
+        f'<figure class="{kind}"><img alt="{escape(description)}" src="data:image/png;base64,{data}">{below}</figure>'
+    )
+
+
+class _Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def chip(colour: str, name: str) -> str:
+    """A name behind a square of its colour (`#rrggbb`), as a cell of a table."""
+    return _Html(f'<span class="chip" style="background:{escape(colour)}"></span>{escape(name)}')
+
+
+def number(value: float, digits: int) -> str:
+    """A number with that many decimals; nan and inf in words that cannot be taken for a number."""
+    if math.isnan(value):
+        return "undefined"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, _Html) else escape(str(value))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for name, value in values.items():
+        label = f"{prefix}{str(name).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{label}: ") if value else ((label, "none"),)
+        elif isinstance(value, (list, tuple)):
+            yield label, ", ".join(map(str, value)) or "none"
+        else:
+            yield label, "none" if value in ("", None) else str(value)

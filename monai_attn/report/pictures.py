@@ -1,0 +1,195 @@
+"""Key images: a whole case, one structure, one lesion, in three planes with contours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.io import write_bytes_atomic
+from monai_attn.labels import LabelTable
+from monai_attn.measure import Lesion, Structure
+from monai_attn.measure.blocks import Block, Mask
+from monai_attn.report.drawing import Scene, annotate, contour, new_figure, scale_bar, show, to_png, view
+from monai_attn.report.planes import PLANES, Plane, cut, fullest, position, tilt_deg, to_ras
+from monai_attn.report.window import window_of
+from monai_attn.volume import Volume
+
+__all__ = ["Target", "key_picture", "overview", "save_picture"]
+
+MARGIN_MM = 15.0
+"""Around a structure, in an enlarged picture."""
+
+SMALLEST_FIELD_MM = 50.0
+"""An enlarged picture shows at least so much, so that the place is recognised."""
+
+TILT_WORTH_SAYING_DEG = 0.5
+
+REFERENCE = "#ffffff"
+
+FOOTER = (
+    "Radiological convention: the patient's right is on the left of axial and coronal planes.   "
+    "Research use only, not a medical device"
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a picture is about: a mask in its block, with axes right, forward, up, and how it is drawn.
+
+    `start` is where the block begins in the scene's grid.
+    """
+
+    mask: Mask
+    start: tuple[int, int, int]
+    value: int
+    colour: str
+    axial_lines_mm: tuple[tuple[Any, Any], ...] = ()
+
+    @classmethod
+    def of(cls, scene: Scene, labels: Volume, block: Block, mask: Mask, measured: Structure) -> Target:
+        """A mask of a block of the label map as it was before it was turned for the scene."""
+        part = to_ras(labels.crop(block).with_array(mask))
+        i, j, k = (int(x) for x in np.rint(scene.image.to_index(part.to_world([0, 0, 0]))))
+        lines = (measured.axial_ends_mm, measured.perpendicular_ends_mm) if isinstance(measured, Lesion) else ()
+        turned = np.asarray(part.array, dtype=bool)
+        return cls(turned, (i, j, k), measured.value, scene.table[measured.value].colour, lines)
+
+
+def save_picture(
+    path: str | Path, image: Volume, labels: Volume, table: LabelTable, *, title: str, overwrite: bool = False
+) -> None:
+    """Write `overview` as a PNG, with a title."""
+    scene = Scene.of(image, labels, table, window_of(image))
+    write_bytes_atomic(path, overview(scene, title), overwrite=overwrite)
+
+
+def overview(scene: Scene, title: str = "") -> bytes:
+    """A PNG of axial, coronal and sagittal planes, whole above and enlarged below, with contours of all labels.
+
+    Each plane is where the labels cover most of it; the middle when there are none. The planes are those of the
+    voxel grid, so for an oblique image the letters name the closest direction and the tilt is written in.
+    """
+    figure = new_figure(12, 8.2, facecolor="black", layout="constrained")
+    if title:
+        figure.suptitle(title, color="white", fontsize=13)
+    axes = figure.subplots(2, 3)
+    middle, field_mm = _around(scene.labels.array, (0, 0, 0), scene.image)
+    edges = np.array(scene.image.spacing_mm)
+    for column, plane in enumerate(PLANES):
+        index = fullest(scene.labels.array, plane.cuts)
+        whole, enlarged = axes[0, column], axes[1, column]
+        for axis in (whole, enlarged):
+            show(axis, scene, plane, index)
+            _contours(axis, scene, plane, index)
+        view(enlarged, middle[[plane.across, plane.up]], field_mm)
+        centre = (np.array(scene.image.shape) - 1) / 2
+        centre[plane.cuts] = index
+        view(whole, (centre * scene.image.spacing_mm)[[plane.across, plane.up]], max(scene.image.shape * edges))
+        annotate(whole, plane, *_about(scene, plane, centre))
+        annotate(enlarged, plane)
+        for axis in (whole, enlarged):
+            scale_bar(axis)
+    figure.legend(
+        handles=[_line(label.colour, label.name) for label in scene.table],
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        labelcolor="white",
+        title=FOOTER,
+        title_fontproperties={"size": 9},
+    ).get_title().set_color("white")
+    return to_png(figure, dpi=110)
+
+
+def key_picture(scene: Scene, target: Target) -> bytes:
+    """A PNG of one structure or lesion where its section is largest, in three planes at one scale.
+
+    Its contour is thick, those of other labels thin, its label in the reference dashed white. The diameters of a
+    lesion are drawn where the largest axial section is also that of the diameters.
+    """
+    figure = new_figure(12.6, 4.2, facecolor="black")
+    middle, field_mm = _around(target.mask, target.start, scene.image)
+    for column, plane in enumerate(PLANES):
+        axis = figure.add_axes((column / 3 + 0.001, 0, 1 / 3 - 0.002, 1))
+        within = fullest(target.mask, plane.cuts)
+        index = within + target.start[plane.cuts]
+        show(axis, scene, plane, index)
+        _contours(axis, scene, plane, index, target)
+        start = target.start[plane.across], target.start[plane.up]
+        inside = cut(target.mask, plane, within).astype(bool)
+        contour(axis, inside, _spacing(scene, plane), target.colour, start=start, linewidths=1.8)
+        if plane.name == "axial":
+            _diameters(axis, scene, plane, index, target)
+        view(axis, middle[[plane.across, plane.up]], field_mm)
+        section = np.argwhere(np.take(target.mask, within, axis=plane.cuts)).mean(axis=0)
+        centre = np.insert(section, plane.cuts, within) + target.start
+        annotate(axis, plane, *_about(scene, plane, centre))
+        scale_bar(axis)
+    return to_png(figure)
+
+
+def _contours(axis: Any, scene: Scene, plane: Plane, index: int, target: Target | None = None) -> None:
+    """All labels; with a target the others only, thin, and the target's label in the reference."""
+    drawn = cut(scene.labels.array, plane, index)
+    spacing = _spacing(scene, plane)
+    for label in scene.table:
+        if target is None or label.value != target.value:
+            contour(axis, drawn == label.value, spacing, label.colour, linewidths=1.4 if target is None else 0.7)
+    if target is None:
+        return
+    same = (drawn == target.value) & ~_inside(target, plane, index, drawn.shape)
+    contour(axis, same, spacing, target.colour, linewidths=0.7)  # other lesions of the label
+    if scene.reference is not None:
+        expected = cut(scene.reference.array, plane, index) == target.value
+        contour(axis, expected, spacing, REFERENCE, linewidths=1.0, linestyles="dashed")
+
+
+def _inside(target: Target, plane: Plane, index: int, shape: tuple[int, ...]) -> Mask:
+    """The target in a whole slice of the scene, `(rows, columns)`."""
+    part = cut(target.mask, plane, index - target.start[plane.cuts]).astype(bool)
+    row, column = target.start[plane.up], target.start[plane.across]
+    whole = np.zeros(shape, bool)
+    whole[row : row + part.shape[0], column : column + part.shape[1]] = part
+    return whole
+
+
+def _diameters(axis: Any, scene: Scene, plane: Plane, index: int, target: Target) -> None:
+    for ends in target.axial_lines_mm:
+        points = scene.image.to_index(ends)  # (2, 3)
+        if np.abs(points[:, plane.cuts] - index).max() < 0.5:
+            x, y = (points[:, direction] * scene.image.spacing_mm[direction] for direction in (plane.across, plane.up))
+            axis.plot(x, y, color="white", linewidth=0.9, marker="+", markersize=5)
+
+
+def _around(mask: NDArray[np.generic], start: tuple[int, int, int], grid: Volume) -> tuple[Any, float]:
+    """Millimetres of the middle of a mask along the axes, and the edge of the square that shows it with a margin."""
+    ends = []
+    for axis in range(3):
+        found = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        first, last = (found[0], found[-1]) if found.size else (0, mask.shape[axis] - 1)
+        ends.append((np.array([first, last]) + start[axis]) * grid.spacing_mm[axis])
+    sides = np.array([high - low for low, high in ends])
+    return np.array([(low + high) / 2 for low, high in ends]), max(
+        float(sides.max()) + 2 * MARGIN_MM, SMALLEST_FIELD_MM
+    )
+
+
+def _about(scene: Scene, plane: Plane, index: Any) -> list[str]:
+    """Plane and place, the window, and how far the plane is from the patient's own."""
+    tilt = tilt_deg(scene.image, plane)
+    oblique = [f"tilted {tilt:.0f}°"] if tilt >= TILT_WORTH_SAYING_DEG else []
+    return [f"{plane.name}  {position(scene.image, plane, index)}", scene.window.text, *oblique]
+
+
+def _spacing(scene: Scene, plane: Plane) -> tuple[float, float]:
+    return scene.image.spacing_mm[plane.across], scene.image.spacing_mm[plane.up]
+
+
+def _line(colour: str, name: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, label=name)

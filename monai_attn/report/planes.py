@@ -1,0 +1,77 @@
+"""Planes of a volume as a radiologist looks at them: which axis is cut, what lies at each edge, where the slice is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from monai_attn.volume import Volume
+
+__all__ = ["PLANES", "Plane", "cut", "fullest", "position", "tilt_deg", "to_ras"]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """How a plane of an RAS+ array is looked at: the axis it cuts, the axes drawn leftwards and upwards.
+
+    `left`, `right`, `bottom` and `top` are the letters at its edges.
+    """
+
+    name: str
+    cuts: int
+    across: int
+    up: int
+    left: str
+    right: str
+    bottom: str
+    top: str
+
+
+PLANES = (
+    Plane("axial", cuts=2, across=0, up=1, left="R", right="L", bottom="P", top="A"),
+    Plane("coronal", cuts=1, across=0, up=2, left="R", right="L", bottom="I", top="S"),
+    Plane("sagittal", cuts=0, across=1, up=2, left="A", right="P", bottom="I", top="S"),
+)
+"""Radiological convention: seen from the patient's feet, front and left. In all three the axis that is drawn across,
+R or A, runs leftwards."""
+
+LETTERS = ("LR", "PA", "IS")
+"""The names of the negative and the positive direction of each patient axis."""
+
+
+def to_ras(volume: Volume) -> Volume:
+    """The same voxels with the axes reordered and flipped so that I, J, K point right, forward and up."""
+    order = [next(i for i, letter in enumerate(volume.orientation) if letter in pair) for pair in ("RL", "AP", "SI")]
+    flip = [volume.orientation[i] in "LPI" for i in order]
+    step = np.zeros((4, 4))
+    step[3, 3] = 1
+    for new, (old, flipped) in enumerate(zip(order, flip, strict=True)):
+        step[old, new] = -1 if flipped else 1
+        step[old, 3] = volume.shape[old] - 1 if flipped else 0
+    array = np.flip(volume.array.transpose(order), tuple(axis for axis, flipped in enumerate(flip) if flipped))
+    return Volume(array, volume.affine @ step, volume.modality, volume.unit)
+
+
+def fullest(mask: NDArray[np.generic], axis: int) -> int:
+    """The index along an axis whose plane holds most voxels that are not 0; the middle without any."""
+    counts = np.count_nonzero(mask, axis=tuple({0, 1, 2} - {axis}))
+    return int(np.argmax(counts)) if counts.any() else mask.shape[axis] // 2
+
+
+def cut(array: NDArray[np.generic], plane: Plane, index: int) -> NDArray[np.generic]:
+    """The plane of an RAS+ array as rows (upwards) and columns (leftwards on the page)."""
+    return np.asarray(np.take(array, index, axis=plane.cuts).T)
+
+
+def position(volume: Volume, plane: Plane, index: ArrayLike) -> str:
+    """Where along the axis that a plane cuts a voxel lies in the patient: "S 12.5 mm", "R 3.0 mm"."""
+    along = round(float(volume.to_world(index)[plane.cuts]), 1)
+    return f"{LETTERS[plane.cuts][int(along >= 0)]} {abs(along):.1f} mm"
+
+
+def tilt_deg(volume: Volume, plane: Plane) -> float:
+    """The angle between the slices of an RAS+ array and the patient's own plane, by their normals."""
+    normal = np.linalg.inv(volume.affine[:3, :3])[plane.cuts]  # at right angles to the two axes in the slice
+    return float(np.degrees(np.arccos(min(1.0, abs(normal[plane.cuts]) / float(np.linalg.norm(normal))))))

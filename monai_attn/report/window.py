@@ -1,0 +1,55 @@
+"""Which values are drawn black and white, and how a picture says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monai_attn.errors import InputError
+from monai_attn.volume import Volume
+
+__all__ = ["GreyWindow", "parse_window", "window_of"]
+
+BY_UNIT = {"HU": (40.0, 400.0), "g/ml": (5.0, 10.0)}
+"""Centre and width where the unit says what values mean: soft tissue in CT, SUV 0 to 10 in PET."""
+
+PERCENTILES = (1, 99)
+
+SAMPLES = 2_000_000
+"""Percentiles are taken of about so many voxels, evenly spread: the grey of a pixel does not need more."""
+
+
+@dataclass(frozen=True)
+class GreyWindow:
+    """Values at or below `lower` are black, at or above `upper` white; `text` names it in every picture."""
+
+    lower: float
+    upper: float
+    text: str
+
+
+def window_of(image: Volume, wanted: tuple[float, float] | None = None) -> GreyWindow:
+    """The window asked for as (centre, width), else that of the image's unit, else 1-99 % of its finite values."""
+    centre_width = wanted or BY_UNIT.get(image.unit)
+    if centre_width is not None:
+        centre, width = centre_width
+        return GreyWindow(centre - width / 2, centre + width / 2, f"window {centre:g}/{width:g} {image.unit}".rstrip())
+    step = max(1, round((image.array.size / SAMPLES) ** (1 / 3)))
+    values = image.array[::step, ::step, ::step].astype(np.float32)
+    values = values[np.isfinite(values)]
+    lower, upper = (float(value) for value in np.percentile(values, PERCENTILES)) if values.size else (0.0, 1.0)
+    if upper <= lower:  # an even image
+        lower, upper = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    return GreyWindow(lower, upper if upper > lower else lower + 1, "window 1-99 % of the image")
+
+
+def parse_window(text: str) -> tuple[float, float]:
+    """Centre and width from "40/400". Raises `InputError`."""
+    try:
+        centre, width = (float(part) for part in text.split("/"))
+    except ValueError as error:
+        raise InputError(f"A window is written centre/width, for example 40/400, not {text!r}.") from error
+    if not (np.isfinite([centre, width]).all() and width > 0):
+        raise InputError(f"A window has a finite centre and a width above 0, for example 40/400, not {text!r}.")
+    return centre, width
