@@ -1,0 +1,102 @@
+"""A label map with names and provenance: to a file and back."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from monai_attn import LabelTable, Segmentation, Volume, write
+from monai_attn.errors import FileError, LabelError
+from monai_attn.measure import measure_structures
+from monai_attn.segmentation import case_name, record_of, result_files
+
+TABLE = LabelTable.of_names({1: "liver", 3: "tumour"})
+
+
+@pytest.fixture
+def segmentation() -> Segmentation:
+    array = np.zeros((6, 7, 5), np.uint8)
+    array[1:4, 2:5, 1:3], array[2, 3, 1] = 1, 3
+    affine = np.array([[0.9, 0.1, 0, 5], [-0.1, 0.9, 0, -7], [0, 0, 2.5, 30], [0, 0, 0, 1]])
+    return Segmentation(Volume(array, affine), TABLE, {"bundle": "somebodys", "seconds": 1.5})
+
+
+@pytest.mark.parametrize("name", ["mask.nii.gz", "mask.nrrd", "mask.mha"])
+def test_what_is_written_is_loaded_with_names_and_provenance(segmentation, tmp_path, name):
+    assert segmentation.write(tmp_path / name) == [tmp_path / name, tmp_path / "mask.json"]
+    back = Segmentation.load(tmp_path / name)
+    np.testing.assert_array_equal(back.labels.array, segmentation.labels.array)
+    assert back.table == TABLE
+    assert back.provenance == segmentation.provenance
+
+
+def test_what_was_measured_is_saved_beside_the_mask(segmentation, tmp_path):
+    measured = measure_structures(segmentation.labels, TABLE)
+    files = segmentation.save(tmp_path / "out", stem="a", measured=measured)
+    assert set(files) == set(result_files(tmp_path / "out", "a")) == set((tmp_path / "out").iterdir())
+    (table,) = (path for path in files if path.suffix == ".csv")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(row["case"], row["name"], row["voxels"]) for row in rows] == [("a", "liver", "17"), ("a", "tumour", "1")]
+    assert len(segmentation.save(tmp_path / "unmeasured", stem="a")) == 2
+
+
+@pytest.mark.parametrize("ending", ["nii.gz", "json", "csv"])
+def test_when_one_of_the_files_exists_none_is_written(segmentation, tmp_path, ending):
+    (tmp_path / f"a_seg.{ending}").write_text("mine")
+    with pytest.raises(FileError, match=f"a_seg.{ending} exists and is not overwritten"):
+        segmentation.save(tmp_path, stem="a", measured=measure_structures(segmentation.labels, TABLE))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_whole_numbers_stored_as_float_are_labels_and_fractions_are_none(tmp_path):
+    array = np.zeros((3, 3, 3), np.float32)
+    array[1] = 2
+    write(Volume(array), tmp_path / "whole.nii.gz")
+    loaded = Segmentation.load(tmp_path / "whole.nii.gz")
+    assert [label.name for label in loaded.table] == ["label 2"]
+    array[1, 1, 1] = 1.5
+    write(Volume(array), tmp_path / "half.nii.gz")
+    with pytest.raises(LabelError, match=r"half\.nii\.gz: A label map holds 0 and whole numbers above.* 1\.5"):
+        Segmentation.load(tmp_path / "half.nii.gz")
+
+
+def test_names_that_are_given_go_before_those_beside_the_mask(segmentation, tmp_path):
+    mask, _ = segmentation.write(tmp_path / "a.nii.gz")
+    other = LabelTable.of_names({1: "one", 3: "three"})
+    assert Segmentation.load(mask, table=other).table == other
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"labels": [', r"a\.json, which names the labels of the mask beside it, cannot be read"),
+        ('{"labels": [{"value": 1}]}', "A label needs a value and a name"),
+        ('{"labels": [{"value": 1, "name": "x"}]}', r"a\.nii\.gz: The label map holds \[3\]"),
+    ],
+)
+def test_names_that_cannot_be_used_are_refused(segmentation, tmp_path, text, message):
+    mask, record = segmentation.write(tmp_path / "a.nii.gz")
+    record.write_text(text)
+    with pytest.raises((FileError, LabelError), match=message):
+        Segmentation.load(mask)
+
+
+@pytest.mark.parametrize("content", [[], {"labels": "none"}, {"Manufacturer": "somebody"}])
+def test_a_json_of_another_kind_names_nothing(segmentation, tmp_path, content):
+    mask, record = segmentation.write(tmp_path / "a.nii.gz")
+    record.write_text(json.dumps(content))
+    assert [label.name for label in Segmentation.load(mask).table] == ["label 1", "label 3"]
+
+
+def test_a_value_without_a_name_is_refused(segmentation):
+    with pytest.raises(LabelError, match=r"holds \[3\], which the label table \[0, 1\] does not name"):
+        Segmentation(segmentation.labels, LabelTable.of_names({1: "liver"}))
+
+
+def test_files_of_a_case_are_named_after_it():
+    assert record_of("x/a.b.nii.gz").name == "a.b.json"
+    assert case_name("x/a_seg.nrrd") == "a"
+    assert case_name("_seg.nii") == "_seg"
