@@ -128,14 +128,19 @@ def test_scse_takes_the_larger_of_channel_and_voxel(skip, gating):
 
 
 @torch.no_grad()
-def test_cbam_sees_the_mean_and_the_maximum(skip, gating):
+def test_cbam_weighs_channels_by_mean_and_maximum_and_then_voxels(skip, gating):
     module = build(CBAM)
-    peaked = skip.clone()
-    peaked[0, 3, 4, 2, 1] += 50.0
-    peaked[0, 3, 0, 0, 0] -= 50.0  # the same mean, another maximum
-    same_mean = [one.channel.weights(x, gating) for one in (module,) for x in (skip, peaked)]
-    torch.testing.assert_close(*same_mean, atol=1e-4, rtol=1e-4)
-    assert not torch.allclose(module.weights(skip, gating)[0, 3], module.weights(peaked, gating)[0, 3], atol=1e-3)
+    squeeze, excite = module.channel.squeeze, module.channel.excite
+
+    def shared(pooled):  # (N, C)
+        hidden = (pooled @ squeeze.weight.flatten(1).T + squeeze.bias).clamp(min=0)
+        return hidden @ excite.weight.flatten(1).T + excite.bias
+
+    voxels = skip.flatten(2)
+    which = torch.sigmoid(shared(voxels.mean(2)) + shared(voxels.max(2).values))[:, :, None, None, None]
+    pooled = torch.cat([(skip * which).mean(1, keepdim=True), (skip * which).max(1, keepdim=True).values], dim=1)
+    where = torch.sigmoid(module.spatial.conv(pooled))
+    torch.testing.assert_close(module(skip, gating), skip * which * where)
 
 
 @torch.no_grad()
@@ -167,6 +172,19 @@ def test_local_attention_is_softmax_attention_of_each_head():
         told.append(value[head] @ scores.softmax(0))
     expected = skip[0, :, 4 + axis, row, column] + module.out(torch.cat(told)[None, :, None, None, None]).flatten()
     torch.testing.assert_close(module(skip, skip)[0, :, 4 + axis, row, column], expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_the_map_of_local_attention_is_how_much_a_voxel_is_looked_at_beside_the_average():
+    module = build(LocalAttention, skip_channels=32)
+    module.bias.normal_(generator=torch.Generator().manual_seed(4))
+    skip = 3 * features(1, 32, 4, 4, 4)
+    query, key, _ = module.project(module.norm(skip)).reshape(3, 2, 16, 64)
+    received = torch.zeros(64)
+    for head in range(2):
+        scores = query[head].T @ key[head] / 4 + module.bias[head, module.relative]  # (who looks, at whom)
+        received += scores.softmax(1).sum(0) / 2  # the mean over heads; 64 looks at 64 neighbours: 1 is the average
+    torch.testing.assert_close(module.map(skip, skip).flatten(), received / (1 + received))
 
 
 @torch.no_grad()
