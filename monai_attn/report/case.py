@@ -162,7 +162,7 @@ def _of_lesion(lesion: Lesion) -> str:
         f"Lesion {lesion.number}: {lesion.volume_ml:.3f} ml, {lesion.axial_diameter_mm:.1f} x "
         f"{lesion.perpendicular_diameter_mm:.1f} mm{tilt}, longest in 3-D {lesion.diameter_3d_mm:.1f} mm, "
         f"largest section {lesion.largest_section_mm2:.0f} mm², centroid {place(lesion.centroid_mm)} mm."
-        + (" White lines: the diameters." if lesion.largest_slice == lesion.diameter_slice else "")
+        " White lines: the diameters, where they lie in the slice shown."
     )
 
 

@@ -17,7 +17,18 @@ from monai_attn.report.planes import Plane, cut, to_ras
 from monai_attn.report.window import GreyWindow
 from monai_attn.volume import Volume
 
-__all__ = ["Scene", "annotate", "check_matplotlib", "contour", "new_figure", "scale_bar", "show", "to_png", "view"]
+__all__ = [
+    "Scene",
+    "annotate",
+    "check_matplotlib",
+    "contour",
+    "new_figure",
+    "on_bright",
+    "scale_bar",
+    "show",
+    "to_png",
+    "view",
+]
 
 BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
 FINE = 5
@@ -103,11 +114,13 @@ def contour(
     colour: str,
     *,
     start: tuple[int, int] = (0, 0),
+    dark_edge: bool = False,
     **style: Any,
 ) -> None:
     """The outline of a mask `(rows, columns)` along the edges of its voxels; nothing when it is empty.
 
-    `start` is the column and row of the mask's first pixel, `spacing_mm` that of columns and rows.
+    `start` is the column and row of the mask's first pixel, `spacing_mm` that of columns and rows; `style` as in
+    matplotlib's `contour`.
     """
     if not inside.any():
         return
@@ -119,7 +132,9 @@ def contour(
         (first + corner - 1.5 + (np.arange(size) + 0.5) / FINE) * step
         for first, corner, size, step in zip(start, (columns[0], rows[0]), fine.shape[::-1], spacing_mm, strict=True)
     )
-    axis.contour(x, y, fine, levels=[0.5], colors=[colour], **style)
+    drawn = axis.contour(x, y, fine, levels=[0.5], colors=[colour], **style)
+    if dark_edge:
+        drawn.set_path_effects(on_bright())
 
 
 def annotate(axis: Any, plane: Plane, *lines: str) -> None:
@@ -129,8 +144,7 @@ def annotate(axis: Any, plane: Plane, *lines: str) -> None:
     texts = [(letter, x, y, middle) for letter, (x, y) in edges.items()]
     texts.append(("\n".join(lines), 0.02, 0.98, {"ha": "left", "va": "top", "linespacing": 1.3}))
     for text, x, y, where in texts:
-        # A dark edge keeps yellow readable on bright tissue.
-        axis.text(x, y, text, transform=axis.transAxes, path_effects=_dark_edge(), **where, **INK)
+        axis.text(x, y, text, transform=axis.transAxes, path_effects=on_bright(), **where, **INK)
 
 
 def scale_bar(axis: Any) -> None:
@@ -139,12 +153,13 @@ def scale_bar(axis: Any) -> None:
     length_mm = max((length for length in BAR_LENGTHS_MM if length <= abs(x1 - x0) / 4), default=BAR_LENGTHS_MM[0])
     x, y = x0 + 0.05 * (x1 - x0), y0 + 0.05 * (y1 - y0)
     bar = [x, x + np.sign(x1 - x0) * length_mm]
-    axis.plot(bar, [y, y], color="white", linewidth=2.5, solid_capstyle="butt", path_effects=_dark_edge(4.5))
+    axis.plot(bar, [y, y], color="white", linewidth=2.5, solid_capstyle="butt", path_effects=on_bright(4.5))
     label = f"{length_mm} mm"
-    axis.text(x, y + 0.015 * (y1 - y0), label, color="white", fontsize=9, va="bottom", path_effects=_dark_edge())
+    axis.text(x, y + 0.015 * (y1 - y0), label, color="white", fontsize=9, va="bottom", path_effects=on_bright())
 
 
-def _dark_edge(width: float = 2.0) -> list[Any]:
+def on_bright(width: float = 2.0) -> list[Any]:
+    """A dark edge that keeps light lines and letters readable on bright tissue."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=width, foreground="black")]

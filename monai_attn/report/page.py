@@ -43,7 +43,7 @@ footer { margin-top: 36px; border-top: 1px solid #c9d1da; padding-top: 8px; font
   th, td { padding: 2px 5px; }
   td.n { white-space: normal; }
   .scroll { overflow: visible; }
-  figure, tr, .notice { break-inside: avoid; }
+  figure, tr, .notice, .scroll { break-inside: avoid; }
   h1, h2, h3 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

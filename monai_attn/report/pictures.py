@@ -13,7 +13,7 @@ from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable
 from monai_attn.measure import Lesion, Structure
 from monai_attn.measure.blocks import Block, Mask
-from monai_attn.report.drawing import Scene, annotate, contour, new_figure, scale_bar, show, to_png, view
+from monai_attn.report.drawing import Scene, annotate, contour, new_figure, on_bright, scale_bar, show, to_png, view
 from monai_attn.report.planes import PLANES, Plane, cut, fullest, position, tilt_deg, to_ras
 from monai_attn.report.window import window_of
 from monai_attn.volume import Volume
@@ -115,7 +115,7 @@ def key_picture(scene: Scene, target: Target) -> bytes:
     middle, field_mm = _around(target.mask, target.start, scene.image)
     for column, plane in enumerate(PLANES):
         axis = figure.add_axes((column / 3 + 0.001, 0, 1 / 3 - 0.002, 1))
-        within = fullest(target.mask, plane.cuts)
+        within = _section(scene, target, plane)
         index = within + target.start[plane.cuts]
         show(axis, scene, plane, index)
         _contours(axis, scene, plane, index, target)
@@ -145,7 +145,7 @@ def _contours(axis: Any, scene: Scene, plane: Plane, index: int, target: Target 
     contour(axis, same, spacing, target.colour, linewidths=0.7)  # other lesions of the label
     if scene.reference is not None:
         expected = cut(scene.reference.array, plane, index) == target.value
-        contour(axis, expected, spacing, REFERENCE, linewidths=1.0, linestyles="dashed")
+        contour(axis, expected, spacing, REFERENCE, dark_edge=True, linewidths=1.2, linestyles="dashed")
 
 
 def _inside(target: Target, plane: Plane, index: int, shape: tuple[int, ...]) -> Mask:
@@ -157,12 +157,24 @@ def _inside(target: Target, plane: Plane, index: int, shape: tuple[int, ...]) ->
     return whole
 
 
+def _section(scene: Scene, target: Target, plane: Plane) -> int:
+    """Where in the target's block the section is largest; of several such slices that of the diameters, if it is one."""
+    within = fullest(target.mask, plane.cuts)
+    if plane.name != "axial" or not target.axial_lines_mm:
+        return within
+    ends = scene.image.to_index(target.axial_lines_mm[0])
+    measured = int(np.rint(ends[0, plane.cuts])) - target.start[plane.cuts]
+    sections = np.count_nonzero(target.mask, axis=(plane.across, plane.up))
+    same = 0 <= measured < sections.size and sections[measured] == sections[within]
+    return measured if same else within
+
+
 def _diameters(axis: Any, scene: Scene, plane: Plane, index: int, target: Target) -> None:
     for ends in target.axial_lines_mm:
         points = scene.image.to_index(ends)  # (2, 3)
         if np.abs(points[:, plane.cuts] - index).max() < 0.5:
             x, y = (points[:, direction] * scene.image.spacing_mm[direction] for direction in (plane.across, plane.up))
-            axis.plot(x, y, color="white", linewidth=0.9, marker="+", markersize=5)
+            axis.plot(x, y, color="white", linewidth=1.0, marker="+", markersize=5, path_effects=on_bright())
 
 
 def _around(mask: NDArray[np.generic], start: tuple[int, int, int], grid: Volume) -> tuple[Any, float]:

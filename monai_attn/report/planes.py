@@ -55,9 +55,10 @@ def to_ras(volume: Volume) -> Volume:
 
 
 def fullest(mask: NDArray[np.generic], axis: int) -> int:
-    """The index along an axis whose plane holds most voxels that are not 0; the middle without any."""
+    """The index along an axis whose plane holds most voxels that are not 0; the middle one of several, or of none."""
     counts = np.count_nonzero(mask, axis=tuple({0, 1, 2} - {axis}))
-    return int(np.argmax(counts)) if counts.any() else mask.shape[axis] // 2
+    fullest_ones = np.flatnonzero(counts == counts.max())
+    return int(fullest_ones[len(fullest_ones) // 2])
 
 
 def cut(array: NDArray[np.generic], plane: Plane, index: int) -> NDArray[np.generic]:
