@@ -88,6 +88,12 @@ class Segmentation:
         except LabelError as error:
             raise LabelError(f"{path.name}: {error}") from error
 
+    @property
+    def algorithm(self) -> tuple[str, str]:
+        """Name and version of what made it, as DICOM wants them: the bundle's, else "unknown" twice."""
+        name, version = (str(self.provenance.get(key) or "unknown") for key in ("bundle", "bundle_version"))
+        return name, version
+
     def mask(self, value: int) -> Volume:
         """One structure as a boolean volume. Raises `LabelError` for a value that the table does not know."""
         return self.labels.with_array(self.labels.array == self.table[value].value)

@@ -14,7 +14,7 @@ from monai_attn.errors import AttnError
 
 __all__ = ["build_parser", "main"]
 
-COMMANDS = ("segment", "measure", "compare", "report", "info", "bundles", "network", "demo")
+COMMANDS = ("segment", "measure", "compare", "report", "convert", "info", "bundles", "network", "demo")
 
 CANCELLED = 130
 """The shells' exit code for Ctrl-C: 128 + SIGINT."""

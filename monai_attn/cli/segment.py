@@ -50,6 +50,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--trust", action="store_true", help="run a bundle that did not come with monai_attn")
     parser.add_argument("--report", action="store_true", help="write CASE_report.html too: key images and tables")
+    parser.add_argument("--dicom-seg", action="store_true", help="of a DICOM series, write CASE_seg.dcm too")
+    parser.add_argument("--rtstruct", action="store_true", help="of a DICOM series, write CASE_rtstruct.dcm too")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument("--dry-run", action="store_true", help="check bundle and images, say what would be done, stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         volume=args.volume,
         overwrite=args.overwrite,
         report=args.report,
+        dicom_seg=args.dicom_seg,
+        rtstruct=args.rtstruct,
     )
     if recipe.report:
         check_matplotlib()

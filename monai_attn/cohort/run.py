@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.cohort.cases import Case
-from monai_attn.errors import AttnError
-from monai_attn.io import read, write_bytes_atomic
+from monai_attn.errors import AttnError, InputError
+from monai_attn.io import is_dicom, read, write_bytes_atomic, write_dicom_seg, write_rtstruct
 from monai_attn.io.atomic import check_free
 from monai_attn.measure import Structure, measure_structures
 from monai_attn.segmentation import Segmentation, result_files
@@ -37,11 +37,18 @@ class Recipe:
     volume: int | None = None
     overwrite: bool = False
     report: bool = False
+    dicom_seg: bool = False
+    rtstruct: bool = False
+
+    def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
+        """The DICOM files that are wanted, and what writes each."""
+        seg = {self.output / f"{case}_seg.dcm": write_dicom_seg} if self.dicom_seg else {}
+        return {**seg, **({self.output / f"{case}_rtstruct.dcm": write_rtstruct} if self.rtstruct else {})}
 
     def files(self, case: str) -> tuple[Path, ...]:
-        """What a case gives: mask, record, measurements and, where it is wanted, the report."""
+        """What a case gives: mask, record, measurements and, where they are wanted, DICOM files and the report."""
         page = (self.output / f"{case}_report.html",) if self.report else ()
-        return (*result_files(self.output, case), *page)
+        return (*result_files(self.output, case), *self.dicom_files(case), *page)
 
     def segmenter(self) -> Segmenter:
         """The segmenter this recipe asks for."""
@@ -83,18 +90,52 @@ def run_case(
     try:
         for path in recipe.files(case.name):
             check_free(path, overwrite=recipe.overwrite)
+        _check_source(recipe, case)
         segmenter = segmenter or recipe.segmenter()
         image = read(case.source, series=recipe.series, volume=recipe.volume)
         segmentation = segmenter(image, region=recipe.region, progress=progress)
         structures = measure_structures(segmentation.labels, segmentation.table, image)
         page = _page(case, image, segmentation, recipe.series) if recipe.report else None
+        dicom = _write_dicom(recipe, case, segmentation)
         files = segmentation.save(recipe.output, stem=case.name, measured=structures, overwrite=recipe.overwrite)
+        files += dicom
         if page is not None:
             files.append(recipe.files(case.name)[-1])
             write_bytes_atomic(files[-1], page.encode(), overwrite=recipe.overwrite)
     except (AttnError, MemoryError) as error:
         return Row(case.name, str(error) or "There was not enough memory.", seconds=time.perf_counter() - start)
     return Row(case.name, "", tuple(files), tuple(structures), image.notes, time.perf_counter() - start)
+
+
+def _check_source(recipe: Recipe, case: Case) -> None:
+    """Refuse, before anything is computed, a DICOM file for an image that is none."""
+    if recipe.dicom_files(case.name) and not (case.source.is_dir() or is_dicom(case.source)):
+        raise InputError(f"{case.source.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
+
+
+def _write_dicom(recipe: Recipe, case: Case, segmentation: Segmentation) -> list[Path]:
+    """All the DICOM files, or none."""
+    written: list[Path] = []
+    name, release = segmentation.algorithm
+    try:
+        for path, write in recipe.dicom_files(case.name).items():
+            write(
+                segmentation.labels,
+                segmentation.table,
+                case.source,
+                path,
+                algorithm=name,
+                algorithm_version=release,
+                series=recipe.series,
+                volume=recipe.volume,
+                overwrite=recipe.overwrite,
+            )
+            written.append(path)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return written
 
 
 def _page(case: Case, image: Volume, segmentation: Segmentation, series: str | None) -> str:

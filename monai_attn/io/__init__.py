@@ -6,8 +6,16 @@ Geometry is converted here and nowhere else. nibabel, SimpleITK and pydicom are 
 from __future__ import annotations
 
 from monai_attn.io.atomic import atomic_path, write_bytes_atomic
-from monai_attn.io.dicom import Series, list_series
-from monai_attn.io.dicomseg import Masks, read_dicom_seg, read_rtstruct, write_dicom_seg, write_rtstruct
+from monai_attn.io.dicom import Series, is_dicom, list_series
+from monai_attn.io.dicomseg import (
+    Masks,
+    holds_structures,
+    read_dicom_seg,
+    read_masks,
+    read_rtstruct,
+    write_dicom_seg,
+    write_rtstruct,
+)
 from monai_attn.io.names import stem
 from monai_attn.io.reading import read
 from monai_attn.io.writing import write
@@ -16,9 +24,12 @@ __all__ = [
     "Masks",
     "Series",
     "atomic_path",
+    "holds_structures",
+    "is_dicom",
     "list_series",
     "read",
     "read_dicom_seg",
+    "read_masks",
     "read_rtstruct",
     "stem",
     "write",

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from monai_attn.io.dicomseg.masks import Masks
+from monai_attn.io.dicomseg.reading import holds_structures, read_masks
 from monai_attn.io.dicomseg.rt_read import read_rtstruct
 from monai_attn.io.dicomseg.rt_write import write_rtstruct
 from monai_attn.io.dicomseg.seg_read import read_dicom_seg
 from monai_attn.io.dicomseg.seg_write import write_dicom_seg
 
-__all__ = ["Masks", "read_dicom_seg", "read_rtstruct", "write_dicom_seg", "write_rtstruct"]
+__all__ = [
+    "Masks",
+    "holds_structures",
+    "read_dicom_seg",
+    "read_masks",
+    "read_rtstruct",
+    "write_dicom_seg",
+    "write_rtstruct",
+]

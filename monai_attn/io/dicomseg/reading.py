@@ -1,0 +1,46 @@
+"""One way in for what DICOM keeps structures in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monai_attn.errors import InputError
+from monai_attn.io.dicom.files import read_errors
+from monai_attn.io.dicomseg.masks import Masks
+from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
+from monai_attn.io.dicomseg.seg_read import LABEL_MAP, SEGMENTATION, read_dicom_seg
+from monai_attn.io.dicomseg.source import silent
+from monai_attn.volume import Volume
+
+__all__ = ["holds_structures", "read_masks"]
+
+
+def read_masks(path: str | Path, *, like: Volume | None = None) -> Masks:
+    """A DICOM SEG or RTSTRUCT as masks, whichever it is: see `read_dicom_seg` and `read_rtstruct`.
+
+    Contours have no grid of their own: raises `InputError` for an RTSTRUCT without `like`, its image.
+    """
+    path = Path(path)
+    if _sop_class(path) != STRUCTURE_SET:
+        return read_dicom_seg(path, like=like)
+    if like is None:
+        raise InputError(f"{path.name} holds contours, which have no grid. Give the image they were drawn on.")
+    return read_rtstruct(path, like)
+
+
+def holds_structures(path: str | Path) -> bool:
+    """Whether a file is a DICOM SEG or RTSTRUCT; only its header is read."""
+    return _sop_class(Path(path)) in (SEGMENTATION, LABEL_MAP, STRUCTURE_SET)
+
+
+def _sop_class(path: Path) -> str:
+    from pydicom import dcmread
+    from pydicom.misc import is_dicom
+
+    if not path.is_file() or not is_dicom(path):
+        return ""
+    try:
+        with silent():
+            return str(dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID", ""))
+    except read_errors():
+        return ""
