@@ -34,6 +34,9 @@ BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
 FINE = 5
 """A contour leaves the edge of a voxel by less than one part in so many."""
 
+SMALL_VOXELS = 200
+"""With more of them across, voxels are about as small as the pixels of a picture: corners do not show."""
+
 INK = {"color": "#ffe34d", "fontsize": 10, "fontweight": "bold"}
 
 
@@ -117,24 +120,35 @@ def contour(
     dark_edge: bool = False,
     **style: Any,
 ) -> None:
-    """The outline of a mask `(rows, columns)` along the edges of its voxels; nothing when it is empty.
+    """The outline of a mask `(rows, columns)` along the edges of its voxels; nothing where none is in view.
 
     `start` is the column and row of the mask's first pixel, `spacing_mm` that of columns and rows; `style` as in
-    matplotlib's `contour`.
+    matplotlib's `contour`. Set the view before: what lies outside it is not computed.
     """
+    limits = axis.get_xlim(), axis.get_ylim()
+    seen = [_seen(limit, step, first) for limit, step, first in zip(limits, spacing_mm, start, strict=True)]
+    inside = inside[seen[1], seen[0]]
     if not inside.any():
         return
     rows, columns = (np.flatnonzero(inside.any(axis=other)) for other in (1, 0))
     tight = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     closed = np.pad(tight, 1)  # so that the outline of a mask cut by the image's edge closes
-    fine = closed.repeat(FINE, axis=0).repeat(FINE, axis=1)  # else the outline cuts the corners of voxels
+    parts = FINE if max(closed.shape) <= SMALL_VOXELS else 1
+    fine = closed.repeat(parts, axis=0).repeat(parts, axis=1)  # else the outline cuts the corners of voxels
+    corner = columns[0] + seen[0].start + start[0], rows[0] + seen[1].start + start[1]
     x, y = (
-        (first + corner - 1.5 + (np.arange(size) + 0.5) / FINE) * step
-        for first, corner, size, step in zip(start, (columns[0], rows[0]), fine.shape[::-1], spacing_mm, strict=True)
+        (first - 1.5 + (np.arange(size) + 0.5) / parts) * step
+        for first, size, step in zip(corner, fine.shape[::-1], spacing_mm, strict=True)
     )
     drawn = axis.contour(x, y, fine, levels=[0.5], colors=[colour], **style)
     if dark_edge:
         drawn.set_path_effects(on_bright())
+
+
+def _seen(limit: tuple[float, float], step_mm: float, start: int) -> slice:
+    """The pixels within the limits of an axis, and two more on either side, where a cut does not show."""
+    low, high = (edge / step_mm - start for edge in sorted(limit))
+    return slice(max(0, int(np.floor(low)) - 2), max(0, int(np.ceil(high)) + 3))
 
 
 def annotate(axis: Any, plane: Plane, *lines: str) -> None:

@@ -79,20 +79,19 @@ def overview(scene: Scene, title: str = "") -> bytes:
     axes = figure.subplots(2, 3)
     middle, field_mm = _around(scene.labels.array, (0, 0, 0), scene.image)
     edges = np.array(scene.image.spacing_mm)
+    whole_mm = float(max(scene.image.shape * edges))
     for column, plane in enumerate(PLANES):
         index = fullest(scene.labels.array, plane.cuts)
         whole, enlarged = axes[0, column], axes[1, column]
-        for axis in (whole, enlarged):
-            show(axis, scene, plane, index)
-            _contours(axis, scene, plane, index)
-        view(enlarged, middle[[plane.across, plane.up]], field_mm)
         centre = (np.array(scene.image.shape) - 1) / 2
         centre[plane.cuts] = index
-        view(whole, (centre * scene.image.spacing_mm)[[plane.across, plane.up]], max(scene.image.shape * edges))
+        for axis, at_mm, size_mm in ((whole, centre * edges, whole_mm), (enlarged, middle, field_mm)):
+            show(axis, scene, plane, index)
+            view(axis, at_mm[[plane.across, plane.up]], size_mm)
+            _contours(axis, scene, plane, index)
+            scale_bar(axis)
         annotate(whole, plane, *_about(scene, plane, centre))
         annotate(enlarged, plane)
-        for axis in (whole, enlarged):
-            scale_bar(axis)
     figure.legend(
         handles=[_line(label.colour, label.name) for label in scene.table],
         loc="outside lower center",
@@ -118,14 +117,14 @@ def key_picture(scene: Scene, target: Target) -> bytes:
         within = _section(scene, target, plane)
         index = within + target.start[plane.cuts]
         show(axis, scene, plane, index)
+        view(axis, middle[[plane.across, plane.up]], field_mm)
         _contours(axis, scene, plane, index, target)
         start = target.start[plane.across], target.start[plane.up]
         inside = cut(target.mask, plane, within).astype(bool)
         contour(axis, inside, _spacing(scene, plane), target.colour, start=start, linewidths=1.8)
         if plane.name == "axial":
             _diameters(axis, scene, plane, index, target)
-        view(axis, middle[[plane.across, plane.up]], field_mm)
-        section = np.argwhere(np.take(target.mask, within, axis=plane.cuts)).mean(axis=0)
+        section = np.argwhere(inside.T).mean(axis=0)
         centre = np.insert(section, plane.cuts, within) + target.start
         annotate(axis, plane, *_about(scene, plane, centre))
         scale_bar(axis)
@@ -158,7 +157,7 @@ def _inside(target: Target, plane: Plane, index: int, shape: tuple[int, ...]) ->
 
 
 def _section(scene: Scene, target: Target, plane: Plane) -> int:
-    """Where in the target's block the section is largest; of several such slices that of the diameters, if it is one."""
+    """Where in the target's block the section is largest; of several such slices that of the diameters if it may be."""
     within = fullest(target.mask, plane.cuts)
     if plane.name != "axial" or not target.axial_lines_mm:
         return within

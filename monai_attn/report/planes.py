@@ -63,7 +63,9 @@ def fullest(mask: NDArray[np.generic], axis: int) -> int:
 
 def cut(array: NDArray[np.generic], plane: Plane, index: int) -> NDArray[np.generic]:
     """The plane of an RAS+ array as rows (upwards) and columns (leftwards on the page)."""
-    return np.asarray(np.take(array, index, axis=plane.cuts).T)
+    where: list[int | slice] = [slice(None)] * 3
+    where[plane.cuts] = index
+    return np.asarray(array[tuple(where)].T)  # a view; np.take would copy the whole volume of a NIfTI file first
 
 
 def position(volume: Volume, plane: Plane, index: ArrayLike) -> str:
