@@ -81,7 +81,8 @@ class Segmenter:
         and the rest is background. `progress` is called with the number of windows done so far; what it raises
         stops the run and reaches the caller, and the segmenter stays usable.
 
-        Raises `FileError` or `GeometryError` for an image that cannot be read or does not meet the region, and
+        Raises `FileError` or `GeometryError` for an image that cannot be read or does not meet the region,
+        `InputError` for one that is known (from DICOM) to be of another modality than the bundle's, and
         `BundleError` when what the bundle computes is no label map.
         """
         start = time.perf_counter()
@@ -109,7 +110,19 @@ class Segmenter:
         sources = [source] if isinstance(source, str | Path | Volume) else list(source)
         if not sources:
             raise InputError("A case needs at least one image; its list of images is empty.")
-        return [one if isinstance(one, Volume) else read(one) for one in sources]
+        volumes = [one if isinstance(one, Volume) else read(one) for one in sources]
+        for volume in volumes:
+            self._check_modality(volume)
+        return volumes
+
+    def _check_modality(self, volume: Volume) -> None:
+        """A network gives a mask of any image; of another modality than its own, a meaningless one."""
+        wanted = self.parts.modality
+        if wanted and volume.modality in ("MR", "CT", "PT") and volume.modality != wanted:
+            raise InputError(
+                f"The bundle {self.parts.name} is for {wanted}, and this image is {volume.modality}. "
+                "Choose another bundle, or another series of the folder (--series)."
+            )
 
     def _labels(self, source: Volume | list[Volume], grid: Volume, progress: Progress | None) -> NDArray[np.generic]:
         """The bundle's own pipeline, as MONAI's evaluator runs it, for one case."""

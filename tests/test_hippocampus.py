@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from monai_attn import Box, Segmenter, Volume, read, write
 from monai_attn.bundle import find_bundle
+from monai_attn.errors import InputError
 from monai_attn.io.msd import split_cases
 
 RIGHT = Box.around((27, -21, -14), (36, 52, 36))
@@ -92,6 +94,13 @@ def test_the_storage_order_of_the_voxels_does_not_matter(segmenter, brain):
     np.testing.assert_allclose(permuted.to_world((3, 4, 5)), crop.to_world((4, 5, crop.shape[2] - 4)))
     labels = segmenter(permuted).labels.array[::-1].transpose(1, 2, 0)
     assert np.mean(labels != segmenter(crop).labels.array) < 1e-4
+
+
+def test_an_image_of_another_modality_is_refused(segmenter, brain):
+    crop = brain.crop(brain.slices_of(RIGHT))
+    assert segmenter(replace(crop, modality="MR")).labels.array.any()
+    with pytest.raises(InputError, match=r"hippocampus_mri is for MR, and this image is CT\."):
+        segmenter(replace(crop, modality="CT"))
 
 
 def test_both_hippocampi_of_a_whole_head_are_found_where_they_are(segmenter, brain):

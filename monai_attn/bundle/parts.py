@@ -21,6 +21,9 @@ from monai_attn.labels import LabelTable
 
 __all__ = ["Parts", "label_table", "open_bundle", "why"]
 
+MODALITIES = {"MR": "MR", "MRI": "MR", "CT": "CT", "PT": "PT", "PET": "PT"}
+"""What the metadata of bundles call a modality, and DICOM's code for it."""
+
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -30,7 +33,8 @@ class Parts:
 
     `preprocessing` takes `{image_key: path, Volume or list of them}`; `inferer(image, network)` gives logits;
     `postprocessing` makes `pred` the label map. `amp` says whether the bundle runs its network in mixed precision
-    on CUDA. `name`, `version`, `weights_sha256` and `overrides` go into the provenance.
+    on CUDA; `modality` is the DICOM code ("MR", "CT", "PT") of the images it is for, "" where its metadata do not say.
+    `name`, `version`, `weights_sha256` and `overrides` go into the provenance.
     """
 
     preprocessing: Step
@@ -39,6 +43,7 @@ class Parts:
     postprocessing: Step
     table: LabelTable
     image_key: str
+    modality: str
     amp: bool
     name: str
     version: str
@@ -84,6 +89,7 @@ def open_bundle(
         postprocessing=_resolve(parser, root, "postprocessing", "evaluator::postprocessing"),
         table=label_table(metadata),
         image_key=_image_key(parser, root),
+        modality=_modality(metadata),
         amp=bool(_optional(parser, "evaluator::amp")),
         name=root.resolve().name,
         version=str(metadata.get("version", "")),
@@ -144,6 +150,12 @@ def _loaders(node: Any) -> list[dict[str, Any]]:
     if node.get("_target_") == LOADER:
         return [node]
     return [found for item in node.values() for found in _loaders(item)]
+
+
+def _modality(metadata: Mapping[str, Any]) -> str:
+    """What the metadata say of their input, as DICOM's code."""
+    said = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {}).get("modality", "")
+    return MODALITIES.get(str(said).upper(), "")
 
 
 def _as_list(keys: Any) -> list[str]:
