@@ -142,7 +142,7 @@ def contour(
     )
     drawn = axis.contour(x, y, fine, levels=[0.5], colors=[colour], **style)
     if dark_edge:
-        drawn.set_path_effects(on_bright())
+        drawn.set_path_effects(on_bright(2.6))
 
 
 def _seen(limit: tuple[float, float], step_mm: float, start: int) -> slice:

@@ -144,7 +144,7 @@ def _contours(axis: Any, scene: Scene, plane: Plane, index: int, target: Target 
     contour(axis, same, spacing, target.colour, linewidths=0.7)  # other lesions of the label
     if scene.reference is not None:
         expected = cut(scene.reference.array, plane, index) == target.value
-        contour(axis, expected, spacing, REFERENCE, dark_edge=True, linewidths=1.2, linestyles="dashed")
+        contour(axis, expected, spacing, REFERENCE, dark_edge=True, linewidths=1.5, linestyles="dashed")
 
 
 def _inside(target: Target, plane: Plane, index: int, shape: tuple[int, ...]) -> Mask:
@@ -173,7 +173,7 @@ def _diameters(axis: Any, scene: Scene, plane: Plane, index: int, target: Target
         points = scene.image.to_index(ends)  # (2, 3)
         if np.abs(points[:, plane.cuts] - index).max() < 0.5:
             x, y = (points[:, direction] * scene.image.spacing_mm[direction] for direction in (plane.across, plane.up))
-            axis.plot(x, y, color="white", linewidth=1.0, marker="+", markersize=5, path_effects=on_bright())
+            axis.plot(x, y, color="white", linewidth=1.3, marker="+", markersize=6, path_effects=on_bright(2.6))
 
 
 def _around(mask: NDArray[np.generic], start: tuple[int, int, int], grid: Volume) -> tuple[Any, float]:
