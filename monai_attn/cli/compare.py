@@ -26,7 +26,7 @@ __all__ = ["add_parser", "run"]
 EXAMPLES = """examples:
   monai-attn compare out/case_1_seg.nii.gz labels/case_1.nii.gz
   monai-attn compare out/ labels/ --tolerance-mm 2 --csv scores.csv --json scores.json
-  monai-attn compare out/ labels/ --lesions tumour --min-ml 0.05 --error-map errors/
+  monai-attn compare out/ labels/ --lesion tumour --min-ml 0.05 --error-map errors/
 """
 
 ERROR_ENDING = "_errors.nii.gz"
@@ -92,7 +92,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--resample", action="store_true", help="bring a prediction on another grid to that of its reference"
     )
     parser.add_argument(
-        "--lesions",
+        "--lesion",
         action="append",
         default=[],
         metavar="LABEL",
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     criteria = Criteria(
         tolerance_mm=args.tolerance_mm,
         resample=args.resample,
-        lesions=tuple(args.lesions),
+        lesions=tuple(args.lesion),
         connectivity=args.connectivity,
         min_ml=args.min_ml,
         min_iou=args.min_iou,
@@ -152,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
     _print(rows, cases, args.tolerance_mm)
     settings = {
         name: getattr(args, name)
-        for name in ("tolerance_mm", "resample", "lesions", "connectivity", "min_ml", "min_iou", "bundle")
+        for name in ("tolerance_mm", "resample", "lesion", "connectivity", "min_ml", "min_iou", "bundle")
     }
     files = {"prediction": args.prediction.name, "reference": args.reference.name}
     write_rows(args, rows, files=files, settings=settings, cases=len(cases), failed=len(failed))

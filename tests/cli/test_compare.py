@@ -59,7 +59,7 @@ def test_csv_and_json_hold_what_the_python_api_gives(pair, tmp_path):
 
 
 def test_folders_are_paired_by_name_and_summarised_with_intervals(folders, tmp_path, capsys):
-    assert run(*folders, "--lesions", "tumour", "--json", tmp_path / "c.json", "--csv", tmp_path / "c.csv") == 0
+    assert run(*folders, "--lesion", "tumour", "--json", tmp_path / "c.json", "--csv", tmp_path / "c.csv") == 0
     printed = capsys.readouterr().out
     assert "Summary over 3 of 3 cases, with 95 % bootstrap intervals" in printed
     content = strict_json(tmp_path / "c.json")
@@ -77,18 +77,18 @@ def test_folders_are_paired_by_name_and_summarised_with_intervals(folders, tmp_p
 
 def test_the_same_masks_give_the_same_bytes(folders, tmp_path):
     for name in ("a", "b"):
-        assert run(*folders, "--lesions", "2", "--json", tmp_path / f"{name}.json") == 0
+        assert run(*folders, "--lesion", "2", "--json", tmp_path / f"{name}.json") == 0
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
 def test_lesions_are_matched_one_by_one(pair, tmp_path, capsys):
-    assert run(*pair, "--lesions", "tumour", "--csv", tmp_path / "c.csv") == 0
+    assert run(*pair, "--lesion", "tumour", "--csv", tmp_path / "c.csv") == 0
     (row,) = csv_rows(tmp_path / "c.csv", "detection")
     assert (row["name"], row["matched"], row["missed"], row["extra"]) == ("tumour", "1", "1", "0")
     assert float(row["sensitivity"]) == 0.5
     assert float(row["f1"]) == pytest.approx(2 / 3)
     assert "lesions of" in capsys.readouterr().out
-    assert run(*pair, "--lesions", "2", "--min-ml", "0.1", "--csv", tmp_path / "c.csv", "--overwrite") == 0
+    assert run(*pair, "--lesion", "2", "--min-ml", "0.1", "--csv", tmp_path / "c.csv", "--overwrite") == 0
     (row,) = csv_rows(tmp_path / "c.csv", "detection")
     assert (row["matched"], row["missed"]) == ("1", "0")
 
@@ -154,7 +154,7 @@ def test_a_missed_structure_is_zero_and_infinitely_far(tmp_path, capsys, measure
 
 def test_the_json_follows_its_published_schema(folders, tmp_path, measure_schema):
     (folders[1] / "case_2.nii.gz").unlink()
-    assert run(*folders, "--lesions", "2", "--json", tmp_path / "c.json") == 1
+    assert run(*folders, "--lesion", "2", "--json", tmp_path / "c.json") == 1
     content = strict_json(tmp_path / "c.json")
     jsonschema.validate(content, measure_schema)
     content["rows"][0]["dice"] = "much"
@@ -189,7 +189,7 @@ def test_grids_that_differ_are_refused_or_resampled_when_told(pair, tmp_path, ca
     assert run(path, pair[1]) == 2
     assert "The prediction and the reference lie on different grids" in capsys.readouterr().err
     maps = "--error-map", tmp_path / "e.nii.gz"
-    assert run(path, pair[1], "--resample", "--lesions", "2", "--csv", tmp_path / "c.csv", *maps) == 0
+    assert run(path, pair[1], "--resample", "--lesion", "2", "--csv", tmp_path / "c.csv", *maps) == 0
     liver, tumour = csv_rows(tmp_path / "c.csv", "comparison")
     assert float(tumour["dice"]) == 1
     assert float(liver["sensitivity"]) == pytest.approx((1734 - 120) / 1734)
@@ -219,7 +219,7 @@ def test_a_name_in_one_case_names_the_label_in_all(tmp_path):
     for case in "ab":
         write(reference(), tmp_path / "labels" / f"{case}.nii.gz")
     out, labels = tmp_path / "out", tmp_path / "labels"
-    assert run(out, labels, "--lesions", "2", "--csv", tmp_path / "c.csv") == 0
+    assert run(out, labels, "--lesion", "2", "--csv", tmp_path / "c.csv") == 0
     assert {row["name"] for row in csv_rows(tmp_path / "c.csv")} == {"liver", "tumour"}
 
 
@@ -230,7 +230,7 @@ def test_a_name_in_one_case_names_the_label_in_all(tmp_path):
         (["FILE", "REFERENCES"], "two files, or two folders"),
         (["EMPTY", "REFERENCES"], "empty holds no mask"),
         (["TWICE", "REFERENCES"], "twice holds two masks of the case 'a': a.nii.gz and a_seg.nii.gz"),
-        (["FILE", "FILE", "--lesions", "tumor"], "Did you mean 'tumour'"),
+        (["FILE", "FILE", "--lesion", "tumor"], "Did you mean 'tumour'"),
         (["PREDICTIONS", "REFERENCES", "--tolerance-mm", "-1"], "0 or more, not -1.0"),
         (["PREDICTIONS", "REFERENCES", "--min-ml", "nan"], "0 or more, not nan"),
         (["PREDICTIONS", "REFERENCES", "--min-iou", "1"], "0 to less than 1, not 1.0"),
@@ -268,4 +268,4 @@ def test_every_target_is_checked_before_the_work(folders, tmp_path, monkeypatch,
 
 
 def test_neither_torch_nor_monai_is_loaded(folders):
-    assert heavy_modules("compare", *folders, "--lesions", "2", "--bundle", "hippocampus_mri") == "[]"
+    assert heavy_modules("compare", *folders, "--lesion", "2", "--bundle", "hippocampus_mri") == "[]"
