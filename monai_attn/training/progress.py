@@ -90,10 +90,14 @@ class BestWeights:
 
     Attach it to a validation; `network` is what it validates, `metric` the score that decides, larger is better. With
     `resume` it goes on from the score in `best.json`. Without any validation, `finish` writes the last weights.
+    Not `enabled`, as in all processes but the first, it writes nothing.
     """
 
-    def __init__(self, network: nn.Module, folder: str | Path, metric: str, *, resume: bool = False) -> None:
+    def __init__(
+        self, network: nn.Module, folder: str | Path, metric: str, *, resume: bool = False, enabled: bool = True
+    ) -> None:
         self.network = network
+        self.enabled = enabled
         self.folder = Path(folder)
         self.metric = metric
         self.best = -math.inf
@@ -103,11 +107,12 @@ class BestWeights:
 
     def attach(self, engine: Engine) -> None:
         """Listen to a validation."""
-        engine.add_event_handler(Events.COMPLETED, self._compare)
+        if self.enabled:
+            engine.add_event_handler(Events.COMPLETED, self._compare)
 
     def finish(self) -> None:
         """Write the weights as they are, if no validation has."""
-        if self.best == -math.inf:
+        if self.enabled and self.best == -math.inf:
             save_weights(self.network, self.folder / "model.pt")
 
     def _compare(self, engine: Engine) -> None:
