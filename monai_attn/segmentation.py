@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from monai_attn.errors import FileError, LabelError
-from monai_attn.io import read, stem, write, write_bytes_atomic
+from monai_attn.io import holds_structures, read, stem, write, write_bytes_atomic
 from monai_attn.io.atomic import check_free
 from monai_attn.labels import LabelTable
 from monai_attn.measure import Structure, rows, to_csv
@@ -80,6 +80,11 @@ class Segmentation:
         numbers stored as float are taken as such. Raises `LabelError` for others, and for values without a name.
         """
         path = Path(path)
+        if holds_structures(path):
+            raise FileError(
+                f"{path.name} is a DICOM SEG or RTSTRUCT. Make a label map of it first: "
+                "monai-attn convert MASK OUT.nii.gz --source IMAGE."
+            )
         volume = read(path)
         record = {} if table is not None else _read_record(record_of(path))
         try:

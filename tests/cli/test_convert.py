@@ -73,6 +73,12 @@ def test_bad_use_is_said_and_nothing_is_written(case, tmp_path, capsys, argument
     assert list(tmp_path.iterdir()) == []
 
 
+def test_measuring_a_dicom_seg_says_how_to_convert_it(case, tmp_path, capsys):
+    assert convert(case[0].parent / "case_seg.nii.gz", tmp_path / "case.dcm", "--source", case[0]) == 0
+    assert main(["measure", str(tmp_path / "case.dcm")]) == 2
+    assert "Make a label map of it first: monai-attn convert" in capsys.readouterr().err
+
+
 def test_contours_without_their_image_are_refused(case, tmp_path, capsys):
     series, _ = case
     assert convert(series.parent / "case_seg.nii.gz", tmp_path / "rt.dcm", "--source", series, "--rtstruct") == 0
