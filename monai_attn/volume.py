@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -128,7 +128,7 @@ class Volume:
         """Another array on this grid. Raises `GeometryError` when its shape differs."""
         if array.shape != self.shape:
             raise GeometryError(f"An array of shape {array.shape} does not fit the grid {self.shape}.")
-        return Volume(array, self.affine, self.modality, self.unit, self.frame_of_reference, self.notes)
+        return replace(self, array=array)
 
     def slices_of(self, box: Box) -> tuple[slice, slice, slice]:
         """The voxels whose centres may lie in the box: the smallest index block around it.
@@ -147,9 +147,7 @@ class Volume:
         """The voxels of an index block, where they were in space."""
         shift = np.eye(4)
         shift[:3, 3] = [part.indices(size)[0] for part, size in zip(block, self.shape, strict=True)]
-        return Volume(
-            self.array[block], self.affine @ shift, self.modality, self.unit, self.frame_of_reference, self.notes
-        )
+        return replace(self, array=self.array[block], affine=self.affine @ shift)
 
     @property
     def bounds(self) -> Box:

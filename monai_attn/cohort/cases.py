@@ -8,10 +8,9 @@ from pathlib import Path
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.io import stem
+from monai_attn.io.names import VOLUME_SUFFIXES
 
 __all__ = ["Case", "find_cases"]
-
-IMAGE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,6 @@ def find_cases(inputs: Sequence[str | Path]) -> list[Case]:
 
 def _sources(path: Path) -> list[Path]:
     if path.is_dir():
-        images = sorted(entry for entry in path.iterdir() if entry.name.lower().endswith(IMAGE_SUFFIXES))
+        images = sorted(entry for entry in path.iterdir() if entry.name.lower().endswith(VOLUME_SUFFIXES))
         return images or [path]
     return [path]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from monai_attn.cohort.cases import IMAGE_SUFFIXES
 from monai_attn.errors import FileError, InputError
+from monai_attn.io.names import VOLUME_SUFFIXES
 from monai_attn.segmentation import case_name
 
 __all__ = ["Pair", "find_pairs"]
@@ -44,7 +44,7 @@ def find_pairs(prediction: str | Path, reference: str | Path) -> list[Pair]:
 def _masks(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith(".") or not path.name.lower().endswith(IMAGE_SUFFIXES):
+        if not path.is_file() or path.name.startswith(".") or not path.name.lower().endswith(VOLUME_SUFFIXES):
             continue
         other = found.setdefault(case_name(path), path)
         if other != path:
@@ -53,5 +53,5 @@ def _masks(folder: Path) -> dict[str, Path]:
                 "Keep one of them there."
             )
     if not found:
-        raise InputError(f"{folder.name} holds no mask: none of its files ends in {', '.join(IMAGE_SUFFIXES)}.")
+        raise InputError(f"{folder.name} holds no mask: none of its files ends in {', '.join(VOLUME_SUFFIXES)}.")
     return found

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from monai_attn.errors import FileError, InputError
-from monai_attn.io.names import stem, suffix_of
+from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
 __all__ = ["inference_cases", "split_cases", "unseen_cases"]
 
 PARTS = ("train", "validation", "test")
-
-VOLUME_SUFFIXES = {".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"}
-"""Of files that hold a whole volume."""
 
 DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 """Of files that hold a slice of one."""

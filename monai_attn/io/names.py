@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["stem", "suffix_of"]
+__all__ = ["VOLUME_SUFFIXES", "stem", "suffix_of"]
 
 SUFFIXES = (".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima")
 """Longest first: `.nii.gz` is one suffix."""
+
+
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""Those of files that hold a whole volume: what a folder of images is searched for."""
 
 
 def suffix_of(path: str | Path) -> str:

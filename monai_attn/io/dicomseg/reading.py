@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from monai_attn.errors import InputError
-from monai_attn.io.dicom.files import read_errors
+from monai_attn.io.dicom.files import is_dicom, read_errors
 from monai_attn.io.dicomseg.masks import Masks
 from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
 from monai_attn.io.dicomseg.seg_read import LABEL_MAP, SEGMENTATION, read_dicom_seg
@@ -34,13 +34,14 @@ def holds_structures(path: str | Path) -> bool:
 
 
 def _sop_class(path: Path) -> str:
-    from pydicom import dcmread
-    from pydicom.misc import is_dicom
-
-    if not path.is_file() or not is_dicom(path):
+    if not is_dicom(path):
         return ""
+    from pydicom import dcmread
+
     try:
         with silent():
-            return str(dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID", ""))
+            return str(
+                dcmread(path, force=True, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID", "")
+            )
     except read_errors():
         return ""
