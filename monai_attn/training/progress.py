@@ -30,7 +30,8 @@ def start_from(folder: str | Path, *, resume: bool) -> str | None:
     """The newest complete state in `folder` when resuming; None for a fresh start.
 
     A run that is killed while it saves leaves a truncated file; that one is passed over with a warning. Raises
-    `FileError` when there is nothing to resume, or when a fresh start would mix with the states of an earlier run.
+    `FileError` when there is nothing to resume, or when a fresh start would mix with the states of an earlier run or
+    replace its weights.
     """
     found = {int(match[1]): path for path in Path(folder).glob("*.pt") if (match := STATE.fullmatch(path.name))}
     if not resume:
@@ -39,6 +40,8 @@ def start_from(folder: str | Path, *, resume: bool) -> str | None:
                 f"{Path(folder).name} holds a run that reached epoch {max(found)}. "
                 "Go on with it (--resume true), or choose another --output_dir."
             )
+        if (Path(folder) / "model.pt").exists():
+            raise FileError(f"{Path(folder).name} holds a model.pt, which a run replaces. Choose another --output_dir.")
         return None
     for epoch in sorted(found, reverse=True):
         if zipfile.is_zipfile(found[epoch]):  # the table of a zip, which torch writes, stands at its end

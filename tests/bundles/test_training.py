@@ -32,6 +32,9 @@ def test_nothing_to_resume_and_an_unfinished_run_are_errors(tmp_path):
     assert start_from(tmp_path, resume=False) is None
     with pytest.raises(FileError, match=r"no state_checkpoint_epoch=N\.pt to resume"):
         start_from(tmp_path, resume=True)
+    (tmp_path / "model.pt").touch()
+    with pytest.raises(FileError, match=r"holds a model\.pt, which a run replaces"):
+        start_from(tmp_path, resume=False)
     state(tmp_path, 5)
     with pytest.raises(FileError, match=r"reached epoch 5\. Go on with it \(--resume true\)"):
         start_from(tmp_path, resume=False)
