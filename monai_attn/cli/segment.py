@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 EXAMPLES = """examples:
-  monai-attn segment t1.nii.gz -b hippocampus_mri -o out --region=9,-47,-32,45,5,4
+  monai-attn segment t1.nii.gz -b hippocampus_mri -o out --region=9,-47,-32,45,5,8
   monai-attn segment dicom_folder/ -b hippocampus_mri -o out --series T1_MPRAGE --dry-run
   monai-attn segment a.nii.gz b.nrrd -b hippocampus_mri -o out --set inferer::inferer::overlap=0.25
 """
@@ -148,7 +148,7 @@ def _region(text: str) -> Any:
         return Box((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5]))
     except ValueError as error:  # InputError is one
         raise argparse.ArgumentTypeError(
-            f"{error} Write R0,A0,S0,R1,A1,S1 in mm, for example 9,-47,-32,45,5,4."
+            f"{error} Write R0,A0,S0,R1,A1,S1 in mm, for example 9,-47,-32,45,5,8."
         ) from error
 
 
