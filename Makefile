@@ -5,13 +5,18 @@ BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint constraints.txt
 
+# What a window needs on Debian and Ubuntu where there is no screen; Mesa draws it.
+WINDOW_PACKAGES := xvfb xauth libgl1 libegl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 \
+  libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0
+WINDOW = $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24"))
+
 .PHONY: demo test lint bench
 
 demo: .venv/installed-demo
 	$(BIN)/monai-attn demo --out demo --overwrite
 
-test: lint
-	$(BIN)/python -m pytest
+test: lint .venv/window-packages
+	$(WINDOW) $(BIN)/python -m pytest
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check
@@ -25,6 +30,14 @@ bench: .venv/installed-dev
 	@echo "Installing monai_attn into .venv; the first time this takes some minutes."
 	@$(INSTALL) pip setuptools
 	@$(INSTALL) --no-build-isolation --editable ".[$*]"
+	@touch $@
+
+# Without them, and without a screen, the tests that need a window skip themselves.
+.venv/window-packages: Makefile | $(BIN)/pip
+	@if [ -z "$$DISPLAY" ] && command -v apt-get >/dev/null && ! dpkg -s $(WINDOW_PACKAGES) >/dev/null 2>&1; then \
+	  echo "Installing the packages of a headless window"; \
+	  { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $(WINDOW_PACKAGES); } \
+	    >/dev/null 2>&1 || echo "They could not be installed; the tests that need a window will be skipped."; fi
 	@touch $@
 
 # Debian and Ubuntu keep the part of Python that makes environments in a package of its own.

@@ -21,12 +21,12 @@ PAGE = (
     {"bundle"},
     {"report", "transforms", "inferers"},
     {"segmentation", "backends"},
-    {"io", "measure", "networks", "losses"},
+    {"io", "measure", "edit", "networks", "losses"},
     {"volume", "labels"},
     {"errors"},
 )
 
-WITHOUT_TORCH = {"report", "segmentation", "io", "measure", "volume", "labels", "errors"}
+WITHOUT_TORCH = {"report", "segmentation", "io", "measure", "edit", "volume", "labels", "errors"}
 """The left half of the page: files and numbers."""
 
 HEAVY = {"torch", "monai", "ignite"}

@@ -1,0 +1,1 @@
+"""Corrections of masks in millimetres. NumPy only."""
