@@ -9,7 +9,7 @@ from typing import Any
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
-__all__ = ["inference_cases", "split_cases", "unseen_cases"]
+__all__ = ["folder_of", "inference_cases", "read_json", "resolve", "split_cases", "unseen_cases"]
 
 PARTS = ("train", "validation", "test")
 
@@ -27,7 +27,7 @@ def split_cases(dataset_dir: str | Path, split_file: str | Path, part: str) -> l
     """
     if part not in PARTS:
         raise InputError(f"Unknown part {part!r} of a split. Choose one of {', '.join(PARTS)}.")
-    cases = _labelled_cases(_folder(dataset_dir))
+    cases = _labelled_cases(folder_of(dataset_dir))
     split = _read_split(Path(split_file))
     listed = {name for names in split.values() for name in names}
     if not listed & cases.keys():
@@ -57,7 +57,7 @@ def unseen_cases(dataset_dir: str | Path, split_file: str | Path) -> list[dict[s
     Each is as in `split_cases`. Raises `FileError` or `InputError` when the dataset or
     one of its files is missing, or when none of its cases is unseen.
     """
-    cases = _labelled_cases(_folder(dataset_dir))
+    cases = _labelled_cases(folder_of(dataset_dir))
     split = _read_split(Path(split_file))
     seen = {*split["train"], *split["validation"]}
     unseen = [case for name, case in sorted(cases.items()) if name not in seen]
@@ -75,11 +75,11 @@ def inference_cases(dataset_dir: str | Path, pattern: str = "*") -> list[dict[st
     `case_017/t1.nii.gz` is `case_017_t1`. Raises `FileError` for a missing folder or image and `InputError` when
     nothing is found or two cases have one name.
     """
-    folder = _folder(dataset_dir)
+    folder = folder_of(dataset_dir)
     if (folder / "dataset.json").is_file():
-        content = _read_json(folder / "dataset.json")
+        content = read_json(folder / "dataset.json")
         rows = content.get("test") or content.get("training") or []
-        images = [_resolve(folder, row["image"] if isinstance(row, dict) else row) for row in rows]
+        images = [resolve(folder, row["image"] if isinstance(row, dict) else row) for row in rows]
         named = [(stem(image), image) for image in images]
     else:
         images = sorted(path for path in folder.glob(pattern) if _is_image(path))
@@ -93,12 +93,12 @@ def inference_cases(dataset_dir: str | Path, pattern: str = "*") -> list[dict[st
 
 
 def _labelled_cases(folder: Path) -> dict[str, dict[str, str]]:
-    content = _read_json(folder / "dataset.json")
+    content = read_json(folder / "dataset.json")
     cases = []
     for row in content.get("training") or []:
         if not isinstance(row, dict) or not {"image", "label"} <= row.keys():
             raise InputError(f"dataset.json of {folder.name!r}: each entry of 'training' needs an image and a label.")
-        image, label = _resolve(folder, row["image"]), _resolve(folder, row["label"])
+        image, label = resolve(folder, row["image"]), resolve(folder, row["label"])
         cases.append({"case": stem(image), "image": str(image), "label": str(label)})
     if not cases:
         raise InputError(f"dataset.json of {folder.name!r} lists no case under 'training'.")
@@ -106,7 +106,8 @@ def _labelled_cases(folder: Path) -> dict[str, dict[str, str]]:
     return {case["case"]: case for case in cases}
 
 
-def _folder(dataset_dir: str | Path) -> Path:
+def folder_of(dataset_dir: str | Path) -> Path:
+    """The folder, which must be there. Raises `FileError`."""
     folder = Path(dataset_dir)
     if not folder.is_dir():
         raise FileError(f"dataset_dir {str(dataset_dir)!r} is not a folder. Set it with --dataset_dir.")
@@ -138,13 +139,14 @@ def _refuse_twins(names: list[str], folder: Path) -> None:
 
 
 def _read_split(path: Path) -> dict[str, list[str]]:
-    content = _read_json(path)
+    content = read_json(path)
     if not all(isinstance(content.get(part), list) for part in PARTS):
         raise InputError(f"{path.name} must hold the lists {', '.join(PARTS)}.")
     return {part: content[part] for part in PARTS}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises `FileError`."""
     if not path.is_file():
         raise FileError(f"{path.parent.name}/{path.name} does not exist.")
     try:
@@ -156,7 +158,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _resolve(folder: Path, entry: str) -> Path:
+def resolve(folder: Path, entry: str) -> Path:
+    """The file that a dataset.json in `folder` means. Raises `FileError` where it is missing."""
     path = folder / entry
     if not path.exists():
         raise FileError(f"dataset.json of {folder.name!r} lists {entry}, which does not exist.")

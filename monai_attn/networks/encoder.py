@@ -89,14 +89,44 @@ class Levels:
         )
 
 
+class PresenceSteering(nn.Module):
+    """Scales and shifts each channel by what is known of the whole image (FiLM); does nothing before training."""
+
+    def __init__(self, presence: int, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(presence, 2 * channels)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, features: Tensor, present: Tensor) -> Tensor:
+        """`(N, C, *spatial)` and `(N, presence)` to `(N, C, *spatial)`."""
+        scale, shift = self.linear(present).to(features.dtype).chunk(2, dim=1)
+        shape = [features.shape[0], features.shape[1]] + [1] * (features.dim() - 2)
+        steered: Tensor = features * (1.0 + scale.reshape(shape)) + shift.reshape(shape)
+        return steered
+
+
+class NoSteering(nn.Module):
+    """Leaves the features as they are."""
+
+    def forward(self, features: Tensor, present: Tensor) -> Tensor:
+        """The features."""
+        del present
+        return features
+
+
 class LevelEncoder(nn.Module):
     """An image to its features per level, finest first; the deepest passed through the bottleneck.
 
     `bottleneck`: "conv" adds nothing; "aspp" puts dilated convolutions side by side and
     joins them by one more block (DeepLab; Chen et al. 2017, arXiv 1706.05587, without its pooled branch).
+
+    `presence`: how many of the last input channels say where an image was measured. Their means over space scale and
+    shift the features of each level (FiLM; Perez et al. 2018, arXiv 1709.07871): as mere input channels, constant
+    where the image is there or missing as a whole, the first instance normalisation would take them away.
     """
 
-    def __init__(self, levels: Levels, in_channels: int, *, bottleneck: str = "conv") -> None:
+    def __init__(self, levels: Levels, in_channels: int, *, bottleneck: str = "conv", presence: int = 0) -> None:
         super().__init__()
         if bottleneck not in BOTTLENECKS:
             raise InputError(f"Unknown bottleneck {bottleneck!r}. Choose one of {', '.join(BOTTLENECKS)}.")
@@ -104,6 +134,12 @@ class LevelEncoder(nn.Module):
         strides: list[Sequence[int] | None] = [None, *levels.steps]
         self.levels = nn.ModuleList(
             levels.block(level, incoming[level], strides[level]) for level in range(len(levels.channels))
+        )
+        if not 0 <= presence < in_channels:
+            raise InputError(f"presence counts channels of the {in_channels} of the image, not {presence}.")
+        self.presence = presence
+        self.steering = nn.ModuleList(
+            PresenceSteering(presence, width) if presence else NoSteering() for width in levels.channels
         )
         deepest = levels.channels[-1]
         self.bottleneck: nn.Module = nn.Identity()
@@ -125,8 +161,9 @@ class LevelEncoder(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """`(N, in_channels, *spatial)` to one `(N, channels[level], *spatial / strides)` per level."""
         features: list[Tensor] = []
-        for level in self.levels:
-            x = level(x)
+        present = x[:, x.shape[1] - self.presence :].flatten(2).mean(dim=2)  # (N, presence)
+        for level, steering in zip(self.levels, self.steering):  # noqa: B905 - TorchScript has no strict
+            x = steering(level(x), present)
             features.append(x)
         features[-1] = self.bottleneck(x)
         return features

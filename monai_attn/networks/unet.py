@@ -46,6 +46,8 @@ class AttnUNet(nn.Module):
     - `attention`: a name from `ATTENTION`, a factory `(spatial_dims, skip_channels, gating_channels, stride)
       -> SkipAttention`, or a list with one of these per skip connection, finest first.
     - `bottleneck`: "conv", or "aspp" as in DeepLab. `upsample`: "transposed" or "interpolated".
+    - `presence`: the last so many input channels say where an image was measured, 1 or 0 (`AlignImagesd`); their
+      means steer the features of the encoder, so that the network knows which images it has.
     - `norm`, `act`: MONAI's layer names. `residual`: residual blocks. `depth`: convolutions in a block.
 
     With `attention="none"` it is the U-Net of Ronneberger 2015 and Çiçek 2016; with "gate" the Attention
@@ -69,6 +71,7 @@ class AttnUNet(nn.Module):
         depth: int = 2,
         residual: bool = False,
         dropout: float = 0.0,
+        presence: int = 0,
         deep_supervision: bool = False,
     ) -> None:
         super().__init__()
@@ -90,7 +93,7 @@ class AttnUNet(nn.Module):
         self.multiple = levels.multiple
         self.smallest = levels.smallest
         self.deep_supervision = deep_supervision
-        self.encoder = LevelEncoder(levels, in_channels, bottleneck=bottleneck)
+        self.encoder = LevelEncoder(levels, in_channels, bottleneck=bottleneck, presence=presence)
         self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
         self.heads = nn.ModuleList()  # likewise; without deep supervision only the finest level has one
         for level in reversed(range(len(levels.steps))):

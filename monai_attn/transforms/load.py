@@ -72,5 +72,6 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
             "spatial_shape": np.array(first.shape),
             "original_channel_dim": 0 if channels else float("nan"),  # MONAI's word for "no channel"
             "space": SpaceKeys.RAS,
+            "frame_of_reference": first.frame_of_reference,
         }
         return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(first.affine.copy()), meta=meta)

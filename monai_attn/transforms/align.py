@@ -1,0 +1,117 @@
+"""Several images of one patient, each on its own grid, to the channels of one: they meet by patient coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Orientation, RandomizableTransform, ResampleToMatch, Spacing
+from torch import Tensor
+
+from monai_attn.errors import GeometryError, InputError
+
+__all__ = ["AlignImagesd", "RandDropImagesd"]
+
+
+class AlignImagesd(MapTransform):  # type: ignore[misc]  # MONAI has no type hints
+    """The images at `keys`, as far as they are there, to one tensor on one grid; the single ones go.
+
+    The first key that is there is the reference: it is brought to RAS and to `pixdim` (mm), the others are
+    interpolated at the patient coordinates of its voxels. With M keys, `output_key` is `(M, I, J, K)` float32, and
+    `presence_key` as many masks, 1 where that image was measured. A missing image, and what lies outside an image, is
+    0 in both. Both keep the meta data of the reference.
+
+    Raises `InputError` when none of the keys is there, and `GeometryError` when an image has no voxel in common with
+    the reference or another frame of reference (as far as DICOM tells), unless `ignore_frames` is set.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        pixdim: Sequence[float],
+        *,
+        output_key: str = "image",
+        presence_key: str = "presence",
+        ignore_frames: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys=True)
+        self.output_key = output_key
+        self.presence_key = presence_key
+        self.ignore_frames = ignore_frames
+        self._orient = Orientation(axcodes="RAS", labels=None)
+        self._space = Spacing(pixdim=list(pixdim), mode="bilinear")
+        self._match = ResampleToMatch(mode="bilinear", padding_mode="zeros")
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """`data` with the joint image and its masks, without the single ones."""
+        out = dict(data)
+        images = {str(key): out.pop(key) for key in self.keys if out.get(key) is not None}
+        if not images:
+            raise InputError(f"A case needs at least one of the images {', '.join(map(str, self.keys))}; it has none.")
+        self._check_frames(images)
+        first = next(iter(images))
+        reference = self._space(self._orient(images[first]))
+        nothing = torch.zeros_like(_plain(reference))
+        pairs = {first: (_plain(reference), torch.ones_like(nothing))}
+        for name, image in images.items():
+            if name != first:
+                pairs[name] = self._onto(image, reference, name, first)
+        joined = [pairs.get(str(key), (nothing, nothing)) for key in self.keys]
+        for key, channels in zip((self.output_key, self.presence_key), zip(*joined, strict=True), strict=True):
+            out[key] = MetaTensor(torch.cat(channels), affine=reference.affine, meta=dict(reference.meta))
+        return out
+
+    def _onto(self, image: MetaTensor, reference: MetaTensor, name: str, first: str) -> tuple[Tensor, Tensor]:
+        """An image and where it was measured, on the grid of the reference."""
+        measured = _plain(self._match(MetaTensor(torch.ones_like(_plain(image)), affine=image.affine), reference)) > 0.5
+        if not measured.any():
+            raise GeometryError(
+                f"The images {name!r} and {first!r} have no place in common: they show different parts of the body, "
+                "or different patients. Give images of one examination, or leave one out."
+            )
+        return _plain(self._match(image, reference)) * measured, measured.float()
+
+    def _check_frames(self, images: Mapping[str, MetaTensor]) -> None:
+        frames = {name: image.meta.get("frame_of_reference", "") for name, image in images.items()}
+        known = {name: frame for name, frame in frames.items() if frame}
+        if len(set(known.values())) > 1 and not self.ignore_frames:
+            raise GeometryError(
+                f"The images {', '.join(known)} have different frames of reference, so their coordinates need not "
+                "agree. If they are registered all the same, set ignore_frames=true."
+            )
+
+
+class RandDropImagesd(RandomizableTransform, MapTransform):  # type: ignore[misc]
+    """Hides some of the images that `AlignImagesd` joined, so that a network learns to do without them.
+
+    With probability `prob` a subset of those that are present is kept, neither empty nor all, each as likely; the
+    channels of the others become 0 at every key (the images and their masks). Modality dropout: Neverova et al. 2015,
+    arXiv 1501.00102.
+    """
+
+    def __init__(self, keys: KeysCollection, prob: float = 0.5) -> None:
+        MapTransform.__init__(self, keys)
+        RandomizableTransform.__init__(self, prob)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """`data`, with channels hidden."""
+        out = dict(data)
+        self.randomize(None)
+        masks = out[self.keys[-1]]
+        present = [index for index, mask in enumerate(masks) if mask.any()]
+        if not self._do_transform or len(present) < 2:
+            return out
+        subset = int(self.R.randint(1, 2 ** len(present) - 1))  # a bit for each image: not none, not all
+        kept = {index for bit, index in enumerate(present) if subset >> bit & 1}
+        weight = torch.tensor([float(index in kept) for index in range(len(masks))])[:, None, None, None]
+        for key in self.key_iterator(out):
+            out[key] = out[key] * weight.to(out[key])
+        return out
+
+
+def _plain(image: Any) -> Tensor:
+    tensor: Tensor = image.as_tensor() if isinstance(image, MetaTensor) else torch.as_tensor(image)
+    return tensor
