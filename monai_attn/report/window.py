@@ -14,7 +14,7 @@ __all__ = ["GreyWindow", "parse_window", "window_of"]
 BY_UNIT = {"HU": (40.0, 400.0), "g/ml": (5.0, 10.0)}
 """Centre and width where the unit says what values mean: soft tissue in CT, SUV 0 to 10 in PET."""
 
-PERCENTILES = (1, 99)
+PERCENTILES = (1.0, 99.0)
 
 SAMPLES = 2_000_000
 """Percentiles are taken of about so many voxels, evenly spread: the grey of a pixel does not need more."""
@@ -29,19 +29,25 @@ class GreyWindow:
     text: str
 
 
-def window_of(image: Volume, wanted: tuple[float, float] | None = None) -> GreyWindow:
-    """The window asked for as (centre, width), else that of the image's unit, else 1-99 % of its finite values."""
-    centre_width = wanted or BY_UNIT.get(image.unit)
+def window_of(
+    image: Volume, wanted: tuple[float, float] | None = None, *, percentiles: tuple[float, float] | None = None
+) -> GreyWindow:
+    """The window asked for, as (centre, width) or in percentiles of the finite values.
+
+    Else that of the image's unit, else 1-99 %.
+    """
+    centre_width = wanted or (None if percentiles else BY_UNIT.get(image.unit))
     if centre_width is not None:
         centre, width = centre_width
         return GreyWindow(centre - width / 2, centre + width / 2, f"window {centre:g}/{width:g} {image.unit}".rstrip())
     step = max(1, round((image.array.size / SAMPLES) ** (1 / 3)))
     values = image.array[::step, ::step, ::step].astype(np.float32)
     values = values[np.isfinite(values)]
-    lower, upper = (float(value) for value in np.percentile(values, PERCENTILES)) if values.size else (0.0, 1.0)
+    share = percentiles or PERCENTILES
+    lower, upper = (float(value) for value in np.percentile(values, share)) if values.size else (0.0, 1.0)
     if upper <= lower:  # an even image
         lower, upper = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-    return GreyWindow(lower, upper if upper > lower else lower + 1, "window 1-99 % of the image")
+    return GreyWindow(lower, upper if upper > lower else lower + 1, f"window {share[0]:g}-{share[1]:g} % of the image")
 
 
 def parse_window(text: str) -> tuple[float, float]:
