@@ -1,0 +1,93 @@
+"""A round brush of a true radius in millimetres, in a slice or in space, held to a range of intensities if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.edit.change import Block, Change, Mask
+from monai_attn.errors import InputError
+from monai_attn.volume import Volume
+
+__all__ = ["Brush", "paint", "stroke"]
+
+ROUNDING = 1e-5
+"""By this share a voxel may lie beyond the radius: headers store float32, and a round brush should look round."""
+
+
+@dataclass(frozen=True)
+class Brush:
+    """Its radius; the axis that its slices lie across, None for a ball; the lowest and highest intensity it paints."""
+
+    radius_mm: float
+    axis: int | None = None
+    intensity_range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.radius_mm) and self.radius_mm > 0):
+            raise InputError(f"The radius of a brush is a number of mm above 0; this one is {self.radius_mm}.")
+        if self.axis not in (None, 0, 1, 2):
+            raise InputError(f"A brush paints across axis 0, 1 or 2, or None for a ball; this one is {self.axis}.")
+        if self.intensity_range is not None and not self.intensity_range[0] <= self.intensity_range[1]:
+            low, high = self.intensity_range
+            raise InputError(f"The brush paints intensities from low to high; {low} to {high} is no range.")
+
+
+def paint(
+    labels: Volume,
+    value: int,
+    path: tuple[Sequence[float], Sequence[float]],
+    brush: Brush,
+    *,
+    image: NDArray[np.generic] | None = None,
+    protected: Collection[int] = (),
+) -> Change:
+    """What the brush changes to `value` on its way between two voxel indices; 0 erases.
+
+    `image` is the array of intensities on the same grid, needed for a brush with a range: NaN is never painted.
+    Protected labels stay. Raises `InputError` when a range has no image, or one of another shape.
+    """
+    block, mask = stroke(labels, path, brush)
+    array = labels.array[block]
+    mask &= (array != value) & ~np.isin(array, list(protected))
+    if brush.intensity_range is not None:
+        if image is None or image.shape != labels.shape:
+            shape = None if image is None else image.shape
+            raise InputError(
+                f"A brush with a range of intensities needs an image of the mask's shape {labels.shape}, not {shape}."
+            )
+        low, high = brush.intensity_range
+        intensity = np.asarray(image[block], dtype=np.float64)
+        mask &= (intensity >= low) & (intensity <= high)
+    return Change(block, mask, value)
+
+
+def stroke(grid: Volume, path: tuple[Sequence[float], Sequence[float]], brush: Brush) -> tuple[Block, Mask]:
+    """The voxels whose centres lie within the radius of the line between two voxel indices; exact on any grid.
+
+    The voxel under the brush always belongs to it. With an axis, only the slice of the second index. Nothing outside
+    the image, also when the line is.
+    """
+    start, end = (np.asarray(index, dtype=np.float64) for index in path)
+    to_mm = grid.affine[:3, :3]
+    reach = brush.radius_mm * np.linalg.norm(np.linalg.inv(to_mm), axis=1)  # of a ball, in voxels
+    lower, upper = np.minimum(start, end) - reach, np.maximum(start, end) + reach
+    if brush.axis is not None:
+        start, end = (np.where(np.arange(3) == brush.axis, np.rint(end), index) for index in (start, end))
+        lower[brush.axis] = upper[brush.axis] = end[brush.axis]
+    lower = np.clip(np.rint(np.minimum(np.ceil(lower), end)), 0, grid.shape).astype(int)
+    upper = np.clip(np.rint(np.maximum(np.floor(upper), end)) + 1, lower, grid.shape).astype(int)
+    i, j, k = (slice(int(a), int(b)) for a, b in zip(lower, upper, strict=True))
+    index = np.stack(np.meshgrid(*(np.arange(part.start, part.stop) for part in (i, j, k)), indexing="ij"), axis=-1)
+    mask = _distance_mm((index - start) @ to_mm.T, (end - start) @ to_mm.T) <= brush.radius_mm * (1 + ROUNDING)
+    return (i, j, k), mask | (index == np.rint(end)).all(axis=-1)
+
+
+def _distance_mm(points_mm: NDArray[np.float64], way_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From each point to the line from the origin along `way_mm`, ends included."""
+    length = float(way_mm @ way_mm)
+    share = np.clip(points_mm @ way_mm / length, 0, 1) if length else np.zeros(points_mm.shape[:-1])
+    return np.asarray(np.linalg.norm(points_mm - share[..., None] * way_mm, axis=-1), dtype=np.float64)

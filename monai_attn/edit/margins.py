@@ -1,0 +1,44 @@
+"""Margins in millimetres: grow and shrink a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from monai_attn.edit.change import Change, label_block, may_become, widened
+from monai_attn.edit.surface import near_surface, reach_voxels
+from monai_attn.errors import InputError
+from monai_attn.volume import Volume
+
+__all__ = ["grow", "shrink"]
+
+
+def grow(labels: Volume, value: int, margin_mm: float, *, protected: Collection[int] | None = None) -> Change:
+    """Add to a label every voxel whose centre lies within `margin_mm` of its surface, in space, not in voxels.
+
+    Other labels stay untouched; with `protected`, only those do, and the label grows over the others. Raises
+    `LabelError` for a label without a voxel and `InputError` unless the margin is finite and above 0.
+    """
+    _check(margin_mm)
+    block = widened(label_block(labels, value), reach_voxels(labels.affine, margin_mm), labels.shape)
+    array = labels.array[block]
+    near = near_surface(np.asarray(array == value), labels.affine, margin_mm, inside=False)
+    return Change(block, near & may_become(array, value, protected), value)
+
+
+def shrink(labels: Volume, value: int, margin_mm: float) -> Change:
+    """Take from a label every voxel whose centre lies within `margin_mm` of its surface; they become background.
+
+    Where the label reaches the border of the image, it has no surface and is not taken away: it goes on beyond.
+    A label thinner than twice the margin vanishes. Raises as `grow` does.
+    """
+    _check(margin_mm)
+    block = widened(label_block(labels, value), (1, 1, 1), labels.shape)
+    mask = np.asarray(labels.array[block] == value)
+    return Change(block, near_surface(mask, labels.affine, margin_mm, inside=True), 0)
+
+
+def _check(margin_mm: float) -> None:
+    if not (np.isfinite(margin_mm) and margin_mm > 0):
+        raise InputError(f"A margin is a number of mm above 0; this one is {margin_mm}.")
