@@ -25,8 +25,8 @@ PRESETS = {
 }
 """Windows by kind of image; the first is what an image opens with. "" has no fixed scale: MR, and whatever is unknown.
 
-CT: Bell DJ, Murphy A et al., "Windowing (CT)", radiopaedia.org/articles/windowing-ct; there the abdomen's soft tissue is
-50/400, here 40/400 as in our reports. PET: SUV 0 to 10 as in our reports, its half and its double.
+CT: Bell DJ, Murphy A et al., "Windowing (CT)", radiopaedia.org/articles/windowing-ct, but soft tissue (there 50/400 for
+the abdomen) is 40/400 as in our reports. PET: SUV 0 to 10 as in our reports, its half and its double.
 """
 
 KIND_OF_UNIT = {"HU": "CT", "g/ml": "PT"}
