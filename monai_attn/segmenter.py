@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from monai_attn.backends import BACKENDS, choose_backend, choose_device
 from monai_attn.bundle import Parts, open_bundle, why
+from monai_attn.bundle.inputs import find_images
 from monai_attn.errors import BundleError, InputError, LabelError
 from monai_attn.io import read
 from monai_attn.segmentation import Segmentation
@@ -77,6 +78,9 @@ class Segmenter:
     ) -> Segmentation:
         """Segment one case: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name.
 
+        For a bundle of several images: `{"t1": ..., "ct": ...}`, or a folder in which they can be told (see `read`).
+        The mask lies on the grid of the first of the bundle's images that is given; the provenance says which were
+        missing.
         With a `region` (mm, RAS+) only that box is preprocessed and segmented, intensity statistics come from it,
         and the rest is background. `progress` is called with the number of windows done so far; what it raises
         stops the run and reaches the caller, and the segmenter stays usable.
@@ -86,67 +90,119 @@ class Segmenter:
         `BundleError` when what the bundle computes is no label map.
         """
         start = time.perf_counter()
-        volumes = self._volumes(source)
-        whole = volumes[0]
+        images = self._images(source)
+        whole = images[next(iter(images))][0]
         block = whole.slices_of(region) if region is not None else None
-        parts = [volume.crop(block) if block else volume for volume in volumes]
-        array = self._labels(parts[0] if len(parts) == 1 else parts, parts[0], progress)
+        given = {name: _within(volumes, whole, region) for name, volumes in images.items()} if region else images
+        array = self._labels(given, progress)
         if block:
             full = np.zeros(whole.shape, dtype=array.dtype)
             full[block] = array
             array = full
         labels = Volume(array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
-        provenance = self._provenance(whole, region, time.perf_counter() - start)
+        provenance = self._provenance(images, region, time.perf_counter() - start)
         return Segmentation(labels, self.parts.table, provenance)
 
-    def _volumes(self, source: Source | Sequence[Source] | Mapping[str, Source]) -> list[Volume]:
-        if isinstance(source, Mapping):
-            unknown = [name for name in source if name != self.parts.image_key]
-            if unknown or not source:
-                raise InputError(
-                    f"The bundle {self.parts.name} takes one image, {self.parts.image_key!r}, not {list(source)}."
-                )
-            source = source[self.parts.image_key]
-        sources = [source] if isinstance(source, str | Path | Volume) else list(source)
-        if not sources:
-            raise InputError("A case needs at least one image; its list of images is empty.")
-        volumes = [one if isinstance(one, Volume) else read(one) for one in sources]
-        for volume in volumes:
-            self._check_modality(volume)
-        return volumes
+    def read(
+        self,
+        source: str | Path | Mapping[str, str | Path],
+        *,
+        series: str | Mapping[str, str] | None = None,
+        volume: int | None = None,
+    ) -> dict[str, Volume]:
+        """The images of a case that this bundle takes, by name, the reference image first.
 
-    def _check_modality(self, volume: Volume) -> None:
-        """A network gives a mask of any image; of another modality than its own, a meaningless one."""
-        wanted = self.parts.modality
-        if wanted and volume.modality in ("MR", "CT", "PT") and volume.modality != wanted:
+        `source`: a path, a folder with a file or DICOM series for each image, or a mapping of names to paths;
+        `series` chooses among DICOM series, by name where there are several images. See
+        `monai_attn.bundle.inputs.find_images`. Raises `InputError`, `FileError` or `GeometryError`.
+        """
+        files = find_images(source, self.parts.inputs, series)
+        return {name: read(file.path, series=file.series, volume=volume) for name, file in files.items()}
+
+    def _images(self, source: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, list[Volume]]:
+        """The volumes of each image, the reference first; a list of several only where channels share a grid."""
+        names = [one.name for one in self.parts.inputs]
+        if isinstance(source, str | Path) and len(names) > 1:
+            source = dict(self.read(source))
+        if not isinstance(source, Mapping):
+            source = {self._name_of(source): source}  # type: ignore[dict-item]
+        paths = {name: one for name, one in source.items() if isinstance(one, str | Path)}
+        files = find_images(paths, self.parts.inputs) if paths and len(names) > 1 else {}
+        images = {}
+        for name in [name for name in names if name in source] + [name for name in source if name not in names]:
+            one: Any = source[name]
+            sources = [one] if isinstance(one, str | Path | Volume) else list(one)
+            if not sources:
+                raise InputError("A case needs at least one image; its list of images is empty.")
+            images[name] = [
+                each if isinstance(each, Volume) else read(each, series=files[name].series if files else None)
+                for each in sources
+            ]
+        self._check(images)
+        return images
+
+    def _name_of(self, source: object) -> str:
+        """Which image a lone volume is: the only one, or the only one of its modality."""
+        inputs = self.parts.inputs
+        modality = source.modality if isinstance(source, Volume) else ""
+        fits = inputs if len(inputs) == 1 else [one for one in inputs if modality and one.modality == modality]
+        if len(fits) != 1:
+            names = ", ".join(one.name for one in inputs)
             raise InputError(
-                f"The bundle {self.parts.name} is for {wanted}, and this image is {volume.modality}. "
-                "Choose another bundle, or another series of the folder (--series)."
+                f"The bundle {self.parts.name} takes {names}: say which image this is, "
+                f"as in {{{inputs[0].name!r}: image}}."
             )
+        return fits[0].name
 
-    def _labels(self, source: Volume | list[Volume], grid: Volume, progress: Progress | None) -> NDArray[np.generic]:
+    def _check(self, images: Mapping[str, Sequence[Volume]]) -> None:
+        """A network gives a mask of any image; of another modality than its own, a meaningless one."""
+        wanted = {one.name: one.modality for one in self.parts.inputs}
+        unknown = [name for name in images if name not in wanted]
+        if unknown or not images:
+            what = f"one image, {next(iter(wanted))!r}" if len(wanted) == 1 else f"the images {', '.join(wanted)}"
+            raise InputError(f"The bundle {self.parts.name} takes {what}, not {list(images)}.")
+        missing = [name for name in wanted if name not in images]
+        if missing and not self.parts.partial:
+            raise InputError(
+                f"The bundle {self.parts.name} needs {', '.join(wanted)}; {', '.join(missing)} is missing."
+            )
+        for name, volumes in images.items():
+            for volume in volumes:
+                if wanted[name] and volume.modality in ("MR", "CT", "PT") and volume.modality != wanted[name]:
+                    raise InputError(
+                        f"The bundle {self.parts.name} is for {wanted[name]}, and this image is {volume.modality}. "
+                        "Choose another bundle, or another series of the folder (--series)."
+                    )
+
+    def _labels(self, images: Mapping[str, list[Volume]], progress: Progress | None) -> NDArray[np.generic]:
         """The bundle's own pipeline, as MONAI's evaluator runs it, for one case."""
-        key = self.parts.image_key
         hook = self._network.register_forward_hook(_Counter(progress)) if progress else None
         try:
-            case = self._run(key, source)
+            case = self._run(images)
         except RuntimeError as error:  # what MONAI and torch raise; ours and the progress callback's pass through
             raise why(error, f"The bundle {self.parts.name} failed on this image") from error
         finally:
             if hook:
                 hook.remove()
-        return _label_map(case["pred"], grid, self.parts.name)
+        return _label_map(case["pred"], images[next(iter(images))][0], self.parts.name)
 
-    def _run(self, key: str, source: Volume | list[Volume]) -> dict[str, Any]:
-        batch = list_data_collate([self.parts.preprocessing({key: source})])
+    def _run(self, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
+        key = self.parts.image_key
+        case = {name: volumes if len(volumes) > 1 else volumes[0] for name, volumes in images.items()}
+        batch = list_data_collate([self.parts.preprocessing(case)])
         image = batch[key].to(self.device)
         autocast = torch.autocast("cuda", enabled=self.parts.amp and image.device.type == "cuda")
         with torch.no_grad(), autocast:
             prediction = self.parts.inferer(image, self._network)
-        (case,) = decollate_batch({**batch, key: image, "pred": prediction})
-        return self.parts.postprocessing(case)
+        (result,) = decollate_batch({**batch, key: image, "pred": prediction})
+        return self.parts.postprocessing(result)
 
-    def _provenance(self, source: Volume, region: Box | None, seconds: float) -> dict[str, Any]:
+    def _provenance(self, images: Mapping[str, Sequence[Volume]], region: Box | None, seconds: float) -> dict[str, Any]:
+        sources = {name: _said_of(volumes[0]) for name, volumes in images.items()}
+        several = {
+            "images": sources,
+            "missing": [one.name for one in self.parts.inputs if one.name not in images],
+        }
         return {
             "bundle": self.parts.name,
             "bundle_version": self.parts.version,
@@ -157,16 +213,30 @@ class Segmenter:
             "mixed_precision": self.parts.amp and self.device.startswith("cuda"),
             "threads": torch.get_num_threads(),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
-            "source": {
-                "shape": list(source.shape),
-                "spacing_mm": [round(edge, 6) for edge in source.spacing_mm],
-                "orientation": source.orientation,
-                "modality": source.modality,
-                "notes": list(source.notes),
-            },
+            "source": next(iter(sources.values())),
+            **(several if len(self.parts.inputs) > 1 else {}),
             "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,
             "seconds": round(seconds, 3),
         }
+
+
+def _within(volumes: Sequence[Volume], reference: Volume, region: Box) -> list[Volume]:
+    """The images cut to the region; those on another grid than the reference a little wider, for interpolation."""
+    if same_grid(volumes[0], reference):
+        return [volume.crop(volume.slices_of(region)) for volume in volumes]
+    edge = 2 * max(volumes[0].spacing_mm)
+    lower, upper = (tuple(corner) for corner in (np.array(region.lower_mm) - edge, np.array(region.upper_mm) + edge))
+    return [volume.crop(volume.slices_of(Box(lower, upper))) for volume in volumes]
+
+
+def _said_of(source: Volume) -> dict[str, Any]:
+    return {
+        "shape": list(source.shape),
+        "spacing_mm": [round(edge, 6) for edge in source.spacing_mm],
+        "orientation": source.orientation,
+        "modality": source.modality,
+        "notes": list(source.notes),
+    }
 
 
 class _Counter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from monai_attn.bundle.ends import LOADER, swap_ends
+from monai_attn.bundle.inputs import ImageInput, image_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_metadata
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.trust import require_trust
@@ -21,8 +22,8 @@ from monai_attn.labels import LabelTable
 
 __all__ = ["Parts", "label_table", "open_bundle", "why"]
 
-MODALITIES = {"MR": "MR", "MRI": "MR", "CT": "CT", "PT": "PT", "PET": "PT"}
-"""What the metadata of bundles call a modality, and DICOM's code for it."""
+JOINT_KEY = "image"
+"""Where the transforms of a bundle leave several images joined: MONAI's evaluators look there."""
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -31,10 +32,10 @@ Step = Callable[[dict[str, Any]], dict[str, Any]]
 class Parts:
     """What a segmentation needs of a bundle; a bundle is one way to fill it.
 
-    `preprocessing` takes `{image_key: path, Volume or list of them}`; `inferer(image, network)` gives logits;
-    `postprocessing` makes `pred` the label map. `amp` says whether the bundle runs its network in mixed precision
-    on CUDA; `modality` is the DICOM code ("MR", "CT", "PT") of the images it is for, "" where its metadata do not say.
-    `name`, `version`, `weights_sha256` and `overrides` go into the provenance.
+    `preprocessing` takes `{name of each of inputs: path, Volume or list of them}`, a part of them where `partial`, and
+    leaves the image of the network at `image_key`; `inferer(image, network)` gives logits; `postprocessing` makes
+    `pred` the label map. `amp` says whether the bundle runs its network in mixed precision on CUDA. `name`, `version`,
+    `weights_sha256` and `overrides` go into the provenance.
     """
 
     preprocessing: Step
@@ -42,8 +43,9 @@ class Parts:
     inferer: Callable[..., Any]
     postprocessing: Step
     table: LabelTable
+    inputs: tuple[ImageInput, ...]
+    partial: bool
     image_key: str
-    modality: str
     amp: bool
     name: str
     version: str
@@ -79,6 +81,8 @@ def open_bundle(
     parser.read_meta(f=str(root / "configs" / "metadata.json"))  # a copy: MONAI turns every "#" in it into "::"
     _make_scripts_importable(root)
 
+    loaders = _loaders(parser.get())
+    names = _image_names(loaders, root)
     network = _network(parser, root)
     weights = weights_file(parser, root)
     load_weights(network, weights)
@@ -88,8 +92,9 @@ def open_bundle(
         inferer=_resolve(parser, root, "inferer", "evaluator::inferer"),
         postprocessing=_resolve(parser, root, "postprocessing", "evaluator::postprocessing"),
         table=label_table(metadata),
-        image_key=_image_key(parser, root),
-        modality=_modality(metadata),
+        inputs=image_inputs(metadata, names),
+        partial=any(bool(loader.get("allow_missing_keys")) for loader in loaders),
+        image_key=names[0] if len(names) == 1 else JOINT_KEY,
         amp=bool(_optional(parser, "evaluator::amp")),
         name=root.resolve().name,
         version=str(metadata.get("version", "")),
@@ -130,16 +135,16 @@ def _optional(parser: ConfigParser, name: str) -> Any:
     return parser.get_parsed_content(name) if name in parser else None
 
 
-def _image_key(parser: ConfigParser, root: Path) -> str:
-    """The key under which the bundle's first transform loads the image."""
-    keys = [key for node in _loaders(parser.get()) for key in _as_list(node.get("keys"))]
+def _image_names(loaders: Sequence[Mapping[str, Any]], root: Path) -> list[str]:
+    """The keys under which the bundle's first transform loads images."""
+    keys = [key for node in loaders for key in _as_list(node.get("keys"))]
     images = [key for key in dict.fromkeys(keys) if "label" not in key]
-    if len(images) != 1:
+    if not images:
         raise BundleError(
-            f"The bundle {root.name} loads {images or 'nothing'} in its inference config; "
-            "monai_attn expects one image, loaded by LoadImaged or LoadVolumed."
+            f"The bundle {root.name} loads nothing in its inference config; monai_attn expects its images to be loaded "
+            "by LoadImaged or LoadVolumed."
         )
-    return images[0]
+    return images
 
 
 def _loaders(node: Any) -> list[dict[str, Any]]:
@@ -150,12 +155,6 @@ def _loaders(node: Any) -> list[dict[str, Any]]:
     if node.get("_target_") == LOADER:
         return [node]
     return [found for item in node.values() for found in _loaders(item)]
-
-
-def _modality(metadata: Mapping[str, Any]) -> str:
-    """What the metadata say of their input, as DICOM's code."""
-    said = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {}).get("modality", "")
-    return MODALITIES.get(str(said).upper(), "")
 
 
 def _as_list(keys: Any) -> list[str]:
