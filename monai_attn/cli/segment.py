@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from monai_attn.cohort import Case, Recipe, Row
+    from monai_attn.segmenter import Segmenter
 
 __all__ = ["add_parser", "run"]
 
 EXAMPLES = """examples:
   monai-attn segment t1.nii.gz -b hippocampus_mri -o out --region=9,-47,-32,45,5,8
   monai-attn segment dicom_folder/ -b hippocampus_mri -o out --series T1_MPRAGE --dry-run
+  monai-attn segment t1=mr/ ct=ct/ pet=pet/ -b soft_tissue_sarcoma -o out
   monai-attn segment a.nii.gz b.nrrd -b hippocampus_mri -o out --set inferer::inferer::overlap=0.25
 """
 
@@ -30,7 +32,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", nargs="+", help="image file (NIfTI, NRRD, MHA), DICOM folder, or folder of images")
+    parser.add_argument(
+        "input",
+        nargs="+",
+        help="image file (NIfTI, NRRD, MHA), DICOM folder, folder of images, "
+        "NAME=IMAGE for each image of a bundle of several, or a table of cases (.csv)",
+    )
     parser.add_argument(
         "-b", "--bundle", required=True, help="a shipped bundle's name (monai-attn bundles), or a folder"
     )
@@ -41,7 +48,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="R0,A0,S0,R1,A1,S1",
         help="segment only this box, two opposite corners in patient mm, RAS+ (write --region=-45,... with =)",
     )
-    parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
+    parser.add_argument(
+        "--series",
+        action="append",
+        metavar="[NAME=]SERIES",
+        help="which series of a DICOM folder: its UID, number or description; NAME=... with several images",
+    )
     parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     parser.add_argument("--backend", default="auto", help="auto or torch (default: auto)")
@@ -62,8 +74,12 @@ def run(args: argparse.Namespace) -> int:
     """Segment every case; 0 if all went well, 1 if some failed, 2 if none could be segmented."""
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cohort import Recipe, find_cases, run_case
+    from monai_attn.errors import FileError
     from monai_attn.report import check_matplotlib
 
+    for given in args.input:
+        if "=" not in given and not Path(given).exists():  # before the bundle is opened, which takes seconds
+            raise FileError(f"{Path(given).name or given} does not exist.")
     recipe = Recipe(
         bundle=args.bundle,
         output=args.output,
@@ -72,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         backend=args.backend,
         trust=args.trust,
         region=args.region,
-        series=args.series,
+        series=_series(args.series),
         volume=args.volume,
         overwrite=args.overwrite,
         report=args.report,
@@ -81,10 +97,10 @@ def run(args: argparse.Namespace) -> int:
     )
     if recipe.report:
         check_matplotlib()
-    cases = find_cases(args.input)
     segmenter = recipe.segmenter()
+    cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs])
     if args.dry_run:
-        return _dry_run(recipe, cases)
+        return _dry_run(recipe, cases, segmenter)
     failed = 0
     for number, case in enumerate(cases, start=1):
         with _Windows(f"{number}/{len(cases)} {case.name}", quiet=args.quiet) as windows:
@@ -99,14 +115,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed < len(cases) else 2
 
 
-def _dry_run(recipe: Recipe, cases: list[Case]) -> int:
+def _dry_run(recipe: Recipe, cases: list[Case], segmenter: Segmenter) -> int:
     from monai_attn.errors import AttnError
-    from monai_attn.io import read
 
     failed = 0
     for case in cases:
         try:
-            image = read(case.source, series=recipe.series, volume=recipe.volume)
+            images = segmenter.read(case.source, series=recipe.series, volume=recipe.volume)
+            image = images[next(iter(images))]
             block = image.slices_of(recipe.region) if recipe.region else None
         except AttnError as error:
             print(f"{case.name}: {error}", file=sys.stderr)
@@ -115,7 +131,9 @@ def _dry_run(recipe: Recipe, cases: list[Case]) -> int:
         size = image.crop(block).shape if block else image.shape
         grid = f"{' x '.join(map(str, size))} voxels of {' x '.join(f'{edge:.3g}' for edge in image.spacing_mm)} mm"
         print(f"{case.name}: {grid}, {image.orientation} -> {recipe.files(case.name)[0]}")
-        for note in image.notes:
+        if len(segmenter.parts.inputs) > 1:
+            print(f"  images: {', '.join(images)}")
+        for note in dict.fromkeys(note for one in images.values() for note in one.notes):
             print(f"  note: {note}")
         existing = [path.name for path in recipe.files(case.name) if path.exists()]
         if existing and not recipe.overwrite:
@@ -135,6 +153,20 @@ def _print_row(row: Row) -> None:
     width = max(map(len, row.volume_ml), default=0)
     for name, volume_ml in row.volume_ml.items():
         print(f"  {name:<{width}}  {volume_ml:9.3f} ml")
+
+
+def _series(given: list[str] | None) -> str | dict[str, str] | None:
+    """`--series X`, or `--series t1=X --series ct=Y`."""
+    from monai_attn.errors import InputError
+
+    if not given:
+        return None
+    if len(given) == 1 and "=" not in given[0]:
+        return given[0]
+    pairs = [text.partition("=") for text in given]
+    if not all(sign for _, sign, _ in pairs):
+        raise InputError("Several --series are written NAME=SERIES, one for each image of the bundle.")
+    return {name: series for name, _, series in pairs}
 
 
 def _region(text: str) -> Any:

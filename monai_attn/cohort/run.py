@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monai_attn.bundle.inputs import ImageFile, find_images
 from monai_attn.cohort.cases import Case
 from monai_attn.errors import AttnError, InputError
 from monai_attn.io import is_dicom, read, write_bytes_atomic, write_dicom_seg, write_rtstruct
@@ -33,7 +34,7 @@ class Recipe:
     backend: str = "auto"
     trust: bool = False
     region: Box | None = None
-    series: str | None = None
+    series: str | Mapping[str, str] | None = None
     volume: int | None = None
     overwrite: bool = False
     report: bool = False
@@ -90,13 +91,16 @@ def run_case(
     try:
         for path in recipe.files(case.name):
             check_free(path, overwrite=recipe.overwrite)
-        _check_source(recipe, case)
         segmenter = segmenter or recipe.segmenter()
-        image = read(case.source, series=recipe.series, volume=recipe.volume)
-        segmentation = segmenter(image, region=recipe.region, progress=progress)
+        found = find_images(case.source, segmenter.parts.inputs, recipe.series)
+        reference = next(iter(found.values()))
+        _check_source(recipe, case.name, reference)
+        images = {name: read(one.path, series=one.series, volume=recipe.volume) for name, one in found.items()}
+        image = images[next(iter(images))]
+        segmentation = segmenter(images, region=recipe.region, progress=progress)
         structures = measure_structures(segmentation.labels, segmentation.table, image)
-        page = _page(case, image, segmentation, recipe.series) if recipe.report else None
-        dicom = _write_dicom(recipe, case, segmentation)
+        page = _page(case, image, segmentation, reference) if recipe.report else None
+        dicom = _write_dicom(recipe, case.name, reference, segmentation)
         files = segmentation.save(recipe.output, stem=case.name, measured=structures, overwrite=recipe.overwrite)
         files += dicom
         if page is not None:
@@ -104,29 +108,31 @@ def run_case(
             write_bytes_atomic(files[-1], page.encode(), overwrite=recipe.overwrite)
     except (AttnError, MemoryError) as error:
         return Row(case.name, str(error) or "There was not enough memory.", seconds=time.perf_counter() - start)
-    return Row(case.name, "", tuple(files), tuple(structures), image.notes, time.perf_counter() - start)
+    notes = tuple(dict.fromkeys(note for one in images.values() for note in one.notes))
+    return Row(case.name, "", tuple(files), tuple(structures), notes, time.perf_counter() - start)
 
 
-def _check_source(recipe: Recipe, case: Case) -> None:
+def _check_source(recipe: Recipe, case: str, reference: ImageFile) -> None:
     """Refuse, before anything is computed, a DICOM file for an image that is none."""
-    if recipe.dicom_files(case.name) and not (case.source.is_dir() or is_dicom(case.source)):
-        raise InputError(f"{case.source.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
+    path = reference.path
+    if recipe.dicom_files(case) and not (path.is_dir() or is_dicom(path)):
+        raise InputError(f"{path.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
 
 
-def _write_dicom(recipe: Recipe, case: Case, segmentation: Segmentation) -> list[Path]:
+def _write_dicom(recipe: Recipe, case: str, reference: ImageFile, segmentation: Segmentation) -> list[Path]:
     """All the DICOM files, or none."""
     written: list[Path] = []
     name, release = segmentation.algorithm
     try:
-        for path, write in recipe.dicom_files(case.name).items():
+        for path, write in recipe.dicom_files(case).items():
             write(
                 segmentation.labels,
                 segmentation.table,
-                case.source,
+                reference.path,
                 path,
                 algorithm=name,
                 algorithm_version=release,
-                series=recipe.series,
+                series=reference.series,
                 volume=recipe.volume,
                 overwrite=recipe.overwrite,
             )
@@ -138,8 +144,9 @@ def _write_dicom(recipe: Recipe, case: Case, segmentation: Segmentation) -> list
     return written
 
 
-def _page(case: Case, image: Volume, segmentation: Segmentation, series: str | None) -> str:
+def _page(case: Case, image: Volume, segmentation: Segmentation, reference: ImageFile) -> str:
     """The report, made before anything is written. It names no patient, also where the folder does."""
     from monai_attn.report import anonymous_case, case_page, read_identity
 
-    return case_page(anonymous_case(case.name, read_identity(case.source, series=series)), image, segmentation)
+    identity = read_identity(reference.path, series=reference.series)
+    return case_page(anonymous_case(case.name, identity), image, segmentation)
