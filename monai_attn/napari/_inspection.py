@@ -1,0 +1,202 @@
+"""The measurements of one labels layer, kept up to date while it is painted on. No Qt, no window.
+
+inspection = Inspection(layer, viewer.layers, image=ct_layer)
+for result in inspection.job().run():   # may run in a thread: it sees arrays, no layers
+    inspection.accept(result)           # refused when the label was painted on meanwhile
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.measure.blocks import Block, check_grid, join
+from monai_attn.napari._layers import grid_of, origin_of, volume_of
+from monai_attn.napari._lesions import (
+    Finding,
+    NamedMap,
+    displayed_blocks,
+    lesion_labels,
+    measure_label,
+    native_block,
+)
+from monai_attn.napari._strokes import Change
+from monai_attn.napari._styles import adopt, extended, table_of
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+
+__all__ = ["Inspection", "Job", "Result"]
+
+Stamp = tuple[int, int]
+"""How often everything, and how often this label, had changed when a measurement began."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One label measured, and the state of the layer it was measured from."""
+
+    stamp: Stamp
+    finding: Finding
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is to be measured, as arrays: nothing of it touches a layer."""
+
+    named: NamedMap
+    displayed: NDArray[np.integer]
+    image: Volume | None
+    stamps: Counter[int]
+    epoch: int
+    everything: bool
+    blocks: dict[int, Block | None]
+    lesions: frozenset[int]
+    min_ml: float
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels will be read, about."""
+        if self.everything:
+            return self.displayed.size
+        blocks = (block for block in self.blocks.values() if block is not None)
+        return sum(int(np.prod([part.stop - part.start for part in block])) for block in blocks)
+
+    def run(self) -> Iterator[Result]:
+        """Measure label by label; between two of them a worker may be stopped."""
+        named, blocks = self.named, self.blocks
+        if self.everything:
+            found = displayed_blocks(self.displayed)
+            named = NamedMap(named.labels, extended(named.table, found))
+            native = {value: native_block(block, named.labels) for value, block in found.items()}
+            blocks = {label.value: native.get(label.value) for label in named.table}
+        for value, block in blocks.items():
+            finding = measure_label(
+                named, value, block, image=self.image, lesions=value in self.lesions, min_ml=self.min_ml
+            )
+            yield Result((self.epoch, self.stamps[value]), finding)
+
+
+class Inspection:
+    """A labels layer, the image it is measured on, and what is known of its structures.
+
+    Raises `GeometryError` when the layer has no place in the patient, or lies on another grid than the image.
+    """
+
+    def __init__(self, layer: Labels, layers: Iterable[Layer] = (), image: Image | None = None) -> None:
+        self._others = tuple(layers)
+        self.layer, self.image = layer, image
+        self.grid = grid_of(layer, self._others)
+        if image is not None:
+            check_grid(self.grid, grid_of(image, self._others), f"The layers {layer.name!r} and {image.name!r}")
+        unnamed = displayed_blocks(np.asarray(layer.data)) if origin_of(layer) is None else ()
+        adopt(layer, unnamed, self._others)
+        self.lesions = lesion_labels(table_of(layer))
+        self.min_ml = 0.0
+        self.findings: dict[int, Finding] = {}
+        self._waiting: dict[int, Block | None] = {}
+        self._stamps: Counter[int] = Counter()
+        self._epoch = 0
+        self._everything = True
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether nothing waits to be measured."""
+        return not self._everything and not self._waiting
+
+    def note_everything(self) -> None:
+        """The labels may have changed anywhere."""
+        self._epoch += 1
+        self._everything = True
+        self._waiting.clear()
+
+    def note(self, change: Change) -> None:
+        """Labels changed in a block of the displayed array; what is known outside it still holds."""
+        if self._everything:
+            self.note_everything()
+            return
+        block = native_block(change.region, self.grid)
+        beside = {value for value in self.lesions & set(self.findings) if _touch(self._block(value), block)}
+        for value in change.values | beside:  # a lesion beside what was painted may lie in another organ now
+            self._note(value, block)
+
+    def set_lesions(self, lesions: Iterable[int], *, min_ml: float | None = None) -> None:
+        """Say which labels' pieces are lesions, and from what volume on they count."""
+        before, smallest = self.lesions, self.min_ml
+        self.lesions = frozenset(lesions)
+        self.min_ml = smallest if min_ml is None else min_ml
+        if self._everything:
+            self.note_everything()
+            return
+        for value in (before | self.lesions) if self.min_ml != smallest else (before ^ self.lesions):
+            self._note(value, None)
+
+    def job(self) -> Job:
+        """All that waits to be measured. Call it where layers may be touched."""
+        table = adopt(self.layer, self._waiting, self._others)
+        return Job(
+            NamedMap(volume_of(self.layer, self._others), table),
+            np.asarray(self.layer.data),
+            volume_of(self.image, self._others) if self.image is not None else None,
+            Counter(self._stamps),
+            self._epoch,
+            self._everything,
+            {value: join(self._block(value), block) for value, block in self._waiting.items()},
+            self.lesions,
+            self.min_ml,
+        )
+
+    def accept(self, result: Result) -> bool:
+        """Take a result over; False, and nothing done, when the label has changed since it was measured."""
+        value = result.finding.structure.value
+        if result.stamp != (self._epoch, self._stamps[value]):
+            return False
+        adopt(self.layer, [value], self._others)
+        self.findings[value] = result.finding
+        self._waiting.pop(value, None)
+        return True
+
+    def finish(self, job: Job) -> None:
+        """A job ended, all its results were offered: what no longer occurs is forgotten."""
+        if job.everything and job.epoch == self._epoch:
+            self._everything = False
+            known = {label.value for label in table_of(self.layer)}
+            self.findings = {value: self.findings[value] for value in sorted(self.findings) if value in known}
+
+    def measure(self) -> None:
+        """Do here and now all that waits."""
+        job = self.job()
+        for result in job.run():
+            self.accept(result)
+        self.finish(job)
+
+    def rows(self, *, case: str = "") -> list[dict[str, Any]]:
+        """All measurements as `monai-attn measure` writes them, under the names the structures have now."""
+        from monai_attn.cohort import Measured
+
+        table = table_of(self.layer)
+        findings = [self.findings[label.value] for label in table if label.value in self.findings]
+        structures = tuple(replace(one.structure, name=table[one.structure.value].name) for one in findings)
+        lesions = {
+            table[one.structure.value].name: one.lesions for one in findings if one.structure.value in self.lesions
+        }
+        return Measured(case, structures, lesions).rows()
+
+    def _note(self, value: int, block: Block | None) -> None:
+        self._stamps[value] += 1
+        self._waiting[value] = join(self._waiting.get(value), block)
+
+    def _block(self, value: int) -> Block | None:
+        finding = self.findings.get(value)
+        return finding.structure.block if finding is not None else None
+
+
+def _touch(one: Block | None, other: Block) -> bool:
+    """Whether two blocks share voxels or lie side by side."""
+    return one is not None and all(a.start <= b.stop and b.start <= a.stop for a, b in zip(one, other, strict=True))

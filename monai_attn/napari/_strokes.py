@@ -1,0 +1,110 @@
+"""What a stroke on a labels layer changed, and how a locked structure stays as it was.
+
+napari can protect all labels but the background from the brush ("preserve labels"), not one structure. A locked
+structure is therefore put back when the stroke ends: while the mouse button is down the brush shows over it. Undo and
+redo are not held back. Layers that are not NumPy arrays (zarr, dask) have no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.measure.blocks import Block, join
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+__all__ = ["Change", "Step", "change_of", "keep_locked", "new_steps", "step_counts"]
+
+Step = list[Any]
+"""One step of a layer's history, as its `paint` event brings it: a list of (indices, old values, new value) and of
+napari's tuples of (slices, mask, old values, new value)."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The block of the displayed array that steps lie in, and the labels that may have lost or won voxels there."""
+
+    region: Block
+    values: frozenset[int]
+
+
+def change_of(steps: Iterable[Step]) -> Change | None:
+    """Where steps of the history lie and which labels they touch; None when they hold nothing."""
+    region: Block | None = None
+    values: set[int] = set()
+    for atom in (atom for step in steps for atom in step):
+        where, _, old, new = _parts(atom)
+        region = join(region, where)
+        values |= {int(value) for value in (*np.unique(old), *np.unique(new))}
+    return Change(region, frozenset(values - {0})) if region is not None else None
+
+
+def keep_locked(layer: Labels, steps: Sequence[Step], locked: frozenset[int]) -> bool:
+    """Undo what finished steps did to locked structures, in the layer and in the steps themselves; whether they did.
+
+    Neither does such a structure lose voxels, nor does painting with its label add any. The steps are those of the
+    layer's history: what is left of them together then stands in the first one, so that undo gives back the rest.
+    """
+    change = change_of(steps)
+    if change is None or not change.values & locked or not isinstance(layer.data, np.ndarray):
+        return False
+    after = np.array(layer.data[change.region])
+    before = _before(after, steps, change.region)
+    changed = before != after
+    held = changed & (np.isin(before, list(locked)) | np.isin(after, list(locked)))
+    if not held.any():
+        return False
+    layer.data[change.region][held] = before[held]
+    kept = changed & ~held
+    start = [part.start for part in change.region]
+    index = tuple(axis + first for axis, first in zip(np.nonzero(kept), start, strict=True))
+    for step in steps:
+        step.clear()
+    if kept.any():
+        steps[0].append((index, before[kept], after[kept]))
+    layer.refresh()
+    return True
+
+
+def step_counts(layer: Labels) -> tuple[int, int]:
+    """How many steps can be undone and redone. napari has no event for either; this is all it shows."""
+    return len(getattr(layer, "_undo_history", ())), len(getattr(layer, "_redo_history", ()))
+
+
+def new_steps(layer: Labels, before: tuple[int, int]) -> list[Step]:
+    """The steps that were undone or redone since `step_counts` gave `before`."""
+    undone = step_counts(layer)[1] - before[1]
+    if undone > 0:
+        return list(layer._redo_history)[-undone:]
+    return list(layer._undo_history)[undone:] if undone < 0 else []
+
+
+def _before(after: NDArray[np.integer], steps: Sequence[Step], region: Block) -> NDArray[np.integer]:
+    """What stood in the region before the steps."""
+    before = after.copy()
+    start = [part.start for part in region]
+    for atom in (atom for step in reversed(steps) for atom in reversed(step)):
+        where, chosen, old, _ = _parts(atom)
+        if isinstance(chosen, tuple):
+            before[tuple(axis - first for axis, first in zip(chosen, start, strict=True))] = old
+            continue
+        part = before[tuple(slice(s.start - first, s.stop - first) for s, first in zip(where, start, strict=True))]
+        part[chosen if chosen is not None else ...] = old
+    return before
+
+
+def _parts(atom: Any) -> tuple[Block, Any, Any, Any]:
+    """Block, mask or indices within it, old values, new values of one entry of a step."""
+    if len(atom) == 3:
+        indices, old, new = atom
+        indices = tuple(np.asarray(axis) for axis in indices)
+        i, j, k = (slice(int(axis.min()), int(axis.max()) + 1) for axis in indices)
+        return (i, j, k), indices, old, new
+    where, mask, old, new = atom
+    return tuple(slice(int(part.start), int(part.stop)) for part in where), mask, old, new  # type: ignore[return-value]
