@@ -6,7 +6,7 @@ Geometry is converted here and nowhere else. nibabel, SimpleITK and pydicom are 
 from __future__ import annotations
 
 from monai_attn.io.atomic import atomic_path, write_bytes_atomic
-from monai_attn.io.dicom import Series, is_dicom, list_series
+from monai_attn.io.dicom import Series, is_dicom, list_series, read_series
 from monai_attn.io.dicomseg import (
     Masks,
     holds_structures,
@@ -17,13 +17,14 @@ from monai_attn.io.dicomseg import (
     write_rtstruct,
 )
 from monai_attn.io.names import stem
-from monai_attn.io.reading import read
+from monai_attn.io.reading import count_volumes, read
 from monai_attn.io.writing import write
 
 __all__ = [
     "Masks",
     "Series",
     "atomic_path",
+    "count_volumes",
     "holds_structures",
     "is_dicom",
     "list_series",
@@ -31,6 +32,7 @@ __all__ = [
     "read_dicom_seg",
     "read_masks",
     "read_rtstruct",
+    "read_series",
     "stem",
     "write",
     "write_bytes_atomic",

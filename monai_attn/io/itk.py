@@ -14,7 +14,7 @@ from monai_attn.io.budget import check_budget
 from monai_attn.io.values import pick_volume, tidy
 from monai_attn.volume import RAS_TO_LPS, Volume
 
-__all__ = ["read_itk", "write_itk"]
+__all__ = ["itk_volumes", "read_itk", "write_itk"]
 
 MAX_HEADER = 2**16
 """A text header is looked for in this many bytes."""
@@ -33,14 +33,7 @@ def read_itk(path: Path, *, volume: int | None = None) -> Volume:
 
     header = _text_header(path)
     available, compressed = _data_size(path, header)
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise FileError(
-            f"{path.name}: the header cannot be interpreted; it is damaged or incomplete. Export the image again."
-        ) from error
+    reader = _opened(path)
     size, components = tuple(int(n) for n in reader.GetSize()), reader.GetNumberOfComponents()
     pixel = reader.GetPixelID()
     if pixel < 0 or pixel in (SimpleITK.sitkComplexFloat32, SimpleITK.sitkComplexFloat64):
@@ -64,6 +57,28 @@ def read_itk(path: Path, *, volume: int | None = None) -> Volume:
         return Volume(array, _affine(image), notes=_place_notes(header) + notes)
     except GeometryError as error:
         raise GeometryError(f"{path.name}: {error} Export the image again.") from error
+
+
+def itk_volumes(path: Path) -> int:
+    """How many components and volumes an NRRD or MetaImage file holds, from its header. Raises `FileError`."""
+    _data_size(path, _text_header(path))
+    reader = _opened(path)
+    return int(reader.GetNumberOfComponents() * math.prod(reader.GetSize()[3:]))
+
+
+def _opened(path: Path) -> Any:
+    """An ITK reader that has read the header."""
+    import SimpleITK
+
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise FileError(
+            f"{path.name}: the header cannot be interpreted; it is damaged or incomplete. Export the image again."
+        ) from error
+    return reader
 
 
 def write_itk(volume: Volume, path: Path) -> None:

@@ -22,7 +22,7 @@ from monai_attn.io.budget import check_budget
 from monai_attn.io.values import pick_volume, tidy
 from monai_attn.volume import Volume
 
-__all__ = ["read_nifti"]
+__all__ = ["nifti_volumes", "read_nifti"]
 
 MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """The low three bits of xyzt_units: unknown, metre, millimetre, micron. Unknown is millimetre by custom."""
@@ -51,6 +51,11 @@ def read_nifti(path: Path, *, volume: int | None = None) -> Volume:
         return Volume(array, affine, notes=(*place_notes, *value_notes))
     except GeometryError as error:
         raise GeometryError(f"{path.name}: {error} Set its sform or qform, or export it again.") from error
+
+
+def nifti_volumes(path: Path) -> int:
+    """How many volumes a NIfTI file holds, from its header. Raises `FileError`."""
+    return math.prod(_shape(_header(_pair(path)[0]))[3:])
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
@@ -116,7 +121,7 @@ def _values(header: Any, path: Path, volume: int | None) -> tuple[NDArray[np.gen
     from nibabel.arrayproxy import ArrayProxy
 
     name, dtype = path.name, header.get_data_dtype()
-    shape = tuple(int(size) for size in header["dim"][1 : 1 + int(header["dim"][0])])
+    shape = _shape(header)
     offset = _offset(header, name)
     with _opened(path) as (stream, compressed):
         available = max(path.stat().st_size - (0 if compressed else offset), 0)
@@ -137,6 +142,10 @@ def _values(header: Any, path: Path, volume: int | None) -> tuple[NDArray[np.gen
         array = array.astype(np.float32)
     array, value_notes = tidy(array, name)
     return array, notes + value_notes
+
+
+def _shape(header: Any) -> tuple[int, ...]:
+    return tuple(int(size) for size in header["dim"][1 : 1 + int(header["dim"][0])])
 
 
 def _offset(header: Any, name: str) -> int:

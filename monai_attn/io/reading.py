@@ -7,12 +7,12 @@ from pathlib import Path
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.dicom import is_dicom, read_dicom
-from monai_attn.io.itk import read_itk
+from monai_attn.io.itk import itk_volumes, read_itk
 from monai_attn.io.names import suffix_of
-from monai_attn.io.nifti import read_nifti
+from monai_attn.io.nifti import nifti_volumes, read_nifti
 from monai_attn.volume import Volume
 
-__all__ = ["read"]
+__all__ = ["count_volumes", "read"]
 
 READERS: dict[str, Callable[..., Volume]] = {
     ".nii": read_nifti,
@@ -53,3 +53,15 @@ def read(path: str | Path, *, series: str | None = None, volume: int | None = No
         return READERS[suffix](path, volume=volume)
     except PermissionError as error:
         raise FileError(f"{path.name} may not be read: permission denied. Ask for access to it.") from error
+
+
+def count_volumes(path: str | Path) -> int:
+    """How many time points, echoes or channels a NIfTI, NRRD or MetaImage file holds; only its header is read.
+
+    Raises `FileError` for another file, or a damaged one.
+    """
+    path = Path(path)
+    suffix = suffix_of(path)
+    if suffix not in READERS or not path.is_file():
+        raise FileError(f"{path.name} is no file of the kinds {', '.join(READERS)}.")
+    return nifti_volumes(path) if READERS[suffix] is read_nifti else itk_volumes(path)

@@ -19,7 +19,7 @@ from monai_attn.io.dicom.volumes import split_volumes, without_copies
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
 
-__all__ = ["list_series", "read_dicom"]
+__all__ = ["list_series", "read_dicom", "read_series"]
 
 
 @quiet()
@@ -49,11 +49,17 @@ def read_dicom(path: Path, *, series: str | None = None, volume: int | None = No
         raise FileError(f"{path.name} holds no DICOM images.{kinds} Choose the folder with the slices.")
     chosen = choose_series(found, series, path.name)
     name = f"{path.name}, series {chosen.key}" if len(found) > 1 else path.name
-    problem = image_problem(chosen.frames[0], name)
-    if problem:
-        raise InputError(problem)
     notes = (f"The folder also holds {_counted(others)}, left out.",) if others and whole_folder else ()
     return _volume(chosen, volume, name, notes)
+
+
+@quiet()
+def read_series(series: Series, *, volume: int | None = None) -> Volume:
+    """A series that `list_series` found, read as `read` does but without looking through its folder again.
+
+    Raises `FileError`, `GeometryError` or `InputError`.
+    """
+    return _volume(series, volume, f"Series {series.key}", ())
 
 
 def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counter[str]]:
@@ -65,6 +71,9 @@ def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counte
 
 
 def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...]) -> Volume:
+    problem = image_problem(chosen.frames[0], name)
+    if problem:
+        raise InputError(problem)
     frames, copies = without_copies(chosen.frames)
     if copies:
         notes += (_checked_copies(copies),)
