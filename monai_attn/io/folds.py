@@ -7,8 +7,9 @@ from pathlib import Path
 
 from monai_attn.errors import InputError
 from monai_attn.io.msd import folder_of, read_json, resolve
+from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
-__all__ = ["fold_cases"]
+__all__ = ["fold_cases", "several_image_cases"]
 
 
 def fold_cases(
@@ -46,6 +47,37 @@ def fold_cases(
     if not chosen:
         raise InputError(f"The part {part!r} of fold {fold} is empty: {Path(dataset_dir).name} has {len(cases)} cases.")
     return [cases[name] for name in chosen]
+
+
+def several_image_cases(dataset_dir: str | Path, images: Sequence[str]) -> list[dict[str, str]]:
+    """The cases to segment, `{"case": name, name: path for each of images that is there}` each, by name.
+
+    Those of `dataset_dir/dataset.json` where there is one (its "test" list, else its "training" list). Otherwise each
+    subfolder with a file called like one of `images` (`STS_003/t1.nii.gz`), or the folder itself. A path may be a
+    DICOM folder of one series. Raises `FileError` or `InputError` for what is missing, or when nothing is found.
+    """
+    folder = folder_of(dataset_dir)
+    if (folder / "dataset.json").is_file():
+        content = read_json(folder / "dataset.json")
+        rows = content.get("test") or content.get("training") or []
+        found = {
+            str(row["id"]): {name: str(resolve(folder, row[name])) for name in images if row.get(name)} for row in rows
+        }
+    else:
+        folders = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+        found = {path.resolve().name: _named_images(path, images) for path in folders}
+    cases = [{"case": name, **paths} for name, paths in sorted(found.items()) if paths]
+    if not cases:
+        raise InputError(
+            f"{folder.name!r} holds no case: neither a dataset.json nor a file called {images[0]}.nii.gz or the like, "
+            "in it or in its folders. Set --dataset_dir."
+        )
+    return cases
+
+
+def _named_images(folder: Path, images: Sequence[str]) -> dict[str, str]:
+    named = {stem(path): str(path) for path in folder.iterdir() if suffix_of(path) in VOLUME_SUFFIXES}
+    return {name: named[name] for name in images if name in named}
 
 
 def _cases(folder: Path, images: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from monai_attn.networks.choices import ATTENTION
 from monai_attn.networks.fcn import AttnFCN
 from monai_attn.networks.local import LocalAttention
 from monai_attn.networks.maps import predict_with_maps
+from monai_attn.networks.mean import NetworkMean
 from monai_attn.networks.unet import AttnUNet
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "AttnUNet",
     "ChannelAttention",
     "LocalAttention",
+    "NetworkMean",
     "NoAttention",
     "SkipAttention",
     "SpatialAttention",

@@ -1,0 +1,62 @@
+"""A copy of a dataset in which position gives nothing away: each case cut to a corner of its image.
+
+    python benchmarks/off_centre_crops.py DATASET OUTPUT [KEEP]
+
+DATASET holds a dataset.json with `training` entries of `id`, `label` and images; the first image is the reference.
+Along each axis of the reference a share KEEP (default 0.65) of its extent is kept, from one end or the other at
+random (seeded by the case's id), so that a tumour in the middle of the image lies at the border of the cut. The other
+images are cut to the same box, 15 mm wider. Redrawn, at most 20 times, while less than half a millilitre is left.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from monai_attn import Box, Volume, read, write
+
+
+def off_centre(reference: Volume, label: Volume, keep: float, case: str) -> tuple[slice, slice, slice]:
+    draw = np.random.default_rng(zlib.crc32(case.encode()))
+    for _ in range(20):
+        block = []
+        for size in reference.shape:
+            kept = max(1, round(size * keep))
+            start = int(draw.integers(2)) * (size - kept)
+            block.append(slice(start, start + kept))
+        if np.count_nonzero(label.array[tuple(block)]) * label.voxel_ml >= 0.5:
+            break
+    return block[0], block[1], block[2]
+
+
+def box_of(volume: Volume, wider_mm: float) -> Box:
+    corners = np.array(np.meshgrid(*[(0, size - 1) for size in volume.shape])).reshape(3, -1)
+    points = volume.affine[:3, :3] @ corners + volume.affine[:3, 3:]
+    lower, upper = points.min(axis=1) - wider_mm, points.max(axis=1) + wider_mm
+    return Box(tuple(lower), tuple(upper))
+
+
+def main() -> None:
+    dataset, output = Path(sys.argv[1]), Path(sys.argv[2])
+    keep = float(sys.argv[3]) if len(sys.argv) > 3 else 0.65
+    listing = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+    for row in listing["training"]:
+        images = {name: read(dataset / path) for name, path in row.items() if name != "id"}
+        reference = images[next(name for name in row if name not in ("id", "label"))]
+        block = off_centre(reference, images["label"], keep, row["id"])
+        box = box_of(reference.crop(block), wider_mm=15.0)
+        for name, image in images.items():
+            on_grid = image.shape == reference.shape
+            cut = image.crop(block if on_grid else image.slices_of(box))
+            (output / row[name]).parent.mkdir(parents=True, exist_ok=True)
+            write(cut, output / row[name])
+        print(row["id"], reference.shape, "->", reference.crop(block).shape)
+    (output / "dataset.json").write_text(json.dumps(listing, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

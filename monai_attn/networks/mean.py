@@ -1,0 +1,33 @@
+"""Several networks as one: the mean of their logits."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from monai_attn.errors import InputError
+
+__all__ = ["NetworkMean"]
+
+
+class NetworkMean(nn.Module):
+    """The mean of the logits of `copies` networks of one make, each with weights of its own.
+
+    For the networks of the folds of a cross-validation. `(N, in_channels, *spatial)` to `(N, out_channels, *spatial)`.
+    The weights of network 2 are named `networks.2.` in its state dict. For inference: with deep supervision in
+    training a network gives a list, which has no mean here. Raises `InputError` for less than one copy.
+    """
+
+    def __init__(self, network: nn.Module, copies: int) -> None:
+        super().__init__()
+        if copies < 1:
+            raise InputError(f"copies counts networks: 1 or more, not {copies}.")
+        self.networks = nn.ModuleList(deepcopy(network) for _ in range(copies))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The mean of the logits."""
+        logits = [network(x) for network in self.networks]
+        mean: Tensor = torch.stack(logits).mean(dim=0)
+        return mean
