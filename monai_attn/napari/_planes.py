@@ -63,6 +63,7 @@ def show_3d(viewer: ViewerModel, *, radiological: bool = True) -> None:
     """Show the scene in 3-D from the patient's front, head up, never mirrored."""
     _show(viewer, 3, PLANES["axial"], radiological)
     viewer.scene.camera.set_view_direction(*FROM_THE_FRONT)
+    viewer.fit_to_view()
 
 
 def orient(viewer: ViewerModel, *, radiological: bool = True) -> None:

@@ -1,0 +1,165 @@
+"""Text on the canvas of a viewer: letters at the edges, plane, window, warnings, what is under the cursor, a scale bar.
+
+`notes_of(viewer)` puts them there once; they follow the viewer until it is closed. Made of napari's own text overlays,
+so that they stand in screenshots; works on a `ViewerModel` without a window.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from monai_attn.napari import _readout
+from monai_attn.napari._planes import Edges, canvas_directions, edge_letters, orient
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.components.overlays import TextOverlay
+    from napari.layers import Layer
+
+__all__ = ["CanvasNotes", "notes_of"]
+
+PLACES = {
+    "place": "top_left",
+    "honesty": "top_left",
+    "window": "top_right",
+    "cursor": "bottom_left",
+    "left": "middle_left",
+    "right": "middle_right",
+    "top": "top_center",
+    "bottom": "bottom_center",
+}
+"""Our overlays and where on the canvas they stand; those of one corner are stacked."""
+
+EDGES = ("left", "right", "top", "bottom")
+COLOURS = {"honesty": "#ff9f1c", **dict.fromkeys(EDGES, "#ffd166")}
+SIZES = {"cursor": 10.0, **dict.fromkeys(EDGES, 14.0)}
+KEY = "monai_attn_{}"
+
+LAYER_EVENTS = ("visible", "contrast_limits", "projection_mode", "name")
+"""Changes of a layer that change what stands on the canvas; a layer without one of them does not have it."""
+
+
+class CanvasNotes:
+    """The text on the canvas of one viewer, and the convention in which the viewer shows the patient.
+
+    Kept by the viewer's own events; holds the viewer weakly, so that a closed one is freed.
+    """
+
+    def __init__(self, viewer: ViewerModel, *, radiological: bool = True) -> None:
+        self._viewer = ref(viewer)
+        self._radiological = radiological
+        self._overlays = {name: _text_overlay(viewer, name) for name in PLACES}
+        self._connections: list[tuple[Any, Callable[..., None]]] = []
+        dims, camera, layers = viewer.dims.events, viewer.scene.camera.events, viewer.layers.events
+        self._follow(self._turn, dims.order, dims.ndisplay, dims.ndim, layers.inserted)
+        self._follow(self._edges, camera.orientation, camera.angles)
+        self._follow(self._place, dims.point, dims.margin_left, dims.margin_right)
+        self._follow(self._layers, layers.removed, layers.reordered, viewer.layers.selection.events.active)
+        self._follow(self._under_cursor, viewer.cursor.events.position)
+        self._follow(self._watch, layers.inserted)
+        for layer in viewer.layers:
+            self._watch_layer(layer)
+        viewer.canvas.overlays.scale_bar.visible = True
+        self._turn()
+
+    @property
+    def radiological(self) -> bool:
+        """Whether the patient's right is shown on the left; setting it turns the view."""
+        return self._radiological
+
+    @radiological.setter
+    def radiological(self, value: bool) -> None:
+        self._radiological = value
+        self._turn()
+
+    def close(self) -> None:
+        """Take the text off the canvas and let the viewer go."""
+        for emitter, callback in self._connections:
+            with contextlib.suppress(ValueError):
+                emitter.disconnect(callback)
+        self._connections.clear()
+        for viewer in self._alive():
+            for name in PLACES:
+                viewer.canvas.overlays.pop(KEY.format(name), None)
+            _NOTES.pop(viewer, None)
+
+    def text(self, name: str) -> str:
+        """What one of `PLACES` says now; "" when it is hidden."""
+        overlay = self._overlays[name]
+        return str(overlay.text) if overlay.visible else ""
+
+    def _turn(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            if len(viewer.layers):
+                orient(viewer, radiological=self._radiological)
+        self._edges()
+        self._layers()
+
+    def _edges(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            grid = _readout.shown_grid(viewer.layers)
+            edges = edge_letters(*canvas_directions(viewer, grid)) if len(viewer.layers) else Edges("", "", "", "")
+            for name in EDGES:
+                self._say(name, getattr(edges, name))
+
+    def _layers(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            self._say("honesty", _readout.honesty_text(viewer.layers))
+            self._say("window", _readout.window_text(_readout.shown_image(viewer.layers)))
+        self._place()
+
+    def _place(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            self._say("place", _readout.place_text(viewer) if len(viewer.layers) else "")
+        self._under_cursor()
+
+    def _under_cursor(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            self._say("cursor", _readout.cursor_text(viewer, viewer.cursor.position))
+
+    def _watch(self, event: Any) -> None:
+        self._watch_layer(event.value)
+
+    def _watch_layer(self, layer: Layer) -> None:
+        emitters = (getattr(layer.events, name, None) for name in LAYER_EVENTS)
+        self._follow(self._layers, *(emitter for emitter in emitters if emitter is not None))
+
+    def _follow(self, callback: Callable[..., None], *emitters: Any) -> None:
+        for emitter in emitters:
+            emitter.connect(callback)
+            self._connections.append((emitter, callback))
+
+    def _say(self, name: str, text: str) -> None:
+        overlay = self._overlays[name]
+        if overlay.text != text:
+            overlay.text = text
+        if overlay.visible != bool(text):
+            overlay.visible = bool(text)
+
+    def _alive(self) -> Iterator[ViewerModel]:
+        viewer = self._viewer()
+        if viewer is not None:
+            yield viewer
+
+
+_NOTES: WeakKeyDictionary[ViewerModel, CanvasNotes] = WeakKeyDictionary()
+
+
+def notes_of(viewer: ViewerModel) -> CanvasNotes:
+    """The text on a viewer's canvas, put there if it is not yet."""
+    if viewer not in _NOTES:
+        _NOTES[viewer] = CanvasNotes(viewer)
+    return _NOTES[viewer]
+
+
+def _text_overlay(viewer: ViewerModel, name: str) -> TextOverlay:
+    from napari.components.overlays import TextOverlay
+
+    overlay = TextOverlay(
+        position=PLACES[name], color=COLOURS.get(name), font_size=SIZES.get(name, 11.0), visible=False
+    )
+    viewer.canvas.overlays[KEY.format(name)] = overlay
+    return overlay
