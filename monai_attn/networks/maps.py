@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from monai_attn.networks.attention import SkipAttention
 from monai_attn.networks.blocks import to_grid_of
+from monai_attn.networks.mean import NetworkMean
 
 __all__ = ["predict_with_maps"]
 
@@ -17,8 +18,12 @@ def predict_with_maps(network: nn.Module, x: Tensor) -> tuple[Tensor, list[Tenso
 
     Each map is `(N, 1, *spatial)` on the grid of `x`, in [0, 1]; those of coarser levels are interpolated, so that
     maps blend over sliding windows as logits do. No attention in the network: no maps. It runs the network as it is:
-    call `network.eval()` before.
+    call `network.eval()` before. Of a `NetworkMean`, each level's map is the mean over its networks.
     """
+    if isinstance(network, NetworkMean):
+        each = [predict_with_maps(one, x) for one in network.networks]
+        levels = zip(*(maps for _, maps in each), strict=True)
+        return torch.stack([logits for logits, _ in each]).mean(0), [torch.stack(level).mean(0) for level in levels]
     maps: list[Tensor] = []
 
     def look(attention: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:

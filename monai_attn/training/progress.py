@@ -8,6 +8,7 @@ import math
 import os
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,7 +19,15 @@ from torch import nn
 from monai_attn.errors import FileError, InputError
 from monai_attn.io import atomic_path, write_bytes_atomic
 
-__all__ = ["BestWeights", "EpochLog", "continue_average", "save_weights", "start_from", "start_process"]
+__all__ = [
+    "BestWeights",
+    "EpochLog",
+    "continue_average",
+    "join_weights",
+    "save_weights",
+    "start_from",
+    "start_process",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +95,24 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
     with atomic_path(path, overwrite=True) as temporary:
         torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, temporary)
     logger.info("The weights are in %s.", Path(path).name)
+
+
+def join_weights(paths: Sequence[str | Path], output: str | Path, *, half: bool = True) -> None:
+    """The weights of several networks to one file for `monai_attn.networks.NetworkMean`.
+
+    `half`: as float16, which halves the file; they are computed with in float32 all the same. Raises `FileError` when
+    one of the files is missing or the output exists.
+    """
+    missing = [str(path) for path in paths if not Path(path).is_file()]
+    if missing:
+        raise FileError(f"There is no {missing[0]}. Train all folds first.")
+    joined = {}
+    for number, path in enumerate(paths):
+        for name, value in torch.load(path, map_location="cpu", weights_only=True).items():
+            joined[f"networks.{number}.{name}"] = value.half() if half and value.is_floating_point() else value
+    with atomic_path(output, overwrite=False) as temporary:
+        torch.save(joined, temporary)
+    logger.info("The weights of %d networks are in %s.", len(paths), Path(output).name)
 
 
 class BestWeights:
