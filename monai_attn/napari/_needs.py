@@ -9,13 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_metadata
 from monai_attn.errors import BundleError
 
 __all__ = ["Needs", "Slot", "needs_of", "read_config"]
-
-MODALITIES = {"MR": "MR", "MRI": "MR", "CT": "CT", "PT": "PT", "PET": "PT"}
-"""What the metadata of bundles call a modality, and DICOM's code for it."""
 
 LOADERS = ("LoadImaged", "LoadVolumed")
 
@@ -62,10 +60,10 @@ def needs_of(name_or_path: str | Path, overrides: Mapping[str, Any] | None = Non
     for key, value in (overrides or {}).items():
         _override(config, key.replace("#", "::").split("::"), value)
     data_format = metadata.get("network_data_format", {})
-    image = data_format.get("inputs", {}).get("image", {})
     flipped = _first(config, "FlippedInferer").get("axes", ())
     inferer = _first(config, "SlidingWindowInferer", "SlidingWindowInfererAdapt")
-    slots, joined = _slots(metadata, config, image)
+    loaders = list(_nodes(config, *LOADERS))
+    slots, joined = _slots(metadata, loaders)
     field = metadata.get("field_mm")
     return Needs(
         name=root.resolve().name,
@@ -73,7 +71,7 @@ def needs_of(name_or_path: str | Path, overrides: Mapping[str, Any] | None = Non
         task=str(metadata.get("task") or metadata.get("description") or ""),
         slots=slots,
         joined=joined,
-        optional=bool(metadata.get("images")),
+        optional=any(bool(node.get("allow_missing_keys")) for node in loaders),
         pixdim_mm=_numbers(_value(_first(config, "Spacingd", "AlignImagesd").get("pixdim"), config)),
         window=_whole(_numbers(_value(inferer.get("roi_size"), config))),
         overlap=_fraction(_value(inferer.get("overlap", 0.25), config)),
@@ -91,10 +89,7 @@ def read_config(root: Path) -> dict[str, Any]:
     path = config_file(root)
     try:
         text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            content = json.loads(text)
-        else:
-            content = import_module("yaml").safe_load(text)
+        content = json.loads(text) if path.suffix == ".json" else import_module("yaml").safe_load(text)
     except ImportError as error:
         raise BundleError(
             f"{root.name}/configs/{path.name} needs PyYAML. Install it with: pip install pyyaml"
@@ -106,23 +101,18 @@ def read_config(root: Path) -> dict[str, Any]:
     return content
 
 
-def _slots(metadata: Mapping[str, Any], config: Any, image: Mapping[str, Any]) -> tuple[tuple[Slot, ...], bool]:
+def _slots(metadata: Mapping[str, Any], loaders: Sequence[Mapping[str, Any]]) -> tuple[tuple[Slot, ...], bool]:
     """The images of a case, and whether they are channels of one input."""
-    if metadata.get("images"):
-        rows = metadata["images"]
-        return tuple(Slot(r["name"], _modality(r.get("modality")), str(r.get("description", ""))) for r in rows), False
-    names = [name for node in _nodes(config, *LOADERS) for name in _list(node.get("keys")) if "label" not in name]
-    key = names[0] if names else "image"
-    modality = _modality(image.get("modality"))
-    said = image.get("channel_def") or {}
-    count = image.get("num_channels")
-    if not isinstance(count, int) or count < 2:
-        return (Slot(key, modality, str(said.get("0", ""))),), False
-    return tuple(Slot(str(said.get(str(n)) or f"{key} {n + 1}"), modality) for n in range(count)), True
-
-
-def _modality(said: Any) -> str:
-    return MODALITIES.get(str(said or "").upper(), "")
+    names = [name for node in loaders for name in _list(node.get("keys")) if "label" not in name]
+    inputs = image_inputs(metadata, list(dict.fromkeys(names)) or ["image"])
+    image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
+    said, count = image.get("channel_def") or {}, image.get("num_channels")
+    if len(inputs) > 1:
+        return tuple(Slot(one.name, one.modality, one.description) for one in inputs), False
+    (one,) = inputs
+    if metadata.get("images") or not isinstance(count, int) or count < 2:
+        return (Slot(one.name, one.modality, one.description or str(said.get("0", ""))),), False
+    return tuple(Slot(str(said.get(str(n)) or f"{one.name} {n + 1}"), one.modality) for n in range(count)), True
 
 
 def _nodes(node: Any, *names: str) -> Iterator[dict[str, Any]]:
