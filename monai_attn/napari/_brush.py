@@ -5,7 +5,7 @@ It works within napari's paint and erase modes, with their keys, cursor and undo
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["HandBrush", "Stroke", "gate_images"]
+__all__ = ["HandBrush", "Stroke", "gate_images", "shown_axis"]
 
 MODES = ("paint", "erase")
 
@@ -66,6 +66,7 @@ class HandBrush:
         self.gate_image: Image | None = None
         self.layer: Labels | None = None
         self.on = False
+        self.resized: Callable[[], None] = lambda: None  # called when napari's own slider or keys change the size
 
     def attach(self) -> None:
         """Take over from napari's brush."""
@@ -96,15 +97,14 @@ class HandBrush:
                     f"grid of {layer.name!r} is chosen. Choose one, or switch the range off."
                 )
             image = volume_of(chosen, layers).array
-        axis = None if self.ball else native_axis(layer, _plane(self.viewer), layers)
+        axis = None if self.ball else shown_axis(self.viewer, layer)
         brush = Brush(self.radius_mm, axis, self.gate)
         return Stroke(layer, grid, labels, brush, value, locked_values(layer), image)
 
     def show_size(self) -> None:
         """Give napari's cursor the size of the brush."""
         if self.layer is not None:
-            step_mm = min(float(self.layer.scale[axis]) for axis in self.viewer.dims.displayed)
-            self.layer.brush_size = max(1, round(2 * self.radius_mm / step_mm))
+            self.layer.brush_size = max(1, round(2 * self.radius_mm / self._step_mm(self.layer)))
             self.layer.cursor_size = 2 * self.radius_mm
 
     def drag(self, layer: Labels, event: Any) -> Generator[None, None, None]:
@@ -138,15 +138,17 @@ class HandBrush:
         active = self.viewer.layers.selection.active
         if isinstance(active, Labels) and active.ndim == 3:
             self.layer = active
-            active.events.mode.connect(self._take_over)
-            self._take_over()
             self.show_size()
+            active.events.mode.connect(self._take_over)
+            active.events.brush_size.connect(self._resize)
+            self._take_over()
 
     def _leave(self) -> None:
         layer, self.layer = self.layer, None
         if layer is None:
             return
         layer.events.mode.disconnect(self._take_over)
+        layer.events.brush_size.disconnect(self._resize)
         if self.drag in layer.mouse_drag_callbacks:
             layer.mouse_drag_callbacks.remove(self.drag)
         mode = layer.mode
@@ -164,6 +166,18 @@ class HandBrush:
         if self.drag not in layer.mouse_drag_callbacks:
             layer.mouse_drag_callbacks.append(self.drag)
         self.show_size()
+
+    def _resize(self, event: Any = None) -> None:  # noqa: ARG002
+        layer = self.layer
+        if layer is None or layer.brush_size == max(1, round(2 * self.radius_mm / self._step_mm(layer))):
+            return
+        self.radius_mm = layer.brush_size * self._step_mm(layer) / 2
+        self.resized()
+
+    def _step_mm(self, layer: Labels) -> float:
+        """The smaller edge of a pixel that is shown: the unit of napari's brush."""
+        first = self.viewer.dims.ndim - layer.ndim
+        return min(float(layer.scale[axis - first]) for axis in self.viewer.dims.displayed if axis >= first)
 
 
 def gate_images(viewer: ViewerModel, layer: Labels) -> list[Image]:
@@ -185,10 +199,10 @@ def gate_images(viewer: ViewerModel, layer: Labels) -> list[Image]:
     return found
 
 
-def _plane(viewer: ViewerModel) -> int:
-    """Which of the last three world axes the shown slice lies across; the first in 3-D."""
+def shown_axis(viewer: ViewerModel, layer: Labels) -> int:
+    """The axis of the native array that the shown slice lies across; in 3-D the one closest to head and feet."""
     hidden = [axis - (viewer.dims.ndim - 3) for axis in viewer.dims.not_displayed]
-    return hidden[-1] if hidden else 0
+    return native_axis(layer, max(hidden[-1], 0) if hidden else 0, viewer.layers)
 
 
 def _first_hit(layer: Labels, event: Any) -> tuple[float, float, float] | None:

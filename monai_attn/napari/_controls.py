@@ -1,0 +1,45 @@
+"""Buttons, numbers and rows, as our panels have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
+
+__all__ = ["button", "check", "row", "spin"]
+
+
+def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str = "") -> QDoubleSpinBox:
+    """A number between two limits, with one decimal."""
+    box = QDoubleSpinBox()
+    box.setRange(*limits)
+    box.setDecimals(1)
+    box.setValue(value)
+    box.setSuffix(suffix)
+    box.setToolTip(tip)
+    return box
+
+
+def check(text: str, tip: str) -> QCheckBox:
+    """A choice between yes and no."""
+    box = QCheckBox(text)
+    box.setToolTip(tip)
+    return box
+
+
+def button(name: str, tip: str, action: Callable[[str], None]) -> QPushButton:
+    """A button that calls `action` with its name."""
+    push = QPushButton(name.capitalize())
+    push.setToolTip(tip)
+    push.clicked.connect(lambda: action(name))
+    return push
+
+
+def row(*parts: QWidget) -> QWidget:
+    """Parts beside each other."""
+    line = QWidget()
+    layout = QHBoxLayout(line)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        layout.addWidget(part)
+    return line
