@@ -74,7 +74,8 @@ class Origin:
     """Where a layer comes from: the volume as read, its file, the names of its labels.
 
     `role` says what it shows: "image", "labels", "attention", "uncertainty", "error", "reference".
-    A `display_only` layer was resampled for the eye; it is never saved or segmented.
+    A `display_only` layer was resampled for the eye; it is never saved or segmented. `series` and `volume` choose
+    within `path`, as for `monai_attn.io.read`, where it holds several.
     """
 
     grid: Volume
@@ -82,6 +83,8 @@ class Origin:
     table: LabelTable | None = None
     role: str = "image"
     display_only: bool = False
+    series: str | None = None
+    volume: int | None = None
 
 
 def image_layer(

@@ -23,13 +23,13 @@ __all__ = ["list_series", "read_dicom", "read_series"]
 
 
 @quiet()
-def list_series(folder: str | Path) -> list[Series]:
+def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
     """The image series in a folder and its subfolders, by UID; several where one UID has several orientations.
 
     Files that are not DICOM, a DICOMDIR, and objects that are no images are left out. A series which `read` would
     refuse says why in `problem`. Raises `FileError` when the folder is missing or a DICOM file is damaged.
     """
-    return _scan(Path(folder))[0]
+    return _scan(Path(folder), recursive=recursive)[0]
 
 
 @quiet()

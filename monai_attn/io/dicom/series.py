@@ -37,7 +37,7 @@ class Series:
 
     `key` ("#1") chooses it in `read`. `shape` and `spacing_mm` are of one volume, along (column, row, slice) index;
     both empty when `problem`, a sentence, says why the series cannot be read. `count` is the number of images,
-    `volumes` the number of echoes or time points among them.
+    `volumes` the number of echoes or time points among them. `grid` is where a volume lies, without its values.
     """
 
     key: str
@@ -52,6 +52,7 @@ class Series:
     volumes: int = 1
     problem: str = ""
     frames: tuple[Frame, ...] = field(default=(), repr=False, compare=False)
+    grid: Volume | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         size = " x ".join(str(n) for n in self.shape) or "no volume"
@@ -166,12 +167,20 @@ def _describe(key: str, images: list[Frame]) -> Series:
             raise GeometryError(problem)
         check_plane(frames[0], name)
         stacks, _ = split_volumes(frames, name)
-        affine, _ = stack_affine(stacks[0], name)
+        affine, notes = stack_affine(stacks[0], name)
     except GeometryError as error:
         return replace(series, problem=str(error).removeprefix(f"{name}: "))
     shape = (frames[0].columns, frames[0].rows, len(stacks[0]))
-    grid = Volume(np.broadcast_to(np.uint8(0), shape), affine)
-    return replace(series, shape=shape, spacing_mm=grid.spacing_mm, orientation=grid.orientation, volumes=len(stacks))
+    place = text(header, "FrameOfReferenceUID")
+    grid = Volume(np.broadcast_to(np.uint8(0), shape), affine, series.modality, frame_of_reference=place, notes=notes)
+    return replace(
+        series,
+        shape=shape,
+        spacing_mm=grid.spacing_mm,
+        orientation=grid.orientation,
+        volumes=len(stacks),
+        grid=grid,
+    )
 
 
 def _listing(found: Sequence[Series]) -> str:
