@@ -7,6 +7,7 @@ for result in inspection.job().run():   # may run in a thread: it sees arrays, n
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,10 +21,12 @@ from monai_attn.napari._layers import grid_of, origin_of, volume_of
 from monai_attn.napari._lesions import (
     Finding,
     NamedMap,
+    Task,
     displayed_blocks,
     lesion_labels,
     measure_label,
     native_block,
+    touching,
 )
 from monai_attn.napari._strokes import Change
 from monai_attn.napari._styles import adopt, extended, table_of
@@ -56,7 +59,7 @@ class Job:
     stamps: Counter[int]
     epoch: int
     everything: bool
-    blocks: dict[int, Block | None]
+    tasks: tuple[Task, ...]
     lesions: frozenset[int]
     min_ml: float
 
@@ -65,22 +68,33 @@ class Job:
         """How many voxels will be read, about."""
         if self.everything:
             return self.displayed.size
-        blocks = (block for block in self.blocks.values() if block is not None)
-        return sum(int(np.prod([part.stop - part.start for part in block])) for block in blocks)
+        blocks = (task.where if task.reshaped else task.touched for task in self.tasks)
+        return sum(math.prod(part.stop - part.start for part in block) for block in blocks if block is not None)
 
     def run(self) -> Iterator[Result]:
         """Measure label by label; between two of them a worker may be stopped."""
-        named, blocks = self.named, self.blocks
+        named, tasks = self.named, self.tasks
         if self.everything:
             found = displayed_blocks(self.displayed)
             named = NamedMap(named.labels, extended(named.table, found))
             native = {value: native_block(block, named.labels) for value, block in found.items()}
-            blocks = {label.value: native.get(label.value) for label in named.table}
-        for value, block in blocks.items():
-            finding = measure_label(
-                named, value, block, image=self.image, lesions=value in self.lesions, min_ml=self.min_ml
-            )
-            yield Result((self.epoch, self.stamps[value]), finding)
+            tasks = tuple(Task(label.value, native.get(label.value)) for label in named.table)
+        for task in tasks:
+            lesions = task.value in self.lesions
+            finding = measure_label(named, task, image=self.image, lesions=lesions, min_ml=self.min_ml)
+            yield Result((self.epoch, self.stamps[task.value]), finding)
+
+
+@dataclass(frozen=True)
+class _Touch:
+    """What happened to a label since it was measured: in which block, to its own voxels or to others beside it."""
+
+    block: Block | None
+    reshaped: bool = True
+    afresh: bool = False
+
+    def then(self, later: _Touch) -> _Touch:
+        return _Touch(join(self.block, later.block), self.reshaped or later.reshaped, self.afresh or later.afresh)
 
 
 class Inspection:
@@ -100,7 +114,7 @@ class Inspection:
         self.lesions = lesion_labels(table_of(layer))
         self.min_ml = 0.0
         self.findings: dict[int, Finding] = {}
-        self._waiting: dict[int, Block | None] = {}
+        self._waiting: dict[int, _Touch] = {}
         self._stamps: Counter[int] = Counter()
         self._epoch = 0
         self._everything = True
@@ -122,9 +136,11 @@ class Inspection:
             self.note_everything()
             return
         block = native_block(change.region, self.grid)
-        beside = {value for value in self.lesions & set(self.findings) if _touch(self._block(value), block)}
-        for value in change.values | beside:  # a lesion beside what was painted may lie in another organ now
-            self._note(value, block)
+        for value in change.values:
+            self._note(value, _Touch(block))
+        for value in (self.lesions & set(self.findings)) - change.values:
+            if any(touching(lesion.block, block) for lesion in self.findings[value].lesions):
+                self._note(value, _Touch(block, reshaped=False))  # it may lie in another organ now
 
     def set_lesions(self, lesions: Iterable[int], *, min_ml: float | None = None) -> None:
         """Say which labels' pieces are lesions, and from what volume on they count."""
@@ -135,7 +151,7 @@ class Inspection:
             self.note_everything()
             return
         for value in (before | self.lesions) if self.min_ml != smallest else (before ^ self.lesions):
-            self._note(value, None)
+            self._note(value, _Touch(None, afresh=True))
 
     def job(self) -> Job:
         """All that waits to be measured. Call it where layers may be touched."""
@@ -147,7 +163,7 @@ class Inspection:
             Counter(self._stamps),
             self._epoch,
             self._everything,
-            {value: join(self._block(value), block) for value, block in self._waiting.items()},
+            tuple(self._task(value, touch) for value, touch in self._waiting.items()),
             self.lesions,
             self.min_ml,
         )
@@ -188,15 +204,12 @@ class Inspection:
         }
         return Measured(case, structures, lesions).rows()
 
-    def _note(self, value: int, block: Block | None) -> None:
+    def _note(self, value: int, touch: _Touch) -> None:
         self._stamps[value] += 1
-        self._waiting[value] = join(self._waiting.get(value), block)
+        before = self._waiting.get(value)
+        self._waiting[value] = touch if before is None else before.then(touch)
 
-    def _block(self, value: int) -> Block | None:
-        finding = self.findings.get(value)
-        return finding.structure.block if finding is not None else None
-
-
-def _touch(one: Block | None, other: Block) -> bool:
-    """Whether two blocks share voxels or lie side by side."""
-    return one is not None and all(a.start <= b.stop and b.start <= a.stop for a, b in zip(one, other, strict=True))
+    def _task(self, value: int, touch: _Touch) -> Task:
+        old = self.findings.get(value)
+        where = join(old.structure.block if old is not None else None, touch.block)
+        return Task(value, where) if touch.afresh else Task(value, where, old, touch.block, touch.reshaped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,22 @@ from scipy import ndimage
 
 from monai_attn.labels import LabelTable
 from monai_attn.measure import Lesion, Structure, measure_lesions
-from monai_attn.measure.blocks import Block
+from monai_attn.measure.blocks import Block, join
 from monai_attn.measure.structures import measure_mask
 from monai_attn.napari._layers import patient_point, placement
 from monai_attn.volume import Volume
 
-__all__ = ["Finding", "NamedMap", "displayed_blocks", "lesion_labels", "measure_label", "native_block", "neighbour"]
+__all__ = [
+    "Finding",
+    "NamedMap",
+    "Task",
+    "displayed_blocks",
+    "lesion_labels",
+    "measure_label",
+    "native_block",
+    "neighbour",
+    "touching",
+]
 
 LESION_WORDS = re.compile(r"lesion|tumou?r|metasta|nodule|cancer|carcinoma|sarcoma|cyst|neoplasm", re.IGNORECASE)
 """Names of labels whose pieces are taken as lesions until the user says otherwise."""
@@ -68,28 +78,50 @@ def native_block(region: Block, grid: Volume) -> Block:
     return i, j, k
 
 
-def measure_label(
-    named: NamedMap,
-    value: int,
-    where: Block | None,
-    *,
-    image: Volume | None = None,
-    lesions: bool = False,
-    min_ml: float = 0.0,
-) -> Finding:
-    """One label, measured as `measure_structures` and `measure_lesions` do, looking only into a block around it.
+@dataclass(frozen=True)
+class Task:
+    """One label to measure.
 
-    `where` is any block of the map's voxels that holds all of the label; None when it has no voxel.
+    `where` is any block of the map's voxels that holds all of it; None when it has no voxel. With `old`, that still
+    holds but in the block `touched`; where only what lies beside it was painted, it is not `reshaped`.
     """
+
+    value: int
+    where: Block | None
+    old: Finding | None = None
+    touched: Block | None = None
+    reshaped: bool = True
+
+
+def measure_label(
+    named: NamedMap, task: Task, *, image: Volume | None = None, lesions: bool = False, min_ml: float = 0.0
+) -> Finding:
+    """One label, measured as `measure_structures` and `measure_lesions` do, looking only where it can have changed."""
     labels = named.labels
-    mask, block = _tight(labels.array, value, where)
-    structure = measure_mask(mask, block, labels, image, value=value, name=named.table[value].name)
-    if block is None or not lesions:
+    if task.old is not None and not task.reshaped:
+        structure = task.old.structure
+    else:
+        mask, block = _tight(labels.array, task.value, task.where)
+        name = named.table[task.value].name
+        structure = measure_mask(mask, block, labels, image, value=task.value, name=name)
+    if structure.block is None or not lesions:
         return Finding(structure)
-    wide = _widened(block, labels.shape)  # so that neighbours and the image's border are seen
+    box: Block = structure.block
+    kept: list[Lesion] = []
+    if task.old is not None and task.touched is not None and min_ml == 0:  # else the list lacks lesions to look at
+        box, kept = _apart(task.touched, task.old.lesions)
+    wide = _widened(box, labels.shape)  # so that neighbours and the image's border are seen
     part = NamedMap(labels.crop(wide), named.table)
-    found = measure_lesions(part.labels, value, image=image.crop(wide) if image else None, organs=part, min_ml=min_ml)
-    return Finding(structure, tuple(_shifted(lesion, wide) for lesion in found))
+    crop = image.crop(wide) if image is not None else None
+    found = measure_lesions(part.labels, task.value, image=crop, organs=part, min_ml=min_ml)
+    return Finding(structure, _numbered([*kept, *(_shifted(lesion, wide) for lesion in found)]))
+
+
+def touching(one: Block | None, other: Block | None) -> bool:
+    """Whether two blocks share voxels or lie side by side."""
+    if one is None or other is None:
+        return False
+    return all(a.start <= b.stop and b.start <= a.stop for a, b in zip(one, other, strict=True))
 
 
 def neighbour(findings: Mapping[int, Finding], current: tuple[int, int] | None, step: int) -> tuple[int, int] | None:
@@ -118,6 +150,22 @@ def _tight(array: NDArray[np.generic], value: int, where: Block | None) -> tuple
         return np.zeros((1, 1, 1), bool), None
     i, j, k = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(where, found[0], strict=True))
     return mask[found[0]], (i, j, k)
+
+
+def _apart(touched: Block, lesions: Sequence[Lesion]) -> tuple[Block, list[Lesion]]:
+    """A block around what was touched that cuts no lesion, and the lesions that lie apart from it."""
+    box, apart = touched, list(lesions)
+    while near := [lesion for lesion in apart if touching(lesion.block, box)]:
+        for lesion in near:
+            box = join(box, lesion.block) or box
+        apart = [lesion for lesion in apart if lesion not in near]
+    return box, apart
+
+
+def _numbered(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
+    """The largest first, in the order of `measure_lesions`."""
+    ordered = sorted(lesions, key=lambda lesion: (-lesion.voxels, [part.start for part in lesion.block or ()]))
+    return tuple(replace(lesion, number=n, name=f"lesion {n}") for n, lesion in enumerate(ordered, 1))
 
 
 def _widened(block: Block, shape: tuple[int, int, int]) -> Block:
