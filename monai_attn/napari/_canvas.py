@@ -1,7 +1,7 @@
 """Text on the canvas of a viewer: letters at the edges, plane, window, warnings, what is under the cursor, a scale bar.
 
-`notes_of(viewer)` puts them there once; they follow the viewer until it is closed. Made of napari's own text overlays,
-so that they stand in screenshots; works on a `ViewerModel` without a window.
+`canvas_notes(viewer)` puts them there once; they follow the viewer until it is closed. They are napari's own text
+overlays, so that they stand in screenshots too; works on a `ViewerModel` without a window.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.components.overlays import TextOverlay
     from napari.layers import Layer
 
-__all__ = ["CanvasNotes", "notes_of"]
+__all__ = ["CanvasNotes", "canvas_notes"]
 
 PLACES = {
     "place": "top_left",
@@ -148,7 +148,7 @@ class CanvasNotes:
 _NOTES: WeakKeyDictionary[ViewerModel, CanvasNotes] = WeakKeyDictionary()
 
 
-def notes_of(viewer: ViewerModel) -> CanvasNotes:
+def canvas_notes(viewer: ViewerModel) -> CanvasNotes:
     """The text on a viewer's canvas, put there if it is not yet."""
     if viewer not in _NOTES:
         _NOTES[viewer] = CanvasNotes(viewer)

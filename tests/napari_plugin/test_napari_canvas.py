@@ -8,7 +8,7 @@ import pytest
 from napari.components import ViewerModel
 
 from monai_attn.labels import LabelTable
-from monai_attn.napari._canvas import CanvasNotes, notes_of
+from monai_attn.napari._canvas import CanvasNotes, canvas_notes
 from monai_attn.napari._layers import displayed_point, image_layer, labels_layer, world_of
 from monai_attn.napari._planes import show_3d, show_plane
 from monai_attn.napari._readout import coordinates, cursor_text, value_text
@@ -106,7 +106,7 @@ def test_there_is_no_readout_outside_in_3d_or_without_layers(viewer):
 
 
 def test_the_canvas_says_plane_place_window_and_edges_and_follows_the_viewer(viewer):
-    notes = notes_of(viewer)
+    notes = canvas_notes(viewer)
     assert notes.text("left") == notes.text("place") == notes.text("window") == ""
     image = ct()
     layer = add(viewer, image, "CT")
@@ -126,7 +126,7 @@ def test_the_canvas_says_plane_place_window_and_edges_and_follows_the_viewer(vie
 
 
 def test_naparis_own_buttons_keep_the_patient_upright_and_the_letters_true(viewer):
-    notes = notes_of(viewer)
+    notes = canvas_notes(viewer)
     add(viewer, ct(), "CT")
     seen = []
     for _ in range(3):
@@ -142,7 +142,7 @@ def test_naparis_own_buttons_keep_the_patient_upright_and_the_letters_true(viewe
 
 
 def test_an_oblique_image_bears_its_angle_and_a_straight_one_no_badge(viewer):
-    notes = notes_of(viewer)
+    notes = canvas_notes(viewer)
     add(viewer, ct(), "straight")
     assert notes.text("honesty") == ""
     viewer.layers.clear()
@@ -151,7 +151,7 @@ def test_an_oblique_image_bears_its_angle_and_a_straight_one_no_badge(viewer):
 
 
 def test_layers_in_different_directions_are_said_not_to_overlay(viewer):
-    notes = notes_of(viewer)
+    notes = canvas_notes(viewer)
     add(viewer, ct(14), "T2 oblique")
     add(viewer, ct(), "CT")
     assert notes.text("honesty") == "T2 oblique: lies in another direction, does not overlay"
@@ -160,27 +160,27 @@ def test_layers_in_different_directions_are_said_not_to_overlay(viewer):
 
 
 def test_what_was_resampled_for_the_eye_says_so(viewer):
-    notes = notes_of(viewer)
+    notes = canvas_notes(viewer)
     add(viewer, ct(), "upright", display_only=True)
     assert notes.text("honesty") == "upright: resampled for display"
 
 
 def test_a_viewer_gets_its_text_once_and_loses_it_on_close(viewer):
-    notes = notes_of(viewer)
-    assert notes_of(viewer) is notes
+    notes = canvas_notes(viewer)
+    assert canvas_notes(viewer) is notes
     before = len(viewer.canvas.overlays)
     notes.close()
     notes.close()
     assert len(viewer.canvas.overlays) < before
     add(viewer, ct(), "CT")  # no callback of the closed notes is left to fail
-    assert notes_of(viewer) is not notes
-    assert notes_of(viewer).text("top") == "A"
+    assert canvas_notes(viewer) is not notes
+    assert canvas_notes(viewer).text("top") == "A"
 
 
 def test_the_text_does_not_keep_a_viewer_alive():
     viewer = ViewerModel()
     CanvasNotes(viewer)
-    notes_of(viewer)
+    canvas_notes(viewer)
     gone = weakref.ref(viewer)
     del viewer
     gc.collect()
@@ -191,5 +191,5 @@ def test_two_viewers_have_their_own_text_and_convention():
     one, other = ViewerModel(), ViewerModel()
     add(one, ct(), "CT")
     add(other, ct(), "CT")
-    notes_of(one).radiological = False
-    assert (notes_of(one).text("left"), notes_of(other).text("left")) == ("L", "R")
+    canvas_notes(one).radiological = False
+    assert (canvas_notes(one).text("left"), canvas_notes(other).text("left")) == ("L", "R")
