@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AttnError",
+    "BackendError",
     "BundleError",
     "Cancelled",
     "FileError",
@@ -37,6 +38,10 @@ class LabelError(InputError):
 
 class BundleError(InputError):
     """A bundle is incomplete, or what it computes cannot be used as a segmentation."""
+
+
+class BackendError(InputError):
+    """A back-end cannot run a network."""
 
 
 class OverrideError(BundleError):

@@ -14,7 +14,8 @@ import torch
 from monai.data.utils import decollate_batch, list_data_collate
 from numpy.typing import NDArray
 
-from monai_attn.backends import BACKENDS, choose_backend, choose_device
+from monai_attn.backends import choose_device, load_network
+from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.bundle.inputs import find_images
 from monai_attn.errors import BundleError, InputError, LabelError
@@ -39,14 +40,33 @@ class Segmenter:
     >>> segmentation = segmenter("case_017/t1.nii.gz")  # doctest: +SKIP
 
     The network is loaded once and used for every image. `device`: "auto", "cpu", "cuda", ...; `backend`: "auto" or a
-    name in `monai_attn.backends.BACKENDS`.
+    name in `monai_attn.backends.BACKENDS`; `precision`: "auto", "f32", "bf16", ...; `threads`: all cores when None;
+    `calibration`: a few images for int8, each as one is segmented.
     """
 
-    def __init__(self, parts: Parts, *, device: str = "cpu", backend: str = "torch") -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        device: str = "cpu",
+        backend: str = "torch",
+        precision: str = "auto",
+        threads: int | None = None,
+        calibration: Sequence[Source | Mapping[str, Source]] = (),
+    ) -> None:
         self.parts = parts
         self.device = device
-        self.backend = backend
-        self._network = BACKENDS[backend].load(parts.network, device)
+        recorder = WindowRecorder(parts.network)
+        for source in calibration:
+            self._infer(self._images(source), recorder)
+        self._network = load_network(
+            parts.network, device, backend=backend, precision=precision, threads=threads, calibration=recorder.windows
+        )
+
+    @property
+    def backend(self) -> str:
+        """What runs the network, as far as is known: the last image's, or what the first one will try."""
+        return self._network.backend
 
     @classmethod
     def from_bundle(
@@ -56,17 +76,26 @@ class Segmenter:
         overrides: Mapping[str, Any] | None = None,
         device: str = "auto",
         backend: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+        calibration: Sequence[Source | Mapping[str, Source]] = (),
         trust: bool = False,
     ) -> Segmenter:
         """A shipped bundle by name, or any MONAI bundle by path.
 
         `overrides` change the bundle's config by id, for example `{"inferer::inferer::overlap": 0.25}`. A bundle
         that did not come with the package runs its own code when opened, and is refused unless `trust` is true.
-        Raises `BundleError`, `OverrideError`, `TrustError`, or `InputError` for an unknown device or backend.
+        Raises `BundleError`, `OverrideError`, `TrustError`, or `InputError` for an unknown device, backend or
+        precision.
         """
-        device, backend = choose_device(device), choose_backend(backend)
+        device = choose_device(device)
         return cls(
-            open_bundle(name_or_path, overrides=overrides, device=device, trust=trust), device=device, backend=backend
+            open_bundle(name_or_path, overrides=overrides, device=device, trust=trust),
+            device=device,
+            backend=backend,
+            precision=precision,
+            threads=threads,
+            calibration=calibration,
         )
 
     def __call__(
@@ -176,6 +205,7 @@ class Segmenter:
 
     def _labels(self, images: Mapping[str, list[Volume]], progress: Progress | None) -> NDArray[np.generic]:
         """The bundle's own pipeline, as MONAI's evaluator runs it, for one case."""
+        self._network.used.clear()
         hook = self._network.register_forward_hook(_Counter(progress)) if progress else None
         try:
             case = self._run(images)
@@ -187,15 +217,19 @@ class Segmenter:
         return _label_map(case["pred"], images[next(iter(images))][0], self.parts.name)
 
     def _run(self, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
+        (result,) = decollate_batch(self._infer(images, self._network))
+        return self.parts.postprocessing(result)
+
+    def _infer(self, images: Mapping[str, list[Volume]], network: torch.nn.Module) -> dict[str, Any]:
+        """The batch of one case with the inferer's prediction."""
         key = self.parts.image_key
         case = {name: volumes if len(volumes) > 1 else volumes[0] for name, volumes in images.items()}
         batch = list_data_collate([self.parts.preprocessing(case)])
         image = batch[key].to(self.device)
         autocast = torch.autocast("cuda", enabled=self.parts.amp and image.device.type == "cuda")
         with torch.no_grad(), autocast:
-            prediction = self.parts.inferer(image, self._network)
-        (result,) = decollate_batch({**batch, key: image, "pred": prediction})
-        return self.parts.postprocessing(result)
+            prediction = self.parts.inferer(image, network)
+        return {**batch, key: image, "pred": prediction}
 
     def _provenance(self, images: Mapping[str, Sequence[Volume]], region: Box | None, seconds: float) -> dict[str, Any]:
         sources = {name: _said_of(volumes[0]) for name, volumes in images.items()}
@@ -208,10 +242,9 @@ class Segmenter:
             "bundle_version": self.parts.version,
             "weights_sha256": self.parts.weights_sha256,
             "overrides": dict(self.parts.overrides),
-            "backend": self.backend,
             "device": self.device,
+            **self._network.provenance(),
             "mixed_precision": self.parts.amp and self.device.startswith("cuda"),
-            "threads": torch.get_num_threads(),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
             "source": next(iter(sources.values())),
             **(several if len(self.parts.inputs) > 1 else {}),

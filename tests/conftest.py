@@ -15,3 +15,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared data are not here; set MONAI_ATTN_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Converted networks of the tests stay out of the user's cache; subprocesses inherit it."""
+    os.environ["MONAI_ATTN_CACHE"] = str(tmp_path_factory.mktemp("cache"))

@@ -76,7 +76,9 @@ def test_the_labels_are_on_the_source_grid_with_names_and_provenance(segmenter):
     assert provenance["bundle"] == "somebodys"
     assert provenance["bundle_version"] == "0.0.1"
     assert len(provenance["weights_sha256"]) == 64
-    assert provenance["backend"] == "torch"
+    assert provenance["backend"] == "openvino"
+    assert provenance["precision"] == "f32"
+    assert provenance["fallbacks"] == []
     assert provenance["versions"]["torch"] == torch.__version__
     json.dumps(provenance)
 

@@ -56,7 +56,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    parser.add_argument("--backend", default="auto", help="auto or torch (default: auto)")
+    parser.add_argument("--backend", default="auto", help="auto, openvino, torch, torch-compile (default: auto)")
+    parser.add_argument("--precision", default="auto", help="auto, f32, bf16, f16, int8 (default: auto)")
+    parser.add_argument("--threads", type=_count, help="of the network (default: all cores)")
+    parser.add_argument(
+        "--calibrate",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="image or folder to fit int8 to; may be repeated",
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override the bundle's config; may be repeated"
     )
@@ -86,6 +95,9 @@ def run(args: argparse.Namespace) -> int:
         overrides=dict(parse_override(text) for text in args.set),
         device=args.device,
         backend=args.backend,
+        precision=args.precision,
+        threads=args.threads,
+        calibration=tuple(case.source for case in find_cases(args.calibrate)) if args.calibrate else (),
         trust=args.trust,
         region=args.region,
         series=_series(args.series),
@@ -167,6 +179,13 @@ def _series(given: list[str] | None) -> str | dict[str, str] | None:
     if not all(sign for _, sign, _ in pairs):
         raise InputError("Several --series are written NAME=SERIES, one for each image of the bundle.")
     return {name: series for name, _, series in pairs}
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of threads. Write 1 or more.")
+    return number
 
 
 def _region(text: str) -> Any:

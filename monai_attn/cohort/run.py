@@ -32,6 +32,9 @@ class Recipe:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     backend: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    calibration: tuple[Path | Mapping[str, Path], ...] = ()
     trust: bool = False
     region: Box | None = None
     series: str | Mapping[str, str] | None = None
@@ -56,7 +59,14 @@ class Recipe:
         from monai_attn.segmenter import Segmenter
 
         return Segmenter.from_bundle(
-            self.bundle, overrides=self.overrides, device=self.device, backend=self.backend, trust=self.trust
+            self.bundle,
+            overrides=self.overrides,
+            device=self.device,
+            backend=self.backend,
+            precision=self.precision,
+            threads=self.threads,
+            calibration=self.calibration,
+            trust=self.trust,
         )
 
 

@@ -1,0 +1,96 @@
+"""Files that are costly to make, kept in the user's cache folder under a key that names all they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from monai_attn.io.atomic import flush
+
+__all__ = ["CACHE_VARIABLE", "Entry", "cache_folder", "sha256"]
+
+CACHE_VARIABLE = "MONAI_ATTN_CACHE"
+"""The environment variable that names another cache folder."""
+
+MANIFEST = "manifest.json"
+
+logger = logging.getLogger(__name__)
+
+
+def cache_folder() -> Path:
+    """Where converted networks are kept: `MONAI_ATTN_CACHE`, else `monai_attn` in the system's place for caches."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named).expanduser()
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "monai_attn" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "monai_attn"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monai_attn"
+
+
+class Entry:
+    """A folder in the cache that is complete and unchanged, or counts as not there.
+
+    Its manifest is a JSON file with the sha256 of every other file and whatever else is to be known about them. The
+    folder gets its name in one step, when all is in it. A cache that cannot be written is no error: everything works
+    without one, only slower.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.folder = cache_folder().joinpath(*names)
+
+    def path(self, file: str) -> Path:
+        """Where a file of the entry lies."""
+        return self.folder / file
+
+    def read(self) -> dict[str, Any] | None:
+        """What the manifest tells, or None where there is no entry, or one whose files are damaged."""
+        try:
+            manifest = json.loads(self.path(MANIFEST).read_bytes())
+            damaged = [name for name, digest in manifest["sha256"].items() if sha256(self.path(name)) != digest]
+            about = dict(manifest["about"])
+        except (FileNotFoundError, NotADirectoryError):
+            if not self.folder.exists():
+                return None
+            damaged = ["a file is missing"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            damaged = [MANIFEST]
+        if damaged:
+            logger.warning("The cached %s is damaged (%s) and is made anew.", self.folder.name, ", ".join(damaged))
+            return None
+        return about
+
+    def write(self, about: Mapping[str, Any], make: Callable[[Path], None] | None = None) -> bool:
+        """Let `make` write files into a folder and put it in place of the entry; False where that is not possible."""
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=self.folder.parent, prefix=".", ignore_cleanup_errors=True) as name:
+                fresh, stale = Path(name) / "fresh", Path(name) / "stale"
+                fresh.mkdir()
+                if make:
+                    make(fresh)
+                manifest = {"about": dict(about), "sha256": {file.name: sha256(file) for file in fresh.iterdir()}}
+                (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1))
+                for file in fresh.iterdir():
+                    flush(file)
+                with suppress(FileNotFoundError):
+                    self.folder.rename(stale)
+                fresh.rename(self.folder)
+        except OSError as error:  # no room, no right, or another process was faster
+            logger.info("The cache cannot be written: %s", error)
+            return False
+        return True
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,140 @@
+"""From a torch network to OpenVINO's own form (IR), for windows of one shape; made once and kept in the cache."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from monai_attn.backends.cache import Entry
+from monai_attn.backends.fingerprint import fingerprint
+from monai_attn.backends.outputs import flatten, skeleton
+from monai_attn.errors import BackendError
+
+__all__ = ["Converted", "converter_without_telemetry", "read_model", "reshaped", "save_model"]
+
+STEP = 32
+"""Examples have the window's remainder modulo this, so that what a network pads and crops is the same in both."""
+
+logger = logging.getLogger(__name__)
+
+
+def converter_without_telemetry() -> ModuleType:
+    """The package openvino, which from here on cannot tell anybody what is converted.
+
+    On its own it reports each conversion, and nncf each quantisation, through the package openvino_telemetry,
+    unless a file in the home folder says no. Both do without it when it cannot be imported, so it is hidden from
+    them; where some other code has imported it before, its sender is silenced.
+    """
+    if "openvino_telemetry" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's own way to say: not there
+    elif sys.modules["openvino_telemetry"] is not None:
+        from openvino_telemetry.utils import sender
+
+        sender.TelemetrySender.send = lambda *_: None
+    import openvino
+
+    return openvino  # type: ignore[no-any-return]
+
+
+class Converted:
+    """A network as OpenVINO models, by window shape.
+
+    A model is traced on a small image and then given the window's shape, which takes a fraction of the time and
+    memory of tracing a whole window.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+        self.key = fingerprint(network)
+
+    def model(self, window: Sequence[int]) -> tuple[Any, Any]:
+        """A model for one window (1, channels, *spatial), and the skeleton of its output. Raises `BackendError`."""
+        reasons = []
+        for example in _examples(window):
+            try:
+                model, shape = self._traced(example)
+                return reshaped(model, example, window), shape
+            except Exception as error:  # noqa: BLE001 - a foreign network may fail in any way
+                logger.debug("A trace of %s gives no model of %s: %s", example, window, error)
+                reasons.append(_first_line(error))
+        raise BackendError(f"OpenVINO cannot run this network on windows of {_text(window)}: {reasons[-1]}")
+
+    def _traced(self, example: Sequence[int]) -> tuple[Any, Any]:
+        entry = Entry("openvino", self.key, f"f32-{_text(example)}")
+        if (about := entry.read()) is None:
+            model, shape = _trace(self.network, example)
+            about = {"output": shape}
+            if not entry.write(about, lambda folder: save_model(model, folder)):
+                return model, shape
+        return read_model(entry), about["output"]
+
+
+def _examples(window: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Images to trace, smallest first, and the window itself last."""
+    batch, channels, *spatial = window
+    smaller = [tuple(min(length, STEP * times + length % STEP) for length in spatial) for times in (1, 2)]
+    yield from dict.fromkeys((batch, channels, *sizes) for sizes in [*smaller, tuple(spatial)])
+
+
+def _trace(network: nn.Module, example: Sequence[int]) -> tuple[Any, Any]:
+    openvino = converter_without_telemetry()
+    image = torch.linspace(-1, 1, torch.Size(example).numel()).reshape(tuple(example))
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing: sizes that become constants, which the examples allow for
+        shape = skeleton(network(image))
+        model = openvino.convert_model(_Flat(network), example_input=image)
+    return model, shape
+
+
+class _Flat(nn.Module):
+    """A network whose output is a tuple of tensors, as converters want it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(flatten(self.network(x)))
+
+
+def reshaped(model: Any, example: Sequence[int], window: Sequence[int]) -> Any:
+    """The model for another size of image; raises where its outputs do not grow as the image does."""
+    model.reshape({0: list(example)})
+    before = [list(output.shape) for output in model.outputs]
+    model.reshape({0: list(window)})
+    for small, output in zip(before, model.outputs, strict=True):
+        large = list(output.shape)
+        sizes = zip(small[2:], large[2:], example[2:], window[2:], strict=False)
+        if any(before * after_image != after * before_image for before, after, before_image, after_image in sizes):
+            raise BackendError(f"an output of {small} becomes {large}, out of step with the image")
+    return model
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Write a model into a folder of the cache, its weights as they are."""
+    import openvino
+
+    openvino.save_model(model, folder / "network.xml", compress_to_fp16=False)
+
+
+def read_model(entry: Entry) -> Any:
+    """The model of a cache entry."""
+    openvino = converter_without_telemetry()
+    return openvino.Core().read_model(entry.path("network.xml"))
+
+
+def _text(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape[1:]))  # without the batch
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

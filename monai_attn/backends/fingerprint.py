@@ -1,0 +1,78 @@
+"""What a network is, in one number: its weights, its classes, their code and settings, and the packages' versions."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from sys import modules
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["fingerprint"]
+
+VERSIONED = ("monai_attn", "monai", "torch", "openvino", "nncf")
+"""Packages that decide what a converted network computes."""
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Sixteen hexadecimal digits that differ where networks, their code, packages or processors do.
+
+    Two networks with the same weights may still compute different things: an activation, an upsampling mode or a
+    `forward` of a later release does not show in them. So the plain settings of every module count, and the source
+    files of their classes.
+    """
+    digest = hashlib.sha256(repr([*_versions(), platform.machine(), _processor()]).encode())
+    for name, module in network.named_modules():
+        digest.update(f"{name}:{_settings(module)}".encode())
+    for file in sorted({file for module in network.modules() if (file := _source(type(module)))}):
+        digest.update(Path(file).read_bytes())
+    for name, value in network.state_dict().items():
+        digest.update(f"{name}:{_shape(value)}".encode())
+        if isinstance(value, torch.Tensor):
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for package in VERSIONED:
+        try:
+            yield package, version(package)
+        except PackageNotFoundError:
+            yield package, ""
+
+
+def _processor() -> str:
+    """Its kind, as far as the system tells: a precision that is right on one may be wrong on another."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(errors="replace").splitlines() if info.exists() else []
+    told = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+    return " ".join(sorted(set(told))) or platform.processor()
+
+
+def _settings(module: nn.Module) -> str:
+    """The class and what is plain among its attributes."""
+    kind = type(module)
+    plain = {name: text for name, value in vars(module).items() if (text := _plain(value)) is not None}
+    return f"{kind.__module__}.{kind.__qualname__} {module.extra_repr()} {sorted(plain.items())}"
+
+
+def _plain(value: Any) -> str | None:
+    if isinstance(value, bool | int | float | str | None):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        items = [_plain(item) for item in value]
+        return None if None in items else repr(items)
+    return getattr(value, "__qualname__", None)  # functions and classes, by name
+
+
+def _source(kind: type) -> str | None:
+    return getattr(modules.get(kind.__module__), "__file__", None)
+
+
+def _shape(value: Any) -> str:
+    return f"{tuple(value.shape)} {value.dtype}" if isinstance(value, torch.Tensor) else repr(value)

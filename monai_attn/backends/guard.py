@@ -1,0 +1,184 @@
+"""A network run in the fastest way that gives its labels: each way is compared with PyTorch in f32 before it is used.
+
+Reduced precision can be silently wrong: in bf16 a strided 3-D convolution whose innermost output has length 1 gives
+garbage on some processors (pytorch#169688), and so may a conversion of a network nobody tried before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from monai_attn.backends.cache import Entry
+from monai_attn.backends.outputs import flatten, main_output
+from monai_attn.errors import BackendError
+
+__all__ = ["CheckedNetwork", "Way", "disagreement"]
+
+LEAST_DICE = {"f32": 0.999, "bf16": 0.99, "f16": 0.99, "int8": 0.98}
+"""How well each class of one window must agree. Averaged over overlapping windows labels agree better than in one."""
+
+TIES = 10
+"""Voxels of a class that may differ besides, for structures of which a window shows a corner only."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to run a network. If it was `asked` for by name, that it cannot run is an error."""
+
+    backend: str
+    precision: str
+    network: nn.Module
+    asked: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.precision}"
+
+
+class CheckedNetwork(nn.Module):
+    """The ways to run a network, fastest first; the last is the network itself, which the others must agree with.
+
+    For each shape of windows a way is compared with the last one on the first window that is not all one value (air),
+    and where that window shows one class only, on the first that shows more. Outputs that are not finite are never
+    used. What disagrees is not used again for that shape: the next way is, `notes` tells why, and a warning is logged
+    once. What agreed is remembered in the cache under `key` ("": nowhere), and not compared again. `used` are the
+    ways that windows went, as pairs of back-end and precision.
+    """
+
+    def __init__(self, ways: Sequence[Way], key: str = "") -> None:
+        super().__init__()
+        self.ways = list(ways)
+        self.modules_of_ways = nn.ModuleList(way.network for way in ways)
+        self.key = key
+        self.notes: list[str] = []
+        self.used: list[tuple[str, str]] = []
+        self.threads: int | None = None
+        self._rank: dict[tuple[int, ...], int] = {}
+        self._state: dict[tuple[Way, tuple[int, ...]], str] = {}
+
+    def forward(self, x: Tensor) -> Any:
+        """What the fastest way that is not refused gives. Raises `BackendError` where one was asked for by name."""
+        window = tuple(x.shape[1:])
+        for rank in range(self._rank.get(window, 0), len(self.ways) - 1):
+            way = self.ways[rank]
+            try:
+                output = way.network(x)
+                problem = self._problem(way, x, output)
+            except BackendError as error:
+                if way.asked:
+                    raise
+                problem = str(error)
+            if not problem:
+                return self._took(way, output, x)
+            self._rank[window] = rank + 1
+            self._tell(way, self.ways[rank + 1], window, problem)
+        return self._took(self.ways[-1], self.ways[-1].network(x), x)
+
+    @property
+    def backend(self) -> str:
+        """The back-end that ran the last windows, or that the first ones will try."""
+        return self.used[-1][0] if self.used else self.ways[0].backend
+
+    def provenance(self) -> dict[str, Any]:
+        """What ran the network: back-ends and precisions in the order of their first use, threads, what was refused."""
+        used = self.used or [(self.ways[0].backend, self.ways[0].precision)]
+        return {
+            "backend": ", ".join(dict.fromkeys(backend for backend, _ in used)),
+            "precision": ", ".join(dict.fromkeys(precision for _, precision in used)),
+            "threads": self.threads or torch.get_num_threads(),
+            "fallbacks": list(self.notes),
+        }
+
+    def _took(self, way: Way, output: Any, x: Tensor) -> Any:
+        pair = (way.backend, _autocast(x) if way.precision == "auto" else way.precision)
+        if pair not in self.used:
+            self.used.append(pair)
+        self.threads = getattr(way.network, "threads", None)
+        return output
+
+    def _tell(self, way: Way, other: Way, window: tuple[int, ...], problem: str) -> None:
+        note = f"Windows of {' x '.join(map(str, window[1:]))} run in {other}, not in {way}: {problem}"
+        self.notes.append(note)
+        logger.warning(note)
+
+    def _problem(self, way: Way, x: Tensor, output: Any) -> str:
+        """Why an output cannot be used, "" if it can."""
+        if not _is_finite(output) and _is_finite(self.ways[-1].network(x)):
+            return "its values are not finite where those of torch f32 are."
+        memory = self._memory(way, x)
+        state = self._state.setdefault((way, tuple(x.shape[1:])), "right" if memory and memory.read() else "new")
+        if state == "right":
+            return ""
+        for window, given in zip(x, main_output(output), strict=True):
+            if not _is_worth_it(window, given, state):
+                continue
+            expected = main_output(self.ways[-1].network(window[None]))[0]
+            if problem := disagreement(expected, given, LEAST_DICE[way.precision]):
+                return problem
+            state = "right" if _is_mixed(expected) else "seen"
+            if state == "right":
+                break
+        self._state[way, tuple(x.shape[1:])] = state
+        if state == "right" and memory:
+            memory.write({"way": str(way)})
+        return ""
+
+    def _memory(self, way: Way, x: Tensor) -> Entry | None:
+        shape = "x".join(map(str, x.shape[1:]))
+        return Entry("agreed", self.key, f"{way.backend}-{way.precision}-{shape}") if self.key else None
+
+
+def disagreement(expected: Tensor, given: Tensor, least_dice: float) -> str:
+    """How the labels of two outputs (classes, *spatial) differ; "" when every class has this Dice or all but.
+
+    The label is the class of the largest value; of one channel, whether it is positive. A class may differ in `TIES`
+    voxels more than the Dice allows.
+    """
+    if expected.shape != given.shape:
+        return f"it gives {tuple(given.shape)}, torch f32 {tuple(expected.shape)}."
+    a, b = labels_of(expected), labels_of(given.to(expected.device))
+    for label in sorted({*_values(a), *_values(b)}):
+        voxels = int((a == label).sum() + (b == label).sum())
+        differing = int(((a == label) != (b == label)).sum())
+        if differing > TIES + (1 - least_dice) * voxels:
+            dice = 1 - differing / voxels
+            return f"its labels differ from those of torch f32 (class {label}: Dice {dice:.3f} in one window)."
+    return ""
+
+
+def labels_of(logits: Tensor) -> Tensor:
+    """(classes, *spatial) to (*spatial)."""
+    return logits.argmax(0) if len(logits) > 1 else logits[0] > 0
+
+
+def _is_worth_it(window: Tensor, given: Tensor, state: str) -> bool:
+    """Whether a comparison on this window tells something new."""
+    if state == "seen":
+        return _is_mixed(given)
+    return bool(window.amax() > window.amin())
+
+
+def _is_mixed(logits: Tensor) -> bool:
+    return len(_values(labels_of(logits))) > 1
+
+
+def _values(labels: Tensor) -> list[int]:
+    return torch.bincount(labels.flatten().long()).nonzero().flatten().tolist()
+
+
+def _is_finite(output: Any) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in flatten(output))
+
+
+def _autocast(x: Tensor) -> str:
+    """The precision of what is computed from an image now."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return "f32"
+    return {torch.bfloat16: "bf16", torch.float16: "f16"}[torch.get_autocast_dtype(x.device.type)]

@@ -1,0 +1,102 @@
+"""The network in OpenVINO, on a CPU: half the time of PyTorch in f32, a quarter and less in bf16 and int8."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.utils import convert_to_dst_type
+from torch import Tensor, nn
+
+from monai_attn.backends.conversion import Converted, converter_without_telemetry
+from monai_attn.backends.outputs import rebuild
+from monai_attn.backends.quantisation import Quantised
+from monai_attn.errors import InputError
+
+__all__ = ["NEEDS", "PRECISIONS", "is_available", "load"]
+
+NEEDS = ("openvino",)
+
+PRECISIONS = ("f32", "bf16", "int8")
+
+SHAPES = 4
+"""Compiled models that are kept, one for each window shape."""
+
+
+def is_available() -> bool:
+    """Whether the package is installed; nothing is loaded to find out."""
+    return find_spec("openvino") is not None
+
+
+def load(
+    network: nn.Module,
+    device: str = "cpu",
+    precision: str = "f32",
+    threads: int | None = None,
+    calibration: Sequence[Tensor] = (),
+) -> nn.Module:
+    """A module with the network's call, which converts it when it sees the first window of a shape.
+
+    The call raises `BackendError` when OpenVINO cannot run the network. `threads`: all cores when None. int8 needs
+    `calibration`, windows (channels, *spatial) as the network sees them, unless the cache has the quantised network;
+    raises `InputError` otherwise, and for a device other than the CPU.
+    """
+    if device != "cpu":
+        raise InputError(f"The openvino backend runs on the CPU, not on {device!r}. Use device cpu or backend torch.")
+    return _OpenVINONetwork(network.to("cpu").eval(), precision, threads, calibration)
+
+
+class _OpenVINONetwork(nn.Module):
+    """One request for each window shape; a batch passes window by window, each on all threads."""
+
+    def __init__(self, network: nn.Module, precision: str, threads: int | None, calibration: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.network = network  # whoever asks for parameters or their device finds them
+        converted = Converted(network)
+        self.models = Quantised(converted, calibration) if precision == "int8" else converted
+        self.options = _options(precision, threads)
+        self.threads = threads
+        self.requests: OrderedDict[tuple[int, ...], tuple[Any, Any]] = OrderedDict()
+
+    def forward(self, x: Tensor) -> Any:
+        request, shape = self._request((1, *x.shape[1:]))
+        windows = x.detach().as_subclass(Tensor).to("cpu", torch.float32).contiguous().numpy()
+        results = []
+        for window in windows:
+            given = request.infer([window[None]], share_inputs=True, share_outputs=True)
+            results.append([given[number].copy() for number in range(len(given))])  # the next window overwrites it
+        tensors = [torch.from_numpy(np.concatenate(outputs)) for outputs in zip(*results, strict=True)]
+        if isinstance(x, MetaTensor):  # as every torch operation on one does
+            tensors = [convert_to_dst_type(tensor, x)[0] for tensor in tensors]
+        return rebuild(shape, iter(tensors))
+
+    def _request(self, window: tuple[int, ...]) -> tuple[Any, Any]:
+        if window not in self.requests:
+            model, shape = self.models.model(window)
+            compiled = _core().compile_model(model, "CPU", self.options)
+            self.threads = compiled.get_property("INFERENCE_NUM_THREADS")
+            self.requests[window] = compiled.create_infer_request(), shape
+            if len(self.requests) > SHAPES:
+                self.requests.popitem(last=False)
+        self.requests.move_to_end(window)
+        return self.requests[window]
+
+
+def _options(precision: str, threads: int | None) -> dict[str, Any]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",  # what is not int8 stays f32
+        "ENABLE_CPU_PINNING": False,  # two processes pinned to the same cores take turns while others idle
+        **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
+    }
+
+
+@cache
+def _core() -> Any:
+    return converter_without_telemetry().Core()

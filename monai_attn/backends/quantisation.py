@@ -1,0 +1,85 @@
+"""int8 by post-training quantisation: the ranges of activations are taken from windows of real images."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from importlib.util import find_spec
+from io import StringIO
+from typing import Any
+
+from torch import Tensor
+
+from monai_attn.backends.cache import Entry
+from monai_attn.backends.conversion import Converted, read_model, reshaped, save_model
+from monai_attn.errors import BackendError, InputError
+
+__all__ = ["Quantised"]
+
+
+class Quantised:
+    """A converted network in int8, by window shape.
+
+    The quantised model is kept in the cache with the digest of the windows that it was calibrated on. Without
+    `calibration` that model is used; with other windows it is made anew. Raises `InputError` when there is neither,
+    or when nncf is needed and not installed.
+    """
+
+    def __init__(self, converted: Converted, calibration: Sequence[Tensor] = ()) -> None:
+        self.converted = converted
+        self.calibration = calibration
+        self.entry = Entry("openvino", converted.key, "int8")
+        self.digest = _digest(calibration)
+        self.about = self.entry.read()
+        if calibration and self.about and self.about["calibration"] != self.digest:
+            self.about = None
+        if self.about is None and not calibration:
+            raise InputError(
+                "Precision int8 needs images to calibrate it with, a few of the kind that will be segmented. "
+                "Name them once (--calibrate), or choose f32 or bf16."
+            )
+        if self.about is None and find_spec("nncf") is None:
+            raise InputError('Precision int8 needs nncf. Install it with: pip install "monai_attn[int8]"')
+        self._made: Any = None
+
+    def model(self, window: Sequence[int]) -> tuple[Any, Any]:
+        """A model for one window (1, channels, *spatial), and the skeleton of its output. Raises `BackendError`."""
+        if self.about is None:
+            self._quantise()
+        assert self.about is not None
+        model = read_model(self.entry) if self._made is None else self._made.clone()
+        try:
+            return reshaped(model, self.about["window"], window), self.about["output"]
+        except RuntimeError as error:
+            raise BackendError(f"The int8 network takes no windows of {tuple(window[2:])}: {error}") from error
+
+    def _quantise(self) -> None:
+        window = [1, *self.calibration[0].shape]
+        model, shape = self.converted.model(window)
+        quantised = _quantised(model, self.calibration)
+        self.about = {"output": shape, "window": window, "windows": len(self.calibration), "calibration": self.digest}
+        if not self.entry.write(self.about, lambda folder: save_model(quantised, folder)):
+            self._made = quantised
+
+
+def _quantised(model: Any, windows: Sequence[Tensor]) -> Any:
+    """Weights and activations as int8, symmetric and asymmetric, biases corrected."""
+    with redirect_stdout(StringIO()):  # of progress bars
+        import nncf
+
+        nncf.set_log_level(logging.ERROR)
+        return nncf.quantize(
+            model,
+            nncf.Dataset([window[None].float().cpu().numpy() for window in windows]),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(windows),
+        )
+
+
+def _digest(windows: Sequence[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for window in windows:
+        digest.update(window.float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
