@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def open_bundle(
     parser.read_meta(f=str(root / "configs" / "metadata.json"))  # a copy: MONAI turns every "#" in it into "::"
     _make_scripts_importable(root)
 
-    loaders = _loaders(parser.get())
+    loaders = _loaders(parser)
     names = _image_names(loaders, root)
     network = _network(parser, root)
     weights = weights_file(parser, root)
@@ -147,14 +147,27 @@ def _image_names(loaders: Sequence[Mapping[str, Any]], root: Path) -> list[str]:
     return images
 
 
-def _loaders(node: Any) -> list[dict[str, Any]]:
-    if isinstance(node, list):
-        return [found for item in node for found in _loaders(item)]
-    if not isinstance(node, dict):
-        return []
-    if node.get("_target_") == LOADER:
-        return [node]
-    return [found for item in node.values() for found in _loaders(item)]
+def _loaders(parser: ConfigParser) -> list[dict[str, Any]]:
+    """The arguments of every loader in the config, such as `"keys": "@images"` looked up."""
+    return [
+        {key: _value(value, parser) for key, value in node.items() if key in ("keys", "allow_missing_keys")}
+        for node in _nodes(parser.get(), LOADER)
+    ]
+
+
+def _nodes(node: Any, target: str) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict) and node.get("_target_") == target:
+        yield node
+        return
+    for item in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _nodes(item, target)
+
+
+def _value(value: Any, parser: ConfigParser) -> Any:
+    """What a plain reference of a config stands for."""
+    while isinstance(value, str) and value.startswith("@") and value[1:] in parser:
+        value = parser[value[1:]]
+    return value
 
 
 def _as_list(keys: Any) -> list[str]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, Orientation, RandomizableTransform, ResampleToMatch, Spacing
+from monai.transforms import (
+    InvertibleTransform,
+    MapTransform,
+    Orientation,
+    RandomizableTransform,
+    ResampleToMatch,
+    Spacing,
+)
 from torch import Tensor
 
 from monai_attn.errors import GeometryError, InputError
@@ -16,13 +24,14 @@ from monai_attn.errors import GeometryError, InputError
 __all__ = ["AlignImagesd", "RandDropImagesd"]
 
 
-class AlignImagesd(MapTransform):  # type: ignore[misc]  # MONAI has no type hints
+class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # MONAI has no type hints
     """The images at `keys`, as far as they are there, to one tensor on one grid; the single ones go.
 
     The first key that is there is the reference: it is brought to RAS and to `pixdim` (mm), the others are
     interpolated at the patient coordinates of its voxels. With M keys, `output_key` is `(M, I, J, K)` float32, and
     `presence_key` as many masks, 1 where that image was measured. A missing image, and what lies outside an image, is
-    0 in both. Both keep the meta data of the reference.
+    0 in both. Both keep the meta data of the reference, and what was done to it, so that `Invertd` brings a prediction
+    back to the reference's own grid; `meta["images"]` and `meta["missing"]` name the images, separated by commas.
 
     Raises `InputError` when none of the keys is there, and `GeometryError` when an image has no voxel in common with
     the reference or another frame of reference (as far as DICOM tells), unless `ignore_frames` is set.
@@ -43,14 +52,16 @@ class AlignImagesd(MapTransform):  # type: ignore[misc]  # MONAI has no type hin
         self.ignore_frames = ignore_frames
         self._orient = Orientation(axcodes="RAS", labels=None)
         self._space = Spacing(pixdim=list(pixdim), mode="bilinear")
-        self._match = ResampleToMatch(mode="bilinear", padding_mode="zeros")
+        self._match = ResampleToMatch(mode="bilinear", padding_mode="border")  # no fading to 0 in the outermost voxels
+        self._match_mask = ResampleToMatch(mode="bilinear", padding_mode="zeros")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """`data` with the joint image and its masks, without the single ones."""
         out = dict(data)
-        images = {str(key): out.pop(key) for key in self.keys if out.get(key) is not None}
+        names = [str(key) for key in self.keys]
+        images = {name: image for name in names if (image := out.pop(name, None)) is not None}
         if not images:
-            raise InputError(f"A case needs at least one of the images {', '.join(map(str, self.keys))}; it has none.")
+            raise InputError(f"A case needs at least one of the images {', '.join(names)}; it has none.")
         self._check_frames(images)
         first = next(iter(images))
         reference = self._space(self._orient(images[first]))
@@ -59,28 +70,43 @@ class AlignImagesd(MapTransform):  # type: ignore[misc]  # MONAI has no type hin
         for name, image in images.items():
             if name != first:
                 pairs[name] = self._onto(image, reference, name, first)
-        joined = [pairs.get(str(key), (nothing, nothing)) for key in self.keys]
+        joined = [pairs.get(name, (nothing, nothing)) for name in names]
+        said = {"images": ", ".join(images), "missing": ", ".join(name for name in names if name not in images)}
         for key, channels in zip((self.output_key, self.presence_key), zip(*joined, strict=True), strict=True):
-            out[key] = MetaTensor(torch.cat(channels), affine=reference.affine, meta=dict(reference.meta))
+            out[key] = MetaTensor(
+                torch.cat(channels),
+                affine=reference.affine,
+                meta={**reference.meta, **said},
+                applied_operations=deepcopy(reference.applied_operations),
+            )
+        return out
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """What lies at `output_key`, on the reference's own grid; the single images stay joined."""
+        out = dict(data)
+        out[self.output_key] = self._orient.inverse(self._space.inverse(out[self.output_key]))
         return out
 
     def _onto(self, image: MetaTensor, reference: MetaTensor, name: str, first: str) -> tuple[Tensor, Tensor]:
         """An image and where it was measured, on the grid of the reference."""
-        measured = _plain(self._match(MetaTensor(torch.ones_like(_plain(image)), affine=image.affine), reference)) > 0.5
+        everywhere = MetaTensor(torch.ones_like(_plain(image)), affine=image.affine)
+        measured = _plain(self._match_mask(everywhere, reference)) > 0.5
         if not measured.any():
             raise GeometryError(
                 f"The images {name!r} and {first!r} have no place in common: they show different parts of the body, "
                 "or different patients. Give images of one examination, or leave one out."
             )
-        return _plain(self._match(image, reference)) * measured, measured.float()
+        values = _plain(self._match(image, reference))
+        return torch.where(measured, values, torch.zeros_like(values)), measured.float()
 
     def _check_frames(self, images: Mapping[str, MetaTensor]) -> None:
         frames = {name: image.meta.get("frame_of_reference", "") for name, image in images.items()}
         known = {name: frame for name, frame in frames.items() if frame}
         if len(set(known.values())) > 1 and not self.ignore_frames:
+            said = ", ".join(f"{name} {frame}" for name, frame in known.items())
             raise GeometryError(
-                f"The images {', '.join(known)} have different frames of reference, so their coordinates need not "
-                "agree. If they are registered all the same, set ignore_frames=true."
+                f"The images have different frames of reference ({said}), so their coordinates need not agree. Give "
+                "images of one examination, or register them; if they are registered, set ignore_frames=true."
             )
 
 
