@@ -1,0 +1,228 @@
+"""Masks that were painted and not saved: kept, found again, offered, removed when saved."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from corrected import TABLE, opened, phantom
+from napari.components import ViewerModel
+from napari.layers import Labels
+
+from monai_attn.errors import FileError
+from monai_attn.labels import LabelTable
+from monai_attn.napari import _rescue
+from monai_attn.napari._autosave import EDITED, PROVENANCE, Keeper, saved, watch
+from monai_attn.napari._layers import image_layer, origin_of, volume_of
+from monai_attn.napari._rescue import Rescue, find_rescues, source_key, write_rescue
+from monai_attn.volume import Volume, same_grid
+
+TURN = (20, -35, 50)
+NAME = "Doe_Jane_19700101.nii.gz"
+
+
+@pytest.fixture(autouse=True)
+def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rescue, "state_folder", lambda: tmp_path)
+
+
+def paint(layer: Labels) -> None:
+    layer.data_setitem((np.array([2, 3]), np.array([4, 5]), np.array([6, 7])), 3)
+
+
+def kept_session(folder: Path) -> tuple[Volume, Path]:
+    """A mask painted in a viewer that is gone; what it was, and its file."""
+    viewer, _, layer = opened(phantom(turn_deg=TURN), path=NAME)
+    layer.metadata[PROVENANCE] = {"bundle": "liver_ct"}
+    keeper = Keeper(viewer, folder=folder)
+    paint(layer)
+    [path] = keeper.keep()
+    mask = volume_of(layer).with_array(volume_of(layer).array.copy())
+    viewer.layers.clear()
+    return mask, path
+
+
+def reopened(folder: Path, grid: Volume, path: str = NAME) -> tuple[ViewerModel, Keeper, list[Rescue]]:
+    viewer = ViewerModel()
+    keeper = Keeper(viewer, folder=folder)
+    offered: list[Rescue] = []
+    keeper.offer = offered.extend
+    viewer._add_layer_from_data(*image_layer(grid.with_array(np.zeros(grid.shape, np.int16)), name="ct", path=path))
+    return viewer, keeper, offered
+
+
+def test_a_painted_mask_comes_back_exactly_with_grid_names_and_provenance(tmp_path: Path) -> None:
+    mask, _ = kept_session(tmp_path)
+    viewer, keeper, offered = reopened(tmp_path, mask)
+    assert len(offered) == 1
+    layer = keeper.restore(offered[0])
+    again = volume_of(layer)
+    assert np.array_equal(again.array, mask.array)
+    assert np.array_equal(again.affine, mask.affine)
+    assert layer.data.dtype == np.uint8
+    origin = origin_of(layer)
+    assert origin is not None
+    assert origin.table == TABLE
+    assert layer.metadata[PROVENANCE] == {"bundle": "liver_ct"}
+    assert layer.metadata[EDITED] is True
+    assert layer in viewer.layers
+
+
+def test_neither_file_name_nor_content_tells_the_name_of_the_image(tmp_path: Path) -> None:
+    _, path = kept_session(tmp_path)
+    assert "doe" not in path.name.lower()
+    with np.load(path) as file:
+        assert "Doe" not in str(file["about"])
+
+
+def test_another_image_is_offered_nothing(tmp_path: Path) -> None:
+    mask, _ = kept_session(tmp_path)
+    assert reopened(tmp_path, mask, "other.nii.gz")[2] == []
+    affine = mask.affine.copy()
+    affine[0, 3] += 5.0
+    assert reopened(tmp_path, Volume(mask.array, affine))[2] == []
+
+
+def test_a_mask_is_offered_once_and_not_while_it_is_shown(tmp_path: Path) -> None:
+    mask, _ = kept_session(tmp_path)
+    viewer, keeper, offered = reopened(tmp_path, mask)
+    viewer._add_layer_from_data(*image_layer(mask, name="again", path=NAME))
+    assert len(offered) == 1
+    keeper.restore(offered[0])
+    assert keeper.waiting() == []
+    assert reopened(tmp_path, mask)[2] == []
+
+
+def test_saving_removes_what_was_kept(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    paint(layer)
+    [path] = keeper.keep()
+    assert path.is_file()
+    saved(layer.data)
+    assert not path.exists()
+    assert keeper.keep() == []
+
+
+def test_a_mask_saved_while_it_was_being_kept_leaves_no_file(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    paint(layer)
+    [task] = keeper.tasks()
+    saved(layer.data)
+    keeper.written(task, task.write())
+    assert find_rescues(folder=tmp_path) == []
+
+
+def test_each_layer_has_one_file_however_often_it_is_kept(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    for value in (3, 2, 1):
+        layer.selected_label = value
+        layer.paint((5, 5, 5), value)
+        keeper.keep()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_painting_is_kept_after_a_pause_and_undo_counts_as_painting(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    asked: list[float] = []
+    keeper.schedule = asked.append
+    viewer.dims.set_point(0, 70.0)
+    assert asked == []
+    before = layer.data.copy()
+    paint(layer)
+    keeper.keep()
+    layer.undo()
+    assert len(asked) == 2
+    assert asked[0] == pytest.approx(2.0)
+    keeper.keep()
+    [found] = find_rescues(folder=tmp_path)
+    assert np.array_equal(found.labels().array, volume_of(layer).array)
+    assert np.array_equal(layer.data, before)
+
+
+def test_layers_that_are_no_masks_of_the_users_are_not_kept(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    lost = viewer.add_labels(np.zeros((4, 4, 4), np.uint8), name="no place")
+    lost.data_setitem((np.array([1]),) * 3, 1)
+    assert keeper.keep() == []
+    assert EDITED not in layer.metadata
+
+
+def test_new_labels_drawn_on_an_image_are_kept_for_it(tmp_path: Path) -> None:
+    viewer, image, layer = opened(phantom(turn_deg=TURN), path=NAME)
+    viewer.layers.remove(layer)
+    keeper = Keeper(viewer, folder=tmp_path)
+    drawn = viewer.add_labels(np.zeros(image.data.shape, np.uint8), scale=image.scale, translate=image.translate)
+    paint(drawn)
+    [path] = keeper.keep()
+    origin = origin_of(image)
+    assert origin is not None
+    [found] = find_rescues(source_key(NAME, origin.grid), tmp_path)
+    assert found.path == path
+    assert np.array_equal(found.labels().array, volume_of(drawn, viewer.layers).array)
+
+
+def test_files_of_a_process_that_still_runs_are_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = phantom()
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        import psutil
+
+        monkeypatch.setattr(_rescue, "_this_process", lambda: (child.pid, psutil.Process(child.pid).create_time()))
+        write_rescue(labels, TABLE, ["key"], folder=tmp_path)
+        assert find_rescues(folder=tmp_path) == []
+    finally:
+        child.kill()
+        child.wait()
+    assert len(find_rescues(folder=tmp_path)) == 1
+
+
+def test_old_files_are_removed_and_broken_ones_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    old = write_rescue(phantom(), TABLE, ["key"], folder=tmp_path)
+    os.utime(old, (time.time() - 31 * 86400,) * 2)
+    broken = tmp_path / "key-0000.npz"
+    broken.write_bytes(b"not an archive")
+    assert find_rescues(folder=tmp_path) == []
+    assert not old.exists()
+    assert broken.exists()
+    assert "key-0000.npz, an unsaved mask, cannot be read" in caplog.text
+
+
+def test_a_file_that_vanished_is_said_to_be_unreadable(tmp_path: Path) -> None:
+    mask, path = kept_session(tmp_path)
+    [found] = find_rescues(folder=tmp_path)
+    path.unlink()
+    with pytest.raises(FileError, match=r"The unsaved mask of \d\d:\d\d cannot be read any more"):
+        found.labels()
+    assert same_grid(mask, mask)
+
+
+def test_an_empty_mask_is_kept_too(tmp_path: Path) -> None:
+    empty = Volume(np.zeros((4, 5, 6), np.uint16))
+    write_rescue(empty, LabelTable(), [], folder=tmp_path)
+    [found] = find_rescues(folder=tmp_path)
+    assert found.labels().shape == (4, 5, 6)
+    assert not found.labels().array.any()
+    found.discard()
+    assert find_rescues(folder=tmp_path) == []
+
+
+def test_a_viewer_has_one_keeper_and_is_not_held_by_it() -> None:
+    import gc
+    import weakref
+
+    viewer = ViewerModel()
+    assert watch(viewer) is watch(viewer)
+    gone = weakref.ref(viewer)
+    del viewer
+    gc.collect()
+    assert gone() is None
