@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+from monai_attn.errors import InputError
 from monai_attn.napari import _readout
 from monai_attn.napari._planes import Edges, canvas_directions, edge_letters, orient
+from monai_attn.napari._settings import Settings, settings
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -149,10 +151,20 @@ _NOTES: WeakKeyDictionary[ViewerModel, CanvasNotes] = WeakKeyDictionary()
 
 
 def canvas_notes(viewer: ViewerModel) -> CanvasNotes:
-    """The text on a viewer's canvas, put there if it is not yet."""
+    """The text on a viewer's canvas, put there if it is not yet, in the convention of the preferences."""
     if viewer not in _NOTES:
-        _NOTES[viewer] = CanvasNotes(viewer)
+        _NOTES[viewer] = CanvasNotes(viewer, radiological=_convention())
     return _NOTES[viewer]
+
+
+def _convention() -> bool:
+    try:
+        return settings().radiological
+    except InputError as error:  # of another setting; said, and no reason to show nothing
+        from napari.utils.notifications import show_warning
+
+        show_warning(str(error))
+        return Settings().radiological
 
 
 def _text_overlay(viewer: ViewerModel, name: str) -> TextOverlay:

@@ -9,9 +9,9 @@ import numpy as np
 
 from monai_attn.errors import AttnError, GeometryError
 from monai_attn.napari._layers import origin_of
-from monai_attn.napari._memory import remember_window, remembered_window
 from monai_attn.napari._readout import shown_image
-from monai_attn.napari._windows import PRESETS, centre_width, dragged, kind_of, written_window
+from monai_attn.napari._settings import remember_window, settings
+from monai_attn.napari._windows import centre_width, dragged, kind_of, written_window
 from monai_attn.report.window import GreyWindow
 from monai_attn.volume import Volume
 
@@ -59,17 +59,15 @@ def set_window(layer: Image, text: str) -> None:
         raise GeometryError(f"The layer {layer.name!r} is not one 3-D image. Use napari's own contrast limits for it.")
     window = written_window(volume, text)
     layer.contrast_limits = (window.lower, window.upper)
-    remember_window(kind_of(volume), text)
+    _remember(kind_of(volume), text)
 
 
 def opening_window(image: Volume) -> GreyWindow:
-    """The window an image opens with: the last one chosen for its kind, else the first preset."""
-    kind = kind_of(image)
-    first = next(iter(PRESETS[kind].values()))
-    try:
-        return written_window(image, remembered_window(kind) or first)
-    except AttnError:  # someone edited the file
-        return written_window(image, first)
+    """The window an image opens with: the last one chosen for its kind, which stands in the preferences.
+
+    Raises `InputError` when someone wrote there what is no window.
+    """
+    return written_window(image, settings().window_of(kind_of(image)))
 
 
 def set_slab(viewer: ViewerModel, mode: str, thickness_mm: float) -> None:
@@ -112,6 +110,11 @@ def drag_window(viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
         layer.contrast_limits = (centre - width / 2, centre + width / 2)
         yield
     volume = image_volume(layer)
-    if moved and volume is not None and kind_of(volume):  # MR has no scale on which to remember a number
+    if moved and volume is not None:
         centre, width = centre_width(*layer.contrast_limits)
-        remember_window(kind_of(volume), f"{centre:.6g}/{width:.6g}")
+        _remember(kind_of(volume), f"{centre:.6g}/{width:.6g}")
+
+
+def _remember(kind: str, text: str) -> None:
+    if kind or text.rstrip().endswith("%"):  # MR has no scale: the numbers of one say nothing about the next
+        remember_window(kind, text)

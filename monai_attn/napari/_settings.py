@@ -10,10 +10,13 @@ from monai_attn.errors import InputError
 from monai_attn.napari._windows import parse_percentiles
 from monai_attn.report.window import parse_window
 
-__all__ = ["PLUGIN", "Settings", "settings"]
+__all__ = ["PLUGIN", "Settings", "remember_window", "settings"]
 
 PLUGIN = "monai-attn"
 """Our name among napari's plugins."""
+
+WINDOWS = {"CT": "window_ct", "PT": "window_pet"}
+"""The setting of each kind of image; all others share `window_mr`."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Settings:
 
     def window_of(self, kind: str) -> str:
         """The window that an image of a kind, "CT", "PT" or "" (see `_windows.kind_of`), opens with."""
-        return {"CT": self.window_ct, "PT": self.window_pet}.get(kind, self.window_mr)
+        return str(getattr(self, WINDOWS.get(kind, "window_mr")))
 
 
 def settings() -> Settings:
@@ -62,6 +65,17 @@ def settings() -> Settings:
         results=_folder(folders.results, "Results"),
         bundles=_folder(folders.bundles, "Bundles"),
     )
+
+
+def remember_window(kind: str, text: str) -> None:
+    """Make a window the one that images of a kind open with from now on, unless napari does not know the plugin."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        given: Any = get_plugin_settings(PLUGIN)
+    except KeyError:
+        return
+    setattr(given.display, WINDOWS.get(kind, "window_mr"), text)
 
 
 def _window(text: str, title: str) -> str:

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.settings import get_plugin_settings
 
 from monai_attn.errors import GeometryError, InputError
-from monai_attn.napari import _memory
 from monai_attn.napari._layers import image_layer, labels_layer, world_of
 from monai_attn.napari._looking import SLABS, drag_window, opening_window, set_slab, set_window, slab_of
-from monai_attn.napari._memory import remember_window, remembered_window
 from monai_attn.napari._planes import show_plane
+from monai_attn.napari._settings import PLUGIN, settings
 from monai_attn.volume import Volume
 
 RAMP = np.linspace(0, 1000, 20 * 30 * 40).reshape(20, 30, 40).astype(np.float32)
@@ -19,11 +19,9 @@ AFFINE = np.diag([1.0, 1.5, 2.5, 1])
 
 
 @pytest.fixture(autouse=True)
-def memory(tmp_path, monkeypatch):
-    path = tmp_path / "windows.json"
-    monkeypatch.setattr(_memory, "memory_file", lambda: path)
-    monkeypatch.setattr(_memory, "_HERE", {})
-    return path
+def preferences(plugin_settings, plugin):
+    """Those of this test alone."""
+    return get_plugin_settings(PLUGIN)
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def add(viewer, unit="HU", modality="CT", array=RAMP):
     return viewer.add_image(data, **keywords)
 
 
-def test_a_window_is_drawn_and_remembered_for_images_of_its_kind_alone(viewer, memory):
+def test_a_window_is_drawn_and_remembered_for_images_of_its_kind_alone(viewer, preferences):
     layer = add(viewer)
     set_window(layer, "-600/1500")
     assert layer.contrast_limits == [-1350, 150]
@@ -44,31 +42,24 @@ def test_a_window_is_drawn_and_remembered_for_images_of_its_kind_alone(viewer, m
     assert (again.lower, again.upper) == (-1350, 150)
     assert opening_window(Volume(RAMP, unit="g/ml")).text == "window 5/10 g/ml"
     assert opening_window(Volume(RAMP)).text == "window 1-99 % of the image"
-    assert "-600/1500" in memory.read_text()
-
-
-def test_a_new_start_remembers_and_a_spoilt_file_is_none(viewer, memory, monkeypatch):
-    set_window(add(viewer), "40/80")
-    monkeypatch.setattr(_memory, "_HERE", {})
-    assert remembered_window("CT") == "40/80"
-    for spoilt in ("", "[1]", '{"CT": "no window"}'):
-        memory.write_text(spoilt)
-        assert opening_window(Volume(RAMP, unit="HU")).text == "window 40/400 HU"
+    assert "-600/1500" in preferences.config_path.read_text(), "for the next start"
 
 
 def test_numbers_of_an_mr_are_not_remembered_but_percentiles_are(viewer):
     layer = add(viewer, unit="", modality="MR")
     set_window(layer, "500/100")
     assert layer.contrast_limits == [450, 550]
-    assert remembered_window("") is None
+    assert settings().window_mr == "1-99 %"
     set_window(layer, "5-95 %")
-    assert remembered_window("") == "5-95 %"
+    assert settings().window_mr == "5-95 %"
 
 
-def test_where_napari_keeps_no_settings_a_window_is_remembered_until_the_end(monkeypatch):
-    monkeypatch.setattr(_memory, "memory_file", lambda: None)
-    remember_window("PT", "2.5/5")
-    assert remembered_window("PT") == "2.5/5"
+def test_where_napari_does_not_know_the_plugin_windows_are_drawn_all_the_same(viewer, plugin):
+    plugin.deactivate(PLUGIN)
+    plugin.disable(PLUGIN)
+    set_window(layer := add(viewer), "40/80")
+    assert layer.contrast_limits == [0, 80]
+    assert opening_window(Volume(RAMP, unit="HU")).text == "window 40/400 HU"
 
 
 def test_a_text_that_is_no_window_is_refused_and_nothing_changes(viewer):
@@ -77,7 +68,7 @@ def test_a_text_that_is_no_window_is_refused_and_nothing_changes(viewer):
     with pytest.raises(InputError, match="for example 40/400"):
         set_window(layer, "soft")
     assert layer.contrast_limits == before
-    assert remembered_window("CT") is None
+    assert settings().window_ct == "40/400"
 
 
 def test_a_film_or_a_flat_picture_is_left_to_napari(viewer):
@@ -115,7 +106,7 @@ def test_a_drag_to_the_right_widens_upwards_brightens_and_is_remembered(viewer):
     assert event.handled, "or the camera would move too"
     drag(viewer, (0, -150))
     assert layer.contrast_limits == [-760, 40]
-    assert remembered_window("CT") == "-360/800"
+    assert settings().window_ct == "-360/800"
 
 
 def test_a_click_or_another_button_or_a_brush_leaves_the_window_alone(viewer):
@@ -128,7 +119,7 @@ def test_a_click_or_another_button_or_a_brush_leaves_the_window_alone(viewer):
     viewer.add_labels(data, **keywords).mode = "paint"
     drag(viewer, (50, 50))
     assert layer.contrast_limits == [-160, 240]
-    assert remembered_window("CT") is None
+    assert settings().window_ct == "40/400"
     viewer.layers.clear()
     assert not drag(viewer, (5, 5)).handled
 
