@@ -1,7 +1,9 @@
 """Transforms that bundles name in their configs; the rest are MONAI's own."""
 
 from monai_attn.transforms.align import AlignImagesd, RandDropImagesd
+from monai_attn.transforms.labels_on_source import LabelsOnSourced
 from monai_attn.transforms.load import LoadVolumed
 from monai_attn.transforms.save import SaveSegmentationd
+from monai_attn.transforms.source_labels import SourceLabels
 
-__all__ = ["AlignImagesd", "LoadVolumed", "RandDropImagesd", "SaveSegmentationd"]
+__all__ = ["AlignImagesd", "LabelsOnSourced", "LoadVolumed", "RandDropImagesd", "SaveSegmentationd", "SourceLabels"]

@@ -1,0 +1,185 @@
+"""Labels of logits on the source grid, slab by slab, without a class volume at full resolution.
+
+The rule is trilinear interpolation of logits, then the largest class (or, for regions, the sign). Two cases:
+
+- The source axes run along the network's (any orientation, spacing, crop, pad): the loop is over cells of the
+  network's grid, and a cell whose 8 corners agree is filled at once.
+- They do not (the image was rotated): the loop is over source voxels.
+
+Slabs come in order along one network axis, each beginning with the last plane of the one before, so that every cell
+lies in one slab. What is held is one slab of codes (two bytes a voxel) and the label map itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from numpy.typing import NDArray
+from torch import Tensor
+
+from monai_attn.errors import BundleError, InputError
+from monai_attn.transforms.cells import along_axes, view_of
+from monai_attn.transforms.way_back import WayBack, way_back
+
+__all__ = ["LabelSlabs", "SourceLabels"]
+
+Box = tuple[slice, ...]
+Handed = Callable[[NDArray[np.generic], Box], None]
+
+AIR_LOGIT = 10.0
+"""A window of air is background by this logit."""
+
+
+class SourceLabels:
+    """How logits become labels: an argmax over the channels, or regions of sigmoid channels.
+
+    `regions`: None, the label is the number of the largest channel, the first of equals; or one label value per
+    channel, channels are independent, positive logits belong, and a later channel covers an earlier one.
+    `handed`, if set, is called with the label map so far and the box of it that has just been finished.
+    """
+
+    def __init__(self, regions: Sequence[int] | None = None) -> None:
+        if regions is not None and not (regions and min(regions) > 0 and max(regions) <= np.iinfo(np.uint16).max):
+            raise InputError(f"regions are one label value from 1 to 65535 per channel; got {list(regions)}.")
+        self.regions = None if regions is None else [int(value) for value in regions]
+        self.handed: Handed | None = None
+
+    def begin(self, image: MetaTensor, axis: int = 0) -> LabelSlabs:
+        """Take slabs along the network axis `axis` for a preprocessed image `(channels, *network grid)`.
+
+        Raises `GeometryError` or `BundleError` when its metadata do not tell the way back, see `way_back`.
+        """
+        return LabelSlabs(way_back(image), axis, self.regions, self.handed)
+
+    def of_air(self, channels: int) -> list[float]:
+        """The logits of a window of air: background."""
+        first = AIR_LOGIT if self.regions is None and channels > 1 else -AIR_LOGIT
+        return [first] + [-AIR_LOGIT] * (channels - 1)
+
+
+class LabelSlabs:
+    """The label map of one case in the making."""
+
+    def __init__(self, way: WayBack, axis: int, regions: list[int] | None, handed: Handed | None = None) -> None:
+        self.way = way
+        self.axis = axis
+        self.regions = regions
+        self.handed = handed
+        self.values: NDArray[np.generic] = np.empty(0)  # codes to labels; known with the first slab
+        self.labels: NDArray[np.generic] = np.empty(0)
+        self.planes = 0  # given so far
+        self._box = tuple(slice(int(low), int(high) + 1) for low, high in way.region.T)
+        shift = np.eye(4)
+        shift[:3, 3] = way.region[0]
+        self._matrix = (way.matrix @ shift)[:3]  # index within the box to network index
+        self._axes = along_axes(self._matrix, tuple(part.stop - part.start for part in self._box), way.lattice)
+
+    def add(self, slab: Tensor, start: int) -> None:
+        """The next logits `(C, X, Y, Z)`: planes `start` on of the slab axis, the whole of the others.
+
+        All but the first begin with the last plane given before. Raises `BundleError` for logits that are not finite,
+        or do not fit the image or `regions`.
+        """
+        from monai_attn.transforms.label_kernels import classify  # numba takes its time, and a file opens without
+
+        logits = np.ascontiguousarray(slab.detach().cpu().float().numpy())
+        self._check(logits.shape, start)
+        origin = np.zeros(3, dtype=np.int64)
+        origin[self.axis] = start
+        shape = np.array(logits.shape[1:])
+        low, high = np.maximum(self.way.valid[0] - origin, 0), np.minimum(self.way.valid[1] - origin, shape - 1)
+        codes = np.zeros(shape + 2, dtype=np.uint16)
+        regions = self.regions is not None
+        if not all(_in_parts(shape[0], lambda *part: classify(logits, codes, regions, low, high, *part))):
+            raise BundleError(
+                "The network gives logits that are not finite. Run it in float32, or look whether the image itself "
+                "holds values that are not finite."
+            )
+        end = start + int(shape[self.axis])
+        last = end == self.way.network_shape[self.axis]
+        span = (start if start else -1, end if last else end - 1)  # cells; those at the edges have a zero corner
+        done = self._label(logits, codes, low, high, origin, span)
+        self.planes = end
+        if self.handed is not None:
+            self.handed(self.labels, done)
+
+    def finish(self) -> MetaTensor:
+        """The label map `(1, I, J, K)`, uint8, or int32 above 255, with the affine of the source image."""
+        planes = self.way.network_shape[self.axis]
+        if self.planes != planes:
+            raise InputError(f"The label map is not complete: {self.planes} of {planes} planes were given.")
+        return MetaTensor(torch.from_numpy(self.labels)[None], affine=torch.from_numpy(self.way.source_affine.copy()))
+
+    def _check(self, shape: tuple[int, ...], start: int) -> None:
+        wanted = list(self.way.network_shape)
+        wanted[self.axis] = shape[1 + self.axis]
+        if list(shape[1:]) != wanted or start + shape[1 + self.axis] > self.way.network_shape[self.axis]:
+            raise BundleError(
+                f"The logits have the grid {shape[1:]}, the network's input {self.way.network_shape}. Labels can be "
+                "taken only from an output on the grid of the input."
+            )
+        if start != max(self.planes - 1, 0):
+            raise InputError(f"The next slab begins at plane {max(self.planes - 1, 0)}, not at {start}.")
+        if self.regions is not None and len(self.regions) != shape[0]:
+            raise BundleError(f"The network has {shape[0]} channels, and regions names {len(self.regions)} labels.")
+        if not len(self.values):
+            values = [0, *self.regions] if self.regions is not None else list(range(shape[0]))
+            self.values = np.array(values, dtype=np.uint8 if max(values) <= np.iinfo(np.uint8).max else np.int32)
+            self.labels = np.zeros(self.way.source_shape, dtype=self.values.dtype)
+
+    def _label(self, logits: Any, codes: Any, low: Any, high: Any, origin: Any, span: tuple[int, int]) -> Box:
+        """Write the labels of all cells with `span[0] <= cell < span[1]` on the slab axis; the box they lie in."""
+        from monai_attn.transforms.label_kernels import label_cells, label_voxels
+
+        regions = self.regions is not None
+        inside = self.labels[self._box]
+        if self._axes is None:
+            first_and_last = [span[0] < 0, span[1] == self.way.network_shape[self.axis]]
+            open_ended = np.where(first_and_last, [-np.inf, np.inf], np.array(span, dtype=np.float64))
+            place = (self._matrix, self.way.lattice, origin, self.axis, open_ended)
+            _in_parts(
+                inside.shape[0],
+                lambda *part: label_voxels(logits, codes, inside, self.values, regions, low, high, *place, *part),
+            )
+            return self._box
+        axes = list(self._axes)
+        first, last = axes[self.axis].within(*span)
+        view = view_of(inside, axes)[(slice(None),) * self.axis + (slice(first, last),)]
+        axes[self.axis] = axes[self.axis].part(first, last)
+        runs = [one.runs() for one in axes]
+        cells = tuple(run[0] - edge for run, edge in zip(runs, origin, strict=True))
+        ends, places = tuple(run[1] for run in runs), tuple(one.place for one in axes)
+        _in_parts(
+            len(cells[0]),
+            lambda *part: label_cells(logits, codes, view, self.values, regions, low, high, cells, ends, places, *part),
+        )
+        return self._finished(first, last)
+
+    def _finished(self, first: int, last: int) -> Box:
+        """Voxels `first` to `last` along the slab axis, counted in the network's direction, as a box of the source."""
+        assert self._axes is not None
+        along = self._axes[self.axis]
+        whole = self._box[along.source_axis]
+        part = (
+            slice(whole.stop - last, whole.stop - first)
+            if along.flipped
+            else slice(whole.start + first, whole.start + last)
+        )
+        box = list(self._box)
+        box[along.source_axis] = part
+        return tuple(box)
+
+
+def _in_parts(length: int, work: Callable[[int, int], Any]) -> list[Any]:
+    """`work(first, last)` on equal parts of `range(length)`, one per thread of torch's; what they return."""
+    threads = max(min(torch.get_num_threads(), int(length)), 1)
+    edges = [int(length) * number // threads for number in range(threads + 1)]
+    if threads == 1:
+        return [work(edges[0], edges[1])]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, edges[:-1], edges[1:]))
