@@ -32,8 +32,7 @@ from monai_attn.napari._layers import (
     labels_layer,
     oblique_degrees,
 )
-from monai_attn.napari._settings import settings
-from monai_attn.napari._windows import kind_of, written_window
+from monai_attn.napari._looking import opening_window
 from monai_attn.volume import Volume
 
 __all__ = ["FILES", "Offer", "layers_of", "notes_of", "offers_in", "overlay_warnings"]
@@ -142,7 +141,7 @@ def overlay_warnings(grids: Sequence[tuple[str, Volume]]) -> list[str]:
 
 
 def _image(volume: Volume, offer: Offer) -> LayerTuple:
-    window = written_window(volume, settings().window_of(kind_of(volume)))
+    window = opening_window(volume)
     look: dict[str, Any] = {"colormap": "inferno", "blending": "additive"} if volume.modality == "PT" else {}
     data, keywords, kind = image_layer(
         volume, name=offer.name, path=str(offer.path), contrast_limits=(window.lower, window.upper), **look
