@@ -8,17 +8,18 @@ from pathlib import Path
 
 from monai_attn.errors import AttnError, GeometryError, InputError, LabelError
 from monai_attn.io import Masks, list_series, read_masks, stem
+from monai_attn.io.dicom.files import read_header, text
 from monai_attn.labels import LabelTable
 from monai_attn.napari._layers import LayerTuple, labels_layer
 from monai_attn.volume import Volume
 
-__all__ = ["masks_on", "structure_layers"]
+__all__ = ["masks_on", "structure_layers", "title_of"]
 
 THRESHOLD = 0.5
 """From which fraction on a voxel of a fractional SEG is shown as inside; a note says so."""
 
 
-def structure_layers(path: Path, images: Iterable[Volume] = ()) -> list[LayerTuple]:
+def structure_layers(path: Path, images: Iterable[Volume] = (), *, name: str = "") -> list[LayerTuple]:
     """The structures of a file as labels layers: one, or one each where they overlap.
 
     They lie on the grid of the first of `images` that they fit, else of an image in the same folder or the one above;
@@ -29,7 +30,7 @@ def structure_layers(path: Path, images: Iterable[Volume] = ()) -> list[LayerTup
     notes = masks.notes
     if threshold is not None:
         notes += (f"The masks are fractional ({masks.fractional}); shown is what is at least {threshold:g}.",)
-    name = stem(path)
+    name = name or stem(path)
     try:
         whole = masks.label_map(threshold=threshold)
     except LabelError:
@@ -44,6 +45,13 @@ def structure_layers(path: Path, images: Iterable[Volume] = ()) -> list[LayerTup
             for place, label in enumerate(masks.table)
         ]
     return [labels_layer(replace(whole, notes=notes), name=name, table=masks.table, path=str(path))]
+
+
+def title_of(path: Path) -> tuple[str, str]:
+    """Modality, "SEG" or "RTSTRUCT", and what the file is called in its header; the last is "" where it has no name."""
+    header = read_header(path)
+    modality = text(header, "Modality")
+    return modality, text(header, "StructureSetLabel") or text(header, "SeriesDescription")
 
 
 def masks_on(path: Path, images: Iterable[Volume] = ()) -> Masks:

@@ -35,6 +35,8 @@ __all__ = ["OpenWidget", "show_chooser"]
 
 TITLE = "Open"
 
+NAME = COLUMNS.index("Name")
+
 
 class OpenWidget(QWidget):
     """Lists the series, images and structures of a file or folder, and opens those that are ticked.
@@ -64,9 +66,12 @@ class OpenWidget(QWidget):
         self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.table.verticalHeader().setVisible(False)
         self.table.setWordWrap(False)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
-        self.table.horizontalHeader().setStretchLastSection(True)
-        self.table.setMinimumSize(340, 140)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(NAME, QHeaderView.Interactive)
+        header.resizeSection(NAME, 150)
+        header.setStretchLastSection(True)
+        self.table.setMinimumSize(460, 140)
         self.table.itemChanged.connect(self._show_state)
         self.reslice = check(
             "Reslice oblique series to patient axes (display only)",

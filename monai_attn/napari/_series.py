@@ -21,7 +21,7 @@ from monai_attn.io import (
 )
 from monai_attn.io.dicom.files import dicom_files
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
-from monai_attn.napari._dicomseg import structure_layers
+from monai_attn.napari._dicomseg import structure_layers, title_of
 from monai_attn.napari._kinds import is_label_map, named_as_labels, table_beside
 from monai_attn.napari._layers import (
     META,
@@ -93,7 +93,7 @@ def offers_in(path: str | Path) -> list[Offer]:
 def layers_of(offer: Offer, images: Iterable[Volume] = ()) -> list[LayerTuple]:
     """Read an offer: napari layers with their notes in `Origin.grid.notes`. Structures are put on one of `images`."""
     if offer.structures:
-        return structure_layers(offer.path, images)
+        return structure_layers(offer.path, images, name=offer.name)
     if offer.series is not None:
         volume = read_series(offer.series, volume=offer.volume)
         return [_image(volume, offer)]
@@ -215,4 +215,5 @@ def _volumes(offer: Offer, count: int) -> Iterator[Offer]:
 
 
 def _structures(path: Path) -> Offer:
-    return Offer(path, stem(path), "structures", "DICOM SEG or RTSTRUCT", structures=True)
+    modality, title = title_of(path)
+    return Offer(path, title or stem(path), modality, title, structures=True)

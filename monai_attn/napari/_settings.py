@@ -12,8 +12,8 @@ from monai_attn.report.window import parse_window
 
 __all__ = ["PLUGIN", "Settings", "remember_window", "settings"]
 
-PLUGIN = "monai-attn"
-"""Our name among napari's plugins."""
+PLUGIN = "monai_attn"
+"""Our name among napari's plugins: npe2 wants that of the package. The menus say monai-attn."""
 
 WINDOWS = {"CT": "window_ct", "PT": "window_pet"}
 """The setting of each kind of image; all others share `window_mr`."""
@@ -99,4 +99,4 @@ def _folder(text: str, title: str) -> Path | None:
 
 
 def _in_preferences(title: str, reason: str) -> InputError:
-    return InputError(f"{title!r} in Preferences > Plugins > {PLUGIN}: {reason} Change or empty it there.")
+    return InputError(f"{title!r} in Preferences > Plugins > monai-attn: {reason} Change or empty it there.")

@@ -169,7 +169,7 @@ def test_these_files_are_those_with_the_same_ending(tmp_path: Path) -> None:
         assert patterns_of(tmp_path / "brain.NII.GZ") == ("*.nii.gz",)
         assert patterns_of(tmp_path / "IM0001") == ("*.dcm", "*.ima", "*.dicom")
         assert "*/" in use_from_now_on(tmp_path)
-        assert get_settings().plugins.extension2reader["*.dcm"] == "monai-attn"
+        assert get_settings().plugins.extension2reader["*.dcm"] == "monai_attn"
     finally:
         get_settings().plugins.extension2reader = before
 
@@ -192,8 +192,8 @@ def test_the_panel_lists_opens_and_survives(
     save(tmp_path / "study" / "a", slices_of(phantom()))
     save(tmp_path / "study" / "b", slices_of(phantom(tilt=STRAIGHT), modality="CT"))
     viewer = make_napari_viewer()
-    assert viewer.open(tmp_path / "study", plugin="monai-attn") == []  # several series: the panel asks
-    _, panel = viewer.window.add_plugin_dock_widget("monai-attn", "Open")
+    assert viewer.open(tmp_path / "study", plugin="monai_attn") == []  # several series: the panel asks
+    _, panel = viewer.window.add_plugin_dock_widget("monai_attn", "Open")
     assert panel.table.rowCount() == 2
     panel.table.item(0, 0).setCheckState(panel.table.item(0, 0).checkState().Unchecked)
     assert len(panel.ticked()) == 1

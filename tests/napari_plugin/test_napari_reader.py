@@ -26,7 +26,7 @@ from monai_attn.napari._series import notes_of, offers_in, overlay_warnings
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
-ID = "monai-attn"
+ID = "monai_attn"
 TABLE = LabelTable.of_names({1: "liver", 3: "tumour"})
 
 

@@ -26,8 +26,9 @@ FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 """How a data set without the 128-byte preamble begins: group 0008 or 0002, or 0008 in big endian."""
 
 HEADER_TAGS = [
-    "SOPClassUID SOPInstanceUID Modality SeriesInstanceUID SeriesNumber SeriesDescription FrameOfReferenceUID",
-    "ImageType Rows Columns SamplesPerPixel PhotometricInterpretation PixelRepresentation",
+    "SOPClassUID SOPInstanceUID Modality SeriesInstanceUID SeriesNumber SeriesDescription StructureSetLabel",
+    "FrameOfReferenceUID SamplesPerPixel PhotometricInterpretation PixelRepresentation",
+    "ImageType Rows Columns",
     "NumberOfFrames InstanceNumber",
     "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices",
     "RescaleSlope RescaleIntercept RescaleType LossyImageCompression PixelPaddingValue",
