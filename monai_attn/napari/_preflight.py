@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +54,15 @@ def preflight(
     region: Box | None = None,
     device: str = "cpu",
     backend: str = "torch",
+    extra_runs: int = 0,
     speeds: Path | None = None,
     memory: int | None = None,
 ) -> Preflight:
     """Compare what was chosen with what the bundle asks for; `images` by the names of its slots.
 
     Time: windows counted as MONAI's sliding window does, times the seconds a window took on this bundle, device and
-    backend before (`speeds`, see `remember`), else a guess from the window's size. Memory: see `peak_bytes`, compared
+    backend before (`speeds`, see `remember`), else a guess from the window's size. `extra_runs`: how often every window
+    is run besides, for maps. Memory: see `peak_bytes`, compared
     with `memory` (bytes), else with what the system has free.
     """
     findings = [*_missing(needs, images), *_joined(needs, images)]
@@ -76,7 +78,7 @@ def preflight(
         return Preflight((*findings, Finding("error", str(error))))
     findings += [*_spacing(needs, name, first), *_extent(needs, part, region)]
     shape = network_shape(needs, part)
-    windows = count_windows(needs, shape)
+    windows = count_windows(replace(needs, runs=max(needs.runs, 1 + extra_runs)), shape)
     each, measured = seconds_per_window(needs, device, backend, file=speeds)
     needed = peak_bytes(needs, shape, part)
     free = available_bytes() if memory is None else memory
