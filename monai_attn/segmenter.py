@@ -18,7 +18,7 @@ from monai_attn.backends import choose_device, load_network
 from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.bundle.inputs import find_images
-from monai_attn.errors import BundleError, InputError, LabelError
+from monai_attn.errors import BundleError, GeometryError, InputError, LabelError
 from monai_attn.io import read
 from monai_attn.segmentation import Segmentation
 from monai_attn.transforms.save import label_map
@@ -122,8 +122,7 @@ class Segmenter:
         images = self._images(source)
         whole = images[next(iter(images))][0]
         block = whole.slices_of(region) if region is not None else None
-        given = {name: _within(volumes, whole, region) for name, volumes in images.items()} if region else images
-        array = self._labels(given, progress)
+        array = self._labels(_cut(images, whole, region) if region else images, progress)
         if block:
             full = np.zeros(whole.shape, dtype=array.dtype)
             full[block] = array
@@ -146,7 +145,20 @@ class Segmenter:
         `monai_attn.bundle.inputs.find_images`. Raises `InputError`, `FileError` or `GeometryError`.
         """
         files = find_images(source, self.parts.inputs, series)
-        return {name: read(file.path, series=file.series, volume=volume) for name, file in files.items()}
+        images = {name: read(file.path, series=file.series, volume=volume) for name, file in files.items()}
+        self._check({name: [image] for name, image in images.items()})
+        return images
+
+    def check(self, images: Mapping[str, Volume], *, region: Box | None = None) -> None:
+        """Prepare the images of a case as a run would, and refuse what it would refuse: an image of another modality,
+        several that do not meet in space or have different frames of reference, a region beside them."""
+        case = self._images(images)
+        if region:
+            case = _cut(case, case[next(iter(case))][0], region)
+        try:
+            self._prepare(case)
+        except RuntimeError as error:
+            raise why(error, f"The bundle {self.parts.name} failed on this image") from error
 
     def _images(self, source: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, list[Volume]]:
         """The volumes of each image, the reference first; a list of several only where channels share a grid."""
@@ -164,7 +176,7 @@ class Segmenter:
             if not sources:
                 raise InputError("A case needs at least one image; its list of images is empty.")
             images[name] = [
-                each if isinstance(each, Volume) else read(each, series=files[name].series if files else None)
+                each if isinstance(each, Volume) else read(each, series=files[name].series if name in files else None)
                 for each in sources
             ]
         self._check(images)
@@ -198,8 +210,9 @@ class Segmenter:
         for name, volumes in images.items():
             for volume in volumes:
                 if wanted[name] and volume.modality in ("MR", "CT", "PT") and volume.modality != wanted[name]:
+                    which = f"The image {name!r} of the bundle" if len(wanted) > 1 else "The bundle"
                     raise InputError(
-                        f"The bundle {self.parts.name} is for {wanted[name]}, and this image is {volume.modality}. "
+                        f"{which} {self.parts.name} is for {wanted[name]}, and this image is {volume.modality}. "
                         "Choose another bundle, or another series of the folder (--series)."
                     )
 
@@ -223,13 +236,17 @@ class Segmenter:
     def _infer(self, images: Mapping[str, list[Volume]], network: torch.nn.Module) -> dict[str, Any]:
         """The batch of one case with the inferer's prediction."""
         key = self.parts.image_key
-        case = {name: volumes if len(volumes) > 1 else volumes[0] for name, volumes in images.items()}
-        batch = list_data_collate([self.parts.preprocessing(case)])
+        batch = list_data_collate([self._prepare(images)])
         image = batch[key].to(self.device)
         autocast = torch.autocast("cuda", enabled=self.parts.amp and image.device.type == "cuda")
         with torch.no_grad(), autocast:
             prediction = self.parts.inferer(image, network)
         return {**batch, key: image, "pred": prediction}
+
+    def _prepare(self, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
+        return self.parts.preprocessing(
+            {name: volumes if len(volumes) > 1 else volumes[0] for name, volumes in images.items()}
+        )
 
     def _provenance(self, images: Mapping[str, Sequence[Volume]], region: Box | None, seconds: float) -> dict[str, Any]:
         sources = {name: _said_of(volumes[0]) for name, volumes in images.items()}
@@ -253,13 +270,21 @@ class Segmenter:
         }
 
 
-def _within(volumes: Sequence[Volume], reference: Volume, region: Box) -> list[Volume]:
+def _cut(images: Mapping[str, list[Volume]], reference: Volume, region: Box) -> dict[str, list[Volume]]:
     """The images cut to the region; those on another grid than the reference a little wider, for interpolation."""
-    if same_grid(volumes[0], reference):
-        return [volume.crop(volume.slices_of(region)) for volume in volumes]
-    edge = 2 * max(volumes[0].spacing_mm)
-    lower, upper = (tuple(corner) for corner in (np.array(region.lower_mm) - edge, np.array(region.upper_mm) + edge))
-    return [volume.crop(volume.slices_of(Box(lower, upper))) for volume in volumes]
+    box = reference.crop(reference.slices_of(region)).bounds  # of an oblique image more than the region
+    cut = {}
+    for name, volumes in images.items():
+        if same_grid(volumes[0], reference):
+            cut[name] = [volume.crop(volume.slices_of(region)) for volume in volumes]
+            continue
+        edge = 2 * max(*volumes[0].spacing_mm, *reference.spacing_mm)
+        lower, upper = (tuple(corner) for corner in (np.array(box.lower_mm) - edge, np.array(box.upper_mm) + edge))
+        try:
+            cut[name] = [volume.crop(volume.slices_of(Box(lower, upper))) for volume in volumes]
+        except GeometryError as error:
+            raise GeometryError(f"The image {name!r} has no part in the region: {error} Leave it out there.") from error
+    return cut
 
 
 def _said_of(source: Volume) -> dict[str, Any]:

@@ -93,9 +93,78 @@ METADATA: dict[str, Any] = {
 }
 
 
+SEVERAL: dict[str, Any] = {
+    **CONFIG,
+    "images": ["t1", "ct", "pet"],
+    "ignore_frames": False,
+    "datalist": {
+        "_target_": "monai_attn.io.folds.several_image_cases",
+        "dataset_dir": "@dataset_dir",
+        "images": "@images",
+    },
+    "network_def": {"_target_": "torch.nn.Conv3d", "in_channels": 6, "out_channels": 2, "kernel_size": 1},
+    "preprocessing": {
+        "_target_": "Compose",
+        "transforms": [
+            {
+                "_target_": "monai_attn.transforms.LoadVolumed",
+                "keys": "@images",
+                "ensure_channel_first": True,
+                "allow_missing_keys": True,
+            },
+            {
+                "_target_": "monai_attn.transforms.AlignImagesd",
+                "keys": ["t1", "ct", "pet"],
+                "pixdim": [1.5, 1.5, 1.5],
+                "ignore_frames": "@ignore_frames",
+            },
+            {"_target_": "ConcatItemsd", "keys": ["image", "presence"], "name": "image"},
+        ],
+    },
+    "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
+    "postprocessing": {
+        "_target_": "Compose",
+        "transforms": [
+            *CONFIG["postprocessing"]["transforms"][:2],
+            {
+                "_target_": "monai_attn.transforms.SaveSegmentationd",
+                "keys": "pred",
+                "output_dir": "@output_dir",
+                "provenance": {
+                    "_target_": "monai_attn.bundle.guard.provenance",
+                    "_mode_": "callable",
+                    "bundle_root": "@bundle_root",
+                    "weights": "$@bundle_root + '/models/model.pt'",
+                },
+            },
+        ],
+    },
+}
+"""The config of a bundle of three images on their own grids: a tumour is where their sum exceeds a half."""
+
+SEVERAL_METADATA: dict[str, Any] = {
+    "images": [
+        {"name": "t1", "modality": "MR", "description": "T1-weighted MRI", "series": "t1"},
+        {"name": "ct", "modality": "CT"},
+        {"name": "pet", "modality": "PT"},
+    ],
+    "network_data_format": {"outputs": {"pred": {"channel_def": {"0": "background", "1": "tumour"}}}},
+}
+
+
 def config() -> dict[str, Any]:
     """A fresh copy of the inference config, to change."""
     return deepcopy(CONFIG)
+
+
+def make_bundle_of_several(root: Path, **changes: Any) -> Path:
+    """A bundle that says tumour where t1 + ct + pet > 0.5: its answer is known. `changes` are keys of its config."""
+    make_bundle(root, {**deepcopy(SEVERAL), **changes})
+    (root / "configs" / "metadata.json").write_text(json.dumps({**METADATA, **SEVERAL_METADATA}))
+    weight, bias = torch.zeros(2, 6, 1, 1, 1), torch.tensor([0.0, -0.5])
+    weight[1, :3] = 1.0
+    torch.save({"weight": weight, "bias": bias}, root / "models" / "model.pt")
+    return root
 
 
 def make_bundle(root: Path, inference: dict[str, Any] | None = None, *, scripts: dict[str, str] | None = None) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from monai_attn.cohort import Case, Recipe, Row
     from monai_attn.segmenter import Segmenter
+    from monai_attn.volume import Volume
 
 __all__ = ["add_parser", "run"]
 
@@ -81,14 +82,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Segment every case; 0 if all went well, 1 if some failed, 2 if none could be segmented."""
+    from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cohort import Recipe, find_cases, run_case
     from monai_attn.errors import FileError
     from monai_attn.report import check_matplotlib
 
+    find_bundle(args.bundle)  # and the paths: before the bundle is opened, which takes seconds
     for given in args.input:
-        if "=" not in given and not Path(given).exists():  # before the bundle is opened, which takes seconds
-            raise FileError(f"{Path(given).name or given} does not exist.")
+        path = given if Path(given).exists() else given.partition("=")[2] or given
+        if not Path(path).exists():
+            raise FileError(f"{Path(path).name or path} does not exist.")
     recipe = Recipe(
         bundle=args.bundle,
         output=args.output,
@@ -128,24 +132,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _dry_run(recipe: Recipe, cases: list[Case], segmenter: Segmenter) -> int:
+    from monai_attn.cohort.run import notes_of
     from monai_attn.errors import AttnError
 
     failed = 0
     for case in cases:
         try:
             images = segmenter.read(case.source, series=recipe.series, volume=recipe.volume)
-            image = images[next(iter(images))]
-            block = image.slices_of(recipe.region) if recipe.region else None
+            segmenter.check(images, region=recipe.region)
         except AttnError as error:
             print(f"{case.name}: {error}", file=sys.stderr)
             failed += 1
             continue
-        size = image.crop(block).shape if block else image.shape
-        grid = f"{' x '.join(map(str, size))} voxels of {' x '.join(f'{edge:.3g}' for edge in image.spacing_mm)} mm"
-        print(f"{case.name}: {grid}, {image.orientation} -> {recipe.files(case.name)[0]}")
+        image = images[next(iter(images))]
+        part = image.crop(image.slices_of(recipe.region)) if recipe.region else image
+        print(f"{case.name}: {_grid(part)} -> {recipe.files(case.name)[0]}")
+        missing = [one.name for one in segmenter.parts.inputs if one.name not in images]
         if len(segmenter.parts.inputs) > 1:
-            print(f"  images: {', '.join(images)}")
-        for note in dict.fromkeys(note for one in images.values() for note in one.notes):
+            for name, image in images.items():
+                print(f"  {name}: {_grid(image)}")
+        for note in notes_of(images, missing):
             print(f"  note: {note}")
         existing = [path.name for path in recipe.files(case.name) if path.exists()]
         if existing and not recipe.overwrite:
@@ -153,6 +159,11 @@ def _dry_run(recipe: Recipe, cases: list[Case], segmenter: Segmenter) -> int:
             failed += 1
     print(f"Dry run with {recipe.bundle}: nothing was segmented, nothing written.")
     return 0 if failed == 0 else 1 if failed < len(cases) else 2
+
+
+def _grid(image: Volume) -> str:
+    size, spacing = " x ".join(map(str, image.shape)), " x ".join(f"{edge:.3g}" for edge in image.spacing_mm)
+    return f"{size} voxels of {spacing} mm, {image.orientation}"
 
 
 def _print_row(row: Row) -> None:
@@ -176,7 +187,7 @@ def _series(given: list[str] | None) -> str | dict[str, str] | None:
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     pairs = [text.partition("=") for text in given]
-    if not all(sign for _, sign, _ in pairs):
+    if not all(sign for _, sign, _ in pairs) or len({name for name, _, _ in pairs}) < len(pairs):
         raise InputError("Several --series are written NAME=SERIES, one for each image of the bundle.")
     return {name: series for name, _, series in pairs}
 

@@ -63,10 +63,12 @@ def _named(inputs: Sequence[str | Path], names: Sequence[str]) -> tuple[dict[str
     others: list[str | Path] = []
     for given in inputs:
         name, sign, path = str(given).partition("=")
-        if not sign or Path(given).exists():
+        if not sign or Path(given).exists() or Path(name).name != name:
             others.append(given)
         elif name not in names:
             raise InputError(f"The bundle takes {', '.join(names)}, not {name!r}.")
+        elif not path:
+            raise InputError(f"{name}= names no image. Write {name}=PATH, or leave it out.")
         elif name in named:
             raise InputError(f"{name} is given twice. One command line names the images of one case; use a table.")
         else:
@@ -92,23 +94,28 @@ def _cases(path: Path, names: Sequence[str]) -> list[Case]:
 
 
 def _table(path: Path, names: Sequence[str]) -> list[Case]:
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.DictReader(stream)
-        columns = [name for name in rows.fieldnames or [] if name in names]
-        unknown = [name for name in rows.fieldnames or [] if name not in (*names, "case")]
-        if "case" not in (rows.fieldnames or []) or not columns or unknown:
-            raise InputError(
-                f"{path.name} needs the columns case and {', '.join(names)}; it has {', '.join(rows.fieldnames or [])}."
-            )
-        cases: list[Case] = []
-        for number, row in enumerate(rows, start=2):
-            images = {name: path.parent / row[name].strip() for name in columns if (row[name] or "").strip()}
-            case = (row["case"] or "").strip()
-            if not case or not images or Path(case).name != case:
-                raise InputError(f"Line {number} of {path.name} needs a case, which names its files, and an image.")
-            if case in (other.name for other in cases):
-                raise InputError(f"{path.name} lists the case {case!r} twice.")
-            cases.append(Case(case, images if len(names) > 1 else images[names[0]]))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = csv.DictReader(stream)
+            header = list(rows.fieldnames or [])
+            lines = [(rows.line_num, row) for row in rows]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name} is no table of comma-separated text in UTF-8: {error}.") from error
+    columns = [name for name in header if name in names]
+    if sorted(header) != sorted({"case", *columns}) or not columns:
+        raise InputError(f"{path.name} needs the columns case and {', '.join(names)}; it has {', '.join(header)}.")
+    cases: list[Case] = []
+    for number, row in lines:
+        images = {name: path.parent / row[name].strip() for name in columns if (row[name] or "").strip()}
+        case = (row["case"] or "").strip()
+        if not case or not images or Path(case).name != case:
+            raise InputError(f"Line {number} of {path.name} needs a case, which names its files, and an image.")
+        if case in (other.name for other in cases):
+            raise InputError(f"{path.name} lists the case {case!r} twice.")
+        for name, image in images.items():
+            if not image.exists():
+                raise FileError(f"Line {number} of {path.name}: {row[name].strip()} does not exist.")
+        cases.append(Case(case, images if len(names) > 1 else images[names[0]]))
     return cases
 
 

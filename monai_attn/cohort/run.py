@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from monai_attn.volume import Box, Volume
 if TYPE_CHECKING:  # the commands that only measure and compare do without torch
     from monai_attn.segmenter import Segmenter
 
-__all__ = ["Recipe", "Row", "run_case"]
+__all__ = ["Recipe", "Row", "notes_of", "run_case"]
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,15 @@ def run_case(
             write_bytes_atomic(files[-1], page.encode(), overwrite=recipe.overwrite)
     except (AttnError, MemoryError) as error:
         return Row(case.name, str(error) or "There was not enough memory.", seconds=time.perf_counter() - start)
-    notes = tuple(dict.fromkeys(note for one in images.values() for note in one.notes))
-    return Row(case.name, "", tuple(files), tuple(structures), notes, time.perf_counter() - start)
+    missing = [one.name for one in segmenter.parts.inputs if one.name not in images]
+    return Row(case.name, "", tuple(files), tuple(structures), notes_of(images, missing), time.perf_counter() - start)
+
+
+def notes_of(images: Mapping[str, Volume], missing: Sequence[str] = ()) -> tuple[str, ...]:
+    """What the readers decided, of several images with their names, and which of the bundle's images are missing."""
+    several = len(images) + len(missing) > 1
+    said = [f"{name}: {note}" if several else note for name, image in images.items() for note in image.notes]
+    return (*said, *([f"without {', '.join(missing)}"] if missing else []))
 
 
 def _check_source(recipe: Recipe, case: str, reference: ImageFile) -> None:

@@ -9,7 +9,7 @@ from monai_attn.errors import InputError
 from monai_attn.io.msd import folder_of, read_json, resolve
 from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
-__all__ = ["fold_cases", "several_image_cases"]
+__all__ = ["fold_cases", "named_images", "several_image_cases"]
 
 
 def fold_cases(
@@ -26,9 +26,11 @@ def fold_cases(
     if part not in ("train", "validation"):
         raise InputError(f"Unknown part {part!r} of a fold. Choose train or validation.")
     cases = _cases(folder_of(dataset_dir), images)
-    folds = read_json(Path(folds_file)).get("folds", [])
     if fold is None:
         return [cases[name] for name in sorted(cases)]
+    folds = read_json(Path(folds_file)).get("folds")
+    if not isinstance(folds, list) or len(folds) < 2:
+        raise InputError(f"{Path(folds_file).name} must hold a list 'folds' of two or more lists of ids.")
     if not 0 <= fold < len(folds):
         raise InputError(f"There is no fold {fold}: {Path(folds_file).name} has the folds 0 to {len(folds) - 1}.")
     listed = {name for names in folds for name in names}
@@ -59,40 +61,54 @@ def several_image_cases(dataset_dir: str | Path, images: Sequence[str]) -> list[
     folder = folder_of(dataset_dir)
     if (folder / "dataset.json").is_file():
         content = read_json(folder / "dataset.json")
-        rows = content.get("test") or content.get("training") or []
-        found = {
-            str(row["id"]): {name: str(resolve(folder, row[name])) for name in images if row.get(name)} for row in rows
-        }
-    else:
-        folders = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-        found = {path.resolve().name: _named_images(path, images) for path in folders}
-    cases = [{"case": name, **paths} for name, paths in sorted(found.items()) if paths]
+        part = "test" if content.get("test") else "training"
+        return list(_cases(folder, images, part, labelled=False).values())
+    folders = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    found = [(path.resolve().name, named_images(path, images)) for path in folders]
+    cases = [{"case": name, **{key: str(path) for key, path in paths.items()}} for name, paths in found if paths]
     if not cases:
         raise InputError(
-            f"{folder.name!r} holds no case: neither a dataset.json nor a file called {images[0]}.nii.gz or the like, "
-            "in it or in its folders. Set --dataset_dir."
+            f"{folder.resolve().name!r} holds no case: neither a dataset.json nor a file called {images[0]}.nii.gz or "
+            "the like, in it or in its folders. Set --dataset_dir."
         )
     return cases
 
 
-def _named_images(folder: Path, images: Sequence[str]) -> dict[str, str]:
-    named = {stem(path): str(path) for path in folder.iterdir() if suffix_of(path) in VOLUME_SUFFIXES}
-    return {name: named[name] for name in images if name in named}
+def named_images(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """The image files of a folder that are called like one of `names`, whatever the case of their letters, by name.
 
-
-def _cases(folder: Path, images: Sequence[str]) -> dict[str, dict[str, str]]:
-    cases: dict[str, dict[str, str]] = {}
-    for row in read_json(folder / "dataset.json").get("training") or []:
-        there = [name for name in images if isinstance(row, dict) and row.get(name)]
-        if not there or not {"id", "label"} <= row.keys():
+    Raises `InputError` for two of one name, such as `t1.nii.gz` and `T1.nrrd`.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        name = next((name for name in names if name.lower() == stem(path).lower()), None)
+        if name is None or suffix_of(path) not in VOLUME_SUFFIXES or not path.is_file():
+            continue
+        if name in found:
             raise InputError(
-                f"dataset.json of {folder.name!r}: each entry of 'training' needs an id, a label and at least one of "
-                f"{', '.join(images)}."
+                f"Which is {name} of {folder.resolve().name!r}: {found[name].name} or {path.name}? Move one of them."
             )
-        if row["id"] in cases:
-            raise InputError(f"dataset.json of {folder.name!r} lists the case {row['id']!r} twice.")
-        paths = {name: str(resolve(folder, row[name])) for name in [*there, "label"]}
-        cases[str(row["id"])] = {"case": str(row["id"]), **paths}
+        found[name] = path
+    return {name: found[name] for name in names if name in found}
+
+
+def _cases(
+    folder: Path, images: Sequence[str], part: str = "training", *, labelled: bool = True
+) -> dict[str, dict[str, str]]:
+    """The cases of one list of `folder/dataset.json`, by id, in its order."""
+    cases: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(read_json(folder / "dataset.json").get(part) or [], start=1):
+        there = [name for name in images if isinstance(row, dict) and row.get(name)]
+        if not there or "id" not in row or (labelled and "label" not in row):
+            raise InputError(
+                f"dataset.json of {folder.resolve().name!r}: entry {number} of {part!r} lacks an id, "
+                f"{'a label, ' if labelled else ''}or any of {', '.join(images)}. Each needs them."
+            )
+        name = str(row["id"])
+        if name in cases:
+            raise InputError(f"dataset.json of {folder.resolve().name!r} lists the case {name!r} twice.")
+        keys = [*there, "label"] if labelled else there
+        cases[name] = {"case": name, **{key: str(resolve(folder, row[key])) for key in keys}}
     if not cases:
-        raise InputError(f"dataset.json of {folder.name!r} lists no case under 'training'.")
+        raise InputError(f"dataset.json of {folder.resolve().name!r} lists no case under {part!r}.")
     return cases

@@ -27,7 +27,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
 
     The case is named by `data["case"]`, else by the file it was loaded from. The map must lie on the grid that the
     image at `source_key` was loaded with. Beside it, `<case>_<postfix>.json` holds what `provenance()` gives, if that
-    is given. `data` is passed on unchanged.
+    is given, and which images `AlignImagesd` joined and which were missing. `data` is passed on unchanged.
 
     Raises `LabelError` for values that are no labels, `GeometryError` for another grid, and `FileError` when the file
     exists and `overwrite` is not set, or when two cases of one run have the same name.
@@ -85,9 +85,15 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         if self.provenance is not None:
             if self._made_by is None:
                 self._made_by = dict(self.provenance())
-            text = json.dumps(self._made_by, indent=2, default=str) + "\n"
+            text = json.dumps({**self._made_by, **_images_of(source)}, indent=2, default=str) + "\n"
             write_bytes_atomic(path.with_name(stem(path) + ".json"), text.encode(), overwrite=self.overwrite)
         logger.info("Mask %d is written.", len(self._written))
+
+
+def _images_of(source: Any) -> dict[str, list[str]]:
+    """What `AlignImagesd` noted in the image: the names of those given, and of those missing."""
+    said = {key: source.meta.get(key) for key in ("images", "missing")}
+    return {key: [name for name in text.split(", ") if name] for key, text in said.items() if isinstance(text, str)}
 
 
 def label_map(values: NDArray[Any]) -> NDArray[np.generic]:
