@@ -2,5 +2,6 @@
 
 from monai_attn.inferers.flipped import FlippedInferer
 from monai_attn.inferers.precision import CPUAutocastInferer
+from monai_attn.inferers.streaming import StreamingInferer
 
-__all__ = ["CPUAutocastInferer", "FlippedInferer"]
+__all__ = ["CPUAutocastInferer", "FlippedInferer", "StreamingInferer"]

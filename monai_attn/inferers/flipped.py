@@ -39,6 +39,8 @@ class FlippedInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
             """The sum over all flips of `axes`; in pairs, so that a flip changes no order of additions."""
             if not axes:
                 logits: Tensor = self.inferer(image, network, *args, **kwargs)
+                if not logits.is_floating_point():
+                    raise InputError("Labels have no mean: set labels=null in the inferer inside FlippedInferer.")
                 return logits
             axis = [axes[-1] + 2]
             return total(image, axes[:-1]) + torch.flip(total(torch.flip(image, axis), axes[:-1]), axis)

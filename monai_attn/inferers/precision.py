@@ -16,7 +16,7 @@ class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hi
     """Another inferer under bfloat16 autocast when the image is on a CPU; elsewhere it changes nothing.
 
     MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a laptop. Logits come back
-    in the precision of the image, as postprocessing expects; what is not one tensor comes back as it is.
+    in the precision of the image, as postprocessing expects; labels, and what is not one tensor, as they are.
     """
 
     def __init__(self, inferer: Inferer | None = None, *, enabled: bool = True) -> None:
@@ -30,4 +30,4 @@ class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hi
             return self.inferer(inputs, network, *args, **kwargs)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             outputs = self.inferer(inputs, network, *args, **kwargs)
-        return outputs.to(inputs.dtype) if isinstance(outputs, Tensor) else outputs
+        return outputs.to(inputs.dtype) if isinstance(outputs, Tensor) and outputs.is_floating_point() else outputs

@@ -109,8 +109,8 @@ def label_map(values: NDArray[Any]) -> NDArray[np.generic]:
             f"A label map has one channel and three axes, not the shape {values.shape}. "
             "Reduce the classes with AsDiscreted(argmax=true) before it is saved."
         )
-    whole = np.rint(values)
-    if not np.array_equal(values, whole):  # NaN differs from itself, so it is refused as well
+    whole = values if values.dtype.kind in "bui" else np.rint(values)
+    if whole is not values and not np.array_equal(values, whole):  # NaN differs from itself, so it is refused as well
         wrong = values[values != whole].flat[0]
         raise LabelError(
             f"The label map holds {wrong}, which is no whole number. Invert the logits before AsDiscreted, "

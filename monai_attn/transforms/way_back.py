@@ -134,8 +134,7 @@ class _Walk:
     def _from(self, affine_before: Any) -> Matrix:
         """Index before to index after a transform, by the affines of both grids."""
         after = self.affine @ self.to_network
-        step: Matrix = np.linalg.solve(after, np.asarray(affine_before, dtype=np.float64))
-        return step
+        return np.asarray(np.linalg.solve(after, np.asarray(affine_before)), dtype=np.float64)
 
     def _resample(self, padding_mode: str) -> None:
         if self.met is not None or padding_mode not in ("border", "zeros"):

@@ -1,0 +1,183 @@
+"""A sliding window that lets finished slabs go.
+
+How it works:
+
+- Windows lie where MONAI's `SlidingWindowInferer` puts them and have its weights, so logits agree to rounding. They are
+  taken in rows along the axis where that needs least memory. A voxel is finished once no later row touches it.
+- Weights are normalised before they are used, so there is no map of sums and no division at the end.
+- Without `labels` the result is the logits, like that of any inferer of MONAI's: one tensor of float32 and no more.
+- With `labels` (a component such as `monai_attn.transforms.SourceLabels`) finished slabs go there at once, and the
+  result is the label map on the source grid, `(N, 1, I, J, K)` whole numbers; `LabelsOnSourced` lets it pass. Held are
+  one row of windows of float32 per class, the input, and the labels: no class volume, at neither resolution. The way
+  back comes from the metadata of the image, so `monai.bundle run` and the segmenter need nothing else.
+- A network may give a mapping or a sequence of tensors at any resolution; all are collected, and with `labels` the
+  first of a sequence, or `labels_key` of a mapping, becomes labels, the others stay as they are.
+- Air: with a number as `air`, a window of which every voxel of every channel is at most that number (after
+  preprocessing) is not given to the network; it counts as background by 10 in the logits. The first window always
+  runs: it tells what the network gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from monai.data import MetaTensor, decollate_batch
+from monai.data.utils import collate_meta_tensor_fn, compute_importance_map
+from monai.inferers import Inferer
+from monai.utils import BlendMode, PytorchPadMode
+from torch import Tensor
+from torch.nn.functional import pad
+
+from monai_attn.errors import InputError
+from monai_attn.inferers.collection import LabelTaker, OutputCollection
+from monai_attn.inferers.windows import Windows, lay_windows
+
+__all__ = ["LabelMaker", "StreamingInferer"]
+
+
+class LabelMaker(Protocol):
+    """What `labels` of a `StreamingInferer` must be; `monai_attn.transforms.SourceLabels` is."""
+
+    def begin(self, image: MetaTensor, axis: int) -> LabelTaker:
+        """For one preprocessed image `(channels, *spatial)`, slabs along `axis`."""
+
+    def of_air(self, channels: int) -> list[float]:
+        """The logits of air."""
+
+
+class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
+    """MONAI's `SlidingWindowInferer` in less memory: the same arguments, windows and weights; see the module.
+
+    - `labels`: what makes labels of finished slabs; None: the result is logits. `labels_key`: which output, if the
+      network gives a mapping.
+    - `air`: windows of voxels at most this are skipped; None: none are. Needs `labels`, or `air_logits`, one per
+      class.
+    - `report`, an attribute: if set, it is called with the windows done, skipped ones among them, and their number.
+
+    Raises `InputError` for a wrong `roi_size` or `overlap`; what `labels` raises passes through.
+    """
+
+    def __init__(
+        self,
+        roi_size: Sequence[int] | int,
+        sw_batch_size: int = 1,
+        overlap: Sequence[float] | float = 0.25,
+        mode: str = "constant",
+        sigma_scale: Sequence[float] | float = 0.125,
+        padding_mode: str = "constant",
+        cval: float = 0.0,
+        sw_device: torch.device | str | None = None,
+        device: torch.device | str | None = None,
+        *,
+        labels: LabelMaker | None = None,
+        labels_key: str | None = None,
+        air: float | None = None,
+        air_logits: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        if air is not None and labels is None and air_logits is None:
+            raise InputError("To skip windows of air, say what they are: set air_logits, one per class, or labels.")
+        self.roi_size = roi_size
+        self.sw_batch_size = sw_batch_size
+        self.overlap = overlap
+        self.mode = BlendMode(mode)
+        self.sigma_scale = sigma_scale
+        self.padding_mode = PytorchPadMode(padding_mode)
+        self.cval = cval
+        self.sw_device = sw_device
+        self.device = device
+        self.labels = labels
+        self.labels_key = labels_key
+        self.air = air
+        self.air_logits = air_logits
+        self.report: Callable[[int, int], None] | None = None
+
+    def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """`(N, channels, *spatial)` to what the network gives, on the whole image; see the module for `labels`."""
+        images = decollate_batch(inputs) if isinstance(inputs, MetaTensor) and inputs.is_batch else list(inputs)
+        results = [self._image(image, lambda x: network(x, *args, **kwargs)) for image in images]
+        joined = {}
+        for name, first in results[0].items():
+            outputs = [result[name] for result in results]
+            if not first.is_floating_point():
+                joined[name] = collate_meta_tensor_fn(outputs)
+                continue
+            output = torch.stack(outputs).to(inputs.dtype)
+            joined[name] = MetaTensor(output).copy_meta_from(inputs) if isinstance(inputs, MetaTensor) else output
+        return _packed(joined)
+
+    def _image(self, image: Tensor, network: Callable[[Tensor], Any]) -> dict[Any, Tensor]:
+        """One image `(channels, *spatial)` to its outputs `(C, *spatial)` by name."""
+        windows = lay_windows(image.shape[1:], self.roi_size, self.overlap)
+        plain = self._padded(image.as_tensor() if isinstance(image, MetaTensor) else image, windows)
+        device = torch.device(self.sw_device or image.device)
+        outputs = self._collection(image, windows)
+        done = 0
+
+        def run(batch: list[tuple[int, ...]]) -> None:
+            given = _named(network(torch.stack([_cut(plain, windows, start) for start in batch]).to(device)))
+            for number, start in enumerate(batch):
+                outputs.add(start, {name: values[number] for name, values in given.items()})
+
+        for row, following in zip(windows.rows, [*windows.rows[1:], None], strict=True):
+            starts = windows.row(row)
+            waiting: list[tuple[int, ...]] = []
+            for number, start in enumerate(starts, 1):
+                if self.air is not None and outputs.known and bool(_cut(plain, windows, start).amax() <= self.air):
+                    outputs.add_air(start)
+                else:
+                    waiting.append(start)
+                if waiting and (len(waiting) == self.sw_batch_size or number == len(starts)):
+                    run(waiting)
+                    waiting = []
+                if self.report is not None and not waiting:
+                    self.report(done + number, len(windows))
+            outputs.end_row(following)
+            done += len(starts)
+        return outputs.result()
+
+    def _padded(self, image: Tensor, windows: Windows) -> Tensor:
+        edges = [edge for pair in zip(windows.before, windows.after, strict=True) for edge in reversed(pair)][::-1]
+        if not any(edges):
+            return image
+        constant = self.padding_mode == PytorchPadMode.CONSTANT
+        return pad(image[None], edges, mode=self.padding_mode.value, value=self.cval if constant else None)[0]
+
+    def _collection(self, image: Tensor, windows: Windows) -> OutputCollection:
+        device = torch.device(self.device or image.device)
+        importance = compute_importance_map(windows.roi, self.mode, self.sigma_scale, device=device)
+        return OutputCollection(
+            windows,
+            importance,
+            taker=None if self.labels is None else self.labels.begin(image, windows.axis),
+            labels_key=self.labels_key,
+            of_air=self._of_air,
+        )
+
+    def _of_air(self, channels: int) -> list[float]:
+        logits = self.labels.of_air(channels) if self.air_logits is None and self.labels else self.air_logits
+        if logits is None or len(logits) != channels:
+            raise InputError(f"air_logits are one number for each of the {channels} classes; got {logits}.")
+        return list(logits)
+
+
+def _cut(image: Tensor, windows: Windows, start: tuple[int, ...]) -> Tensor:
+    """A window of the padded image."""
+    parts = zip(start, windows.before, windows.roi, strict=True)
+    return image[(slice(None), *(slice(first + pad, first + pad + edge) for first, pad, edge in parts))]
+
+
+def _named(given: Any) -> dict[Any, Tensor]:
+    """What a network gave, by name: the keys of a mapping, 0, 1, ... for a sequence, None for one tensor."""
+    if isinstance(given, Tensor):
+        return {None: given}
+    return dict(given) if isinstance(given, Mapping) else dict(enumerate(given))
+
+
+def _packed(outputs: dict[Any, Tensor]) -> Any:
+    """The opposite of `_named`; a sequence is a tuple."""
+    if None in outputs:
+        return outputs[None]
+    return tuple(outputs.values()) if list(outputs) == list(range(len(outputs))) else outputs
