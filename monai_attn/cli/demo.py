@@ -25,9 +25,6 @@ CENTRES_MM = {"left": (-27.0, -21.0, -12.0), "right": (27.0, -21.0, -12.0)}
 SIZE_MM = (36.0, 52.0, 40.0)
 """Of a region: what the training images show (31-43 x 40-59 x 24-47 mm), with the tail whole."""
 
-BRAIN = "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-"""The ICBM 2009a nonlinear symmetric T1 brain, an average of 152 people at 1 mm, as nilearn ships it."""
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
@@ -79,17 +76,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def brain_file() -> Path:
-    """The MNI152 T1 brain in the installed nilearn, found without importing it. Raises `InputError` without nilearn."""
+    """The MNI152 T1 brain in the installed nilearn. Raises `InputError` without nilearn or matplotlib."""
     from monai_attn.errors import InputError
+    from monai_attn.io import samples
 
-    spec = find_spec("nilearn")
-    path = Path(spec.origin).parent / BRAIN if spec and spec.origin else None
-    if path is None or not path.is_file() or find_spec("matplotlib") is None:
-        raise InputError(
-            "The demo needs nilearn, which carries the brain, and matplotlib for the picture. "
-            'Install them with: pip install "monai_attn[demo]"'
-        )
-    return path
+    if find_spec("matplotlib") is None:
+        raise InputError('The demo draws with matplotlib. Install it with: pip install "monai_attn[demo]"')
+    return samples.brain_file()
 
 
 def both_sides(segmenter: Callable[..., Segmentation], image: Volume, regions: Mapping[str, Box]) -> Segmentation:
