@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["EDITED", "PROVENANCE", "Keeper", "Task", "saved", "watch"]
+__all__ = ["EDITED", "PROVENANCE", "Keeper", "Task", "activate", "saved", "watch"]
 
 EDITED = "monai_attn_edited"
 """Key in a labels layer's metadata: True once it was painted on or corrected by hand."""
@@ -189,6 +189,15 @@ class Keeper:
         provenance = dict(layer.metadata.get(PROVENANCE, {}))
         path, sources = self.files.get(layer), _sources(grid, layers)
         return Task(layer, labels, table_of(layer), sources, provenance, path, self.folder, self._rounds.get(layer, 0))
+
+
+def activate(context: Any) -> None:  # noqa: ARG001
+    """What napari calls when the plugin is first used: the masks of its window are kept from then on."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        watch(viewer)
 
 
 def saved(data: Any) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
 
-__all__ = ["button", "check", "row", "spin"]
+__all__ = ["button", "check", "releasing", "row", "spin"]
 
 
 def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str = "") -> QDoubleSpinBox:
@@ -43,3 +44,13 @@ def row(*parts: QWidget) -> QWidget:
     for part in parts:
         layout.addWidget(part)
     return line
+
+
+def releasing(links: Iterable[tuple[Any, Callable[..., None]]]) -> Callable[[], None]:
+    """What a panel that is gone does with the (emitter, callback) it was connected by: let go of them."""
+
+    def release() -> None:
+        for emitter, callback in links:
+            emitter.disconnect(callback)
+
+    return release

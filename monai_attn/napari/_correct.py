@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
@@ -21,10 +21,10 @@ from qtpy.QtWidgets import (
 
 from monai_attn.edit import Change
 from monai_attn.errors import AttnError
+from monai_attn.napari._autosave import watch
 from monai_attn.napari._brush import HandBrush, gate_images, shown_axis
-from monai_attn.napari._controls import button, check, row, spin
-from monai_attn.napari._editing import Choices, Correction, apply_change, label_name, sentence
-from monai_attn.napari._strokes import step_counts
+from monai_attn.napari._controls import button, check, releasing, row, spin
+from monai_attn.napari._editing import Choices, Correction, Seal, apply_change, label_name, sentence
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -50,6 +50,7 @@ class CorrectWidget(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
+        self.keeper = watch(viewer)
         self.brush = HandBrush(viewer)
         self.brush.resized = self._brush_resized
         self.layer: Labels | None = None
@@ -63,7 +64,8 @@ class CorrectWidget(QWidget):
         for emitter, callback in self._links:
             emitter.connect(callback)
         self.brush.attach()
-        self.destroyed.connect(_releasing(self))
+        self.destroyed.connect(releasing(self._links))
+        self.destroyed.connect(self.brush.detach)
         self._follow()
 
     def event(self, event: QEvent) -> bool:
@@ -197,17 +199,17 @@ class CorrectWidget(QWidget):
         except AttnError as error:
             show_error(str(error))
             return
-        before = step_counts(layer)
+        seal = Seal(layer)
         self.worker = create_worker(_compute, correction, _start_thread=False)
-        self.worker.returned.connect(lambda change: self._finish(layer, correction, change, before))
+        self.worker.returned.connect(lambda change: self._finish(layer, correction, change, seal))
         self.worker.errored.connect(lambda error: show_error(str(error)))
         self.worker.finished.connect(self._done)
         self.said.setText(f"{name} ...")
         self._show_target()
         self.worker.start()
 
-    def _finish(self, layer: Labels, correction: Correction, change: Change, before: tuple[int, int]) -> None:
-        if step_counts(layer) != before:
+    def _finish(self, layer: Labels, correction: Correction, change: Change, seal: Seal) -> None:
+        if not seal.whole:
             show_warning(f"{layer.name} was painted on meanwhile, so nothing was changed. Do it again.")
             return
         try:
@@ -228,15 +230,3 @@ class CorrectWidget(QWidget):
 def _compute(correction: Correction) -> Generator[None, None, Change]:
     yield  # here a window that is being closed stops it
     return correction.compute()
-
-
-def _releasing(widget: CorrectWidget) -> Callable[[], None]:
-    """What lets go of the viewer when the panel is gone."""
-    brush, links = widget.brush, widget._links
-
-    def release() -> None:
-        brush.detach()
-        for emitter, callback in links:
-            emitter.disconnect(callback)
-
-    return release

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from monai_attn.edit import Change, close_holes, grow, interpolate_slices, keep_largest, shrink
 from monai_attn.errors import LabelError
 from monai_attn.napari._layers import grid_of, patient_point, to_display, to_native, volume_of
+from monai_attn.napari._strokes import step_counts
 from monai_attn.napari._styles import locked_values, table_of
 from monai_attn.volume import Volume
 
@@ -22,6 +23,7 @@ __all__ = [
     "OPERATIONS",
     "Choices",
     "Correction",
+    "Seal",
     "apply_change",
     "check_free_label",
     "displayed_index",
@@ -102,6 +104,22 @@ def label_name(layer: Labels, value: int) -> str:
     """ "liver (5)", or "label 5" where the table has no name for it."""
     name = next((label.name for label in table_of(layer) if label.value == value), None)
     return f"{name} ({value})" if name else f"label {value}"
+
+
+class Seal:
+    """Broken as soon as a layer is painted on, corrected, undone or redone: what was computed of it is out of date."""
+
+    def __init__(self, layer: Labels) -> None:
+        self._layer, self._steps, self._painted = layer, step_counts(layer), False
+        layer.events.paint.connect(self._break)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing happened since."""
+        return not self._painted and step_counts(self._layer) == self._steps
+
+    def _break(self, event: object = None) -> None:  # noqa: ARG002
+        self._painted = True
 
 
 def sentence(name: str, change: Change, grid: Volume, structure: str) -> str:

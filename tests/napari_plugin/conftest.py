@@ -10,6 +10,7 @@ from npe2 import PluginManager, PluginManifest
 from npe2._pytest_plugin import TestPluginManager
 
 import monai_attn.napari
+from monai_attn.napari import _rescue
 
 MANIFEST = Path(monai_attn.napari.__file__).with_name("napari.yaml")
 
@@ -25,3 +26,10 @@ def plugin(npe2pm: TestPluginManager) -> PluginManager:
 def model(plugin: PluginManager) -> ViewerModel:
     """A viewer without a window, which can open files with the plugin."""
     return ViewerModel()
+
+
+@pytest.fixture(autouse=True)
+def own_state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unsaved masks of the tests never reach the user's own state folder."""
+    folder = tmp_path_factory.mktemp("state", numbered=True)
+    monkeypatch.setattr(_rescue, "state_folder", lambda: folder)

@@ -26,11 +26,6 @@ TURN = (20, -35, 50)
 NAME = "Doe_Jane_19700101.nii.gz"
 
 
-@pytest.fixture(autouse=True)
-def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rescue, "state_folder", lambda: tmp_path)
-
-
 def paint(layer: Labels) -> None:
     layer.data_setitem((np.array([2, 3]), np.array([4, 5]), np.array([6, 7])), 3)
 

@@ -1,0 +1,138 @@
+"""The panels "Correct" and "Save all" in a real window, and a mask that survives the death of its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from corrected import TABLE, drag, phantom, show_middle
+from napari.layers import Layer
+
+from monai_attn.napari import _saving
+from monai_attn.napari._autosave import watch
+from monai_attn.napari._correct import CorrectWidget
+from monai_attn.napari._layers import image_layer, labels_layer, volume_of
+from monai_attn.napari._rescue import find_rescues
+from monai_attn.napari._saveall import SaveAllWidget
+from monai_attn.segmentation import Segmentation
+
+pytestmark = pytest.mark.gui
+
+PAINTED = """
+import sys, time
+import numpy as np, napari
+from corrected import TABLE, phantom
+from napari.layers import Layer
+from qtpy.QtWidgets import QApplication
+from monai_attn.napari import _autosave
+from monai_attn.napari._layers import image_layer, labels_layer
+from monai_attn.napari._correct import CorrectWidget
+
+mask = phantom(turn_deg=(20, -35, 50))
+viewer = napari.Viewer()
+viewer.window.add_dock_widget(CorrectWidget(viewer))
+image = image_layer(mask.with_array(np.zeros(mask.shape, np.int16)), name="ct", path="Doe_Jane.nii.gz")
+labels = labels_layer(mask, name="mask", table=TABLE)
+_, layer = (viewer.add_layer(Layer.create(*made)) for made in (image, labels))
+layer.selected_label = 3
+layer.paint((5, 6, 7), 3)
+np.save(sys.argv[1], layer.data)
+while True:
+    QApplication.processEvents()
+    time.sleep(0.02)
+"""
+
+
+def add(viewer: Any) -> tuple[Any, Any, Any]:
+    mask = phantom(turn_deg=(20, -35, 50))
+    hounsfield = mask.with_array(np.where(mask.array > 0, 100, 0).astype(np.int16))
+    image = viewer.add_layer(Layer.create(*image_layer(hounsfield, name="ct", path="case_1.nii.gz")))
+    layer = viewer.add_layer(Layer.create(*labels_layer(mask, name="mask", table=TABLE)))
+    return mask, image, layer
+
+
+def test_the_panels_correct_and_save(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = make_napari_viewer()
+    correct, save = CorrectWidget(viewer), SaveAllWidget(viewer)
+    for panel in (correct, save):
+        viewer.window.add_dock_widget(panel)
+    assert not correct.shapes.isEnabled()
+    assert not save.save.isEnabled()
+    mask, _, layer = add(viewer)
+    before = layer.data.copy()
+    assert correct.target.text() == "Label: liver (1), in mask"
+
+    correct.margin.setValue(2.0)
+    correct.actions["grow"].click()
+    qtbot.waitUntil(lambda: correct.worker is None, timeout=20000)
+    assert correct.said.text().startswith("grow: liver (1) +")
+    grown = layer.data.copy()
+    assert np.count_nonzero(grown == 1) > np.count_nonzero(before == 1)
+    correct.steps["undo"].click()
+    assert np.array_equal(layer.data, before)
+    correct.steps["redo"].click()
+    assert np.array_equal(layer.data, grown)
+
+    correct.diameter.setValue(8.0)
+    correct.ball.setChecked(True)
+    correct.modes["paint"].click()
+    layer.selected_label = 3
+    assert correct.target.text() == "Label: vein (3), in mask"
+    drag(viewer, layer, show_middle(viewer, mask))
+    painted = np.count_nonzero(layer.data == 3) * mask.voxel_ml
+    assert painted == pytest.approx(4 / 3 * np.pi * 4**3 / 1000, rel=0.1)
+
+    qtbot.waitUntil(lambda: len(find_rescues()) == 1, timeout=20000)
+    monkeypatch.setattr(_saving, "case_page", lambda *page: "<html>")  # noqa: ARG005
+    assert save.case.text() == "case_1"
+    save.folder.setText(str(tmp_path / "out"))
+    save.save.click()
+    qtbot.waitUntil(lambda: save.worker is None, timeout=60000)
+    assert np.array_equal(Segmentation.load(save.done["mask"]).labels.array, volume_of(layer).array)
+    assert find_rescues() == []
+
+    viewer.layers.clear()
+    assert not correct.shapes.isEnabled()
+    viewer.window.remove_dock_widget(correct)
+    assert not correct.brush.on
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the state folder has no variable")
+def test_a_mask_painted_before_the_process_was_killed_comes_back(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    here = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "measure")]
+    path = os.pathsep.join([*here, os.environ.get("PYTHONPATH", "")])
+    child = subprocess.Popen(
+        [sys.executable, "-c", PAINTED, str(tmp_path / "painted.npy")],
+        env={**os.environ, "PYTHONPATH": path, "XDG_STATE_HOME": str(state)},
+    )
+    folder = state / "monai_attn" / "unsaved"
+    monkeypatch.setattr("monai_attn.napari._rescue.state_folder", lambda: folder)
+    try:
+        qtbot.waitUntil(lambda: child.poll() is not None or any(folder.glob("[!.]*.npz")), timeout=120000)
+        assert child.poll() is None
+        assert find_rescues() == []  # the process is alive: its masks are its own
+        child.send_signal(signal.SIGKILL)
+    finally:
+        child.kill()
+        child.wait()
+    viewer = make_napari_viewer()
+    keeper = watch(viewer)
+    [rescue] = keeper.waiting()
+    layer = keeper.restore(rescue)
+    mask = phantom(turn_deg=(20, -35, 50))
+    assert np.array_equal(layer.data, np.load(tmp_path / "painted.npy"))
+    assert np.count_nonzero(layer.data == 3) > 0
+    assert np.array_equal(volume_of(layer).affine, mask.affine)
