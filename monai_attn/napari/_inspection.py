@@ -120,6 +120,11 @@ class Inspection:
         self._everything = True
 
     @property
+    def unit(self) -> str:
+        """The unit of the image's values, "HU" or "g/ml"; "" where unknown."""
+        return grid_of(self.image, self._others).unit if self.image is not None else ""
+
+    @property
     def up_to_date(self) -> bool:
         """Whether nothing waits to be measured."""
         return not self._everything and not self._waiting
@@ -177,6 +182,10 @@ class Inspection:
         self.findings[value] = result.finding
         self._waiting.pop(value, None)
         return True
+
+    def is_current(self, job: Job) -> bool:
+        """Whether nothing has changed since a job was made."""
+        return (job.epoch, job.stamps) == (self._epoch, self._stamps)
 
     def finish(self, job: Job) -> None:
         """A job ended, all its results were offered: what no longer occurs is forgotten."""
