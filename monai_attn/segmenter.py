@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.bundle.inputs import find_images
 from monai_attn.errors import BundleError, GeometryError, InputError, LabelError
+from monai_attn.inferers.maps import check_maps, infer_with_maps
 from monai_attn.io import read
 from monai_attn.segmentation import Segmentation
+from monai_attn.transforms.on_source import classes_exclude, maps_on_source
 from monai_attn.transforms.save import label_map
 from monai_attn.volume import Box, Volume, same_grid
 
@@ -28,6 +31,7 @@ __all__ = ["Segmenter"]
 
 Source = str | Path | Volume
 Progress = Callable[[int], None]
+Inference = Callable[..., Any]
 
 VERSIONED = ("monai_attn", "torch", "monai", "numpy")
 """Packages whose versions go into the provenance."""
@@ -58,7 +62,7 @@ class Segmenter:
         self.device = device
         recorder = WindowRecorder(parts.network)
         for source in calibration:
-            self._infer(self._images(source), recorder)
+            self._infer(self._images(source), recorder, parts.inferer)
         self._network = load_network(
             parts.network, device, backend=backend, precision=precision, threads=threads, calibration=recorder.windows
         )
@@ -104,6 +108,7 @@ class Segmenter:
         *,
         region: Box | None = None,
         progress: Progress | None = None,
+        maps: Sequence[str] = (),
     ) -> Segmentation:
         """Segment one case: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name.
 
@@ -113,23 +118,27 @@ class Segmenter:
         With a `region` (mm, RAS+) only that box is preprocessed and segmented, intensity statistics come from it,
         and the rest is background. `progress` is called with the number of windows done so far; what it raises
         stops the run and reaches the caller, and the segmenter stays usable.
+        `maps` says what the segmentation is to hold besides, on the source grid: "attention", "entropy",
+        "flip_variance", "probabilities"; see `monai_attn.inferers.maps.infer_with_maps`. The labels stay the same.
 
         Raises `FileError` or `GeometryError` for an image that cannot be read or does not meet the region,
-        `InputError` for one that is known (from DICOM) to be of another modality than the bundle's, and
-        `BundleError` when what the bundle computes is no label map.
+        `InputError` for one that is known (from DICOM) to be of another modality than the bundle's or for maps that the
+        network does not have, and `BundleError` when what the bundle computes is no label map.
         """
         start = time.perf_counter()
         images = self._images(source)
         whole = images[next(iter(images))][0]
         block = whole.slices_of(region) if region is not None else None
-        array = self._labels(_cut(images, whole, region) if region else images, progress)
+        shown: dict[str, NDArray[np.generic]] = {}
+        inferer = self._inferer_with_maps(maps, shown) if maps else self.parts.inferer
+        array = self._labels(_cut(images, whole, region) if region else images, progress, inferer)
         if block:
-            full = np.zeros(whole.shape, dtype=array.dtype)
-            full[block] = array
-            array = full
+            array = _in_whole(array, block, whole)
+            shown = {name: _in_whole(one, block, whole) for name, one in shown.items()}
         labels = Volume(array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
         provenance = self._provenance(images, region, time.perf_counter() - start)
-        return Segmentation(labels, self.parts.table, provenance)
+        volumes = {name: replace(labels, array=one, modality="") for name, one in shown.items()}
+        return Segmentation(labels, self.parts.table, provenance, volumes)
 
     def read(
         self,
@@ -216,12 +225,29 @@ class Segmenter:
                         "Choose another bundle, or another series of the folder (--series)."
                     )
 
-    def _labels(self, images: Mapping[str, list[Volume]], progress: Progress | None) -> NDArray[np.generic]:
+    def _inferer_with_maps(self, maps: Sequence[str], shown: dict[str, NDArray[np.generic]]) -> Inference:
+        """The bundle's inferer, which leaves maps on the grid of its image in `shown`."""
+        check_maps(maps, self.parts.network)
+
+        def infer(image: torch.Tensor, network: torch.nn.Module) -> Any:
+            exclusive = classes_exclude(self.parts.postprocessing)
+            prediction, found = infer_with_maps(
+                self.parts.inferer, network, image, maps, source=self.parts.network, exclusive=exclusive
+            )
+            values = torch.cat(list(found.values()), dim=1)[0]
+            shown.update(zip(found, maps_on_source(values, image), strict=True))
+            return prediction
+
+        return infer
+
+    def _labels(
+        self, images: Mapping[str, list[Volume]], progress: Progress | None, inferer: Inference
+    ) -> NDArray[np.generic]:
         """The bundle's own pipeline, as MONAI's evaluator runs it, for one case."""
         self._network.used.clear()
         hook = self._network.register_forward_hook(_Counter(progress)) if progress else None
         try:
-            case = self._run(images)
+            case = self._run(images, inferer)
         except RuntimeError as error:  # what MONAI and torch raise; ours and the progress callback's pass through
             raise why(error, f"The bundle {self.parts.name} failed on this image") from error
         finally:
@@ -229,18 +255,20 @@ class Segmenter:
                 hook.remove()
         return _label_map(case["pred"], images[next(iter(images))][0], self.parts.name)
 
-    def _run(self, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
-        (result,) = decollate_batch(self._infer(images, self._network))
+    def _run(self, images: Mapping[str, list[Volume]], inferer: Inference) -> dict[str, Any]:
+        (result,) = decollate_batch(self._infer(images, self._network, inferer))
         return self.parts.postprocessing(result)
 
-    def _infer(self, images: Mapping[str, list[Volume]], network: torch.nn.Module) -> dict[str, Any]:
+    def _infer(
+        self, images: Mapping[str, list[Volume]], network: torch.nn.Module, inferer: Inference
+    ) -> dict[str, Any]:
         """The batch of one case with the inferer's prediction."""
         key = self.parts.image_key
         batch = list_data_collate([self._prepare(images)])
         image = batch[key].to(self.device)
         autocast = torch.autocast("cuda", enabled=self.parts.amp and image.device.type == "cuda")
         with torch.no_grad(), autocast:
-            prediction = self.parts.inferer(image, network)
+            prediction = inferer(image, network)
         return {**batch, key: image, "pred": prediction}
 
     def _prepare(self, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
@@ -295,6 +323,13 @@ def _said_of(source: Volume) -> dict[str, Any]:
         "modality": source.modality,
         "notes": list(source.notes),
     }
+
+
+def _in_whole(array: NDArray[np.generic], block: tuple[slice, ...], whole: Volume) -> NDArray[np.generic]:
+    """What was made of a block, in an array of the whole image; 0 elsewhere."""
+    full = np.zeros(whole.shape, dtype=array.dtype)
+    full[block] = array
+    return full
 
 
 class _Counter:

@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -41,7 +42,7 @@ MAPS = {
     "flip_variance": "flip variance",
     "probabilities": "probabilities",
 }
-MARKS = {"error": ("✖", "#e5484d"), "warning": ("⚠", "#f2a03d"), "note": ("ⓘ", "#8ab4f8")}
+MARKS = {"error": ("●", "#e5484d"), "warning": ("●", "#f2a03d"), "note": ("●", "#8ab4f8")}
 NONE = "—"
 
 
@@ -115,7 +116,7 @@ class SegmentForm(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inner)
-        area.setMinimumWidth(inner.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width() + 4)
+        self.area = area
         outer = QVBoxLayout(self)
         outer.addWidget(area, 1)
         notice = _words()
@@ -124,6 +125,14 @@ class SegmentForm(QWidget):
             outer.addWidget(part)
         self.bar.setRange(0, 1)
         self.set_running(False, ready=False)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Make room for the fields, whose size is known now."""
+        super().showEvent(event)
+        inner = self.area.widget()
+        if inner is not None:
+            bar = self.area.verticalScrollBar().sizeHint().width()
+            self.area.setMinimumWidth(inner.minimumSizeHint().width() + bar + 4)
 
     def _connect(self) -> None:
         for combo in (self.device, self.backend, self.region):
