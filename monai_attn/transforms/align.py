@@ -75,8 +75,7 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
         for key, channels in zip((self.output_key, self.presence_key), zip(*joined, strict=True), strict=True):
             out[key] = MetaTensor(
                 torch.cat(channels),
-                affine=reference.affine,
-                meta={**reference.meta, **said},
+                meta=deepcopy({**reference.meta, **said}),  # the affine is among them
                 applied_operations=deepcopy(reference.applied_operations),
             )
         return out
