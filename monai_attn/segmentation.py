@@ -109,7 +109,7 @@ class Segmentation:
         Each write is atomic, the mask is read back and compared, and the JSON comes last: where it stands, the mask
         is complete. Raises `FileError` when one exists and `overwrite` is false; then nothing is written.
         """
-        return self._write(Path(path), {}, overwrite=overwrite)
+        return self._write(Path(path), {}, overwrite=overwrite, maps={})
 
     def save(
         self,
@@ -121,18 +121,23 @@ class Segmentation:
     ) -> list[Path]:
         """Write `<stem>_seg.nii.gz`, `<stem>_seg.json` and, of what was `measured`, `<stem>_seg.csv`; give the paths.
 
-        As `write` does, the JSON last.
+        Each of the `maps` that it holds becomes a file too, `<stem>_entropy.nii.gz` and the like. As `write` does, the
+        JSON last.
         """
         mask, _, table = result_files(folder, stem)
         texts = {} if measured is None else {table: to_csv(rows(measured, case=stem))}
-        return self._write(mask, texts, overwrite=overwrite)
+        maps = {Path(folder) / f"{stem}_{name}.nii.gz": one for name, one in self.maps.items()}
+        return [*self._write(mask, texts, overwrite=overwrite, maps=maps), *maps]
 
-    def _write(self, mask: Path, texts: Mapping[Path, str], *, overwrite: bool) -> list[Path]:
+    def _write(
+        self, mask: Path, texts: Mapping[Path, str], *, overwrite: bool, maps: Mapping[Path, Volume]
+    ) -> list[Path]:
         record = record_of(mask)
         content = {"notice": RESEARCH_USE, "labels": self.table.to_json(), "provenance": dict(self.provenance)}
-        for path in (mask, record, *texts):
+        for path in (mask, record, *texts, *maps):
             check_free(path, overwrite=overwrite)
-        write(self.labels, mask, overwrite=overwrite)
+        for path, volume in {**maps, mask: self.labels}.items():
+            write(volume, path, overwrite=overwrite)
         for path, text in {**texts, record: json.dumps(content, indent=2, default=str) + "\n"}.items():
             write_bytes_atomic(path, text.encode(), overwrite=overwrite)
         return [mask, record, *texts]

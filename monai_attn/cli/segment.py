@@ -71,6 +71,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override the bundle's config; may be repeated"
     )
     parser.add_argument("--trust", action="store_true", help="run a bundle that did not come with monai_attn")
+    parser.add_argument(
+        "--maps",
+        type=_maps,
+        default=(),
+        metavar="NAME,...",
+        help="write maps too, CASE_NAME.nii.gz: attention, entropy, flip_variance, probabilities",
+    )
     parser.add_argument("--report", action="store_true", help="write CASE_report.html too: key images and tables")
     parser.add_argument("--dicom-seg", action="store_true", help="of a DICOM series, write CASE_seg.dcm too")
     parser.add_argument("--rtstruct", action="store_true", help="of a DICOM series, write CASE_rtstruct.dcm too")
@@ -108,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         volume=args.volume,
         overwrite=args.overwrite,
         report=args.report,
+        maps=args.maps,
         dicom_seg=args.dicom_seg,
         rtstruct=args.rtstruct,
     )
@@ -197,6 +205,10 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of threads. Write 1 or more.")
     return number
+
+
+def _maps(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _region(text: str) -> Any:

@@ -43,6 +43,7 @@ class Recipe:
     report: bool = False
     dicom_seg: bool = False
     rtstruct: bool = False
+    maps: tuple[str, ...] = ()
 
     def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
         """The DICOM files that are wanted, and what writes each."""
@@ -107,7 +108,7 @@ def run_case(
         _check_source(recipe, case.name, reference)
         images = {name: read(one.path, series=one.series, volume=recipe.volume) for name, one in found.items()}
         image = images[next(iter(images))]
-        segmentation = segmenter(images, region=recipe.region, progress=progress)
+        segmentation = segmenter(images, region=recipe.region, progress=progress, maps=recipe.maps)
         structures = measure_structures(segmentation.labels, segmentation.table, image)
         page = _page(case, image, segmentation, reference) if recipe.report else None
         dicom = _write_dicom(recipe, case.name, reference, segmentation)
