@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.segmentation import record_of
 from monai_attn.volume import Volume
 
-__all__ = ["is_label_map", "named_as_labels", "table_beside"]
+__all__ = ["is_label_map", "named_as_labels", "record_beside"]
 
 WORDS = re.compile(
     r"(?<![a-z])(seg|segs|segmentations?|mask|masks|labels?|labelmap|dseg|roi|aseg|annotation|truth)(?![a-z])"
@@ -52,22 +53,23 @@ def named_as_labels(name: str) -> bool:
     return WORDS.search(name.lower()) is not None
 
 
-def table_beside(path: str | Path) -> LabelTable | None:
-    """The label table of the JSON beside a mask, as `Segmentation.write` puts it there; None without one.
+def record_beside(path: str | Path) -> tuple[LabelTable | None, dict[str, Any]]:
+    """Label table and provenance of the JSON beside a mask, as `Segmentation.write` puts it there; else None, nothing.
 
     Raises `FileError` when a JSON of ours is damaged, `LabelError` when its table is.
     """
     record = record_of(path)
     if not record.is_file():
-        return None
+        return None, {}
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         if not named_as_labels(stem(path)):
-            return None  # somebody else's file, which says nothing about labels
+            return None, {}  # somebody else's file, which says nothing about labels
         raise FileError(f"{record.name}, which may name the labels beside it, cannot be read: {error}.") from error
-    rows = content.get("labels") if isinstance(content, dict) else None
-    return LabelTable.from_json(rows) if isinstance(rows, list) else None
+    if not isinstance(content, dict) or not isinstance(content.get("labels"), list):
+        return None, {}
+    return LabelTable.from_json(content["labels"]), dict(content.get("provenance") or {})
 
 
 def _whole(volume: Volume) -> bool:

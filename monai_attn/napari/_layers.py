@@ -49,6 +49,7 @@ __all__ = [
     "ras_of",
     "to_display",
     "to_native",
+    "values_in",
     "volume_of",
     "world_of",
 ]
@@ -120,7 +121,7 @@ def labels_layer(
     array = label_array(volume)
     small = array.astype(smallest_type(int(array.max())), copy=False)
     painted = np.array(to_display(small, volume), order="C", copy=True)
-    known = table or LabelTable.of_names({value: f"label {value}" for value in _values(painted)})
+    known = table or LabelTable.of_names({value: f"label {value}" for value in values_in(painted)})
     scale, translate = placement(volume)
     origin = Origin(volume, path, known, role, display_only)
     keywords = {
@@ -147,6 +148,14 @@ def label_colormap(table: LabelTable) -> DirectLabelColormap:
 def label_features(table: LabelTable) -> dict[str, list[Any]]:
     """Names by label value, as napari's status bar shows them."""
     return {"index": [label.value for label in table], "name": [label.name for label in table]}
+
+
+def values_in(array: NDArray[np.generic]) -> list[int]:
+    """The labels that occur, without sorting the voxels."""
+    present = np.zeros(int(array.max()) + 1, bool)
+    for plane in array:
+        present[plane] = True
+    return [int(value) for value in np.flatnonzero(present) if value]
 
 
 def origin_of(layer: Layer) -> Origin | None:
@@ -312,11 +321,3 @@ def _lies_on(layer: Layer, grid: Volume) -> bool:
 
 def _is_labels(layer: Layer) -> bool:
     return bool(layer._type_string == "labels")
-
-
-def _values(array: NDArray[np.generic]) -> list[int]:
-    """The labels that occur, without sorting the voxels."""
-    present = np.zeros(int(array.max()) + 1, bool)
-    for plane in array:
-        present[plane] = True
-    return [int(value) for value in np.flatnonzero(present) if value]

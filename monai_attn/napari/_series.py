@@ -21,8 +21,9 @@ from monai_attn.io import (
 )
 from monai_attn.io.dicom.files import dicom_files
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
+from monai_attn.napari._autosave import PROVENANCE
 from monai_attn.napari._dicomseg import structure_layers, title_of
-from monai_attn.napari._kinds import is_label_map, named_as_labels, table_beside
+from monai_attn.napari._kinds import is_label_map, named_as_labels, record_beside
 from monai_attn.napari._layers import (
     META,
     LayerTuple,
@@ -53,6 +54,7 @@ class Offer:
 
     `size` and `spacing_mm` are texts for a table, empty where only reading would tell. `warning` is what the user
     should know beforehand. With a `problem` it cannot be opened. `chosen` is what is ticked to begin with.
+    `key` and `volume` choose it within `path`, as for `monai_attn.io.read`.
     """
 
     path: Path
@@ -65,6 +67,7 @@ class Offer:
     problem: str = ""
     chosen: bool = True
     series: Series | None = None
+    key: str | None = None
     volume: int | None = None
     structures: bool = False
 
@@ -98,9 +101,11 @@ def layers_of(offer: Offer, images: Iterable[Volume] = ()) -> list[LayerTuple]:
         volume = read_series(offer.series, volume=offer.volume)
         return [_image(volume, offer)]
     volume = read(offer.path, volume=offer.volume)
-    table = table_beside(offer.path)
+    table, provenance = record_beside(offer.path)
     if is_label_map(volume, stem(offer.path), table=table):
-        return [labels_layer(volume, name=offer.name, table=table, path=str(offer.path))]
+        layer = labels_layer(volume, name=offer.name, table=table, path=str(offer.path))
+        layer[1]["metadata"][PROVENANCE] = provenance
+        return [layer]
     return [_image(volume, offer)]
 
 
@@ -147,9 +152,8 @@ def _image(volume: Volume, offer: Offer) -> LayerTuple:
         volume, name=offer.name, path=str(offer.path), contrast_limits=(window.lower, window.upper), **look
     )
     origin = keywords["metadata"][META]
-    key = offer.series.key if offer.series is not None else None
     files = frozenset(str(frame.path) for frame in offer.series.frames) if offer.series is not None else frozenset()
-    keywords["metadata"] = {META: replace(origin, series=key, volume=offer.volume), FILES: files}
+    keywords["metadata"] = {META: replace(origin, series=offer.key, volume=offer.volume), FILES: files}
     return data, keywords, kind
 
 
@@ -159,7 +163,7 @@ def _in_folder(folder: Path) -> list[Offer]:
     masks = [path for path in dicom_files(folder) if path not in used and holds_structures(path)]
     files = [Path(root, name) for root, _, names in os.walk(folder) for name in sorted(names)]
     volumes = [path for path in files if suffix_of(path) in VOLUME_SUFFIXES]
-    offers = [offer for one in series for offer in _of_series(folder, one)]
+    offers = [offer for one in series for offer in _of_series(folder, one, series)]
     offers += [offer for path in volumes for offer in _in_volume_file(path)]
     return sorted(offers, key=lambda offer: named_as_labels(offer.name)) + [_structures(path) for path in masks]
 
@@ -168,20 +172,22 @@ def _in_dicom_file(path: Path) -> list[Offer]:
     series = list_series(path.parent, recursive=False)
     found = [one for one in series if any(frame.path == path for frame in one.frames)]
     if found:
-        return [offer for one in found for offer in _of_series(path, one)]
+        return [offer for one in found for offer in _of_series(path, one, found)]
     if path.name.upper() == "DICOMDIR":  # a table of contents stands for its folder
         return _in_folder(path.parent)
     raise FileError(f"{path.name} holds no DICOM image. Choose the folder with the slices.")
 
 
-def _of_series(path: Path, series: Series) -> Iterator[Offer]:
+def _of_series(path: Path, series: Series, found: Sequence[Series]) -> Iterator[Offer]:
     name = ": ".join(filter(None, (series.modality, series.description))) or f"series {series.number or series.key}"
     size = " x ".join(str(n) for n in series.shape)
     spacing = " x ".join(f"{edge:.3g}" for edge in series.spacing_mm)
     offer = Offer(
         path, name, series.modality or "DICOM", series.description, size, spacing, problem=series.problem, series=series
     )
-    offer = replace(offer, chosen=not series.problem, warning=_warning(series))
+    alone = sum(one.uid == series.uid for one in found) == 1  # a UID may have several orientations
+    key = series.uid if alone else series.key
+    offer = replace(offer, key=key, chosen=not series.problem, warning=_warning(series))
     if series.volumes == 1 or series.problem:
         yield offer
         return

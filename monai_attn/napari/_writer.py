@@ -1,0 +1,112 @@
+"""File > Save: a labels layer on the exact grid of its image, as a label map or a DICOM SEG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import AttnError, GeometryError, InputError
+from monai_attn.io import holds_structures, is_dicom, write_dicom_seg
+from monai_attn.napari._autosave import EDITED, PROVENANCE
+from monai_attn.napari._layers import Origin, origin_of, values_in, volume_of
+from monai_attn.napari._styles import extended, table_of
+from monai_attn.segmentation import Segmentation
+from monai_attn.volume import Volume, same_grid
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+__all__ = ["dicom_source", "segmentation_of", "write_label_map", "write_seg"]
+
+
+def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
+    """napari's writer of .nii.gz, .nii, .nrrd and .mha: the mask, and beside it a JSON with names and provenance.
+
+    An existing file is replaced, as napari has asked before. Each is there completely or not at all; the mask
+    is read back and compared. Raises `AttnError` with the reason when that cannot be.
+    """
+    layer, layers = _layer(data, meta)
+    with _said_by_napari():
+        return [str(written) for written in segmentation_of(layer, layers).write(path, overwrite=True)]
+
+
+def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
+    """napari's writer of .dcm: a DICOM SEG against the series that the labels lie on, read back and compared.
+
+    Raises `AttnError` when that is not open, was not read from DICOM, or lies otherwise.
+    """
+    layer, layers = _layer(data, meta)
+    with _said_by_napari():
+        segmentation = segmentation_of(layer, layers)
+        source = dicom_source(layer.name, segmentation.labels, [layer, *layers])
+        name, version = segmentation.algorithm
+        write_dicom_seg(
+            segmentation.labels,
+            segmentation.table,
+            str(source.path),
+            path,
+            algorithm=name,
+            algorithm_version=version,
+            series=source.series,
+            volume=source.volume,
+            overwrite=True,
+        )
+    return [path]
+
+
+def segmentation_of(layer: Labels, layers: Iterable[Layer] = ()) -> Segmentation:
+    """The labels as they are painted now, on their native grid; labels that nobody named are "label N".
+
+    Raises `GeometryError` for a layer whose place is not known, or that was resliced for display.
+    """
+    origin = origin_of(layer)
+    if origin is not None and origin.display_only:
+        raise GeometryError(
+            f"{layer.name} was resliced for display; its voxels are not those of a scan. Save the layer it was made "
+            "from: open it without reslicing."
+        )
+    labels = volume_of(layer, layers)
+    table = extended(table_of(layer), values_in(labels.array))
+    made = dict(layer.metadata.get(PROVENANCE, {}))
+    return Segmentation(labels, table, {**made, "edited_by_hand": True} if layer.metadata.get(EDITED) else made)
+
+
+def dicom_source(name: str, labels: Volume, layers: Iterable[Layer]) -> Origin:
+    """The DICOM series, among layers, on whose grid labels lie. Raises `InputError` when there is none."""
+    origins = [origin for origin in map(origin_of, layers) if origin is not None and not origin.display_only]
+    for origin in origins:
+        if origin.path and same_grid(origin.grid, labels) and _is_series(Path(origin.path)):
+            return origin
+    raise InputError(
+        f"{name} lies on no DICOM series that is open, and a DICOM SEG repeats patient and study of one. Open "
+        "the series it was drawn on, or save as .nii.gz."
+    )
+
+
+@contextmanager
+def _said_by_napari() -> Iterator[None]:
+    """Every refusal as a plain `AttnError`: of a ValueError napari says that no plugin can write the file."""
+    try:
+        yield
+    except AttnError as error:
+        raise AttnError(str(error)) from error
+
+
+def _is_series(path: Path) -> bool:
+    return path.is_dir() or (is_dicom(path) and not holds_structures(path))
+
+
+def _layer(data: NDArray[np.generic], meta: dict[str, Any]) -> tuple[Labels, list[Layer]]:
+    """The layer that napari describes, and all that are open, where a fresh one finds the image it lies on."""
+    from napari import current_viewer
+    from napari.layers import Layer
+
+    viewer = current_viewer()
+    layers = [] if viewer is None else list(viewer.layers)
+    same = next((layer for layer in layers if layer.data is data), None)
+    return same if same is not None else Layer.create(data, meta, "labels"), layers
