@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,9 @@ def paint(
     """
     block, mask = stroke(labels, path, brush)
     array = labels.array[block]
-    mask &= (array != value) & ~np.isin(array, list(protected))
+    mask &= array != value
+    if protected:
+        mask &= ~np.isin(array, list(protected))
     if brush.intensity_range is not None:
         if image is None or image.shape != labels.shape:
             shape = None if image is None else image.shape
@@ -60,7 +63,7 @@ def paint(
                 f"A brush with a range of intensities needs an image of the mask's shape {labels.shape}, not {shape}."
             )
         low, high = brush.intensity_range
-        intensity = np.asarray(image[block], dtype=np.float64)
+        intensity = np.asarray(image[block])
         mask &= (intensity >= low) & (intensity <= high)
     return Change(block, mask, value)
 
@@ -81,13 +84,20 @@ def stroke(grid: Volume, path: tuple[Sequence[float], Sequence[float]], brush: B
     lower = np.clip(np.rint(np.minimum(np.ceil(lower), end)), 0, grid.shape).astype(int)
     upper = np.clip(np.rint(np.maximum(np.floor(upper), end)) + 1, lower, grid.shape).astype(int)
     i, j, k = (slice(int(a), int(b)) for a, b in zip(lower, upper, strict=True))
-    index = np.stack(np.meshgrid(*(np.arange(part.start, part.stop) for part in (i, j, k)), indexing="ij"), axis=-1)
-    mask = _distance_mm((index - start) @ to_mm.T, (end - start) @ to_mm.T) <= brush.radius_mm * (1 + ROUNDING)
-    return (i, j, k), mask | (index == np.rint(end)).all(axis=-1)
+    index = np.ogrid[i, j, k]
+    away_mm = [sum(row[axis] * (index[axis] - start[axis]) for axis in range(3)) for row in to_mm]  # along R, A, S
+    mask = _distance_mm(away_mm, to_mm @ (end - start)) <= brush.radius_mm * (1 + ROUNDING)
+    here = np.rint(end).astype(int) - lower
+    if (here >= 0).all() and (here < mask.shape).all():
+        mask[tuple(here)] = True
+    return (i, j, k), mask
 
 
-def _distance_mm(points_mm: NDArray[np.float64], way_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From each point to the line from the origin along `way_mm`, ends included."""
+def _distance_mm(away_mm: list[NDArray[np.float64]], way_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From each point, whose three coordinates are `away_mm`, to the line from the origin along `way_mm`."""
     length = float(way_mm @ way_mm)
-    share = np.clip(points_mm @ way_mm / length, 0, 1) if length else np.zeros(points_mm.shape[:-1])
-    return np.asarray(np.linalg.norm(points_mm - share[..., None] * way_mm, axis=-1), dtype=np.float64)
+    share: Any = 0.0
+    if length:
+        share = np.clip(sum(x * way for x, way in zip(away_mm, way_mm, strict=True)) / length, 0, 1)
+    squares = [(x - share * way) ** 2 for x, way in zip(away_mm, way_mm, strict=True)]
+    return np.asarray(np.sqrt(sum(squares)), dtype=np.float64)

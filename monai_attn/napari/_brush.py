@@ -97,7 +97,8 @@ class HandBrush:
                     f"grid of {layer.name!r} is chosen. Choose one, or switch the range off."
                 )
             image = volume_of(chosen, layers).array
-        axis = None if self.ball else shown_axis(self.viewer, layer)
+        ball = self.ball or self.viewer.dims.ndisplay == 3
+        axis = None if ball else shown_axis(self.viewer, layer)
         brush = Brush(self.radius_mm, axis, self.gate)
         return Stroke(layer, grid, labels, brush, value, locked_values(layer), image)
 

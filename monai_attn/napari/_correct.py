@@ -25,6 +25,7 @@ from monai_attn.napari._autosave import watch
 from monai_attn.napari._brush import HandBrush, gate_images, shown_axis
 from monai_attn.napari._controls import button, check, releasing, row, spin
 from monai_attn.napari._editing import Choices, Correction, Seal, apply_change, label_name, sentence
+from monai_attn.napari._keeping import UnsavedBar
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -50,15 +51,17 @@ class CorrectWidget(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
-        self.keeper = watch(viewer)
         self.brush = HandBrush(viewer)
         self.brush.resized = self._brush_resized
         self.layer: Labels | None = None
         self.worker: Any = None
+        self._task: tuple[Labels, Correction, Seal]
         self._build()
         self._links = [
             (viewer.layers.selection.events.active, self._follow),
             (viewer.layers.events.inserted, self._list_images),
+            (viewer.layers.events.inserted, self.unsaved.refresh),
+            (viewer.layers.events.removed, self.unsaved.refresh),
             (viewer.layers.events.removed, self._list_images),
         ]
         for emitter, callback in self._links:
@@ -77,8 +80,9 @@ class CorrectWidget(QWidget):
 
     def _build(self) -> None:
         self.target, self.said = QLabel(), QLabel()
+        self.unsaved = UnsavedBar(watch(self.viewer))
         layout = QVBoxLayout(self)
-        for part in (self.target, self._brush_group(), self._shape_group(), self.said):
+        for part in (self.unsaved, self.target, self._brush_group(), self._shape_group(), self.said):
             layout.addWidget(part)
         for text in (self.target, self.said):
             text.setWordWrap(True)
@@ -199,16 +203,20 @@ class CorrectWidget(QWidget):
         except AttnError as error:
             show_error(str(error))
             return
-        seal = Seal(layer)
+        self._task = layer, correction, Seal(layer)
         self.worker = create_worker(_compute, correction, _start_thread=False)
-        self.worker.returned.connect(lambda change: self._finish(layer, correction, change, seal))
-        self.worker.errored.connect(lambda error: show_error(str(error)))
+        self.worker.returned.connect(self._finish)  # methods of a widget: Qt does not call them when it is gone
+        self.worker.errored.connect(self._fail)
         self.worker.finished.connect(self._done)
         self.said.setText(f"{name} ...")
         self._show_target()
         self.worker.start()
 
-    def _finish(self, layer: Labels, correction: Correction, change: Change, seal: Seal) -> None:
+    def _fail(self, error: Exception) -> None:
+        show_error(str(error))
+
+    def _finish(self, change: Change) -> None:
+        layer, correction, seal = self._task
         if not seal.whole:
             show_warning(f"{layer.name} was painted on meanwhile, so nothing was changed. Do it again.")
             return

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from napari.qt.threading import create_worker
 from napari.utils.notifications import Notification, NotificationSeverity, notification_manager, show_error
 from qtpy.QtCore import QCoreApplication, QTimer
+from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout
 
 from monai_attn.errors import AttnError
+from monai_attn.napari._controls import button, row
 
 if TYPE_CHECKING:
     from monai_attn.napari._autosave import Keeper, Task
     from monai_attn.napari._rescue import Rescue
 
-__all__ = ["connect", "offer"]
+__all__ = ["UnsavedBar", "connect", "discard", "offer", "restore"]
 
 
 class Clock:
@@ -66,24 +68,64 @@ def connect(keeper: Keeper) -> Keeper:
 
 
 def offer(keeper: Keeper, found: list[Rescue]) -> None:
-    """Say that there are unsaved masks; buttons restore or discard them. The panel "Correct" lists them too."""
-    many = f"{len(found)} masks that were" if len(found) > 1 else "A mask that was"
-    when = ", ".join(one.clock for one in found[:3])
-    message = f"{many} painted and not saved ({when}) can be restored, here or in the panel Correct."
+    """Say that there are unsaved masks; buttons restore or discard them. The panel "Correct" has them too."""
+    actions = (("Restore", lambda: restore(keeper, found)), ("Discard", lambda: discard(found)))
+    notification_manager.dispatch(Notification(_sentence(found), NotificationSeverity.WARNING, actions=actions))
 
-    def restore() -> None:
-        for one in found:
-            try:
+
+def restore(keeper: Keeper, found: list[Rescue]) -> None:
+    """Open unsaved masks as layers, those that were not restored or discarded meanwhile."""
+    waiting = keeper.waiting()
+    for one in found:
+        try:
+            if one in waiting:
                 keeper.restore(one)
-            except AttnError as error:
-                show_error(str(error))
+        except AttnError as error:
+            show_error(str(error))
 
-    def discard() -> None:
-        for one in found:
-            one.discard()
 
-    actions = (("Restore", restore), ("Discard", discard))
-    notification_manager.dispatch(Notification(message, NotificationSeverity.WARNING, actions=actions))
+def discard(found: list[Rescue]) -> None:
+    """Remove unsaved masks."""
+    for one in found:
+        one.discard()
+
+
+class UnsavedBar(QGroupBox):
+    """What was painted and not saved, with buttons; hidden while there is nothing."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        super().__init__("Not saved")
+        self.keeper = keeper
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self.choices = {
+            name: button(name, tip, self._act)
+            for name, tip in {"restore": "Open them as layers.", "discard": "Remove them for good."}.items()
+        }
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.said)
+        layout.addWidget(row(*self.choices.values()))
+        self.refresh()
+
+    def refresh(self, event: object = None) -> None:  # noqa: ARG002
+        """Look again what there is."""
+        self.found = self.keeper.waiting()
+        self.setVisible(bool(self.found))
+        if self.found:
+            self.said.setText(_sentence(self.found))
+
+    def _act(self, name: str) -> None:
+        if name == "restore":
+            restore(self.keeper, self.found)
+        else:
+            discard(self.found)
+        self.refresh()
+
+
+def _sentence(found: list[Rescue]) -> str:
+    many = f"{len(found)} masks were" if len(found) > 1 else "A mask was"
+    when = ", ".join(one.clock for one in found[:3]) + (", ..." if len(found) > 3 else "")
+    return f"{many} painted and not saved ({when})."
 
 
 def _write(tasks: list[Task]) -> Generator[tuple[Task, Path], None, None]:

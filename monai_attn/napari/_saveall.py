@@ -47,6 +47,7 @@ class SaveAllWidget(QWidget):
         watch(viewer)
         self.layer: Labels | None = None
         self.worker: Any = None
+        self._task: tuple[Labels, Seal]
         self.done: dict[str, Path] = {}
         self._build()
         self._links = [
@@ -176,16 +177,23 @@ class SaveAllWidget(QWidget):
             show_error(str(error))
             return
         assert layer is not None
-        seal = Seal(layer)
+        self._task = layer, Seal(layer)
         self.worker = create_worker(save_all, saving, _start_thread=False)
-        self.worker.yielded.connect(lambda step: self.said.setText(f"{step} ..."))
-        self.worker.returned.connect(lambda files: self._finish(layer, seal, files))
-        self.worker.errored.connect(lambda error: show_error(str(error)))
+        self.worker.yielded.connect(self._say)  # methods of a widget: Qt does not call them when it is gone
+        self.worker.returned.connect(self._finish)
+        self.worker.errored.connect(self._fail)
         self.worker.finished.connect(self._end)
         self._enable()
         self.worker.start()
 
-    def _finish(self, layer: Labels, seal: Seal, files: dict[str, Path]) -> None:
+    def _say(self, step: str) -> None:
+        self.said.setText(f"{step} ...")
+
+    def _fail(self, error: Exception) -> None:
+        show_error(str(error))
+
+    def _finish(self, files: dict[str, Path]) -> None:
+        layer, seal = self._task
         self.done = files
         if seal.whole:
             saved(layer.data)

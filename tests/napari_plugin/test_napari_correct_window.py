@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,7 @@ import pytest
 from corrected import TABLE, drag, phantom, show_middle
 from napari.layers import Layer
 
-from monai_attn.napari import _saving
-from monai_attn.napari._autosave import watch
+from monai_attn.napari import _correct, _editing, _saving
 from monai_attn.napari._correct import CorrectWidget
 from monai_attn.napari._layers import image_layer, labels_layer, volume_of
 from monai_attn.napari._rescue import find_rescues
@@ -106,6 +106,38 @@ def test_the_panels_correct_and_save(
     assert not correct.brush.on
 
 
+def test_the_window_can_be_closed_while_a_correction_is_computed(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = make_napari_viewer()
+    panel = CorrectWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    add(viewer)
+    real = _editing.grow
+    monkeypatch.setattr(_editing, "grow", lambda *one, **more: time.sleep(0.5) or real(*one, **more))
+    panel.actions["grow"].click()
+    assert not panel.shapes.isEnabled()
+    viewer.close()
+    qtbot.wait(1000)
+
+
+def test_painting_while_a_correction_is_computed_makes_it_void(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = make_napari_viewer()
+    panel = CorrectWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    _, _, layer = add(viewer)
+    said: list[str] = []
+    monkeypatch.setattr(_correct, "show_warning", said.append)
+    panel.actions["grow"].click()
+    layer.paint((5, 6, 7), 3)
+    painted = layer.data.copy()
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert np.array_equal(layer.data, painted)
+    assert said == ["mask was painted on meanwhile, so nothing was changed. Do it again."]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the state folder has no variable")
 def test_a_mask_painted_before_the_process_was_killed_comes_back(
@@ -129,9 +161,12 @@ def test_a_mask_painted_before_the_process_was_killed_comes_back(
         child.kill()
         child.wait()
     viewer = make_napari_viewer()
-    keeper = watch(viewer)
-    [rescue] = keeper.waiting()
-    layer = keeper.restore(rescue)
+    panel = CorrectWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    assert panel.unsaved.isVisibleTo(panel)
+    panel.unsaved.choices["restore"].click()
+    [layer] = viewer.layers
+    assert not panel.unsaved.isVisibleTo(panel)
     mask = phantom(turn_deg=(20, -35, 50))
     assert np.array_equal(layer.data, np.load(tmp_path / "painted.npy"))
     assert np.count_nonzero(layer.data == 3) > 0
