@@ -17,22 +17,29 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["LayerBox", "on_its_grid"]
+__all__ = ["LayerBox", "is_mask", "on_its_grid"]
 
 
 class LayerBox(QComboBox):
     """The layers of a viewer that `fits` accepts, the newest first; `chosen` tells when it is another one.
 
-    `none` is the text of an entry for no layer; without it there is none while a layer fits. Call `follow` first.
+    The newest is chosen until the user chooses; with `keep`, the first one. Maps of a network come after what was
+    read. `none` is the text of an entry for no layer; without it there is none while a layer fits. Call `follow` first.
     """
 
     chosen = Signal()
 
     def __init__(
-        self, viewer: ViewerModel, fits: Callable[[Layer], bool], none: str = "", parent: QWidget | None = None
+        self,
+        viewer: ViewerModel,
+        fits: Callable[[Layer], bool],
+        *,
+        none: str = "",
+        keep: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._fits, self._none = viewer, fits, none
+        self._viewer, self._fits, self._none, self._keep = viewer, fits, none, keep
         self._layers: list[Layer | None] = []
         self._last: Layer | None = None
         self._touched = False
@@ -55,12 +62,13 @@ class LayerBox(QComboBox):
     def refresh(self, event: object = None) -> None:  # noqa: ARG002 - napari's events bring one
         """Read the viewer's layers again; the choice stays while its layer is there."""
         fitting: list[Layer | None] = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
+        fitting.sort(key=_is_map)
         self._layers = [*fitting, None] if self._none else fitting
         with self.quiet():
             self.clear()
             self.addItems([layer.name if layer is not None else self._none for layer in self._layers])
-        keep = self._last in self._layers and (self._last is not None or self._touched)
-        self._select(self._last if keep else self._layers[0] if self._layers else None)
+        stays = self._touched or (self._keep and self._last is not None)
+        self._select(self._last if stays and self._last in self._layers else self._layers[0] if self._layers else None)
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -91,6 +99,16 @@ class LayerBox(QComboBox):
         if layer is not self._last:
             self._last = layer
             self.chosen.emit()
+
+
+def _is_map(layer: Layer | None) -> bool:
+    origin = origin_of(layer) if layer is not None else None
+    return origin is not None and origin.role not in ("image", "labels", "reference")
+
+
+def is_mask(layer: Layer) -> bool:
+    """Whether a layer holds structures: labels, but not a map of errors."""
+    return bool(layer._type_string == "labels") and not _is_map(layer)
 
 
 def on_its_grid(mask: Layer, image: Layer, layers: Iterable[Layer]) -> bool:

@@ -87,6 +87,8 @@ class Measuring(QObject):
         self._later.start()
 
     def _take(self, job: Job, result: Result | Exception | None) -> None:
+        if self._released:  # what a thread said before it was told to stop may come after
+            return
         if result is None:
             self.inspection.finish(job)
         elif isinstance(result, Result):
@@ -101,6 +103,8 @@ class Measuring(QObject):
         show_error(str(error))
 
     def _end(self, job: Job) -> None:
+        if self._released:
+            return
         self._worker = None
         if self.inspection.up_to_date:
             self.settled.emit()

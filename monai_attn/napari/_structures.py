@@ -13,7 +13,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QWidget
 
 from monai_attn.errors import AttnError
-from monai_attn.napari._choices import LayerBox, on_its_grid
+from monai_attn.napari._choices import LayerBox, is_mask, on_its_grid
 from monai_attn.napari._exports import ask_and_save, ask_folder, case_of, save_picture, save_rows
 from monai_attn.napari._inspection import Inspection
 from monai_attn.napari._keyimages import key_image_names, sentences_of, take_key_images
@@ -37,8 +37,8 @@ class StructuresWidget(StructuresForm):
     """The table of one labels layer, measured on an image of its grid."""
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        masks = LayerBox(viewer, lambda layer: bool(layer._type_string == "labels"))
-        images = LayerBox(viewer, self._is_image, none="no image on its grid")
+        masks = LayerBox(viewer, is_mask)
+        images = LayerBox(viewer, self._is_image, none="no image on its grid", keep=True)
         super().__init__(StructureModel(), masks, images, parent)
         self.viewer = viewer
         self.measuring: Measuring | None = None
