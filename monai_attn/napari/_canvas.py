@@ -6,13 +6,15 @@ overlays, so that they stand in screenshots too; works on a `ViewerModel` withou
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+from psygnal import Signal
+
 from monai_attn.errors import InputError
 from monai_attn.napari import _readout
+from monai_attn.napari._links import Links
 from monai_attn.napari._planes import Edges, canvas_directions, edge_letters, orient
 from monai_attn.napari._settings import Settings, settings
 
@@ -50,18 +52,21 @@ class CanvasNotes:
     Kept by the viewer's own events; holds the viewer weakly, so that a closed one is freed.
     """
 
+    convention_changed = Signal()
+
     def __init__(self, viewer: ViewerModel, *, radiological: bool = True) -> None:
         self._viewer = ref(viewer)
         self._radiological = radiological
         self._overlays = {name: _text_overlay(viewer, name) for name in PLACES}
-        self._connections: list[tuple[Any, Callable[..., None]]] = []
+        self._links = Links()
+        follow = self._links.follow
         dims, camera, layers = viewer.dims.events, viewer.scene.camera.events, viewer.layers.events
-        self._follow(self._turn, dims.order, dims.ndisplay, dims.ndim, layers.inserted)
-        self._follow(self._edges, camera.orientation, camera.angles)
-        self._follow(self._place, dims.point, dims.margin_left, dims.margin_right)
-        self._follow(self._layers, layers.removed, layers.reordered, viewer.layers.selection.events.active)
-        self._follow(self._under_cursor, viewer.cursor.events.position)
-        self._follow(self._watch, layers.inserted)
+        follow(self._turn, dims.order, dims.ndisplay, dims.ndim, layers.inserted)
+        follow(self._edges, camera.orientation, camera.angles)
+        follow(self._place, dims.point, dims.margin_left, dims.margin_right)
+        follow(self._layers, layers.removed, layers.reordered, viewer.layers.selection.events.active)
+        follow(self._under_cursor, viewer.cursor.events.position)
+        follow(self._watch, layers.inserted)
         for layer in viewer.layers:
             self._watch_layer(layer)
         viewer.canvas.overlays.scale_bar.visible = True
@@ -76,13 +81,11 @@ class CanvasNotes:
     def radiological(self, value: bool) -> None:
         self._radiological = value
         self._turn()
+        self.convention_changed.emit()
 
     def close(self) -> None:
         """Take the text off the canvas and let the viewer go."""
-        for emitter, callback in self._connections:
-            with contextlib.suppress(ValueError):
-                emitter.disconnect(callback)
-        self._connections.clear()
+        self._links.close()
         for viewer in self._alive():
             for name in PLACES:
                 viewer.canvas.overlays.pop(KEY.format(name), None)
@@ -126,13 +129,7 @@ class CanvasNotes:
         self._watch_layer(event.value)
 
     def _watch_layer(self, layer: Layer) -> None:
-        emitters = (getattr(layer.events, name, None) for name in LAYER_EVENTS)
-        self._follow(self._layers, *(emitter for emitter in emitters if emitter is not None))
-
-    def _follow(self, callback: Callable[..., None], *emitters: Any) -> None:
-        for emitter in emitters:
-            emitter.connect(callback)
-            self._connections.append((emitter, callback))
+        self._links.follow_layer(self._layers, layer, LAYER_EVENTS)
 
     def _say(self, name: str, text: str) -> None:
         overlay = self._overlays[name]

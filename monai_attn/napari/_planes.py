@@ -6,6 +6,7 @@ left where they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ __all__ = [
     "edge_letters",
     "letters_of",
     "orient",
+    "plane_directions",
     "plane_of",
     "show_3d",
     "show_plane",
@@ -93,16 +95,21 @@ def canvas_directions(viewer: ViewerModel, grid: Volume | None = None) -> Direct
     With a grid, where they point in an oblique image, which is drawn upright.
     """
     axes, camera = shown_axes(viewer), viewer.scene.camera
-    signs = [1.0 if str(word) in ("away", "up", "right") else -1.0 for word in camera.orientation]
-    away, up, right = (sign * axis for sign, axis in zip(signs, _unit_vectors(axes), strict=True))
+    away, up, right = _pointing(axes, [str(word) for word in camera.orientation])
     if len(axes) == 3:
         mirrored = np.dot(np.cross(ras_of(away), ras_of(up)), ras_of(right)) < 0
         base = _unit_vectors(axes)
         away, up = (np.asarray(direction) @ base for direction in (camera.view_direction, camera.up_direction))
         across = np.cross(ras_of(away), ras_of(up))
         right = np.array(world_of(-across if mirrored else across))
-    turned = [ras_of(axis) if grid is None else patient_point(grid, axis) for axis in (right, up)]
-    return np.array(turned[0]), np.array(turned[1])
+    return _in_patient(right, grid), _in_patient(up, grid)
+
+
+def plane_directions(plane: str, grid: Volume | None = None, *, radiological: bool = True) -> Directions:
+    """What `canvas_directions` gives for a viewer that shows "axial", "coronal" or "sagittal" slices."""
+    axes = PLANES[plane][1:]
+    _, up, right = _pointing(axes, camera_orientation(axes, radiological=radiological))
+    return _in_patient(right, grid), _in_patient(up, grid)
 
 
 def letters_of(direction_ras: ArrayLike) -> str:
@@ -126,6 +133,16 @@ def _show(viewer: ViewerModel, ndisplay: int, order: tuple[int, int, int], radio
     orient(viewer, radiological=radiological)
     viewer.dims.point = point  # leaving 3-D, napari moves the slice to the centre of the camera
     viewer.fit_to_view()
+
+
+def _pointing(axes: tuple[int, ...], orientation: Sequence[str]) -> NDArray[np.float64]:
+    """Away, up and right on the canvas as rows in S, P, L; zeros where the axis there is none of them."""
+    signs = [1.0 if word in ("away", "up", "right") else -1.0 for word in orientation]
+    return np.array(signs)[:, None] * _unit_vectors(axes)
+
+
+def _in_patient(direction: ArrayLike, grid: Volume | None) -> NDArray[np.float64]:
+    return np.array(ras_of(direction) if grid is None else patient_point(grid, direction))
 
 
 def _unit_vectors(axes: tuple[int, ...]) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ __all__ = [
     "honesty_text",
     "label_name",
     "place_text",
+    "plane_place",
     "shown_grid",
     "shown_image",
     "value_text",
@@ -106,8 +107,12 @@ def place_text(viewer: ViewerModel) -> str:
     plane = plane_of(viewer)
     if plane not in CUTS or viewer.dims.ndim < 3:
         return plane
-    grid, point = shown_grid(viewer.layers), viewer.dims.point[-3:]
-    return f"{plane}  {_along(CUTS[plane], _patient(grid, point))} mm{_slab(viewer)}"
+    return plane_place(plane, shown_grid(viewer.layers), viewer.dims.point[-3:]) + _slab(viewer)
+
+
+def plane_place(plane: str, grid: Volume | None, world: Sequence[float]) -> str:
+    """Where a plane, such as "axial", through a place of the world cuts the patient: "axial  S 12.5 mm"."""
+    return f"{plane}  {_along(CUTS[plane], _patient(grid, world))} mm"
 
 
 def window_text(layer: Layer | None) -> str:
