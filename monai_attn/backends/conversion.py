@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ from monai_attn.backends.fingerprint import fingerprint
 from monai_attn.backends.outputs import flatten, skeleton
 from monai_attn.errors import BackendError
 
-__all__ = ["Converted", "converter_without_telemetry", "read_model", "reshaped", "save_model"]
+__all__ = ["Converted", "openvino_without_telemetry", "read_model", "reshaped", "save_model"]
 
 STEP = 32
 """Examples have the window's remainder modulo this, so that what a network pads and crops is the same in both."""
@@ -26,12 +27,12 @@ STEP = 32
 logger = logging.getLogger(__name__)
 
 
-def converter_without_telemetry() -> ModuleType:
-    """The package openvino, which from here on cannot tell anybody what is converted.
+def openvino_without_telemetry() -> ModuleType:
+    """The package openvino, which cannot tell anybody that it is used. Nothing else in this package imports it.
 
-    On its own it reports each conversion, and nncf each quantisation, through the package openvino_telemetry,
-    unless a file in the home folder says no. Both do without it when it cannot be imported, so it is hidden from
-    them; where some other code has imported it before, its sender is silenced.
+    On its own it reports its import and each conversion, and nncf each quantisation, through the package
+    openvino_telemetry, unless a file in the home folder says no. Both do without it when it cannot be imported, so
+    it is hidden from them; where some other code has imported it before, its sender is silenced.
     """
     if "openvino_telemetry" not in sys.modules:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's own way to say: not there
@@ -64,7 +65,7 @@ class Converted:
                 return reshaped(model, example, window), shape
             except Exception as error:  # noqa: BLE001 - a foreign network may fail in any way
                 logger.debug("A trace of %s gives no model of %s: %s", example, window, error)
-                reasons.append(_first_line(error))
+                reasons.append(_reason(error))
         raise BackendError(f"OpenVINO cannot run this network on windows of {_text(window)}: {reasons[-1]}")
 
     def _traced(self, example: Sequence[int]) -> tuple[Any, Any]:
@@ -85,13 +86,28 @@ def _examples(window: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 
 def _trace(network: nn.Module, example: Sequence[int]) -> tuple[Any, Any]:
-    openvino = converter_without_telemetry()
+    openvino = openvino_without_telemetry()
     image = torch.linspace(-1, 1, torch.Size(example).numel()).reshape(tuple(example))
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tracing: sizes that become constants, which the examples allow for
+    with torch.no_grad(), _unheard():
         shape = skeleton(network(image))
         model = openvino.convert_model(_Flat(network), example_input=image)
     return model, shape
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Without the warnings of tracing (sizes become constants, which the examples allow for), the log left as it was.
+
+    The converter sets the root logger's level, filters and handlers, and leaves them so when it fails.
+    """
+    root = logging.getLogger()
+    level, filters, handlers = root.level, list(root.filters), list(root.handlers)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.level, root.filters, root.handlers = level, filters, handlers
 
 
 class _Flat(nn.Module):
@@ -120,14 +136,12 @@ def reshaped(model: Any, example: Sequence[int], window: Sequence[int]) -> Any:
 
 def save_model(model: Any, folder: Path) -> None:
     """Write a model into a folder of the cache, its weights as they are."""
-    import openvino
-
-    openvino.save_model(model, folder / "network.xml", compress_to_fp16=False)
+    openvino_without_telemetry().save_model(model, folder / "network.xml", compress_to_fp16=False)
 
 
 def read_model(entry: Entry) -> Any:
     """The model of a cache entry."""
-    openvino = converter_without_telemetry()
+    openvino = openvino_without_telemetry()
     return openvino.Core().read_model(entry.path("network.xml"))
 
 
@@ -135,6 +149,8 @@ def _text(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape[1:]))  # without the batch
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """What of a message tells most: of OpenVINO's the items of its summary, else the first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    items = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+    return "; ".join(items) or (lines[0] if lines else type(error).__name__)

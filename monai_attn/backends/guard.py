@@ -45,8 +45,9 @@ class Way:
 class CheckedNetwork(nn.Module):
     """The ways to run a network, fastest first; the last is the network itself, which the others must agree with.
 
-    For each shape of windows a way is compared with the last one on the first window that is not all one value (air),
-    and where that window shows one class only, on the first that shows more. Outputs that are not finite are never
+    For each shape of windows a way is compared with the last one on the first window that is not all one value (air);
+    and until that has shown more than one class, on the first where the way finds more, and on the second, fourth,
+    eighth window and so on, lest it find nothing anywhere. Outputs that are not finite are never
     used. What disagrees is not used again for that shape: the next way is, `notes` tells why, and a warning is logged
     once. What agreed is remembered in the cache under `key` ("": nowhere), and not compared again. `used` are the
     ways that windows went, as pairs of back-end and precision.
@@ -61,7 +62,7 @@ class CheckedNetwork(nn.Module):
         self.used: list[tuple[str, str]] = []
         self.threads: int | None = None
         self._rank: dict[tuple[int, ...], int] = {}
-        self._state: dict[tuple[Way, tuple[int, ...]], str] = {}
+        self._compared: dict[tuple[Way, tuple[int, ...]], _Comparison] = {}
 
     def forward(self, x: Tensor) -> Any:
         """What the fastest way that is not refused gives. Raises `BackendError` where one was asked for by name."""
@@ -113,26 +114,38 @@ class CheckedNetwork(nn.Module):
         if not _is_finite(output) and _is_finite(self.ways[-1].network(x)):
             return "its values are not finite where those of torch f32 are."
         memory = self._memory(way, x)
-        state = self._state.setdefault((way, tuple(x.shape[1:])), "right" if memory and memory.read() else "new")
-        if state == "right":
-            return ""
+        place = (way, tuple(x.shape[1:]))
+        if place not in self._compared:
+            self._compared[place] = _Comparison(done=bool(memory and memory.read()))
+        comparison = self._compared[place]
         for window, given in zip(x, main_output(output), strict=True):
-            if not _is_worth_it(window, given, state):
-                continue
-            expected = main_output(self.ways[-1].network(window[None]))[0]
-            if problem := disagreement(expected, given, LEAST_DICE[way.precision]):
-                return problem
-            state = "right" if _is_mixed(expected) else "seen"
-            if state == "right":
-                break
-        self._state[way, tuple(x.shape[1:])] = state
-        if state == "right" and memory:
-            memory.write({"way": str(way)})
+            if comparison.is_due(window, given):
+                expected = main_output(self.ways[-1].network(window[None]))[0]
+                if problem := disagreement(expected, given, LEAST_DICE[way.precision]):
+                    return problem
+                comparison.done = _is_mixed(expected)
+                if comparison.done and memory:
+                    memory.write({"way": str(way)})
         return ""
 
     def _memory(self, way: Way, x: Tensor) -> Entry | None:
         shape = "x".join(map(str, x.shape[1:]))
         return Entry("agreed", self.key, f"{way.backend}-{way.precision}-{shape}") if self.key else None
+
+
+@dataclass
+class _Comparison:
+    """How far a way has been compared on a shape: whether it has passed, and how many windows it has met."""
+
+    done: bool
+    met: int = 0
+
+    def is_due(self, window: Tensor, given: Tensor) -> bool:
+        """Whether a comparison on this window tells something new."""
+        if self.done or not bool(window.amax() > window.amin()):
+            return False
+        self.met += 1
+        return self.met & (self.met - 1) == 0 or _is_mixed(given)
 
 
 def disagreement(expected: Tensor, given: Tensor, least_dice: float) -> str:
@@ -156,13 +169,6 @@ def disagreement(expected: Tensor, given: Tensor, least_dice: float) -> str:
 def labels_of(logits: Tensor) -> Tensor:
     """(classes, *spatial) to (*spatial)."""
     return logits.argmax(0) if len(logits) > 1 else logits[0] > 0
-
-
-def _is_worth_it(window: Tensor, given: Tensor, state: str) -> bool:
-    """Whether a comparison on this window tells something new."""
-    if state == "seen":
-        return _is_mixed(given)
-    return bool(window.amax() > window.amin())
 
 
 def _is_mixed(logits: Tensor) -> bool:

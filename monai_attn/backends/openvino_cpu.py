@@ -14,7 +14,7 @@ from monai.data import MetaTensor
 from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 
-from monai_attn.backends.conversion import Converted, converter_without_telemetry
+from monai_attn.backends.conversion import Converted, openvino_without_telemetry
 from monai_attn.backends.outputs import rebuild
 from monai_attn.backends.quantisation import Quantised
 from monai_attn.errors import InputError
@@ -99,4 +99,4 @@ def _options(precision: str, threads: int | None) -> dict[str, Any]:
 
 @cache
 def _core() -> Any:
-    return converter_without_telemetry().Core()
+    return openvino_without_telemetry().Core()

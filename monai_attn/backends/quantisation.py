@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from monai_attn.backends.cache import Entry
-from monai_attn.backends.conversion import Converted, read_model, reshaped, save_model
+from monai_attn.backends.conversion import Converted, openvino_without_telemetry, read_model, reshaped, save_model
 from monai_attn.errors import BackendError, InputError
 
 __all__ = ["Quantised"]
@@ -66,6 +66,7 @@ class Quantised:
 
 def _quantised(model: Any, windows: Sequence[Tensor]) -> Any:
     """Weights and activations as int8, symmetric and asymmetric, biases corrected."""
+    openvino_without_telemetry()  # and nncf without it: before it is imported
     with redirect_stdout(StringIO()):  # of progress bars
         import nncf
 

@@ -1,0 +1,91 @@
+"""int8: calibrated once on windows of real images, then used from the cache."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+import torch
+from monai.inferers import SlidingWindowInferer
+from test_backends import image, make
+from torch import nn
+
+from monai_attn.backends import load_network, quantisation
+from monai_attn.backends.cache import CACHE_VARIABLE
+from monai_attn.backends.calibration import WindowRecorder
+from monai_attn.errors import InputError
+
+pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="the extra int8 is not installed")
+
+
+@pytest.fixture
+def _empty_cache(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+
+
+class TwoTissues(nn.Module):
+    """A U-Net whose labels are not near ties."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = make("MONAI UNet")
+
+    def forward(self, x):
+        return 0.1 * self.network(x)[:, :2] + 4 * torch.cat([x, -x], dim=1)
+
+
+def blobs(*size: int, seed: int) -> torch.Tensor:
+    """An image of two tissues with a little noise."""
+    return image(*size, seed=seed).sign() + 0.1 * image(*size, seed=seed + 100)
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("_empty_cache")
+def test_a_quantised_network_gives_the_labels_and_is_made_once_for_one_set_of_windows(monkeypatch, capsys):
+    made: list[int] = []
+    quantise = quantisation._quantised
+    monkeypatch.setattr(
+        quantisation, "_quantised", lambda model, windows: (made.append(len(windows)), quantise(model, windows))[1]
+    )
+    network = TwoTissues().eval()
+    windows = [blobs(1, 1, 32, 40, 32, seed=seed)[0] for seed in range(4)]
+    x = blobs(2, 1, 32, 40, 32, seed=9)
+    for calibration in (windows, windows, []):
+        loaded = load_network(network, precision="int8", calibration=calibration)
+        labels = loaded(x).argmax(1)
+        assert loaded.used == [("openvino", "int8")]
+        assert (labels == network(x).argmax(1)).float().mean() > 0.98
+    assert made == [4]
+    load_network(network, precision="int8", calibration=windows[:3])(x)
+    assert made == [4, 3]
+    assert load_network(network, precision="int8")(blobs(1, 1, 64, 40, 32, seed=1)).shape[2:] == (64, 40, 32)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("_empty_cache")
+def test_without_windows_to_calibrate_it_is_refused():
+    with pytest.raises(InputError, match=r"Precision int8 needs images to calibrate it with.*--calibrate"):
+        load_network(make("MONAI UNet"), precision="int8")
+
+
+@pytest.mark.usefixtures("_empty_cache")
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(quantisation, "find_spec", lambda _name: None)
+    with pytest.raises(InputError, match=r'int8 needs nncf. Install it with: pip install "monai_attn\[int8\]"'):
+        load_network(make("MONAI UNet"), precision="int8", calibration=[image(1, 1, 16, 16, 16)[0]])
+
+
+def test_a_recorder_keeps_some_windows_of_all_without_air_and_runs_the_network_once_a_shape():
+    network = make("MONAI UNet")
+    calls: list[int] = []
+    network.register_forward_hook(lambda *_: calls.append(1))
+    recorder = WindowRecorder(network, most=5)
+    x = image(1, 1, 16, 16, 160)
+    x[..., 80:] = x.min()
+    output = SlidingWindowInferer((16, 16, 16), overlap=0)(x, recorder)
+    assert output.shape == (1, 3, 16, 16, 160)
+    assert calls == [1]
+    assert torch.equal(torch.cat(recorder.windows, dim=-1), x[0, ..., :80])
+    SlidingWindowInferer((16, 16, 16), overlap=0)(x, recorder)
+    assert len(recorder.windows) == 5
+    assert recorder.windows[0] is not recorder.windows[1]
