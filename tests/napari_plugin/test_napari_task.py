@@ -1,0 +1,103 @@
+"""Long work in a thread: it tells how far it is, its result and errors come out, and it can be stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from monai_attn.errors import Cancelled, InputError
+from monai_attn.napari._task import Step, Task, remaining_seconds
+
+
+def run(task: Task) -> tuple[list[Step], object]:
+    """All steps and the result."""
+    steps, generator = [], task.steps()
+    while True:
+        try:
+            steps.append(next(generator))
+        except StopIteration as stop:
+            return steps, stop.value
+
+
+def test_the_steps_tell_stage_and_windows_and_end_with_the_result():
+    def work(task):
+        task.say("Segmenting")
+        for windows in (4, 8):
+            time.sleep(0.12)
+            task.tell(windows)
+        time.sleep(0.12)
+        return "done"
+
+    steps, result = run(Task(work))
+    assert result == "done"
+    assert steps[0].stage == "Segmenting"
+    assert [step.windows for step in steps] == sorted(step.windows for step in steps)
+    assert {4, 8} <= {step.windows for step in steps}
+    assert steps[-1].first_windows == 4
+    assert steps[-1].since_first < steps[-1].seconds
+
+
+def test_an_error_in_the_work_comes_out_of_the_steps():
+    def work(task):
+        raise InputError("no such thing")
+
+    task = Task(work)
+    with pytest.raises(InputError, match="no such thing"):
+        run(task)
+    assert not task.alive
+
+
+@pytest.mark.parametrize("how", ["stop", "abandoned", "close"])
+def test_a_task_ends_at_its_next_word_however_it_is_stopped(how):
+    left = threading.Event()
+
+    def work(task):
+        try:
+            for windows in range(10000):
+                time.sleep(0.01)
+                task.tell(windows)
+        finally:
+            left.set()
+
+    task = Task(work)
+    steps = task.steps()
+    next(steps)
+    if how == "stop":
+        task.stop()
+        with pytest.raises(Cancelled, match="nothing was changed"):
+            for _ in steps:
+                pass
+    elif how == "abandoned":
+        task.abandoned = lambda: True
+    else:
+        steps.close()
+    assert left.wait(5)
+
+
+def test_a_worker_need_not_wait_for_a_slow_batch_of_windows():
+    release = threading.Event()
+    task = Task(lambda _: release.wait(10))
+    steps = task.steps()
+    next(steps)
+    start = time.perf_counter()
+    task.stop()
+    next(steps)
+    steps.close()
+    assert time.perf_counter() - start < 1
+    assert task.alive  # still in its batch
+    release.set()
+
+
+@pytest.mark.parametrize(
+    ("step", "total", "expected"),
+    [
+        (Step("x", 6, 9.0, since_first=8.0, first_windows=2), 10, 8.0),
+        (Step("x", 2, 9.0, since_first=0.0, first_windows=2), 10, None),
+        (Step("x", 6, 9.0, since_first=8.0, first_windows=2), None, None),
+        (Step("x", 12, 9.0, since_first=8.0, first_windows=2), 10, 0.0),
+    ],
+)
+def test_the_time_left_is_that_of_the_windows_since_the_first_batch(step, total, expected):
+    assert remaining_seconds(step, total) == expected
