@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["EDITED", "PROVENANCE", "Keeper", "Task", "activate", "saved", "watch"]
+__all__ = ["EDITED", "PROVENANCE", "Keeper", "Task", "activate", "provenance_of", "saved", "watch"]
 
 EDITED = "monai_attn_edited"
 """Key in a labels layer's metadata: True once it was painted on or corrected by hand."""
@@ -198,6 +198,12 @@ def activate(context: Any) -> None:  # noqa: ARG001
     viewer = current_viewer()
     if viewer is not None:
         watch(viewer)
+
+
+def provenance_of(layer: Labels) -> dict[str, Any]:
+    """How the labels of a layer came to be, and whether a hand changed them since."""
+    made = dict(layer.metadata.get(PROVENANCE, {}))
+    return {**made, "edited_by_hand": True} if layer.metadata.get(EDITED) else made
 
 
 def saved(data: Any) -> None:

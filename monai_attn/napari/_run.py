@@ -13,6 +13,7 @@ import numpy as np
 
 from monai_attn.bundle.overrides import parse_override
 from monai_attn.errors import InputError
+from monai_attn.napari._autosave import PROVENANCE
 from monai_attn.napari._estimate import remember
 from monai_attn.napari._layers import LayerTuple, displayed_point, grid_of, labels_layer, origin_of, volume_of
 from monai_attn.napari._needs import Needs
@@ -37,9 +38,6 @@ __all__ = [
     "overrides_of",
     "volumes_of",
 ]
-
-PROVENANCE = "monai_attn_provenance"
-"""Key of the provenance in the metadata of a layer that a segmenter made."""
 
 
 RUN = "monai_attn_run"
@@ -116,7 +114,7 @@ class Runner:
         if self._segmenter is None or key != self._key:
             self._segmenter = None  # free the memory of the last one first
             task.say("Loading PyTorch and the bundle")
-            from monai_attn import Segmenter
+            from monai_attn.segmenter import Segmenter
 
             task.say("Loading the bundle")
             self._segmenter = Segmenter.from_bundle(

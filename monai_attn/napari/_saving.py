@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from monai_attn import __version__
 from monai_attn.cohort import Measured, measure_case
 from monai_attn.errors import FileError, GeometryError, InputError
@@ -18,9 +16,10 @@ from monai_attn.io import stem, write_dicom_seg
 from monai_attn.io.atomic import check_free, take_name
 from monai_attn.labels import LabelTable
 from monai_attn.measure import to_csv, to_json
-from monai_attn.napari._autosave import EDITED, PROVENANCE
-from monai_attn.napari._layers import origin_of, volume_of
-from monai_attn.napari._styles import table_of
+from monai_attn.napari._autosave import provenance_of
+from monai_attn.napari._layers import origin_of, values_in, volume_of
+from monai_attn.napari._styles import extended, table_of
+from monai_attn.napari._writer import check_native
 from monai_attn.report import CaseOptions, anonymous_case, case_page, read_identity
 from monai_attn.segmentation import RESEARCH_USE, Segmentation, result_files
 from monai_attn.volume import Volume
@@ -66,6 +65,7 @@ class Saving:
         overwrite: bool = False,
     ) -> Saving:
         """Of a layer as it is now, with an image on its grid. Raises `AttnError` for what cannot be saved."""
+        check_native(layer)
         origin = origin_of(image)
         if origin is None or origin.display_only:
             raise GeometryError(f"{image.name} was not opened with monai-attn or was resliced; choose its original.")
@@ -80,7 +80,7 @@ class Saving:
             case,
             labels.with_array(labels.array.copy(order="K")),
             table_of(layer),
-            _provenance(layer),
+            provenance_of(layer),
             origin.grid,
             Path(origin.path) if origin.path else None,
             origin.series,
@@ -116,7 +116,9 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
     for path in saving.files.values():
         check_free(path, overwrite=saving.overwrite)
     yield "naming the labels"
-    segmentation = Segmentation(saving.labels, _complete(saving.table, saving.labels), saving.provenance)
+    segmentation = Segmentation(
+        saving.labels, extended(saving.table, values_in(saving.labels.array)), saving.provenance
+    )
     yield "measuring"
     lesions = [str(value) for value in saving.lesions]
     measured = measure_case(segmentation, saving.image, case=saving.case, lesions=lesions)
@@ -206,18 +208,3 @@ def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None
         series=saving.series,
         volume=saving.volume,
     )
-
-
-def _provenance(layer: Labels) -> dict[str, Any]:
-    made = dict(layer.metadata.get(PROVENANCE, {}))
-    return {**made, "edited_by_hand": True} if layer.metadata.get(EDITED) else made
-
-
-def _complete(table: LabelTable, labels: Volume) -> LabelTable:
-    """The table with a name for every label that occurs: "label N" for those painted without one."""
-    named, taken = {label.value for label in table}, {label.name for label in table}
-    found = {int(value) for plane in labels.array for value in np.unique(plane)} - {0} - named
-    names = {value: f"label {value}" for value in sorted(found)}
-    while clash := taken & set(names.values()):
-        names = {value: f"{name}'" if name in clash else name for value, name in names.items()}
-    return LabelTable((*table, *LabelTable.of_names(names)))

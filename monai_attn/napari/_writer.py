@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import AttnError, GeometryError, InputError
 from monai_attn.io import holds_structures, is_dicom, write_dicom_seg
-from monai_attn.napari._autosave import EDITED, PROVENANCE
+from monai_attn.napari._autosave import provenance_of, saved
 from monai_attn.napari._layers import Origin, origin_of, values_in, volume_of
 from monai_attn.napari._styles import extended, table_of
 from monai_attn.segmentation import Segmentation
@@ -21,7 +21,7 @@ from monai_attn.volume import Volume, same_grid
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
-__all__ = ["dicom_source", "segmentation_of", "write_label_map", "write_seg"]
+__all__ = ["check_native", "dicom_source", "segmentation_of", "write_label_map", "write_seg"]
 
 
 def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
@@ -32,7 +32,9 @@ def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) 
     """
     layer, layers = _layer(data, meta)
     with _said_by_napari():
-        return [str(written) for written in segmentation_of(layer, layers).write(path, overwrite=True)]
+        files = segmentation_of(layer, layers).write(path, overwrite=True)
+    saved(data)
+    return [str(file) for file in files]
 
 
 def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
@@ -56,6 +58,7 @@ def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> lis
             volume=source.volume,
             overwrite=True,
         )
+    saved(data)
     return [path]
 
 
@@ -64,16 +67,19 @@ def segmentation_of(layer: Labels, layers: Iterable[Layer] = ()) -> Segmentation
 
     Raises `GeometryError` for a layer whose place is not known, or that was resliced for display.
     """
+    check_native(layer)
+    labels = volume_of(layer, layers)
+    return Segmentation(labels, extended(table_of(layer), values_in(labels.array)), provenance_of(layer))
+
+
+def check_native(layer: Layer) -> None:
+    """Raise `GeometryError` for a layer that was resliced for display."""
     origin = origin_of(layer)
     if origin is not None and origin.display_only:
         raise GeometryError(
             f"{layer.name} was resliced for display; its voxels are not those of a scan. Save the layer it was made "
             "from: open it without reslicing."
         )
-    labels = volume_of(layer, layers)
-    table = extended(table_of(layer), values_in(labels.array))
-    made = dict(layer.metadata.get(PROVENANCE, {}))
-    return Segmentation(labels, table, {**made, "edited_by_hand": True} if layer.metadata.get(EDITED) else made)
 
 
 def dicom_source(name: str, labels: Volume, layers: Iterable[Layer]) -> Origin:
