@@ -1,0 +1,190 @@
+"""A run as the window asks for it: the same mask as the command line, as layers with names and provenance."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from tiny_bundle import make_bundle
+
+from monai_attn import Box, LabelTable, Segmentation, Volume, read, write
+from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
+from monai_attn.napari import _estimate
+from monai_attn.napari._layers import image_layer, labels_layer, origin_of, volume_of
+from monai_attn.napari._needs import Slot, needs_of
+from monai_attn.napari._run import (
+    PROVENANCE,
+    RUN,
+    Request,
+    Runner,
+    choose_images,
+    image_layers,
+    middle_of,
+    overrides_of,
+    sentence_of,
+    volumes_of,
+)
+from monai_attn.napari._task import Task
+
+
+def tilted(modality: str = "") -> Volume:
+    """Smooth noise on an oblique, anisotropic, left-handed grid."""
+    a, b = np.radians(17), np.radians(-9)
+    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    affine = np.eye(4)
+    affine[:3, :3] = about_z @ about_x @ np.diag([-0.9, 1.1, 2.4])
+    affine[:3, 3] = (31.0, -22.0, 5.0)
+    noise = np.random.default_rng(0).normal(size=(26, 31, 14))
+    return Volume(np.cumsum(np.cumsum(noise, axis=0), axis=1).astype(np.float32), affine, modality=modality)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "somebodys")
+
+
+@pytest.fixture(autouse=True)
+def _speeds(tmp_path, monkeypatch):
+    """Keep measured times of the tests to themselves."""
+    monkeypatch.setattr(_estimate, "speed_file", lambda: tmp_path / "speeds.json")
+
+
+def add(viewer, layer):
+    data, keywords, kind = layer
+    return (viewer.add_labels if kind == "labels" else viewer.add_image)(data, **keywords)
+
+
+def run(request: Request, runner: Runner | None = None):
+    task: Task = Task(lambda task: (runner or Runner()).run(request, task))
+    steps = task.steps()
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as stop:
+            return stop.value, seen
+
+
+def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
+    write(tilted(), tmp_path / "case.nii.gz")
+    image = read(tmp_path / "case.nii.gz")
+    region = Box.around(image.to_world((13, 15, 7)), (20, 24, 22))
+    corners = ",".join(f"{x:.17g}" for x in (*region.lower_mm, *region.upper_mm))
+    command = [sys.executable, "-m", "monai_attn.cli.main", "segment", str(tmp_path / "case.nii.gz"), "--trust"]
+    command += ["-b", str(bundle), "-o", str(tmp_path / "out"), "--device", "cpu", "--backend", "torch", "--quiet"]
+    subprocess.run([*command, f"--region={corners}"], check=True, capture_output=True)
+    viewer = ViewerModel()
+    layer = add(viewer, image_layer(image, name="case"))
+    names = choose_images(needs_of(bundle), image_layers(list(viewer.layers)))
+    assert names == {"image": "case"}
+    request = Request(
+        needs=needs_of(bundle),
+        images=volumes_of(names, list(viewer.layers)),
+        name=layer.name,
+        bundle=bundle,
+        region=region,
+        device="cpu",
+        backend="torch",
+        trust=True,
+        maps=("entropy",),
+    )
+    result, steps = run(request)
+    assert steps[-1].windows > 0
+    mask, entropy = (add(viewer, one) for one in result.layers)
+    expected = read(tmp_path / "out" / "case_seg.nii.gz")
+    assert len(np.unique(expected.array)) > 1
+    painted = volume_of(mask, viewer.layers)
+    np.testing.assert_array_equal(painted.array, expected.array)
+    np.testing.assert_allclose(painted.affine, expected.affine, atol=1e-4)
+    assert mask.name == "case somebodys"
+    assert [label.name for label in origin_of(mask).table] == ["left thing", "right thing"]
+    assert mask.metadata[PROVENANCE]["region_mm"] == [list(region.lower_mm), list(region.upper_mm)]
+    assert mask.metadata[RUN] == entropy.metadata[RUN]
+    assert origin_of(entropy).role == "uncertainty"
+    assert _estimate.seconds_per_window(needs_of(bundle), "cpu", "torch")[1]
+
+
+def test_a_second_run_of_the_same_bundle_does_not_load_it_again(bundle, monkeypatch):
+    from monai_attn import Segmenter
+
+    request = Request(needs_of(bundle), {"image": tilted()}, "case", bundle, device="cpu", backend="torch", trust=True)
+    runner, opened = Runner(), []
+    make = Segmenter.from_bundle.__func__
+    monkeypatch.setattr(
+        Segmenter, "from_bundle", classmethod(lambda cls, *a, **k: opened.append(a) or make(cls, *a, **k))
+    )
+    run(request, runner)
+    run(request, runner)
+    assert len(opened) == 1
+    run(replace(request, overrides={"inferer::overlap": 0.0}), runner)
+    assert len(opened) == 2
+
+
+def test_a_stopped_run_ends_between_two_batches_of_windows(bundle):
+    request = Request(needs_of(bundle), {"image": tilted()}, "case", bundle, device="cpu", backend="torch", trust=True)
+    told = []
+
+    class Stopping(Task):
+        def tell(self, windows):
+            told.append(windows)
+            self.stop()
+            super().tell(windows)
+
+    task = Stopping(lambda task: Runner().run(request, task))
+    with pytest.raises(Cancelled):
+        list(task.steps())
+    assert len(told) == 1
+
+
+def test_images_are_matched_by_modality_then_name_and_each_is_used_once():
+    viewer = ViewerModel()
+    for name, modality in (("ct of the leg", "CT"), ("scan pet", ""), ("first", "MR"), ("notes t1", "MR")):
+        add(viewer, image_layer(tilted(modality), name=name))
+    add(viewer, labels_layer(tilted().with_array(np.zeros((26, 31, 14), np.uint8)), name="mask"))
+    viewer.add_image(np.zeros((4, 4, 4)), name="no place")
+    add(viewer, image_layer(tilted("PT"), name="resliced", display_only=True))
+    layers = image_layers(list(viewer.layers))
+    assert [layer.name for layer in layers] == ["ct of the leg", "scan pet", "first", "notes t1"]
+    slots = (Slot("t1", "MR"), Slot("ct", "CT"), Slot("pet", "PT"))
+    needs = replace(needs_of("hippocampus_mri"), slots=slots)
+    assert choose_images(needs, layers) == {"t1": "notes t1", "ct": "ct of the leg", "pet": "scan pet"}
+    assert choose_images(needs, layers[:1]) == {"ct": "ct of the leg"}
+    with pytest.raises(InputError, match=r"The layer 'gone' is gone"):
+        volumes_of({"t1": "gone"}, list(viewer.layers))
+    with pytest.raises(GeometryError, match=r"'no place' was not opened with monai-attn"):
+        volumes_of({"t1": "no place"}, list(viewer.layers))
+
+
+def test_channels_go_in_as_a_list_and_images_by_name():
+    needs = needs_of("hippocampus_mri")
+    images = {"a": tilted(), "b": tilted()}
+    assert Request(replace(needs, joined=True), images, "x", "x").source == list(images.values())
+    assert Request(needs, images, "x", "x").source == images
+
+
+def test_overrides_are_written_as_on_the_command_line():
+    assert overrides_of("") == {}
+    assert overrides_of(" inferer::overlap=0.25 ;amp=false;") == {"inferer::overlap": 0.25, "amp": False}
+    with pytest.raises(OverrideError, match="is written key=value"):
+        overrides_of("overlap")
+
+
+def test_the_sentence_gives_volumes_or_says_that_the_mask_is_empty():
+    grid = tilted()
+    array = np.zeros(grid.shape, np.uint8)
+    table = LabelTable.of_names({1: "one", 2: "two"})
+    assert sentence_of(Segmentation(grid.with_array(array), table), "bundle").startswith("The mask is empty: bundle")
+    assert middle_of(grid.with_array(array)) is None
+    array[2:12, 3:13, 2:4] = 2
+    array[5, 5, 2] = 1
+    labels = grid.with_array(array)
+    ml = grid.voxel_ml
+    assert sentence_of(Segmentation(labels, table), "bundle") == f"one {ml:.2f} ml; two {199 * ml:.2f} ml"
+    i, j, k = np.rint(grid.to_index(middle_of(labels))).astype(int)
+    assert array[i, j, k]
+    assert (abs(i - 6.5), abs(j - 7.5)) <= (1, 1)
