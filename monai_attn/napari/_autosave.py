@@ -151,11 +151,14 @@ class Keeper:
     def look(self, layer: Layer) -> None:
         """Offer the unsaved masks of an image or mask that was opened; each once."""
         origin = origin_of(layer)
-        if origin is None or origin.path is None:
-            return
-        found = [one for one in self.waiting(source_key(origin.path, origin.grid)) if one.path not in self._offered]
+        if origin is not None and origin.path is not None:
+            self.greet(source_key(origin.path, origin.grid))
+
+    def greet(self, source: str | None = None) -> None:
+        """Offer the unsaved masks of one image, or all of them, but for those that were offered already."""
+        found = [one for one in self.waiting(source) if one.path not in self._offered]
         self._offered |= {one.path for one in found}
-        if found:
+        if found and self._viewer() is not None:
             self.offer(found)
 
     def _inserted(self, event: Any) -> None:

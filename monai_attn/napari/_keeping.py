@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["UnsavedBar", "connect", "discard", "offer", "restore"]
 
 
+GREETING_MS = 1500
+"""How long after the plugin is first used it offers what earlier sessions left."""
+
+
 class Clock:
     """Runs the tasks of a keeper in a thread, one round at a time."""
 
@@ -61,9 +65,7 @@ def connect(keeper: Keeper) -> Keeper:
         return keeper
     keeper.schedule = Clock(keeper).schedule
     keeper.offer = lambda found: offer(keeper, found)
-    waiting = keeper.waiting()
-    if waiting:
-        offer(keeper, waiting)
+    QTimer.singleShot(GREETING_MS, keeper.greet)  # what belongs to an image that is being opened is offered with it
     return keeper
 
 

@@ -20,6 +20,8 @@ from monai_attn.napari import _rescue
 from monai_attn.napari._autosave import EDITED, PROVENANCE, Keeper, saved, watch
 from monai_attn.napari._layers import image_layer, origin_of, volume_of
 from monai_attn.napari._rescue import Rescue, find_rescues, source_key, write_rescue
+from monai_attn.napari._writer import write_label_map
+from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
 TURN = (20, -35, 50)
@@ -102,6 +104,28 @@ def test_saving_removes_what_was_kept(tmp_path: Path) -> None:
     saved(layer.data)
     assert not path.exists()
     assert keeper.keep() == []
+
+
+def test_napari_saving_the_layer_removes_what_was_kept(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path / "state")
+    paint(layer)
+    [path] = keeper.keep()
+    data, meta, _ = layer.as_layer_data_tuple()
+    write_label_map(str(tmp_path / "mask.nii.gz"), data, meta)
+    assert not path.exists()
+    assert Segmentation.load(tmp_path / "mask.nii.gz").provenance == {"edited_by_hand": True}
+
+
+def test_what_is_left_is_offered_once_at_the_start(tmp_path: Path) -> None:
+    kept_session(tmp_path)
+    viewer = ViewerModel()
+    keeper = Keeper(viewer, folder=tmp_path)
+    offered: list[Rescue] = []
+    keeper.offer = offered.extend
+    keeper.greet()
+    keeper.greet()
+    assert len(offered) == 1
 
 
 def test_a_mask_saved_while_it_was_being_kept_leaves_no_file(tmp_path: Path) -> None:
