@@ -17,7 +17,8 @@ class NetworkMean(nn.Module):
 
     For the networks of the folds of a cross-validation. `(N, in_channels, *spatial)` to `(N, out_channels, *spatial)`.
     The weights of network 2 are named `networks.2.` in its state dict. For inference: with deep supervision in
-    training a network gives a list, which has no mean here. Raises `InputError` for less than one copy.
+    training a network gives a list, which has no mean here (`ValueError`: TorchScript knows no errors of ours). Raises
+    `InputError` for less than one copy.
     """
 
     def __init__(self, network: nn.Module, copies: int) -> None:
@@ -28,6 +29,10 @@ class NetworkMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean of the logits."""
-        logits = [network(x) for network in self.networks]
-        mean: Tensor = torch.stack(logits).mean(dim=0)
-        return mean
+        logits: list[Tensor] = []
+        for network in self.networks:
+            output = network(x)
+            if not isinstance(output, Tensor):
+                raise ValueError("Outputs of deep supervision have no mean here. Call eval() before.")
+            logits.append(output)
+        return torch.stack(logits).mean(dim=0)
