@@ -36,6 +36,14 @@ def test_whole_slopes_keep_whole_numbers_in_the_smallest_type(tmp_path, dtype, i
     assert (back.modality, back.unit) == ("CT", "HU")
 
 
+def test_rescaling_is_exact_where_steps_on_the_way_exceed_the_type(tmp_path):
+    volume = phantom(dtype=np.uint16)
+    stored = Volume((volume.array + 60000).astype(np.uint16), volume.affine)
+    back = read(series(tmp_path / "x", stored, "CT", RescaleSlope=3, RescaleIntercept=-180000))
+    assert back.array.dtype == np.int16
+    np.testing.assert_array_equal(back.array, volume.array.astype(int) * 3)
+
+
 def test_a_slope_of_0_is_refused(tmp_path):
     with pytest.raises(InputError, match="RescaleSlope is 0, which erases all values"):
         read(series(tmp_path / "x", phantom(), RescaleSlope=0, RescaleIntercept=0))

@@ -126,8 +126,12 @@ def _rescaled(stored: list[NDArray[Any]], frames: Sequence[Frame]) -> NDArray[An
         kind for kind in (np.int16, np.int32) if np.iinfo(kind).min <= min(ends) and max(ends) <= np.iinfo(kind).max
     )
     whole = np.empty((len(stored), *stored[0].shape), next(fitting, np.int64))
-    for place, pixels in enumerate(stored):
-        whole[place] = pixels.astype(np.int64) * int(slopes[place]) + int(intercepts[place])
+    for place, (plane, pixels) in enumerate(zip(whole, stored, strict=True)):
+        # Integers wrap, so the result, which fits, is exact even where a step on the way to it does not fit.
+        slope, intercept = (np.array(int(x)).astype(whole.dtype) for x in (slopes[place], intercepts[place]))
+        np.copyto(plane, pixels, casting="unsafe")
+        np.multiply(plane, slope, out=plane)
+        np.add(plane, intercept, out=plane)
     return whole
 
 
