@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Links"]
+__all__ = ["Links", "closing"]
 
 
 class Links:
@@ -35,3 +35,17 @@ class Links:
         for emitter, callback in links:
             with contextlib.suppress(ValueError, RuntimeError):  # gone already, with its layer or window
                 emitter.disconnect(callback)
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+def closing(*things: _Closable) -> Callable[[], None]:
+    """A function that closes them, for a widget's `destroyed`: it does not keep the widget."""
+
+    def close() -> None:
+        for thing in things:
+            thing.close()
+
+    return close

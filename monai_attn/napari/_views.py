@@ -8,15 +8,14 @@ painting is done on the canvas, which shows what it showed, 3-D included.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QSplitter, QWidget
 
 from monai_attn.napari._canvas import canvas_notes
 from monai_attn.napari._crosshair import Crosshair
-from monai_attn.napari._links import Links
+from monai_attn.napari._links import Links, closing
 from monai_attn.napari._pane import PlanePane
 from monai_attn.napari._planes import PLANES
 
@@ -49,11 +48,13 @@ LAYER_EVENTS = (
 class LinkedViews(QSplitter):
     """The three planes through the viewer's point, and the crosshair on the canvas.
 
-    Call `close_links` before it is thrown away; destroying the widget does it too.
+    They follow the viewer until they are taken out of their dock, and then say that they are `closed`.
     """
 
+    closed = Signal()
+
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
-        super().__init__(Qt.Orientation.Vertical, parent)
+        super().__init__(Qt.Orientation.Horizontal, parent)
         self.panes = {plane: PlanePane(viewer, plane) for plane in PLANES}
         for pane in self.panes.values():
             self.addWidget(pane)
@@ -65,7 +66,15 @@ class LinkedViews(QSplitter):
         self.links.follow(self._changed, canvas_notes(viewer).convention_changed)
         for layer in viewer.layers:
             self._watch(layer)
-        self.destroyed.connect(_closing(self.links, self.crosshair))
+        self.destroyed.connect(closing(self.links, self.crosshair))
+
+    def event(self, event: QEvent) -> bool:
+        """Notice that the dock was closed: napari takes the widget out of it and keeps it."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.close_links()
+            self.closed.emit()
+            self.deleteLater()
+        return bool(super().event(event))
 
     def close_links(self) -> None:
         """Stop following the viewer and take the crosshair off its canvas; doing it again does no harm."""
@@ -87,13 +96,3 @@ class LinkedViews(QSplitter):
     def _watch(self, layer: Layer) -> None:
         if layer._type_string in ("image", "labels"):
             self.links.follow_layer(self._changed, layer, LAYER_EVENTS)
-
-
-def _closing(*things: Links | Crosshair) -> Callable[[], None]:
-    """A function that closes them without keeping the widget alive."""
-
-    def close() -> None:
-        for thing in things:
-            thing.close()
-
-    return close
