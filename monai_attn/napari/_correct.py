@@ -92,7 +92,7 @@ class CorrectWidget(QWidget):
         self.diameter = spin(2 * self.brush.radius_mm, (0.5, 200.0), " mm", "Diameter of the brush in the patient.")
         self.ball = check("ball", "Paint through the slices too: a ball in the patient, however thick the slices.")
         self.gated = check("only intensities", "Paint only voxels of the image whose intensity is in the range.")
-        self.low, self.high = spin(0.0, (-1e6, 1e6)), spin(200.0, (-1e6, 1e6))
+        self.low, self.high = spin(0.0, (-1e6, 1e6)), spin(0.0, (-1e6, 1e6))
         self.image = QComboBox()
         self.image.setToolTip("The image, on the grid of the mask, whose intensities are meant.")
         self.modes = {mode: button(mode, f"napari's mode: {mode}.", self._set_mode) for mode in ("paint", "erase")}
@@ -100,6 +100,7 @@ class CorrectWidget(QWidget):
             number.valueChanged.connect(self._set_brush)
         for box in (self.ball, self.gated):
             box.toggled.connect(self._set_brush)
+        self.gated.toggled.connect(self._suggest_range)
         self.image.currentIndexChanged.connect(self._set_brush)
         group = QGroupBox("Brush")
         form = QFormLayout(group)
@@ -170,12 +171,21 @@ class CorrectWidget(QWidget):
     def _set_brush(self) -> None:
         for part in (self.low, self.high, self.image):
             part.setEnabled(self.gated.isChecked())
-        self.high.setMinimum(self.low.value())
+        if self.gated.isChecked():
+            self.high.setMinimum(self.low.value())
         brush = self.brush
         brush.radius_mm, brush.ball = self.diameter.value() / 2, self.ball.isChecked()
         brush.gate = (self.low.value(), self.high.value()) if self.gated.isChecked() else None
         brush.gate_image = self.image.currentData()
         brush.show_size()
+
+    def _suggest_range(self, on: bool) -> None:
+        """Begin with what the image's window shows."""
+        image = self.image.currentData()
+        if on and image is not None and self.low.value() == self.high.value() == 0:
+            low, high = image.contrast_limits
+            self.high.setValue(high)
+            self.low.setValue(low)
 
     def _brush_resized(self) -> None:
         self.diameter.setValue(2 * self.brush.radius_mm)

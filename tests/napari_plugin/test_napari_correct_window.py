@@ -82,6 +82,10 @@ def test_the_panels_correct_and_save(
     correct.steps["redo"].click()
     assert np.array_equal(layer.data, grown)
 
+    correct.gated.setChecked(True)
+    assert correct.brush.gate == (0.0, 100.0)
+    correct.gated.setChecked(False)
+    assert correct.brush.gate is None
     correct.diameter.setValue(8.0)
     correct.ball.setChecked(True)
     correct.modes["paint"].click()
@@ -153,7 +157,7 @@ def test_a_mask_painted_before_the_process_was_killed_comes_back(
     folder = state / "monai_attn" / "unsaved"
     monkeypatch.setattr("monai_attn.napari._rescue.state_folder", lambda: folder)
     try:
-        qtbot.waitUntil(lambda: child.poll() is not None or any(folder.glob("[!.]*.npz")), timeout=120000)
+        qtbot.waitUntil(lambda: child.poll() is not None or any(folder.glob("[!.]*.npz")), timeout=400000)
         assert child.poll() is None
         assert find_rescues() == []  # the process is alive: its masks are its own
         child.send_signal(signal.SIGKILL)
