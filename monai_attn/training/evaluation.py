@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from monai_attn.errors import FileError
 from monai_attn.io import read, write_bytes_atomic
 from monai_attn.labels import LabelTable
-from monai_attn.measure import compare, rows, to_csv
+from monai_attn.measure import compare, detect_lesions, rows, to_csv
 from monai_attn.volume import Volume
 
 __all__ = ["CaseScores", "summary_of"]
@@ -26,6 +26,8 @@ WORST = {"dice": min, "hd95_mm": max}
 
 FILES = ("scores.csv", "summary.json")
 
+LESIONS = "lesions.csv"
+
 
 class CaseScores:
     """An evaluator's handler that writes `scores.csv` and `summary.json` into `output_dir` when all cases are done.
@@ -33,7 +35,9 @@ class CaseScores:
     `labels` are rows such as `{"value": 1, "name": "tumour"}`. The evaluator's postprocessing must leave a label map
     at "pred" on the grid of the image; each case names its reference file at "label". The scores are those of
     `monai_attn.measure.compare`: in millimetres, nan where a structure is in neither map, Dice 0 and distance inf
-    where it is in one only. Raises `FileError` at the start when the files exist and `overwrite` is not set.
+    where it is in one only; `tolerance_mm` is that of the surface Dice. With `lesions`, `lesions.csv` says which
+    lesions were found (`monai_attn.measure.detect_lesions`). Raises `FileError` at the start when the files exist and
+    `overwrite` is not set.
     """
 
     def __init__(
@@ -43,7 +47,12 @@ class CaseScores:
         *,
         overwrite: bool = False,
         provenance: Callable[[], Mapping[str, Any]] | None = None,
+        tolerance_mm: float = 1.0,
+        lesions: bool = False,
     ) -> None:
+        self.tolerance_mm = tolerance_mm
+        self.files = (*FILES, LESIONS) if lesions else FILES
+        self.detections: list[dict[str, Any]] = []
         self.table = LabelTable.of_names({int(label["value"]): str(label["name"]) for label in labels})
         self.output_dir = Path(output_dir)
         self.overwrite = overwrite
@@ -59,7 +68,8 @@ class CaseScores:
     def _start(self, engine: Engine) -> None:
         del engine
         self.scores.clear()
-        there = [name for name in FILES if (self.output_dir / name).exists()]
+        self.detections.clear()
+        there = [name for name in self.files if (self.output_dir / name).exists()]
         if there and not self.overwrite:
             raise FileError(
                 f"{self.output_dir.name} already holds {' and '.join(there)}. "
@@ -70,14 +80,21 @@ class CaseScores:
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
             labels = output["pred"].cpu()  # (1, I, J, K)
             prediction = Volume(np.asarray(labels)[0], np.asarray(labels.affine))
-            self.scores += rows(compare(prediction, read(case["label"]), self.table), case=case["case"])
+            reference, name = read(case["label"]), case["case"]
+            compared = compare(prediction, reference, self.table, tolerance_mm=self.tolerance_mm)
+            self.scores += rows(compared, case=name)
+            if LESIONS in self.files:
+                self.detections += rows(
+                    [detect_lesions(prediction, reference, label.value) for label in self.table], case=name
+                )
 
     def _finish(self, engine: Engine) -> None:
         del engine
         summary = summary_of(self.scores)
         made_by = dict(self.provenance()) if self.provenance else {}
         text = json.dumps(_plain({**summary, "provenance": made_by}), indent=2) + "\n"
-        for name, content in zip(FILES, (to_csv(self.scores), text), strict=True):
+        contents = (to_csv(self.scores), text, to_csv(self.detections))
+        for name, content in zip(self.files, contents, strict=False):
             write_bytes_atomic(self.output_dir / name, content.encode(), overwrite=self.overwrite)
         for name, scores in summary["labels"].items():
             for score, values in scores.items():
