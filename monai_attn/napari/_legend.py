@@ -12,6 +12,7 @@ from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 
 from monai_attn.errors import FileError
 from monai_attn.labels import Label
+from monai_attn.napari._lesions import displayed_blocks
 from monai_attn.napari._styles import STYLES, shown_values, table_of
 from monai_attn.segmentation import RESEARCH_USE
 
@@ -37,15 +38,14 @@ LEAST_PX = 13
 def values_seen(layer: Labels, dims: Dims) -> frozenset[int]:
     """The labels in the slice that is shown; in 3-D all of the layer."""
     data = np.asarray(layer.data)
-    if dims.ndisplay == 2:
-        index = np.round(layer.world_to_data(dims.point[-3:])).astype(int)
-        axis = next(axis - dims.ndim + 3 for axis in dims.not_displayed if axis >= dims.ndim - 3)
-        if not 0 <= index[axis] < data.shape[axis]:
-            return frozenset()
-        data = data.take(int(index[axis]), axis=axis)
-    counts = np.bincount(data.ravel()) if data.ndim == 2 else np.zeros(0)
-    values = np.flatnonzero(counts) if data.ndim == 2 else np.unique(data)
-    return frozenset(int(value) for value in values if value)
+    if dims.ndisplay == 3:
+        return frozenset(displayed_blocks(data))
+    index = np.round(layer.world_to_data(dims.point[-3:])).astype(int)
+    axis = next(axis - dims.ndim + 3 for axis in dims.not_displayed if axis >= dims.ndim - 3)
+    if not 0 <= index[axis] < data.shape[axis]:
+        return frozenset()
+    seen = np.unique(data.take(int(index[axis]), axis=axis))
+    return frozenset(int(value) for value in seen if value)
 
 
 def legend_of(layer: Labels, values: Iterable[int]) -> list[Label]:

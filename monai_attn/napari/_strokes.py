@@ -2,7 +2,8 @@
 
 napari can protect all labels but the background from the brush ("preserve labels"), not one structure. A locked
 structure is therefore put back when the stroke ends: while the mouse button is down the brush shows over it. Undo and
-redo are not held back. Layers that are not NumPy arrays (zarr, dask) have no lock.
+redo are not held back. Somebody must listen to the strokes (`_watch.Watch`, while the Structures panel is open). Layers
+that are not NumPy arrays (zarr, dask) have no lock.
 """
 
 from __future__ import annotations

@@ -237,6 +237,7 @@ class StructuresWidget(StructuresForm):
         }
         for push, action in actions.items():
             push.clicked.connect(lambda _checked=False, act=action: act())
+        self.table.stepped.connect(self.step)
 
 
 def _release(panel: weakref.ref[StructuresWidget]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFormLayout,
@@ -18,7 +20,7 @@ from monai_attn.napari._choices import LayerBox
 from monai_attn.napari._controls import row, spin
 from monai_attn.napari._tree import StructureModel
 
-__all__ = ["NEXT_KEY", "PREVIOUS_KEY", "StructuresForm"]
+__all__ = ["NEXT_KEY", "PREVIOUS_KEY", "StructuresForm", "Tree"]
 
 NEXT_KEY, PREVIOUS_KEY = ".", ","
 
@@ -65,9 +67,22 @@ class StructuresForm(QWidget):
         layout.addWidget(self.message)
 
 
-def _tree_view(model: StructureModel) -> QTreeView:
+class Tree(QTreeView):
+    """A tree in which the keys of the viewer go from lesion to lesion; `stepped` brings 1 or -1."""
+
+    stepped = Signal(int)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        by = {NEXT_KEY: 1, PREVIOUS_KEY: -1}.get(event.text())
+        if by is None:
+            super().keyPressEvent(event)
+        else:
+            self.stepped.emit(by)
+
+
+def _tree_view(model: StructureModel) -> Tree:
     """A view of the rows, as wide as what stands in them; names and opacities are edited with a double-click."""
-    view = QTreeView()
+    view = Tree()
     view.setModel(model)
     view.setUniformRowHeights(True)
     view.setExpandsOnDoubleClick(False)

@@ -38,7 +38,11 @@ COLUMNS = (
     Column("Across", "Longest diameter at right angles to it in the same slice, in mm"),
     Column("Mean", "Mean of the image inside, in its own unit"),
     Column("Lesions", "Its separate pieces are lesions: measure each of them"),
-    Column("Lock", "Painting does not change this structure: it is put back when the stroke ends", "locked"),
+    Column(
+        "Lock",
+        "While this panel is open, painting does not change this structure: it is put back when the stroke ends",
+        "locked",
+    ),
     Column("Solo", "Show only the structures ticked here", "solo"),
     Column("Opacity", "Double-click to change, in percent"),
 )

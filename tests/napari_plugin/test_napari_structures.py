@@ -47,6 +47,7 @@ def texts(model: StructureModel, value: int, number: int = 0) -> list[str]:
     return [text or "" for text in cells]
 
 
+@pytest.mark.gui
 def test_a_row_says_what_was_measured(tree: StructureModel) -> None:
     assert [tree.data(tree.index(row, 0)) for row in range(tree.rowCount())] == ["liver", "liver tumour", "spleen"]
     assert texts(tree, 2) == ["liver tumour", "", "", "0.788", "10.5", "10.0", "100.3", "2", "", "", "100 %"]
@@ -55,6 +56,7 @@ def test_a_row_says_what_was_measured(tree: StructureModel) -> None:
     assert tree.headerData(column_of("Mean"), Qt.Orientation.Horizontal) == "HU"
 
 
+@pytest.mark.gui
 def test_boxes_and_cells_change_the_layer(tree: StructureModel) -> None:
     layer = tree.inspection.layer
     row = tree.index_of(2)
@@ -71,6 +73,7 @@ def test_boxes_and_cells_change_the_layer(tree: StructureModel) -> None:
     assert (table_of(layer)[2].name, table_of(layer)[2].colour) == ("metastasis", "#112233")
 
 
+@pytest.mark.gui
 def test_an_edit_that_cannot_be_is_refused_in_words(tree: StructureModel, qtbot) -> None:
     with qtbot.waitSignal(tree.refused) as refused:
         assert not tree.setData(tree.index_of(2), "liver")
@@ -84,6 +87,7 @@ def test_an_edit_that_cannot_be_is_refused_in_words(tree: StructureModel, qtbot)
     assert "percent" in refused.args[0]
 
 
+@pytest.mark.gui
 def test_rows_of_lesions_come_and_go(tree: StructureModel, qtmodeltester) -> None:
     inspection = tree.inspection
     index = tree.index_of(5).siblingAtColumn(column_of("Lesions"))
@@ -190,8 +194,9 @@ def test_the_panel_flies_measures_what_is_painted_and_outlives_its_layers(make_n
     assert layer.data[index] == 2
     assert layer.selected_label == 2
     assert other.dims.point != viewer.dims.point
-    panel.step(1)
+    qtbot.keyClick(panel.table, ".")
     assert panel.place == (2, 1)
+    assert len(viewer.keymap) == 2
 
     # a stroke changes the table of this viewer, not that of the other
     before = texts(panel.model, 2)
