@@ -61,7 +61,7 @@ def needs_of(name_or_path: str | Path, overrides: Mapping[str, Any] | None = Non
         _override(config, key.replace("#", "::").split("::"), value)
     data_format = metadata.get("network_data_format", {})
     flipped = _first(config, "FlippedInferer").get("axes", ())
-    inferer = _first(config, "SlidingWindowInferer", "SlidingWindowInfererAdapt")
+    inferer = _first(config, "StreamingInferer", "SlidingWindowInferer", "SlidingWindowInfererAdapt")
     loaders = list(_nodes(config, *LOADERS))
     slots, joined = _slots(metadata, loaders)
     field = metadata.get("field_mm")
