@@ -179,8 +179,12 @@ class SegmentWidget(QWidget):
         if self.task is not None and self.task.alive:
             show_info("The last segmentation is still finishing its batch of windows; try again in a moment.")
             return
+        self.refresh()
         try:
             request = self.request()
+            problems = [finding.text for finding in self.check.findings if finding.severity == "error"]
+            if problems:
+                raise InputError(problems[0])
             trust = self._may_run(request.needs)
         except AttnError as error:
             show_error(str(error))
@@ -191,12 +195,11 @@ class SegmentWidget(QWidget):
         request = Request(**{**request.__dict__, "trust": True})
         self._total = self.check.windows
         self.task = Task(partial(self.runner.run, request))
-        self.worker = create_worker(self.task.steps, _start_thread=False, _ignore_errors=True)
+        self.worker = create_worker(self.task.outcome, _start_thread=False)
         worker = self.worker
         self.task.abandoned = lambda: bool(worker.abort_requested)  # napari asks workers to quit when it closes
         worker.yielded.connect(self._show_step)
-        worker.returned.connect(self._show_result)
-        worker.errored.connect(self._show_failure)
+        worker.returned.connect(self._show_outcome)
         worker.aborted.connect(self._show_cancelled)
         worker.finished.connect(self._finished)
         self.form.set_running(True, ready=False)
@@ -287,6 +290,13 @@ class SegmentWidget(QWidget):
     def _show_step(self, step: Step) -> None:
         left = remaining_seconds(step, self._total)
         self.form.show_progress(step, self._total, duration(left) if left is not None else "")
+
+    def _show_outcome(self, outcome: tuple[Result | None, Exception | None]) -> None:
+        result, error = outcome
+        if error is not None:
+            self._show_failure(error)
+        elif result is not None:
+            self._show_result(result)
 
     def _show_result(self, result: Result) -> None:
         """Add the layers, the mask on top and active, and go where it can be seen."""

@@ -83,6 +83,13 @@ class Task(Generic[Result]):
             raise self._error
         return self._outcome[0]
 
+    def outcome(self) -> Generator[Step, None, tuple[Result | None, Exception | None]]:
+        """`steps` for a worker: the result or the error as a value, since napari shows errors as tracebacks."""
+        try:
+            return (yield from self.steps()), None
+        except Exception as error:  # noqa: BLE001 - the panel tells which
+            return None, error
+
     def _run(self) -> None:
         try:
             self._outcome.append(self._work(self))

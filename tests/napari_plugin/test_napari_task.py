@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Generator
 
 import pytest
 
@@ -11,9 +12,9 @@ from monai_attn.errors import Cancelled, InputError
 from monai_attn.napari._task import Step, Task, remaining_seconds
 
 
-def run(task: Task) -> tuple[list[Step], object]:
+def run(generator: Generator[Step, None, object]) -> tuple[list[Step], object]:
     """All steps and the result."""
-    steps, generator = [], task.steps()
+    steps = []
     while True:
         try:
             steps.append(next(generator))
@@ -30,7 +31,7 @@ def test_the_steps_tell_stage_and_windows_and_end_with_the_result():
         time.sleep(0.12)
         return "done"
 
-    steps, result = run(Task(work))
+    steps, result = run(Task(work).steps())
     assert result == "done"
     assert steps[0].stage == "Segmenting"
     assert [step.windows for step in steps] == sorted(step.windows for step in steps)
@@ -45,8 +46,18 @@ def test_an_error_in_the_work_comes_out_of_the_steps():
 
     task = Task(work)
     with pytest.raises(InputError, match="no such thing"):
-        run(task)
+        run(task.steps())
     assert not task.alive
+
+
+def test_a_worker_gets_the_error_as_a_value():
+    error = InputError("no such thing")
+
+    def work(task):
+        raise error
+
+    _, outcome = run(Task(work).outcome())
+    assert outcome == (None, error)
 
 
 @pytest.mark.parametrize("how", ["stop", "abandoned", "close"])
