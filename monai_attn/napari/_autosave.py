@@ -195,12 +195,15 @@ class Keeper:
 
 
 def activate(context: Any) -> None:  # noqa: ARG001
-    """What napari calls when the plugin is first used: the masks of its window are kept from then on."""
+    """What napari calls when the plugin is first used: its window gets our text, and its masks are kept."""
     from napari import current_viewer
+
+    from monai_attn.napari._canvas import canvas_notes
 
     viewer = current_viewer()
     if viewer is not None:
         watch(viewer)
+        canvas_notes(viewer)
 
 
 def provenance_of(layer: Labels) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from monai_attn.errors import AttnError, Cancelled
 from monai_attn.io.names import suffix_of
+from monai_attn.napari._canvas import canvas_notes
 from monai_attn.napari._layers import META, LayerTuple
 from monai_attn.napari._reader import new_overlay_warnings, open_images, read_offers
 from monai_attn.napari._reslice import resliced_layer
@@ -66,6 +67,7 @@ def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
     """Add layers that were read to a viewer; gives what the user should be told about them."""
     from napari.layers import Layer
 
+    canvas_notes(viewer)
     told = [*notes_of(layers), *new_overlay_warnings(open_images(viewer.layers), layers)]
     for layer in layers:
         viewer.add_layer(Layer.create(*layer))
