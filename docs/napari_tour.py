@@ -1,0 +1,160 @@
+"""The pictures of docs/napari.md, taken from the real window.
+
+    python docs/napari_tour.py [FOLDER OF DICOM SERIES]
+
+Without a screen: xvfb-run -a -s "-screen 0 1920x1080x24" python docs/napari_tour.py. Writes docs/images/napari_*.png.
+The folder is for the picture of the Open panel; without one that picture is left as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+import numpy as np
+from napari.qt import get_qapp
+from qtpy.QtCore import Qt
+
+from monai_attn.napari import _rescue
+from monai_attn.napari._layers import displayed_point, grid_of, labels_layer, origin_of, volume_of, world_of
+
+IMAGES = Path(__file__).parent / "images"
+PLUGIN = "monai_attn"
+LEFT_HIPPOCAMPUS_MM = ((-45.0, -47.0, -32.0), (-9.0, 5.0, 8.0))
+
+
+def settle(seconds: float = 0.6, until: Callable[[], bool] = lambda: True, limit: float = 300) -> None:
+    """Let the window work: at least so long, and until something holds."""
+    end, last = time.monotonic() + seconds, time.monotonic() + limit
+    while (time.monotonic() < end or not until()) and time.monotonic() < last:
+        get_qapp().processEvents()
+        time.sleep(0.01)
+
+
+def shoot(viewer: napari.Viewer, name: str) -> None:
+    settle()
+    viewer.window.screenshot(str(IMAGES / f"napari_{name}.png"), canvas_only=False, flash=False)
+    print(f"napari_{name}.png")
+
+
+def window() -> napari.Viewer:
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1500, 900)
+    settle()
+    return viewer
+
+
+def panel(viewer: napari.Viewer, title: str) -> object:
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, title)
+    viewer.window._qt_window.resizeDocks([dock], [400], Qt.Orientation.Horizontal)
+    settle()
+    return widget
+
+
+def look_and_inspect() -> None:
+    viewer = window()
+    viewer.open_sample(PLUGIN, "phantom")
+    look = panel(viewer, "Look")
+    viewer.layers.selection.active = next(layer for layer in viewer.layers if layer._type_string == "image")
+    shoot(viewer, "look")
+    look.linked.setChecked(True)
+    settle(2)
+    shoot(viewer, "linked")
+    look.linked.setChecked(False)
+    viewer.window.remove_dock_widget("all")
+    structures = panel(viewer, "Structures")
+    settle(2, until=lambda: bool(structures.inspection and structures.inspection.findings))
+    structures.step(1)
+    structures.table.expandAll()
+    shoot(viewer, "structures")
+    viewer.dims.ndisplay = 3
+    settle(2)
+    shoot(viewer, "3d")
+    viewer.dims.ndisplay = 2
+    viewer.window.remove_dock_widget("all")
+    correct = panel(viewer, "Correct")
+    mask = next(layer for layer in viewer.layers if layer._type_string == "labels")
+    viewer.layers.selection.active = mask
+    shoot(viewer, "correct")
+    as_drawn = volume_of(mask, viewer.layers)
+    data, keywords, _ = labels_layer(as_drawn, name="prediction", table=origin_of(mask).table)
+    mask.selected_label = 1
+    correct.margin.setValue(3)
+    correct.actions["grow"].click()
+    settle(1, until=lambda: correct.actions["grow"].isEnabled())
+    viewer.window.remove_dock_widget("all")
+    viewer.add_labels(data, **keywords)
+    compare = panel(viewer, "Compare")
+    compare.compare()
+    settle(3)
+    mask.visible = viewer.layers["prediction"].visible = False
+    shoot(viewer, "compare")
+    viewer.window.remove_dock_widget("all")
+    viewer.layers.selection.active = mask
+    mask.visible = True
+    panel(viewer, "Save all")
+    shoot(viewer, "save")
+    viewer.close()
+
+
+def segment() -> None:
+    viewer = window()
+    viewer.open_sample(PLUGIN, "mni152")
+    brain = viewer.layers[0]
+    form_panel = panel(viewer, "Segment")
+    form = form_panel.form
+    form.bundles.setCurrentText("hippocampus_mri")
+    form_panel.draw_region()
+    lower, upper = np.array(LEFT_HIPPOCAMPUS_MM)
+    middle = (lower + upper) / 2
+    viewer.dims.point = displayed_point(grid_of(brain), middle)
+    box = [
+        (r, a, middle[2])
+        for r, a in ((lower[0], lower[1]), (upper[0], lower[1]), (upper[0], upper[1]), (lower[0], upper[1]))
+    ]
+    viewer.layers["region"].add([np.array([world_of(point) for point in box])], shape_type="rectangle")
+    form.all_slices.setChecked(False)
+    form.thickness.setValue(upper[2] - lower[2])
+    for name in ("attention", "entropy"):
+        form.maps[name].setChecked(True)
+    settle(2)
+    shoot(viewer, "segment")
+    clicked = time.monotonic()
+    form_panel.start()
+    settle(1, until=lambda: form_panel.worker is None)
+    print(f"first mask of the sample after {time.monotonic() - clicked:.1f} s")
+    viewer.layers["region"].visible = False
+    for layer in viewer.layers:
+        layer.visible = layer is brain or "entropy" in layer.name
+    viewer.camera.zoom *= 2.5
+    go = displayed_point(grid_of(brain), (-27.0, -21.0, -14.0))
+    viewer.dims.point = go
+    viewer.camera.center = go
+    shoot(viewer, "uncertainty")
+    for layer in viewer.layers:
+        if "attention" in layer.name or "entropy" in layer.name:
+            layer.visible = layer.name.endswith("attention level 1")
+    shoot(viewer, "attention")
+    viewer.close()
+
+
+def open_panel(folder: Path) -> None:
+    viewer = window()
+    widget = panel(viewer, "Open")
+    widget.show_path(folder)
+    settle(2, until=lambda: widget.table.rowCount() > 0)
+    shoot(viewer, "open")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    kept = Path(tempfile.mkdtemp())
+    _rescue.state_folder = lambda: kept  # what others left unsaved does not belong into the pictures
+    if len(sys.argv) > 1:
+        open_panel(Path(sys.argv[1]))
+    segment()
+    look_and_inspect()
