@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from napari._app_model.constants._menus import is_menu_contributable
 from npe2 import PluginManifest
 
 import monai_attn.napari
@@ -23,7 +24,15 @@ def test_every_command_of_the_manifest_is_there() -> None:
     manifest.validate_imports()
 
 
-@pytest.mark.parametrize("title", ["Open"])
+@pytest.mark.parametrize("title", ["Open", "Look", "Segment", "Structures", "Correct", "Compare", "Save all"])
 def test_the_panels_have_the_names_of_the_documentation(title: str) -> None:
     widgets = PluginManifest.from_file(MANIFEST).contributions.widgets or []
     assert title in [widget.display_name for widget in widgets]
+
+
+def test_every_panel_is_also_in_a_menu_that_plugins_may_add_to() -> None:
+    contributions = PluginManifest.from_file(MANIFEST).contributions
+    menus = contributions.menus
+    assert all(is_menu_contributable(menu) for menu in menus)
+    listed = {item.command for items in menus.values() for item in items}
+    assert listed == {widget.command for widget in contributions.widgets}
