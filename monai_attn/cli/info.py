@@ -74,11 +74,16 @@ def _of_folder(path: Path) -> dict[str, Any]:
 def _of_bundle(root: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     weights = root / "models" / "model.pt"
     labels = [f"{row['value']}  {row['name']}" for row in metadata.get("labels", [])]
+    images = [
+        "  ".join(str(row[key]) for key in ("name", "modality", "description") if row.get(key))
+        for row in metadata.get("images", [])
+    ]
     return {
         "bundle": root.name,
         "version": metadata.get("version", ""),
         "task": metadata.get("task", ""),
         "description": metadata.get("description", ""),
+        **({"images": images} if images else {}),
         "labels": labels or ["as the bundle's channel_def says"],
         "intended use": metadata.get("intended_use", ""),
         "weights": f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "missing",

@@ -13,26 +13,29 @@ __all__ = ["fold_cases", "named_images", "several_image_cases"]
 
 
 def fold_cases(
-    dataset_dir: str | Path, folds_file: str | Path, fold: int | None, part: str, images: Sequence[str]
+    dataset_dir: str | Path, folds_file: str | Path, fold: int | str | None, part: str, images: Sequence[str]
 ) -> list[dict[str, str]]:
     """The cases of `dataset_dir/dataset.json` that a fold trains on (`part="train"`) or keeps aside ("validation").
 
     Each is `{"case": id, name: path for each of images, "label": path}`; an image that an entry does not list is
-    left out, and an entry without any of them is refused. `folds_file` holds a list of lists of ids. `fold=None`: all
-    cases, for both parts. A dataset that shares no case with the folds is somebody else's: then every fifth case
-    by sorted id, from `fold` on, is kept aside. Raises `FileError` or `InputError` for what is missing, for cases that
-    no fold lists, for an unknown fold, or where a part is empty.
+    left out, and an entry without any of them is refused. `folds_file` holds a list of lists of ids. `fold` "all" or
+    None: all cases, for both parts (MONAI's command line passes over `--fold None`). A dataset that shares no case with
+    the folds is somebody else's: then each case in turn, by sorted id, is kept aside by the next fold. Raises
+    `FileError` or `InputError` for what is missing, for cases that no fold lists, for an unknown fold, or where a part
+    is empty.
     """
     if part not in ("train", "validation"):
         raise InputError(f"Unknown part {part!r} of a fold. Choose train or validation.")
     cases = _cases(folder_of(dataset_dir), images)
-    if fold is None:
+    if fold in (None, "all"):
         return [cases[name] for name in sorted(cases)]
     folds = read_json(Path(folds_file)).get("folds")
     if not isinstance(folds, list) or len(folds) < 2:
         raise InputError(f"{Path(folds_file).name} must hold a list 'folds' of two or more lists of ids.")
-    if not 0 <= fold < len(folds):
-        raise InputError(f"There is no fold {fold}: {Path(folds_file).name} has the folds 0 to {len(folds) - 1}.")
+    if not isinstance(fold, int) or not 0 <= fold < len(folds):
+        raise InputError(
+            f"There is no fold {fold!r}: {Path(folds_file).name} has the folds 0 to {len(folds) - 1}, and all."
+        )
     listed = {name for names in folds for name in names}
     if listed & cases.keys():
         unlisted, missing = sorted(cases.keys() - listed), sorted(listed - cases.keys())
@@ -68,8 +71,8 @@ def several_image_cases(dataset_dir: str | Path, images: Sequence[str]) -> list[
     cases = [{"case": name, **{key: str(path) for key, path in paths.items()}} for name, paths in found if paths]
     if not cases:
         raise InputError(
-            f"{folder.resolve().name!r} holds no case: neither a dataset.json nor a file called {images[0]}.nii.gz or "
-            "the like, in it or in its folders. Set --dataset_dir."
+            f"No case lies in {folder.resolve().name!r}: it has neither a dataset.json nor a file called "
+            f"{images[0]}.nii.gz or the like, in it or in its folders. Set --dataset_dir."
         )
     return cases
 

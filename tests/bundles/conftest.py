@@ -27,5 +27,5 @@ def bundle(request, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def dataset(tmp_path_factory) -> Path:
-    return make_dataset(tmp_path_factory.mktemp("data") / "blocks")
+def dataset(bundle, tmp_path_factory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("data") / "blocks", bundle)

@@ -19,6 +19,8 @@ NAMES = [bundle.name for bundle in BUNDLES]
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "CUDA_VISIBLE_DEVICES": ""}
 
+SHAPE = (30, 36, 22)
+
 OBLIQUE = np.array([[0.96, -0.28, 0.0, -12.0], [0.28, 0.96, 0.0, 30.0], [0.0, 0.0, 1.2, 7.0], [0, 0, 0, 1]])
 
 
@@ -60,19 +62,42 @@ def small_network(bundle: Path) -> tuple[str, str]:
     return "--network_def::channels", json.dumps(channels)
 
 
-def make_dataset(folder: Path, cases: int = 10) -> Path:
-    """An MSD data set of noisy blocks on an oblique, anisotropic grid, one block per label."""
+def image_names(bundle: Path) -> list[str]:
+    """What a bundle calls its images: several, or the one that MONAI calls "image"."""
+    return [image["name"] for image in config(bundle, "metadata").get("images", [])] or ["image"]
+
+
+def is_mean(bundle: Path) -> bool:
+    """Whether the shipped weights are those of several networks, of which training makes one."""
+    return str(config(bundle, "inference")["network_def"]["_target_"]).endswith("NetworkMean")
+
+
+def make_dataset(folder: Path, bundle: Path, cases: int = 10) -> Path:
+    """Noisy blocks on an oblique, anisotropic grid, one block per label, as the bundle wants its data.
+
+    `dataset.json` lists all cases; `few` holds the images of case_01 and case_02. Of several images the first has the
+    grid of the labels, and each other one coarser voxels.
+    """
     generator = np.random.default_rng(7)
-    for name in ("imagesTr", "labelsTr"):
-        (folder / name).mkdir(parents=True)
+    names, labels = image_names(bundle), np.zeros(SHAPE, np.uint8)
+    for value, place in zip(config(bundle, "metadata")["labels"], (slice(6, 17), slice(19, 30)), strict=False):
+        labels[9:21, place, 5:17] = value["value"]
     rows = []
     for number in range(cases):
-        labels = np.zeros((30, 36, 22), np.uint8)
-        labels[9:21, 6:17, 5:17], labels[9:21, 19:30, 5:17] = 1, 2
-        image = labels * 100 + generator.normal(200, 20, labels.shape)
-        row = {"image": f"./imagesTr/case_{number:02}.nii.gz", "label": f"./labelsTr/case_{number:02}.nii.gz"}
-        for array, path in ((image.astype(np.float32), row["image"]), (labels, row["label"])):
-            nib.save(nib.Nifti1Image(array, OBLIQUE), folder / path)
-        rows.append(row)
+        case = f"case_{number:02}"
+        row = {"label": f"./labelsTr/{case}.nii.gz"}
+        _save(labels, OBLIQUE, folder / row["label"])
+        for step, name in enumerate(names, start=1):
+            file = f"{case}.nii.gz" if len(names) == 1 else f"{case}/{name}.nii.gz"
+            image = labels[::step, ::step] * 100 + generator.normal(200, 20, labels[::step, ::step].shape)
+            for part in ("imagesTr", "few") if number in (1, 2) else ("imagesTr",):
+                _save(image.astype(np.float32), OBLIQUE @ np.diag([step, step, 1, 1]), folder / part / file)
+            row[name] = f"./imagesTr/{file}"
+        rows.append(row if len(names) == 1 else {"id": case, **row})
     (folder / "dataset.json").write_text(json.dumps({"training": rows, "test": []}), encoding="utf-8")
     return folder
+
+
+def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
