@@ -64,7 +64,13 @@ class Segmenter:
         for source in calibration:
             self._infer(self._images(source), recorder, parts.inferer)
         self._network = load_network(
-            parts.network, device, backend=backend, precision=precision, threads=threads, calibration=recorder.windows
+            parts.network,
+            device,
+            backend=backend,
+            precision=precision,
+            threads=threads,
+            calibration=recorder.windows,
+            regions=not classes_exclude(parts.postprocessing),
         )
 
     @property

@@ -30,10 +30,12 @@ def load_network(
     precision: str = "auto",
     threads: int | None = None,
     calibration: Sequence[Tensor] = (),
+    regions: bool = False,
 ) -> CheckedNetwork:
     """A network as `backend` runs it, with PyTorch in f32 behind it to be compared with and to fall back to.
 
-    `calibration` are windows (channels, *spatial) for int8. Raises `InputError` for what does not exist or go
+    `calibration` are windows (channels, *spatial) for int8; `regions` says that the network's channels are regions
+    that may overlap, a sigmoid each. Raises `InputError` for what does not exist or go
     together. The call raises `BackendError` when a back-end that was asked for by name cannot run the network.
     """
     name = choose_backend(backend, device)
@@ -45,7 +47,7 @@ def load_network(
         Way(kind, one, BACKENDS[kind].load(network, device, one, threads, calibration), asked=backend == kind)
         for kind, one in wanted
     ]
-    return CheckedNetwork(ways, fingerprint(network) if len(ways) > 1 else "")
+    return CheckedNetwork(ways, fingerprint(network) if len(ways) > 1 else "", regions=regions)
 
 
 def choose_backend(name: str = "auto", device: str = "cpu") -> str:

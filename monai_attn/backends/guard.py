@@ -50,14 +50,15 @@ class CheckedNetwork(nn.Module):
     eighth window and so on, lest it find nothing anywhere. Outputs that are not finite are never
     used. What disagrees is not used again for that shape: the next way is, `notes` tells why, and a warning is logged
     once. What agreed is remembered in the cache under `key` ("": nowhere), and not compared again. `used` are the
-    ways that windows went, as pairs of back-end and precision.
+    ways that windows went, as pairs of back-end and precision. `regions`: see `disagreement`.
     """
 
-    def __init__(self, ways: Sequence[Way], key: str = "") -> None:
+    def __init__(self, ways: Sequence[Way], key: str = "", *, regions: bool = False) -> None:
         super().__init__()
         self.ways = list(ways)
         self.modules_of_ways = nn.ModuleList(way.network for way in ways)
         self.key = key
+        self.regions = regions
         self.notes: list[str] = []
         self.used: list[tuple[str, str]] = []
         self.threads: int | None = None
@@ -119,11 +120,11 @@ class CheckedNetwork(nn.Module):
             self._compared[place] = _Comparison(done=bool(memory and memory.read()))
         comparison = self._compared[place]
         for window, given in zip(x, main_output(output), strict=True):
-            if comparison.is_due(window, given):
+            if comparison.is_due(window, given, self.regions):
                 expected = main_output(self.ways[-1].network(window[None]))[0]
-                if problem := disagreement(expected, given, LEAST_DICE[way.precision]):
+                if problem := disagreement(expected, given, LEAST_DICE[way.precision], regions=self.regions):
                     return problem
-                comparison.done = _is_mixed(expected)
+                comparison.done = _is_mixed(expected, self.regions)
                 if comparison.done and memory:
                     memory.write({"way": str(way)})
         return ""
@@ -140,43 +141,44 @@ class _Comparison:
     done: bool
     met: int = 0
 
-    def is_due(self, window: Tensor, given: Tensor) -> bool:
+    def is_due(self, window: Tensor, given: Tensor, regions: bool) -> bool:
         """Whether a comparison on this window tells something new."""
         if self.done or not bool(window.amax() > window.amin()):
             return False
         self.met += 1
-        return self.met & (self.met - 1) == 0 or _is_mixed(given)
+        return self.met & (self.met - 1) == 0 or _is_mixed(given, regions)
 
 
-def disagreement(expected: Tensor, given: Tensor, least_dice: float) -> str:
-    """How the labels of two outputs (classes, *spatial) differ; "" when every class has this Dice or all but.
+def disagreement(expected: Tensor, given: Tensor, least_dice: float, *, regions: bool = False) -> str:
+    """How the labels of two outputs (classes, *spatial) differ; "" when every class agrees.
 
-    The label is the class of the largest value; of one channel, whether it is positive. A class may differ in `TIES`
-    voxels more than the Dice allows.
+    A class agrees when its Dice is `least_dice`, or when no more than `TIES` voxels stand between it and that. The
+    label is the class of the largest value; of one channel, and of each channel where they are `regions` that may
+    overlap, whether it is positive.
     """
     if expected.shape != given.shape:
         return f"it gives {tuple(given.shape)}, torch f32 {tuple(expected.shape)}."
-    a, b = labels_of(expected), labels_of(given.to(expected.device))
-    for label in sorted({*_values(a), *_values(b)}):
-        voxels = int((a == label).sum() + (b == label).sum())
-        differing = int(((a == label) != (b == label)).sum())
+    masks, others = _masks(expected, regions), _masks(given.to(expected.device), regions)
+    for label, (mask, other) in enumerate(zip(masks, others, strict=True)):
+        voxels = int(mask.sum() + other.sum())
+        differing = int((mask != other).sum())
         if differing > TIES + (1 - least_dice) * voxels:
             dice = 1 - differing / voxels
-            return f"its labels differ from those of torch f32 (class {label}: Dice {dice:.3f} in one window)."
+            return f"its labels differ from those of torch f32 (channel {label}: Dice {dice:.3f} in one window)."
     return ""
 
 
-def labels_of(logits: Tensor) -> Tensor:
-    """(classes, *spatial) to (*spatial)."""
-    return logits.argmax(0) if len(logits) > 1 else logits[0] > 0
+def _masks(logits: Tensor, regions: bool) -> list[Tensor]:
+    """(classes, *spatial) to a mask for each."""
+    if regions or len(logits) == 1:
+        return list(logits > 0)
+    labels = logits.argmax(0)
+    return [labels == label for label in range(len(logits))]
 
 
-def _is_mixed(logits: Tensor) -> bool:
-    return len(_values(labels_of(logits))) > 1
-
-
-def _values(labels: Tensor) -> list[int]:
-    return torch.bincount(labels.flatten().long()).nonzero().flatten().tolist()
+def _is_mixed(logits: Tensor, regions: bool) -> bool:
+    """Whether there is a class in some voxels and not in others."""
+    return any(bool(mask.any()) and not bool(mask.all()) for mask in _masks(logits, regions))
 
 
 def _is_finite(output: Any) -> bool:

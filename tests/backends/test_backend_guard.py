@@ -205,3 +205,16 @@ def test_a_class_may_differ_in_one_percent_of_its_voxels_and_ten_more(differing,
     given = expected.clone()
     given.view(-1)[: max(0, differing - 1)] = -1  # 29 of them: 29.71 are allowed; 30: 29.70
     assert (disagreement(expected, given, 0.99) == "") == agrees
+
+
+@torch.no_grad()
+def test_regions_that_overlap_are_compared_one_by_one():
+    """Where all channels are negative or two are positive, the largest tells nothing."""
+    expected = torch.full((2, 10, 10, 10), -9.0)
+    expected[:, :5] = 9.0
+    near = expected + 0.1 * torch.randn(expected.shape, generator=torch.Generator().manual_seed(0))
+    assert disagreement(expected, near, 0.99, regions=True) == ""
+    assert "differ" in disagreement(expected, near, 0.99)
+    lost = expected.clone()
+    lost[1] = -9.0
+    assert "channel 1: Dice 0.000" in disagreement(expected, lost, 0.99, regions=True)
