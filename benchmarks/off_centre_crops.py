@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from monai_attn import Box, Volume, read, write
+from monai_attn.volume import same_grid
 
 
 def off_centre(reference: Volume, label: Volume, keep: float, case: str) -> tuple[slice, slice, slice]:
@@ -33,10 +34,8 @@ def off_centre(reference: Volume, label: Volume, keep: float, case: str) -> tupl
     return block[0], block[1], block[2]
 
 
-def box_of(volume: Volume, wider_mm: float) -> Box:
-    corners = np.array(np.meshgrid(*[(0, size - 1) for size in volume.shape])).reshape(3, -1)
-    points = volume.affine[:3, :3] @ corners + volume.affine[:3, 3:]
-    lower, upper = points.min(axis=1) - wider_mm, points.max(axis=1) + wider_mm
+def wider(box: Box, by_mm: float) -> Box:
+    lower, upper = np.array(box.lower_mm) - by_mm, np.array(box.upper_mm) + by_mm
     return Box(tuple(lower), tuple(upper))
 
 
@@ -48,10 +47,9 @@ def main() -> None:
         images = {name: read(dataset / path) for name, path in row.items() if name != "id"}
         reference = images[next(name for name in row if name not in ("id", "label"))]
         block = off_centre(reference, images["label"], keep, row["id"])
-        box = box_of(reference.crop(block), wider_mm=15.0)
+        box = wider(reference.crop(block).bounds, by_mm=15.0)
         for name, image in images.items():
-            on_grid = image.shape == reference.shape
-            cut = image.crop(block if on_grid else image.slices_of(box))
+            cut = image.crop(block if same_grid(image, reference) else image.slices_of(box))
             (output / row[name]).parent.mkdir(parents=True, exist_ok=True)
             write(cut, output / row[name])
         print(row["id"], reference.shape, "->", reference.crop(block).shape)
