@@ -103,7 +103,7 @@ class Runner:
             task.say("Segmenting")
             task.tell(windows)
 
-        segmentation = segmenter(request.source, region=request.region, progress=tell, **_maps(request))
+        segmentation = segmenter(request.source, region=request.region, progress=tell, maps=request.maps)
         seconds = float(segmentation.provenance["seconds"])
         remember(request.needs, request.device, request.backend, windows=done, seconds=seconds)
         return segmentation
@@ -225,7 +225,3 @@ def _likelihood(slot: str, modality: str, layer: Image) -> int:
     if modality and has and modality != has:
         return 0
     return 1 + bool(modality and modality == has) + (slot.lower() in layer.name.lower())
-
-
-def _maps(request: Request) -> dict[str, Any]:
-    return {"maps": request.maps} if request.maps else {}

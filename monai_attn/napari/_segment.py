@@ -78,7 +78,7 @@ class SegmentWidget(QWidget):
         form.run.clicked.connect(self.start)
         form.cancel.clicked.connect(self.cancel)
         form.jump.clicked.connect(self.jump)
-        for emitter in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
+        for emitter in _layer_events(self.viewer):
             emitter.connect(self._layers_changed)
         self.destroyed.connect(partial(_let_go, self.viewer, self._layers_changed, self.__dict__))
 
@@ -336,5 +336,11 @@ def _let_go(viewer: Any, callback: Callable[..., None], state: dict[str, Any], *
         running = state.get(key)
         if running is not None:
             (running.stop if key == "task" else running.quit)()
-    for emitter in (viewer.layers.events.inserted, viewer.layers.events.removed):
+    for emitter in _layer_events(viewer):
         emitter.disconnect(callback)
+
+
+def _layer_events(viewer: Any) -> tuple[Any, ...]:
+    """When layers come, go or get another name."""
+    events = viewer.layers.events
+    return events.inserted, events.removed, events.renamed

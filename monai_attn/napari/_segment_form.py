@@ -5,8 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QShowEvent
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -111,12 +110,7 @@ class SegmentForm(QWidget):
         for group in (bundle, where, why, check_group):
             column.addWidget(group)
         column.addStretch()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inner)
-        self.area = area
+        area = _Column(inner)
         outer = QVBoxLayout(self)
         outer.addWidget(area, 1)
         notice = _words()
@@ -125,14 +119,6 @@ class SegmentForm(QWidget):
             outer.addWidget(part)
         self.bar.setRange(0, 1)
         self.set_running(False, ready=False)
-
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Make room for the fields, whose size is known now."""
-        super().showEvent(event)
-        inner = self.area.widget()
-        if inner is not None:
-            bar = self.area.verticalScrollBar().sizeHint().width()
-            self.area.setMinimumWidth(inner.minimumSizeHint().width() + bar + 4)
 
     def _connect(self) -> None:
         for combo in (self.device, self.backend, self.region):
@@ -227,6 +213,24 @@ class SegmentForm(QWidget):
         """How the run ended."""
         self.bar.setRange(0, 1)
         self.status.setText(text)
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down only, and is as wide as its content needs."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Follow the content, whose width changes with the choices and the theme."""
+        content = self.widget()
+        if content is not None and watched is content and event.type() == QEvent.Type.LayoutRequest:
+            self.setMinimumWidth(content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
+        return bool(super().eventFilter(watched, event))
 
 
 def _words() -> QLabel:
