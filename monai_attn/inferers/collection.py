@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from monai.data import MetaTensor
 from torch import Tensor
 
 from monai_attn.errors import InputError
+from monai_attn.inferers.head import Head, HeadOnSlabs, LabelTaker
 from monai_attn.inferers.slabs import WindowMean
 from monai_attn.inferers.windows import Windows
 
-__all__ = ["LabelTaker", "OutputCollection"]
-
-
-class LabelTaker(Protocol):
-    """Takes slabs of logits in order; each but the first begins with the last plane of the one before."""
-
-    def add(self, slab: Tensor, start: int) -> None:
-        """`(C, *spatial)`, planes `start` on."""
-
-    def finish(self) -> MetaTensor:
-        """The label map `(1, I, J, K)`."""
+__all__ = ["OutputCollection"]
 
 
 class OutputCollection:
     """All outputs of a network over one image; one of them may leave as slabs for `taker` to make labels of.
 
-    `labels_key`: the name of that one; None: the first. `of_air`: number of classes to the logits of a window of air;
-    other outputs are 0 there.
+    `labels_key`: the name of that one; None: the first. `of_air`: number of classes to the logits of a window of air
+    (None: none is skipped); other outputs are 0 there.
     """
 
     def __init__(
@@ -40,11 +30,12 @@ class OutputCollection:
         *,
         taker: LabelTaker | None,
         labels_key: str | None,
-        of_air: Callable[[int], Sequence[float]],
+        of_air: Callable[[int], Sequence[float]] | None,
     ) -> None:
         self.windows = windows
         self.importance = importance
         self.taker = taker
+        self.air: list[float] = []  # what is added for a window of air
         self.name: Any = labels_key  # of the output that air_logits, and labels, are about
         self.of_air = of_air
         self.means: dict[Any, WindowMean] = {}
@@ -55,18 +46,19 @@ class OutputCollection:
         """Whether a window has told which outputs there are."""
         return bool(self.means)
 
-    def add(self, start: tuple[int, ...], outputs: Mapping[Any, Tensor]) -> None:
-        """What the network gave for the window at `start`: `(C, *spatial)` by name."""
+    def add(self, starts: Sequence[tuple[int, ...]], outputs: Mapping[Any, Tensor], head: Head | None) -> None:
+        """What the network gave for the windows at `starts`: `(N, C, *spatial)` by name; features, if it has a head."""
         if not self.means:
-            self._begin(outputs)
+            self._begin(outputs, head)
         for name, values in outputs.items():
-            self.means[name].add(start, values)
+            for start, one in zip(starts, values, strict=True):
+                self.means[name].add(start, one)
 
     def add_air(self, start: tuple[int, ...]) -> None:
         """A window that the network has not seen."""
         for name, mean in self.means.items():
-            logits = self.of_air(mean.channels) if name == self.name else [0.0] * mean.channels
-            values = torch.tensor(logits, device=self.importance.device).reshape(-1, *[1] * len(mean.roi))
+            values = torch.tensor(self.air if name == self.name else [0.0] * mean.channels)
+            values = values.to(self.importance).reshape(-1, *[1] * len(mean.roi))
             mean.add(start, values.expand(-1, *mean.roi))
 
     def end_row(self, following: int | None) -> None:
@@ -83,11 +75,20 @@ class OutputCollection:
         made = {self.name: self.taker.finish()} if self.taker is not None else {}
         return {name: made[name] if name in made else self.whole[name] for name in self.means}
 
-    def _begin(self, outputs: Mapping[Any, Tensor]) -> None:
+    def _begin(self, outputs: Mapping[Any, Tensor], head: Head | None) -> None:
         if self.name is None:
             self.name = next(iter(outputs))
         if self.name not in outputs:
             raise InputError(f"The network gives {list(outputs)}, and labels_key is {self.name!r}.")
         for name, values in outputs.items():
+            channels = values.shape[1]
+            if name == self.name and self.of_air is not None:
+                self.air = list(self.of_air(channels if head is None else len(head.bias)))
+            if name == self.name and self.taker is not None and head is not None:
+                self.taker = HeadOnSlabs(self.taker, head, self.windows.axis, self.air or None)
+                if self.air:  # one channel more: the share of air
+                    self.air = [0.0] * channels + [1.0]
+                    channels += 1
             streamed = self.taker is not None and name == self.name
-            self.means[name] = WindowMean(self.windows, self.importance, values.shape, streamed=streamed)
+            shape = (channels, *values.shape[2:])
+            self.means[name] = WindowMean(self.windows, self.importance, shape, streamed=streamed)

@@ -52,7 +52,7 @@ class WindowMean:
         self._weights: dict[tuple[int, ...], Tensor] = {}
 
     def add(self, window: Sequence[int], values: Tensor) -> None:
-        """`values` `(C, *roi)` of the window that starts at `window` (voxels of the image), C or 1 channels."""
+        """`values` `(C, *roi)`, or of the first channels only, of the window that starts at `window` (image voxels)."""
         start = [places[one] for places, one in zip(self.places, window, strict=True)]
         weights = self._row_weights(start[self.axis])
         inner, outer = self._overlap(start)
@@ -63,7 +63,7 @@ class WindowMean:
             begin, end = max(first, here.start), min(last, here.stop)
             if begin >= end:
                 continue
-            part = self._part(number)
+            part = self._part(number)[: len(values)]
             lead = part.shape[1 + self.axis] - (last - first)
             target = part[(slice(None), *_replace(outer, self.axis, slice(begin - first + lead, end - first + lead)))]
             source = _replace((slice(None),) * len(self.roi), self.axis, slice(begin - here.start, end - here.start))

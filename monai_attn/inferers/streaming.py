@@ -10,6 +10,8 @@ How it works:
   result is the label map on the source grid, `(N, 1, I, J, K)` whole numbers; `LabelsOnSourced` lets it pass. Held are
   one row of windows of float32 per class, the input, and the labels: no class volume, at neither resolution. The way
   back comes from the metadata of the image, so `monai.bundle run` and the segmenter need nothing else.
+- If the network ends with a 1x1x1 convolution from features to more classes, the features are kept in place of the
+  classes and that layer works on the finished slab (see `head`): memory then does not grow with the classes.
 - A network may give a mapping or a sequence of tensors at any resolution; all are collected, and with `labels` the
   first of a sequence, or `labels_key` of a mapping, becomes labels, the others stay as they are.
 - Air: with a number as `air`, a window of which every voxel of every channel is at most that number (after
@@ -20,6 +22,7 @@ How it works:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 import torch
@@ -31,7 +34,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from monai_attn.errors import InputError
-from monai_attn.inferers.collection import LabelTaker, OutputCollection
+from monai_attn.inferers.collection import OutputCollection
+from monai_attn.inferers.head import Head, LabelTaker, with_head_apart
 from monai_attn.inferers.windows import Windows, lay_windows
 
 __all__ = ["LabelMaker", "StreamingInferer"]
@@ -97,7 +101,10 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """`(N, channels, *spatial)` to what the network gives, on the whole image; see the module for `labels`."""
         images = decollate_batch(inputs) if isinstance(inputs, MetaTensor) and inputs.is_batch else list(inputs)
-        results = [self._image(image, lambda x: network(x, *args, **kwargs)) for image in images]
+        results = []
+        for image in images:
+            with ExitStack() as stack:
+                results.append(self._image(image, _Caller(network, args, kwargs, stack, apart=self.labels is not None)))
         joined = {}
         for name, first in results[0].items():
             outputs = [result[name] for result in results]
@@ -108,19 +115,13 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
             joined[name] = MetaTensor(output).copy_meta_from(inputs) if isinstance(inputs, MetaTensor) else output
         return _packed(joined)
 
-    def _image(self, image: Tensor, network: Callable[[Tensor], Any]) -> dict[Any, Tensor]:
+    def _image(self, image: Tensor, call: _Caller) -> dict[Any, Tensor]:
         """One image `(channels, *spatial)` to its outputs `(C, *spatial)` by name."""
         windows = lay_windows(image.shape[1:], self.roi_size, self.overlap)
         plain = self._padded(image.as_tensor() if isinstance(image, MetaTensor) else image, windows)
         device = torch.device(self.sw_device or image.device)
         outputs = self._collection(image, windows)
         done = 0
-
-        def run(batch: list[tuple[int, ...]]) -> None:
-            given = _named(network(torch.stack([_cut(plain, windows, start) for start in batch]).to(device)))
-            for number, start in enumerate(batch):
-                outputs.add(start, {name: values[number] for name, values in given.items()})
-
         for row, following in zip(windows.rows, [*windows.rows[1:], None], strict=True):
             starts = windows.row(row)
             waiting: list[tuple[int, ...]] = []
@@ -130,7 +131,8 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
                 else:
                     waiting.append(start)
                 if waiting and (len(waiting) == self.sw_batch_size or number == len(starts)):
-                    run(waiting)
+                    given = call(torch.stack([_cut(plain, windows, one) for one in waiting]).to(device))
+                    outputs.add(waiting, _named(given), call.head)
                     waiting = []
                 if self.report is not None and not waiting:
                     self.report(done + number, len(windows))
@@ -153,7 +155,7 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
             importance,
             taker=None if self.labels is None else self.labels.begin(image, windows.axis),
             labels_key=self.labels_key,
-            of_air=self._of_air,
+            of_air=None if self.air is None else self._of_air,
         )
 
     def _of_air(self, channels: int) -> list[float]:
@@ -161,6 +163,30 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
         if logits is None or len(logits) != channels:
             raise InputError(f"air_logits are one number for each of the {channels} classes; got {logits}.")
         return list(logits)
+
+
+class _Caller:
+    """Calls a network with one image's windows; with `apart`, without its last layer where that can wait."""
+
+    def __init__(self, network: Callable[..., Any], args: Any, kwargs: Any, stack: ExitStack, *, apart: bool) -> None:
+        self.network, self.args, self.kwargs = network, args, kwargs
+        self.stack = stack  # puts the layer back
+        self.head: Head | None = None
+        self.first = apart
+
+    def __call__(self, windows: Tensor) -> Any:
+        """What the network gives, or would give to `head`."""
+
+        def run() -> Any:
+            return self.network(windows, *self.args, **self.kwargs)
+
+        if not self.first:
+            return run()
+        self.first = False
+        given, self.head = with_head_apart(self.network, run)
+        if self.head is not None:
+            self.stack.enter_context(self.head.left_out())
+        return given
 
 
 def _cut(image: Tensor, windows: Windows, start: tuple[int, ...]) -> Tensor:
