@@ -273,6 +273,22 @@ def test_maps_are_written_beside_the_mask_and_an_existing_one_stops_everything(b
     assert not (tmp_path / "other_seg.nii.gz").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+def test_the_shipped_bundle_shows_where_it_looked_whatever_executes_it(backend):
+    datasets = pytest.importorskip("nilearn.datasets", reason="needs the MNI152 brain of nilearn: the extra demo")
+    template = datasets.load_mni152_template(resolution=1)
+    brain = Volume(np.asarray(template.dataobj, dtype=np.float32), template.affine)
+    crop = brain.crop(brain.slices_of(Box.around((27, -21, -12), (36, 52, 40))))
+    segmenter = Segmenter.from_bundle("hippocampus_mri", device="cpu", backend=backend)
+    plain, told = segmenter(crop), segmenter(crop, maps=("attention", "entropy", "flip_variance"))
+    np.testing.assert_array_equal(plain.labels.array, told.labels.array)
+    assert list(told.maps) == ["attention_1", "attention_2", "attention_3", "entropy", "flip_variance"]
+    structure, unsure = told.labels.array > 0, told.maps["entropy"].array
+    assert unsure[structure].mean() > 5 * unsure[~structure].mean()
+    assert told.maps["attention_1"].array.std() > 0.05
+
+
 def test_the_command_line_writes_the_maps_it_is_asked_for(tmp_path, capsys):
     root = make_bundle(tmp_path / "somebodys")
     write(tilted(), tmp_path / "case.nii.gz")

@@ -12,12 +12,13 @@ from napari.components import ViewerModel
 from tiny_bundle import make_bundle
 
 from monai_attn import Box, LabelTable, Segmentation, Volume, read, write
+from monai_attn.cli.demo import brain_file
 from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
 from monai_attn.napari import _estimate
+from monai_attn.napari._autosave import PROVENANCE
 from monai_attn.napari._layers import image_layer, labels_layer, origin_of, volume_of
 from monai_attn.napari._needs import Slot, needs_of
 from monai_attn.napari._run import (
-    PROVENANCE,
     RUN,
     Request,
     Runner,
@@ -107,6 +108,25 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     assert mask.metadata[RUN] == entropy.metadata[RUN]
     assert origin_of(entropy).role == "uncertainty"
     assert _estimate.seconds_per_window(needs_of(bundle), "cpu", "torch")[1]
+
+
+@pytest.mark.slow
+def test_the_sample_has_in_the_window_the_mask_of_the_command_line(tmp_path):
+    pytest.importorskip("nilearn", reason="needs the MNI152 brain of nilearn: the extra demo")
+    file, region = brain_file(), Box.around((27, -21, -12), (36, 52, 40))
+    corners = ",".join(f"{x:.17g}" for x in (*region.lower_mm, *region.upper_mm))
+    command = [sys.executable, "-m", "monai_attn.cli.main", "segment", str(file), "-b", "hippocampus_mri", "--quiet"]
+    subprocess.run([*command, "-o", str(tmp_path), f"--region={corners}"], check=True, capture_output=True)
+    (expected,) = tmp_path.glob("*_seg.nii.gz")
+    viewer = ViewerModel()
+    add(viewer, image_layer(read(file), name="brain"))
+    needs = needs_of("hippocampus_mri")
+    images = volumes_of(choose_images(needs, image_layers(list(viewer.layers))), list(viewer.layers))
+    result, _ = run(Request(needs, images, "brain", "hippocampus_mri", region=region))
+    mask = add(viewer, result.layers[0])
+    array = volume_of(mask, viewer.layers).array
+    assert set(np.unique(array)) == {0, 1, 2}
+    np.testing.assert_array_equal(array, read(expected).array)
 
 
 def test_a_second_run_of_the_same_bundle_does_not_load_it_again(bundle, monkeypatch):
