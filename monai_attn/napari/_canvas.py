@@ -38,7 +38,7 @@ PLACES = {
 """Our overlays and where on the canvas they stand; those of one corner are stacked."""
 
 EDGES = ("left", "right", "top", "bottom")
-COLOURS = {"honesty": "#ff9f1c", **dict.fromkeys(EDGES, "#ffd166")}
+COLOURS = {"honesty": "#ff9f1c", **dict.fromkeys(EDGES, "#ffa600")}
 SIZES = {"cursor": 10.0, **dict.fromkeys(EDGES, 14.0)}
 KEY = "monai_attn_{}"
 
