@@ -26,12 +26,15 @@ LEAST_DICE = {"f32": 0.999, "bf16": 0.99, "f16": 0.99, "int8": 0.98}
 TIES = 10
 """Voxels of a class that may differ besides, for structures of which a window shows a corner only."""
 
+SHOWN = 10 * TIES
+"""Voxels of a class from which on a window shows it."""
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to run a network. If it was `asked` for by name, that it cannot run is an error."""
+    """A way to run a network. If its back-end was `asked` for by name, that it cannot run in f32 is an error."""
 
     backend: str
     precision: str
@@ -47,10 +50,10 @@ class CheckedNetwork(nn.Module):
 
     For each shape of windows a way is compared with the last one on the first window that is not all one value (air);
     and until that has shown more than one class, on the first where the way finds more, and on the second, fourth,
-    eighth window and so on, lest it find nothing anywhere. Outputs that are not finite are never
-    used. What disagrees is not used again for that shape: the next way is, `notes` tells why, and a warning is logged
-    once. What agreed is remembered in the cache under `key` ("": nowhere), and not compared again. `used` are the
-    ways that windows went, as pairs of back-end and precision. `regions`: see `disagreement`.
+    eighth window and so on, lest it find nothing anywhere. Outputs that are not finite are never used. What disagrees
+    is not used again for that shape: the next way is, `notes` tells why, and a warning is logged once. What agreed is
+    remembered in the cache under `key` ("": nowhere), and not compared again. `used` are the ways that windows went,
+    as pairs of back-end and precision. `regions`: see `disagreement`.
     """
 
     def __init__(self, ways: Sequence[Way], key: str = "", *, regions: bool = False) -> None:
@@ -74,7 +77,7 @@ class CheckedNetwork(nn.Module):
                 output = way.network(x)
                 problem = self._problem(way, x, output)
             except BackendError as error:
-                if way.asked:
+                if way.asked and self.ways[rank + 1].backend != way.backend:
                     raise
                 problem = str(error)
             if not problem:
@@ -99,7 +102,8 @@ class CheckedNetwork(nn.Module):
         }
 
     def _took(self, way: Way, output: Any, x: Tensor) -> Any:
-        pair = (way.backend, _autocast(x) if way.precision == "auto" else way.precision)
+        precision = _autocast(x) if way.precision == "auto" else getattr(way.network, "precision", way.precision)
+        pair = (way.backend, precision)
         if pair not in self.used:
             self.used.append(pair)
         self.threads = getattr(way.network, "threads", None)
@@ -177,8 +181,8 @@ def _masks(logits: Tensor, regions: bool) -> list[Tensor]:
 
 
 def _is_mixed(logits: Tensor, regions: bool) -> bool:
-    """Whether there is a class in some voxels and not in others."""
-    return any(bool(mask.any()) and not bool(mask.all()) for mask in _masks(logits, regions))
+    """Whether a class is in `SHOWN` voxels, and as many are without it."""
+    return any(SHOWN <= int(mask.sum()) <= mask.numel() - SHOWN for mask in _masks(logits, regions))
 
 
 def _is_finite(output: Any) -> bool:

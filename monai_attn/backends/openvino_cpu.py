@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from monai_attn.backends.conversion import Converted, openvino_without_telemetry
 from monai_attn.backends.outputs import rebuild
 from monai_attn.backends.quantisation import Quantised
-from monai_attn.errors import InputError
+from monai_attn.errors import BackendError, InputError
 
 __all__ = ["NEEDS", "PRECISIONS", "is_available", "load"]
 
@@ -61,6 +62,7 @@ class _OpenVINONetwork(nn.Module):
         converted = Converted(network)
         self.models = Quantised(converted, calibration) if precision == "int8" else converted
         self.options = _options(precision, threads)
+        self.precision = precision
         self.threads = threads
         self.requests: OrderedDict[tuple[int, ...], tuple[Any, Any]] = OrderedDict()
 
@@ -69,7 +71,8 @@ class _OpenVINONetwork(nn.Module):
         windows = x.detach().as_subclass(Tensor).to("cpu", torch.float32).contiguous().numpy()
         results = []
         for window in windows:
-            given = request.infer([window[None]], share_inputs=True, share_outputs=True)
+            with _told_as("run", self.precision):
+                given = request.infer([window[None]], share_inputs=True, share_outputs=True)
             results.append([given[number].copy() for number in range(len(given))])  # the next window overwrites it
         tensors = [torch.from_numpy(np.concatenate(outputs)) for outputs in zip(*results, strict=True)]
         if isinstance(x, MetaTensor):  # as every torch operation on one does
@@ -79,13 +82,26 @@ class _OpenVINONetwork(nn.Module):
     def _request(self, window: tuple[int, ...]) -> tuple[Any, Any]:
         if window not in self.requests:
             model, shape = self.models.model(window)
-            compiled = _core().compile_model(model, "CPU", self.options)
+            with _told_as("compile", self.precision):
+                compiled = _core().compile_model(model, "CPU", self.options)
             self.threads = compiled.get_property("INFERENCE_NUM_THREADS")
+            if self.precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != "bf16":
+                self.precision = "f32"  # what OpenVINO takes on a processor without bf16
             self.requests[window] = compiled.create_infer_request(), shape
             if len(self.requests) > SHAPES:
                 self.requests.popitem(last=False)
         self.requests.move_to_end(window)
         return self.requests[window]
+
+
+@contextmanager
+def _told_as(what: str, precision: str) -> Iterator[None]:
+    """OpenVINO's errors as one of ours: another way may do it."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise BackendError(f"OpenVINO cannot {what} this network in {precision} here ({reason}).") from error
 
 
 def _options(precision: str, threads: int | None) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -230,3 +233,29 @@ def test_neither_openvino_nor_torch_is_loaded_before_it_is_needed():
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.split("\n")[:2] == ["set()", "set()"]
+
+
+@torch.no_grad()
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the limit is of x86 processors")
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_a_processor_without_bf16_and_amx_gives_the_same_labels_and_says_so(tmp_path, precision):
+    """oneDNN's own limit stands in for an older processor; OpenVINO takes it for one that has bf16, and fails."""
+    code = f"""
+import torch, warnings
+from test_backends import image, make
+from monai_attn.backends import load_network
+network, x = make("attention"), image(1, 1, 32, 32, 32)
+with torch.no_grad():
+    loaded = load_network(network, backend="openvino", precision={precision!r})
+    print(bool((loaded(x).argmax(1) == network(x).argmax(1)).float().mean() > 0.999))
+print(*loaded.used, len(loaded.notes))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "MONAI_ATTN_CACHE": str(tmp_path)},
+    )
+    assert run.stdout.split("\n")[:2] == ["True", f"('openvino', 'f32') {int(precision == 'bf16')}"]
