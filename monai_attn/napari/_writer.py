@@ -109,10 +109,12 @@ def _is_series(path: Path) -> bool:
 
 def _layer(data: NDArray[np.generic], meta: dict[str, Any]) -> tuple[Labels, list[Layer]]:
     """The layer that napari describes, and all that are open, where a fresh one finds the image it lies on."""
-    from napari import current_viewer
+    from napari import Viewer, current_viewer
     from napari.layers import Layer
 
-    viewer = current_viewer()
-    layers = [] if viewer is None else list(viewer.layers)
-    same = next((layer for layer in layers if layer.data is data), None)
-    return same if same is not None else Layer.create(data, meta, "labels"), layers
+    viewers = [*getattr(Viewer, "_instances", ()), current_viewer()]  # the first is private; it finds other windows
+    for viewer in viewers:
+        for layer in viewer.layers if viewer is not None else ():
+            if layer.data is data:
+                return layer, list(viewer.layers)
+    return Layer.create(data, meta, "labels"), [] if viewers[-1] is None else list(viewers[-1].layers)
