@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from monai_attn.errors import AttnError, GeometryError, InputError, LabelError
 from monai_attn.io import Masks, list_series, read_masks, stem
-from monai_attn.io.dicom.files import read_header, text
+from monai_attn.io.dicom.files import read_errors, read_header, text
+from monai_attn.io.dicomseg.source import silent
 from monai_attn.labels import LabelTable
 from monai_attn.napari._layers import LayerTuple, labels_layer
 from monai_attn.volume import Volume
 
-__all__ = ["masks_on", "structure_layers", "title_of"]
+__all__ = ["OpenImage", "masks_on", "structure_layers", "title_of"]
+
+
+class OpenImage(NamedTuple):
+    """An image that structures may belong to: its name in the viewer, its grid, its DICOM series where it has one."""
+
+    name: str
+    grid: Volume
+    series: str | None = None
+
 
 THRESHOLD = 0.5
 """From which fraction on a voxel of a fractional SEG is shown as inside; a note says so."""
 
 
-def structure_layers(path: Path, images: Iterable[Volume] = (), *, name: str = "") -> list[LayerTuple]:
+def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str = "") -> list[LayerTuple]:
     """The structures of a file as labels layers: one, or one each where they overlap.
 
-    They lie on the grid of the first of `images` that they fit, else of an image in the same folder or the one above;
-    a SEG that fits none on its own. Raises `FileError`, or `InputError` for contours without an image.
+    They lie on the grid of the image they were drawn on, where it is among `images` or in the same folder or the one
+    above; else of the first of these that they fit; a SEG that fits none on its own. Raises `FileError`, or
+    `InputError` for contours without an image.
     """
     masks = masks_on(path, images)
     threshold = THRESHOLD if masks.fractional else None
@@ -54,8 +66,8 @@ def title_of(path: Path) -> tuple[str, str]:
     return modality, text(header, "StructureSetLabel") or text(header, "SeriesDescription")
 
 
-def masks_on(path: Path, images: Iterable[Volume] = ()) -> Masks:
-    """The structures on the first grid that they fit; a SEG that fits none on its own grid."""
+def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
+    """The structures on the grid of the image they name, else the first that they fit; else a SEG on its own."""
     reason: AttnError | None = None
     for image in _candidates(path, images):
         try:
@@ -70,7 +82,28 @@ def masks_on(path: Path, images: Iterable[Volume] = ()) -> Masks:
         raise InputError(f"{error} Open that image first, then the contours.") from error
 
 
-def _candidates(path: Path, images: Iterable[Volume]) -> Iterator[Volume]:
-    yield from images
-    for folder in (path.parent, path.parent.parent):
-        yield from (series.grid for series in list_series(folder) if series.grid is not None)
+def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[Volume]:
+    """Grids to try: of the images that the file names as its own first, those that are open before those beside it."""
+    named = _named_series(path)
+    yield from (image.grid for image in images if image.series in named)
+    beside = [series for folder in (path.parent, path.parent.parent) for series in list_series(folder)]
+    found = [OpenImage("", series.grid, series.uid) for series in beside if series.grid is not None]
+    yield from (image.grid for image in found if image.series in named)
+    yield from (image.grid for image in (*images, *found) if image.series not in named)
+
+
+def _named_series(path: Path) -> set[str]:
+    """The UIDs of the series that a SEG or RTSTRUCT was drawn on."""
+    from pydicom import dcmread
+
+    wanted: list[Any] = ["ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence"]
+    try:
+        with silent():
+            header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=wanted)
+            items = list(header.get("ReferencedSeriesSequence") or ())
+            for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
+                for study in frame.get("RTReferencedStudySequence") or ():
+                    items += study.get("RTReferencedSeriesSequence") or ()
+            return {text(item, "SeriesInstanceUID") for item in items}
+    except read_errors():
+        return set()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from monai_attn.errors import AttnError, Cancelled
 from monai_attn.io.names import suffix_of
 from monai_attn.napari._canvas import canvas_notes
-from monai_attn.napari._layers import META, LayerTuple
-from monai_attn.napari._reader import new_overlay_warnings, open_images, read_offers
+from monai_attn.napari._dicomseg import OpenImage
+from monai_attn.napari._layers import LayerTuple
+from monai_attn.napari._reader import images_of, new_overlay_warnings, open_images, read_offers
 from monai_attn.napari._reslice import resliced_layer
 from monai_attn.napari._series import Offer, notes_of, offers_in
 from monai_attn.napari._settings import PLUGIN
-from monai_attn.volume import Volume
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -37,7 +37,7 @@ def scan_steps(path: Path) -> Generator[str, None, tuple[list[Offer], str]]:
 
 
 def read_steps(
-    offers: Sequence[Offer], images: Sequence[tuple[str, Volume]], *, reslice: bool
+    offers: Sequence[Offer], images: Sequence[OpenImage], *, reslice: bool
 ) -> Generator[str, None, tuple[list[LayerTuple], list[str]]]:
     """Read offers one by one, for a worker; ends with the layers, and a sentence for each that could not be read.
 
@@ -55,7 +55,7 @@ def read_steps(
         except AttnError as error:
             failed.append(f"{offer.name}: {error}")
             continue
-        known += [(keywords["name"], keywords["metadata"][META].grid) for _, keywords, kind in read]
+        known += images_of(read)
         if reslice:
             yield f"Reslicing {offer.name}"
             read = [resliced_layer(layer) for layer in read]

@@ -13,11 +13,11 @@ from monai_attn.io import is_dicom
 from monai_attn.io.names import suffix_of
 from monai_attn.io.reading import READERS
 from monai_attn.napari._canvas import canvas_notes
+from monai_attn.napari._dicomseg import OpenImage
 from monai_attn.napari._layers import META, LayerTuple, origin_of
 from monai_attn.napari._series import FILES, Offer, layers_of, notes_of, offers_in, overlay_warnings
-from monai_attn.volume import Volume
 
-__all__ = ["get_reader", "read_offers", "read_path"]
+__all__ = ["get_reader", "images_of", "new_overlay_warnings", "open_images", "read_offers", "read_path"]
 
 LOOKED_AT = 64
 """A folder is ours when one of so many of its first files is; to look through all of a large one would take long."""
@@ -32,7 +32,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
     return _read if paths and all(_is_ours(Path(one)) for one in paths) else None
 
 
-def read_path(path: str | Path, images: Sequence[tuple[str, Volume]] = ()) -> list[LayerTuple]:
+def read_path(path: str | Path, images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
     """The layers of a file or folder, all that is ticked in the list of what it offers.
 
     `images`, by name, are open already: structures are put on their grids. Raises `AttnError`.
@@ -40,15 +40,21 @@ def read_path(path: str | Path, images: Sequence[tuple[str, Volume]] = ()) -> li
     return read_offers(_chosen(offers_in(path), Path(path)), images)
 
 
-def read_offers(offers: Sequence[Offer], images: Sequence[tuple[str, Volume]] = ()) -> list[LayerTuple]:
+def read_offers(offers: Sequence[Offer], images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
     """The layers of several offers, images first, so that structures find the image they belong to."""
-    grids = [grid for _, grid in images]
+    known = list(images)
     layers: list[LayerTuple] = []
     for offer in sorted(offers, key=lambda offer: offer.structures):
-        read = layers_of(offer, grids)
-        grids += [keywords["metadata"][META].grid for _, keywords, kind in read if kind == "image"]
+        read = layers_of(offer, known)
+        known += images_of(read)
         layers += read
     return layers
+
+
+def images_of(layers: Sequence[LayerTuple]) -> list[OpenImage]:
+    """The images among layers that were read."""
+    found = [(keywords["name"], keywords["metadata"][META]) for _, keywords, kind in layers if kind == "image"]
+    return [OpenImage(name, origin.grid, origin.series) for name, origin in found]
 
 
 def _read(path: str | Sequence[str]) -> list[Any]:
@@ -82,15 +88,16 @@ def _read(path: str | Sequence[str]) -> list[Any]:
     return layers
 
 
-def open_images(layers: Any) -> list[tuple[str, Volume]]:
-    """Name and grid of the images of ours in a list of layers; not those that are resliced for display."""
+def open_images(layers: Any) -> list[OpenImage]:
+    """The images of ours in a list of layers; not those that are resliced for display."""
     found = [(layer.name, origin_of(layer)) for layer in layers if layer._type_string == "image"]
-    return [(name, origin.grid) for name, origin in found if origin is not None and not origin.display_only]
+    origins = [(name, origin) for name, origin in found if origin is not None and not origin.display_only]
+    return [OpenImage(name, origin.grid, origin.series) for name, origin in origins]
 
 
-def new_overlay_warnings(images: Sequence[tuple[str, Volume]], layers: Sequence[LayerTuple]) -> list[str]:
+def new_overlay_warnings(images: Sequence[OpenImage], layers: Sequence[LayerTuple]) -> list[str]:
     """The warnings of `overlay_warnings` that come with the new layers."""
-    new = [(keywords["name"], keywords["metadata"][META].grid) for _, keywords, _ in layers]
+    new = [OpenImage(keywords["name"], keywords["metadata"][META].grid) for _, keywords, _ in layers]
     before = overlay_warnings(images)
     return [text for text in overlay_warnings([*images, *new]) if text not in before]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from monai_attn.io import (
 from monai_attn.io.dicom.files import dicom_files
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
 from monai_attn.napari._autosave import PROVENANCE
-from monai_attn.napari._dicomseg import structure_layers, title_of
+from monai_attn.napari._dicomseg import OpenImage, structure_layers, title_of
 from monai_attn.napari._kinds import is_label_map, named_as_labels, record_beside
 from monai_attn.napari._layers import (
     META,
@@ -93,7 +93,7 @@ def offers_in(path: str | Path) -> list[Offer]:
     return _in_volume_file(path)
 
 
-def layers_of(offer: Offer, images: Iterable[Volume] = ()) -> list[LayerTuple]:
+def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
     """Read an offer: napari layers with their notes in `Origin.grid.notes`. Structures are put on one of `images`."""
     if offer.structures:
         return structure_layers(offer.path, images, name=offer.name)
@@ -123,11 +123,11 @@ def notes_of(layers: Sequence[LayerTuple]) -> list[str]:
     return found
 
 
-def overlay_warnings(grids: Sequence[tuple[str, Volume]]) -> list[str]:
-    """What keeps layers, each a name and its grid, from lying over each other correctly in one view."""
+def overlay_warnings(images: Sequence[OpenImage]) -> list[str]:
+    """What keeps layers from lying over each other correctly in one view."""
     found = []
-    for place, (name, grid) in enumerate(grids):
-        for other_name, other in grids[:place]:
+    for place, (name, grid, _) in enumerate(images):
+        for other_name, other, _ in images[:place]:
             known = grid.frame_of_reference, other.frame_of_reference
             if all(known) and known[0] != known[1]:
                 found.append(
@@ -165,7 +165,7 @@ def _in_folder(folder: Path) -> list[Offer]:
     volumes = [path for path in files if suffix_of(path) in VOLUME_SUFFIXES]
     offers = [offer for one in series for offer in _of_series(folder, one, series)]
     offers += [offer for path in volumes for offer in _in_volume_file(path)]
-    return sorted(offers, key=lambda offer: named_as_labels(offer.name)) + [_structures(path) for path in masks]
+    return sorted(offers, key=lambda offer: named_as_labels(offer.name)) + [_structures(path, folder) for path in masks]
 
 
 def _in_dicom_file(path: Path) -> list[Offer]:
@@ -220,6 +220,7 @@ def _volumes(offer: Offer, count: int) -> Iterator[Offer]:
         yield replace(offer, name=f"{offer.name} [{volume}]", volume=volume, warning=warning, chosen=few)
 
 
-def _structures(path: Path) -> Offer:
+def _structures(path: Path, folder: Path | None = None) -> Offer:
     modality, title = title_of(path)
-    return Offer(path, title or stem(path), modality, title, structures=True)
+    where = "" if folder in (None, path.parent) else f"in {path.parent.relative_to(folder or path.parent)}"
+    return Offer(path, title or stem(path), modality, title, warning=where, structures=True)

@@ -17,6 +17,7 @@ from segmented import with_labels
 
 from monai_attn.io import write, write_dicom_seg
 from monai_attn.labels import LabelTable
+from monai_attn.napari._dicomseg import OpenImage
 from monai_attn.napari._layers import META, compatible, image_layer, labels_layer, origin_of
 from monai_attn.napari._opening import (
     add_layers,
@@ -121,7 +122,7 @@ def test_structures_are_put_on_the_image_that_is_open(tmp_path: Path) -> None:
         algorithm="test", algorithm_version="1",
     )  # fmt: skip
     _, (offers, _) = result_of(scan_steps(tmp_path / "alone" / "far" / "seg.dcm"))
-    _, ((layer,), _) = result_of(read_steps(offers, [("open", image)], reslice=False))
+    _, ((layer,), _) = result_of(read_steps(offers, [OpenImage("open", image)], reslice=False))
     assert same_grid(layer[1]["metadata"][META].grid, image)
     _, ((layer,), _) = result_of(read_steps(offers, [], reslice=False))
     assert layer[1]["metadata"][META].grid.shape[2] == 2

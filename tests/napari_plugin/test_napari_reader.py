@@ -19,6 +19,7 @@ from segmented import with_labels
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io import read, write, write_dicom_seg
 from monai_attn.labels import LabelTable
+from monai_attn.napari._dicomseg import OpenImage
 from monai_attn.napari._kinds import is_label_map, named_as_labels
 from monai_attn.napari._layers import origin_of, volume_of
 from monai_attn.napari._reader import get_reader, read_path
@@ -184,6 +185,14 @@ def test_contours_find_the_image_beside_them(shared_data: Path) -> None:
     assert same_grid(grid, read_path(folder / "image")[0][1]["metadata"]["monai_attn"].grid)
 
 
+def test_contours_are_put_on_the_image_they_name_even_where_another_fits(shared_data: Path) -> None:
+    layers = read_path(shared_data / "dicom" / "sarcoma_STS_003")
+    origins = [keywords["metadata"]["monai_attn"] for _, keywords, _ in layers]
+    images = {origin.grid.shape: origin.grid.modality for origin in origins if origin.role == "image"}
+    parts = {Path(origin.path).parts[-3]: images[origin.grid.shape] for origin in origins if origin.role == "labels"}
+    assert parts == {"CT": "CT", "MR_T1": "MR", "PET": "PT"}
+
+
 def test_contours_without_an_image_are_refused(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "dicom" / "sarcoma_STS_003" / "MR_T1"
     contours = next(path for path in (folder / "mask").rglob("*") if path.is_file())
@@ -213,10 +222,11 @@ def test_other_frames_of_reference_and_angles_are_warned_of() -> None:
     one = phantom()
     here, there = (Volume(one.array, one.affine, frame_of_reference=uid) for uid in ("1.2", "1.3"))
     turned = phantom(tilt=(0, 0, 0))
-    assert overlay_warnings([("a", here), ("b", here), ("c", one)]) == []
-    (text,) = overlay_warnings([("a", here), ("b", there)])
+    a = OpenImage("a", here)
+    assert overlay_warnings([a, OpenImage("b", here), OpenImage("c", one)]) == []
+    (text,) = overlay_warnings([a, OpenImage("b", there)])
     assert "b and a have different frames of reference" in text
-    (text,) = overlay_warnings([("a", one), ("b", turned)])
+    (text,) = overlay_warnings([OpenImage("a", one), OpenImage("b", turned)])
     assert "b and a were scanned at different angles" in text
 
 
