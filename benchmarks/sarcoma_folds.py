@@ -1,9 +1,10 @@
 """The five folds of the sarcoma bundle, each scored on the patients it kept aside, as one table.
 
-    python benchmarks/sarcoma_folds.py DATASET OFF_CENTRE RUNS
+    python benchmarks/sarcoma_folds.py DATASET OFF_CENTRE RUNS [IMAGES ...]
 
 RUNS holds fold0/model.pt to fold4/model.pt (train.json with --fold), OFF_CENTRE the cut copy of DATASET
-(off_centre_crops.py). Scores that are there already are not computed again. Prints Markdown.
+(off_centre_crops.py). IMAGES are subsets such as "t1 pet"; all seven unless given. Scores that are
+there already are not computed again. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ def main() -> None:
         "(absolute) | lesions found, extra |"
     )
     print("|" + "---|" * 8)
-    for name, subset in [("whole", subset) for subset in SUBSETS] + [("off_centre", "t1 ct pet"), ("off_centre", "t1")]:
+    for name, subset in [("whole", subset) for subset in sys.argv[4:] or SUBSETS] + [
+        ("off_centre", "t1 ct pet"),
+        ("off_centre", "t1"),
+    ]:
         title = f"{subset.replace(' ', ' + ')}, {'whole crops' if name == 'whole' else 'off-centre crops'}"
         print(line(title, *rows_of(runs, datasets[name], name, subset)), flush=True)
     for name, path in datasets.items():
