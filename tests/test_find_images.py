@@ -94,6 +94,9 @@ def test_a_lone_image_of_a_bundle_takes_any_path_and_asks_the_reader(study):
     assert find_images(study, ONE) == {"image": ImageFile(study)}
     assert find_images(study, ONE, "#2") == {"image": ImageFile(study, "#2")}
     assert find_images({"image": study}, ONE, {"image": "#2"}) == {"image": ImageFile(study, "#2")}
+    assert find_images(study, ONE, "image=#2") == {"image": ImageFile(study, "#2")}
+    assert find_images(study, ONE, "b=1000") == {"image": ImageFile(study, "b=1000")}  # a description
+    assert find_images({"t1": study}, THREE, "t1=b=1000") == {"t1": ImageFile(study, "b=1000")}
 
 
 def files_in(folder, *names):

@@ -143,12 +143,15 @@ def _series_of(found: Sequence[Series], one: ImageInput, folder: str) -> str | N
 
 
 def _chosen(series: str | Mapping[str, str] | None, names: Sequence[str]) -> dict[str, str]:
-    """`series` by the names of the inputs."""
+    """`series` by the names of the inputs. "t1=#2" names one; a description may hold such a sign as well."""
     if series is None:
         return {}
     if isinstance(series, Mapping):
         _check_names(series, names)
         return dict(series)
+    name, sign, wanted = series.partition("=")
+    if sign and name in names:
+        return {name: wanted}
     if len(names) > 1:
         raise InputError(f"This bundle takes {', '.join(names)}: say which of them {series!r} is ({names[0]}=...).")
     return {names[0]: series}

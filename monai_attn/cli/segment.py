@@ -192,7 +192,7 @@ def _series(given: list[str] | None) -> str | dict[str, str] | None:
 
     if not given:
         return None
-    if len(given) == 1 and "=" not in given[0]:
+    if len(given) == 1:
         return given[0]
     pairs = [text.partition("=") for text in given]
     if not all(sign for _, sign, _ in pairs) or len({name for name, _, _ in pairs}) < len(pairs):

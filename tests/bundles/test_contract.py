@@ -124,7 +124,7 @@ def test_load_gives_the_network_with_its_weights(bundle, kind, monkeypatch, tmp_
     network = load(bundle.name, bundle_dir=bundle.parent, workflow_type=kind, device="cpu")
     state = torch.load(bundle / "models" / "model.pt", weights_only=True)
     assert isinstance(network, torch.nn.Module)
-    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert all(torch.equal(value, state[name].to(value)) for name, value in network.state_dict().items())
 
 
 def test_the_metadata_is_verified_without_a_network(bundle, tmp_path):

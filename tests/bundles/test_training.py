@@ -10,7 +10,16 @@ from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
 
 from monai_attn.errors import FileError, InputError
-from monai_attn.training import BestWeights, continue_average, save_weights, start_from, start_process, summary_of
+from monai_attn.networks import NetworkMean
+from monai_attn.training import (
+    BestWeights,
+    continue_average,
+    join_weights,
+    save_weights,
+    start_from,
+    start_process,
+    summary_of,
+)
 
 
 def state(folder, epoch: int, *, complete: bool = True) -> str:
@@ -46,6 +55,34 @@ def test_weights_are_a_plain_state_dict_and_replace_the_last(tmp_path):
         save_weights(network, tmp_path / "model.pt")
     loaded = torch.load(tmp_path / "model.pt", weights_only=True)
     assert all(torch.equal(loaded[name], value) for name, value in network.state_dict().items())
+
+
+def fold_weights(folder) -> list:
+    paths = [folder / f"fold{fold}.pt" for fold in range(3)]
+    for path in paths:
+        save_weights(torch.nn.Linear(2, 3), path)
+    return paths
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_the_weights_of_folds_are_joined_for_the_mean_of_their_networks(tmp_path, half):
+    paths = fold_weights(tmp_path)
+    join_weights(paths, tmp_path / "model.pt", half=half)
+    mean = NetworkMean(torch.nn.Linear(2, 3), copies=3)
+    mean.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+    for network, path in zip(mean.networks, paths, strict=True):
+        wanted = torch.load(path, weights_only=True)["weight"]
+        assert network.weight.dtype == torch.float32
+        assert torch.equal(network.weight, wanted.half().float() if half else wanted)
+
+
+def test_a_missing_fold_and_a_file_in_the_way_are_refused(tmp_path):
+    paths = fold_weights(tmp_path)
+    with pytest.raises(FileError, match=r"There is no .*fold7\.pt\. Train all folds first"):
+        join_weights([*paths, tmp_path / "fold7.pt"], tmp_path / "model.pt")
+    join_weights(paths, tmp_path / "model.pt")
+    with pytest.raises(FileError, match=r"model\.pt exists"):
+        join_weights(paths, tmp_path / "model.pt")
 
 
 def validate(best: BestWeights, epoch: int, score: float) -> None:

@@ -1,0 +1,92 @@
+"""The shipped sarcoma bundle: one answer whichever way it is asked, from any part of its images."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monai_attn import Segmenter, Volume, read
+from monai_attn.bundle import find_bundle
+from monai_attn.measure import dice
+
+NAME = "soft_tissue_sarcoma"
+IMAGES = ("t1", "ct", "pet")
+
+pytestmark = pytest.mark.skipif(
+    not (find_bundle(NAME) / "models" / "model.pt").is_file(), reason="models/model.pt is not there yet"
+)
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter.from_bundle(NAME, device="cpu", backend="torch")
+
+
+@pytest.fixture(scope="module")
+def case(shared_data) -> Path:
+    return shared_data / "soft_tissue_sarcoma" / "STS_003"
+
+
+@pytest.fixture(scope="module")
+def images(case) -> dict[str, Volume]:
+    return {name: read(case / f"{name}.nii.gz") for name in IMAGES}
+
+
+@pytest.fixture(scope="module")
+def labels(segmenter, images) -> Volume:
+    return segmenter(images).labels
+
+
+def test_the_tumour_is_found_on_the_grid_of_the_mri(labels, images, case):
+    assert labels.shape == images["t1"].shape
+    np.testing.assert_array_equal(labels.affine, images["t1"].affine)
+    assert dice(labels.array == 1, read(case / "tumour.nii.gz").array == 1) > 0.7  # it was trained on this patient
+
+
+def test_bundle_run_and_the_command_line_give_the_same_labels(labels, case, tmp_path):
+    data = tmp_path / "data" / "STS_003"
+    data.mkdir(parents=True)
+    for name in IMAGES:
+        (data / f"{name}.nii.gz").symlink_to((case / f"{name}.nii.gz").resolve())
+    config = find_bundle(NAME) / "configs" / "inference.json"
+    run = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, "--device", "$torch.device('cpu')"]
+    run += ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "run"]
+    segment = [sys.executable, "-m", "monai_attn.cli.main", "segment", data, "-b", NAME, "-o", tmp_path / "cli"]
+    segment += ["--device", "cpu", "--backend", "torch", "--quiet"]
+    for command, folder in ((run, "run"), (segment, "cli")):
+        subprocess.run(list(map(str, command)), check=True, capture_output=True, cwd=tmp_path)
+        mask = read(tmp_path / folder / "STS_003_seg.nii.gz")
+        np.testing.assert_array_equal(mask.array, labels.array)
+        np.testing.assert_allclose(mask.affine, labels.affine, atol=1e-4)
+    assert json.loads((tmp_path / "run" / "STS_003_seg.json").read_text())["missing"] == []
+
+
+@pytest.mark.parametrize("names", [("t1",), ("ct",), ("pet",), ("t1", "ct"), ("t1", "pet"), ("ct", "pet")])
+def test_any_part_of_the_images_gives_a_mask_on_the_grid_of_the_first(segmenter, images, names):
+    segmentation = segmenter({name: images[name] for name in names})
+    assert segmentation.labels.shape == images[names[0]].shape
+    assert list(segmentation.provenance["images"]) == list(names)
+    assert segmentation.labels.array.any()
+
+
+def test_the_storage_order_of_the_voxels_does_not_matter(segmenter, images, labels):
+    def turned(volume: Volume) -> Volume:
+        """Voxel (a, b, c) of the new array is voxel (b, c, K - 1 - a) of the old one."""
+        order = np.array([[0, 0, -1, volume.shape[2] - 1], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=float)
+        array = np.ascontiguousarray(volume.array.transpose(2, 0, 1)[::-1])
+        return Volume(array, volume.affine @ np.linalg.inv(order))
+
+    other = segmenter({name: turned(volume) for name, volume in images.items()}).labels
+    assert np.mean(other.array[::-1].transpose(1, 2, 0) != labels.array) < 1e-4  # rounding at the boundary
+
+
+def test_the_dicom_study_of_the_patient_gives_the_same_tumour(segmenter, labels, shared_data):
+    study = segmenter(shared_data / "dicom" / "sarcoma_STS_003")
+    assert study.provenance["missing"] == []
+    assert study.labels.shape == labels.shape
+    assert dice(study.labels.array == 1, labels.array == 1) > 0.9  # the MRI there is not N4-corrected and scaled to fat
