@@ -100,7 +100,7 @@ def _told_as(what: str, precision: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[-1].split(". ")[0]
         raise BackendError(f"OpenVINO cannot {what} this network in {precision} here ({reason}).") from error
 
 
