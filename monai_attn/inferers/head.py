@@ -8,7 +8,7 @@ features, 32 say, instead of 105 classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -43,27 +43,27 @@ class Head:
         self.bias: Tensor = torch.zeros(len(weight)) if bias is None else bias.detach().float()  # type: ignore[operator]
 
     @contextmanager
-    def left_out(self) -> Iterator[None]:
-        """The network gives what it would give to this layer."""
-        self.layer.forward = lambda features: features
+    def replaced(self, forward: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """The network does something else in place of this layer."""
+        self.layer.forward = forward
         try:
             yield
         finally:
             del self.layer.forward
+
+    def left_out(self) -> AbstractContextManager[None]:
+        """The network gives what it would give to this layer."""
+        return self.replaced(lambda features: features)
 
 
 def with_head_apart(network: Any, run: Callable[[], Any]) -> tuple[Any, Head | None]:
     """What `run()`, a call of `network`, gives; or, if its very last layer is one that widens, the layer's input and
     the layer.
 
-    A layer is the last if its output is the network's own, untouched. None for what is no plain `torch` module, has
-    several outputs, or is compared with another way to run it (which needs logits).
+    A layer is the last if what it gives is what the network gives, untouched. To find out, the layer gives a tensor
+    that takes no memory; if it is not the last, the network runs once more. None for what is no plain `torch` module,
+    has several outputs, or is compared with another way to run it (which needs logits).
     """
-    seen: list[tuple[nn.Module, Tensor, Tensor, int]] = []
-
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        seen.append((layer, inputs[0], output, output._version))
-
     plain = isinstance(network, nn.Module) and not hasattr(network, "_orig_mod")
     if (
         not plain
@@ -71,17 +71,27 @@ def with_head_apart(network: Any, run: Callable[[], Any]) -> tuple[Any, Head | N
         or (isinstance(network, CheckedNetwork) and len(network.ways) > 1)
     ):
         return run(), None
-    hooks = [layer.register_forward_hook(note) for layer in network.modules() if _widens(layer)]
-    try:
-        given = run()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    for layer, features, output, version in seen:
-        same = isinstance(given, Tensor) and given.data_ptr() == output.data_ptr() and given.shape == output.shape
-        if same and given._version == version and sum(one[0] is layer for one in seen) == 1:
-            return features, Head(layer)
-    return given, None
+    widening = [layer for layer in network.modules() if _widens(layer)]
+    if not widening:
+        return run(), None
+    head = Head(widening[-1])
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def stand_in(features: Tensor) -> Tensor:
+        one = features.new_zeros(1).reshape(1, 1, *[1] * (features.dim() - 2))
+        seen.append((features, one.expand(len(features), len(head.bias), *features.shape[2:])))
+        return seen[-1][1]
+
+    with head.replaced(stand_in):
+        try:
+            given = run()
+        except RuntimeError:  # something is done to it in place, which it does not bear
+            given = None
+    if len(seen) == 1 and isinstance(given, Tensor):
+        features, logits = seen[0]
+        if given.data_ptr() == logits.data_ptr() and given.shape == logits.shape:
+            return features, head
+    return run(), None
 
 
 def _widens(layer: nn.Module) -> bool:

@@ -92,6 +92,16 @@ def test_a_layer_that_something_follows_stays(in_place, channels):
     assert channels == {CLASSES}
 
 
+@torch.no_grad()
+def test_logits_of_the_first_window_take_no_memory_either():
+    network, windows = small(), torch.zeros(1, 1, 8, 8, 8)
+    given = []
+    with network.register_forward_hook(lambda *call: given.append(call[2])):
+        with_head_apart(network, lambda: network(windows))
+    assert given[0].shape == (1, CLASSES, 8, 8, 8)
+    assert given[0].untyped_storage().nbytes() == 4
+
+
 def test_it_stays_where_it_does_not_widen_or_logits_are_compared_or_there_is_no_module(channels):
     network = small()
     windows = torch.zeros(1, 1, 8, 8, 8)
