@@ -1,11 +1,6 @@
-"""Volumes to napari layers and back: axes, places and names. Pure functions without a window.
+"""Volumes to napari layers and back: what a layer is, where it comes from, which grid it lies on. No window needed.
 
-World axes of every layer are S, P, L in millimetres, that is DICOM's LPS+ in reversed order: with positive scale napari
-then draws the patient's right on the left and anterior up. An array is shown with its axes in the closest of these
-directions, flipped and transposed but never resampled; the true affine stays in `Origin.grid`.
-
-An oblique grid is drawn upright. It is turned about the origin of the patient's coordinates, so that all grids
-of the same directions overlay correctly; `displayed_point` and `patient_point` go between the two.
+The true affine stays in `Origin.grid`; how a grid is laid out in napari's world is `_axes`, given on here.
 """
 
 from __future__ import annotations
@@ -15,12 +10,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from monai_attn.errors import GeometryError
 from monai_attn.io.dicomseg.masks import smallest_type
 from monai_attn.labels import LabelTable
 from monai_attn.measure.blocks import label_array
+from monai_attn.napari._axes import (
+    camera_orientation,
+    compatible,
+    displayed_point,
+    displayed_shape,
+    oblique_degrees,
+    patient_point,
+    placement,
+    ras_of,
+    to_display,
+    to_native,
+    world_of,
+)
 from monai_attn.volume import GRID_TOLERANCE, Volume
 
 if TYPE_CHECKING:
@@ -62,9 +70,6 @@ LayerTuple = tuple[NDArray[np.generic], dict[str, Any], str]
 
 PLACE: dict[str, Any] = {"axis_labels": ("S", "P", "L"), "units": ("mm", "mm", "mm")}
 """World axes and units of every layer; one layer without units switches them off for all."""
-
-RAS_TO_SPL = np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
-"""Right, anterior, superior to superior, posterior, left. Its transpose is its inverse."""
 
 UNNAMED_COLOUR = "#c8c8c8"
 """Of a label that the table does not name: painted by hand, and to be seen."""
@@ -198,81 +203,6 @@ def volume_of(layer: Layer, layers: Iterable[Layer] = ()) -> Volume:
     return replace(volume, modality="", unit="", notes=()) if _is_labels(layer) else volume
 
 
-def to_display(array: NDArray[np.generic], grid: Volume) -> NDArray[np.generic]:
-    """The array (I, J, K) with its axes along S, P, L: a view, flipped and transposed."""
-    axes, backwards = _axes(grid)
-    return array.transpose(axes)[_flips(backwards)]
-
-
-def to_native(array: NDArray[np.generic], grid: Volume) -> NDArray[np.generic]:
-    """The inverse of `to_display`. Raises `GeometryError` when the array does not have the shape of the grid."""
-    axes, backwards = _axes(grid)
-    shape = tuple(grid.shape[axis] for axis in axes)
-    if array.shape != shape:
-        raise GeometryError(f"A layer of shape {array.shape} does not fit its grid, shown as {shape}.")
-    return array[_flips(backwards)].transpose(np.argsort(axes))
-
-
-def placement(grid: Volume) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Scale and translate, in mm, with which napari shows the displayed array; the scale is positive."""
-    axes, backwards = _axes(grid)
-    first = [grid.shape[axis] - 1 if back else 0 for axis, back in zip(axes, backwards, strict=True)]
-    index = np.zeros(3)
-    index[list(axes)] = first
-    s, p, left = (grid.spacing_mm[axis] for axis in axes)
-    return (s, p, left), displayed_point(grid, grid.to_world(index))
-
-
-def world_of(point_ras_mm: ArrayLike) -> tuple[float, float, float]:
-    """A point of the patient, (R, A, S) in mm, in napari's world: (S, P, L)."""
-    s, p, left = (float(x) for x in RAS_TO_SPL @ np.asarray(point_ras_mm, float))
-    return s, p, left
-
-
-def ras_of(world: ArrayLike) -> tuple[float, float, float]:
-    """The inverse of `world_of`: what stands under the cursor on a grid that is not oblique."""
-    r, a, s = (float(x) for x in RAS_TO_SPL.T @ np.asarray(world, float))
-    return r, a, s
-
-
-def displayed_point(grid: Volume, point_ras_mm: ArrayLike) -> tuple[float, float, float]:
-    """Where in napari's world a grid shows a point of the patient; `world_of` it unless the grid is oblique."""
-    s, p, left = (float(x) for x in np.linalg.solve(_directions(grid), world_of(point_ras_mm)))
-    return s, p, left
-
-
-def patient_point(grid: Volume, world: ArrayLike) -> tuple[float, float, float]:
-    """The point of the patient, (R, A, S) in mm, that a grid shows at a place of napari's world."""
-    return ras_of(_directions(grid) @ np.asarray(world, float))
-
-
-def oblique_degrees(grid: Volume) -> float:
-    """Angle between what is shown upright and the patient's axes."""
-    return grid.oblique_deg
-
-
-def compatible(one: Volume, other: Volume) -> bool:
-    """Whether two grids overlay correctly: no corner of either is shown half a voxel apart in the other's place."""
-    corners = [*_corner_points(one), *_corner_points(other)]
-    apart = [np.subtract(displayed_point(one, corner), displayed_point(other, corner)) for corner in corners]
-    limit = min(*one.spacing_mm, *other.spacing_mm) / 2
-    return bool(np.linalg.norm(apart, axis=1).max() <= limit)
-
-
-def camera_orientation(displayed: Sequence[int], *, radiological: bool = True) -> tuple[str, str, str]:
-    """How a camera looks at the world axes it shows, from `dims.displayed`: superior up, anterior up or left.
-
-    Radiological: the patient's right on the left of the screen. In 3-D nothing is ever mirrored.
-    """
-    if len(displayed) == 3:
-        even = sum(displayed[i] > displayed[j] for i in range(3) for j in range(i + 1, 3)) % 2 == 0
-        up = displayed[1] == 0
-        return ("away" if even != up else "towards", "up" if up else "down", "right")
-    vertical, horizontal = displayed[-2:]
-    mirrored = horizontal == 2 and not radiological
-    return "away", "up" if vertical == 0 else "down", "left" if mirrored else "right"
-
-
 def go_to(viewer: ViewerModel, point_world: Sequence[float]) -> None:
     """Show a place of napari's world, (S, P, L) in mm: move all sliders to it and the camera over it."""
     ndim = viewer.dims.ndim
@@ -282,35 +212,9 @@ def go_to(viewer: ViewerModel, point_world: Sequence[float]) -> None:
     viewer.scene.camera.center = (0.0, *centre)[-3:]
 
 
-def _axes(grid: Volume) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """For S, P and L: which voxel axis follows it, and whether backwards."""
-    letters = grid.orientation
-    places = [(letters.find(ahead), letters.find(back)) for ahead, back in ("SI", "PA", "LR")]
-    s, p, left = (max(pair) for pair in places)
-    down, front, right = (pair[1] >= 0 for pair in places)
-    return (s, p, left), (down, front, right)
-
-
-def _flips(backwards: tuple[bool, bool, bool]) -> tuple[slice, ...]:
-    return tuple(slice(None, None, -1 if back else 1) for back in backwards)
-
-
-def _directions(grid: Volume) -> NDArray[np.float64]:
-    """Unit vectors (columns), in S, P, L, of the displayed axes; the identity unless the grid is oblique."""
-    axes, backwards = _axes(grid)
-    directions: NDArray[np.float64] = RAS_TO_SPL @ grid.directions[:, list(axes)] * np.where(backwards, -1.0, 1.0)
-    return directions
-
-
-def _corner_points(grid: Volume) -> NDArray[np.float64]:
-    ends = [(0.0, size - 1.0) for size in grid.shape]
-    return grid.to_world(np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, 3))
-
-
 def _lies_on(layer: Layer, grid: Volume) -> bool:
     """Whether a layer has the shape, scale and place with which a grid is shown, and is not turned."""
-    axes, _ = _axes(grid)
-    if layer.ndim != 3 or tuple(layer.data.shape) != tuple(grid.shape[axis] for axis in axes):
+    if layer.ndim != 3 or tuple(layer.data.shape) != displayed_shape(grid):
         return False
     shown = layer._data_to_world.affine_matrix  # scale, translate, rotate, shear and affine together
     scale, translate = placement(grid)

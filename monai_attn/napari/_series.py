@@ -60,7 +60,6 @@ class Offer:
     path: Path
     name: str
     kind: str
-    description: str = ""
     size: str = ""
     spacing_mm: str = ""
     warning: str = ""
@@ -182,9 +181,7 @@ def _of_series(path: Path, series: Series, found: Sequence[Series]) -> Iterator[
     name = ": ".join(filter(None, (series.modality, series.description))) or f"series {series.number or series.key}"
     size = " x ".join(str(n) for n in series.shape)
     spacing = " x ".join(f"{edge:.3g}" for edge in series.spacing_mm)
-    offer = Offer(
-        path, name, series.modality or "DICOM", series.description, size, spacing, problem=series.problem, series=series
-    )
+    offer = Offer(path, name, series.modality or "DICOM", size, spacing, problem=series.problem, series=series)
     alone = sum(one.uid == series.uid for one in found) == 1  # a UID may have several orientations
     key = series.uid if alone else series.key
     offer = replace(offer, key=key, chosen=not series.problem, warning=_warning(series))
@@ -223,4 +220,4 @@ def _volumes(offer: Offer, count: int) -> Iterator[Offer]:
 def _structures(path: Path, folder: Path | None = None) -> Offer:
     modality, title = title_of(path)
     where = "" if folder in (None, path.parent) else f"in {path.parent.relative_to(folder or path.parent)}"
-    return Offer(path, title or stem(path), modality, title, warning=where, structures=True)
+    return Offer(path, title or stem(path), modality, warning=where, structures=True)
