@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from monai_attn.volume import Volume, same_grid
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
+    from napari.utils.colormaps import Colormap
 
 __all__ = [
     "LEGENDS",
@@ -47,7 +48,10 @@ LOOKS: Mapping[str, tuple[str, str]] = {
 }
 """Colours and role of a map's layer, by the start of its name."""
 
-OPACITY = 0.5
+OPACITY = 0.7
+
+CLEAR_BELOW = 0.5
+"""An overlay is clear where its map is 0, so that the image keeps its brightness, and fades in up to this value."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def map_layers(segmentation: Segmentation, *, name: str) -> list[LayerTuple]:
     for number, (key, volume) in enumerate(segmentation.maps.items()):
         colours, role = LOOKS[_kind(key)]
         look: dict[str, Any] = {
-            "colormap": colours,
+            "colormap": clear_at_zero(colours),
             "opacity": OPACITY,
             "contrast_limits": (0.0, 1.0),
             "blending": "translucent_no_depth",
@@ -82,6 +86,16 @@ def map_layers(segmentation: Segmentation, *, name: str) -> list[LayerTuple]:
         layers.append(image_layer(volume, name=f"{name} {_title(key, segmentation.table)}", role=role, **look))
         layers[-1][1]["metadata"]["legend"] = legend_of(key)
     return layers
+
+
+def clear_at_zero(name: str) -> Colormap:
+    """A colour map of napari's that fades out towards 0."""
+    from napari.utils.colormaps import Colormap, ensure_colormap
+
+    share = np.linspace(0, 1, 256)
+    colours = np.array(ensure_colormap(name).map(share), dtype=np.float32)
+    colours[:, 3] = np.minimum(share / CLEAR_BELOW, 1)
+    return Colormap(colours, name=f"{name}, clear at 0")
 
 
 def uncertain_lesions(
@@ -127,9 +141,10 @@ def jump_to_uncertain(viewer: ViewerModel, labels: Labels, uncertainty: Image, *
     return one
 
 
-def uncertainty_layers(layers: list[Layer]) -> list[Layer]:
-    """The layers that show how sure a network was."""
-    return [layer for layer in layers if (origin := origin_of(layer)) is not None and origin.role == "uncertainty"]
+def uncertainty_layers(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers that show how sure a network was, visible ones first."""
+    found = [layer for layer in layers if (origin := origin_of(layer)) is not None and origin.role == "uncertainty"]
+    return sorted(found, key=lambda layer: not layer.visible)
 
 
 def _kind(name: str) -> str:

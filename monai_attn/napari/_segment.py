@@ -214,19 +214,21 @@ class SegmentWidget(QWidget):
 
     def jump(self) -> None:
         """Fly to the least certain piece of the mask, at the next click to the one after it."""
-        maps = uncertainty_layers(list(self.viewer.layers))
+        active = self.viewer.layers.selection.active
+        run = active.metadata.get(RUN) if active is not None else None
+        maps = uncertainty_layers(self.viewer.layers)
         try:
             if not maps:
                 raise InputError("There is no map of uncertainty. Choose entropy or flip variance, and run again.")
-            newest = maps[-1]
-            mask = self._mask_of(newest)
+            chosen = next((layer for layer in maps if run and layer.metadata.get(RUN) == run), maps[0])
             self._rank += 1
-            one = jump_to_uncertain(self.viewer, mask, newest, rank=self._rank)
+            one = jump_to_uncertain(self.viewer, self._mask_of(chosen), chosen, rank=self._rank)
         except AttnError as error:
             show_error(str(error))
             return
+        chosen.visible = True
         self.form.status.setText(
-            f"{one.name}, piece {one.number} ({one.volume_ml:.2f} ml): mean uncertainty {one.uncertainty:.2f}"
+            f"{one.name}, piece {one.number} ({one.volume_ml:.2f} ml): mean uncertainty {one.uncertainty:.2g}"
         )
 
     def _mask_of(self, overlay: Any) -> Any:
@@ -305,6 +307,8 @@ class SegmentWidget(QWidget):
             for data, keywords, kind in result.layers
         ]
         mask = added[0]
+        if len(added) > 1:
+            mask.contour = 1  # and let the maps be seen inside
         self.viewer.layers.move(self.viewer.layers.index(mask), len(self.viewer.layers))
         self.viewer.layers.selection.active = mask
         if result.place is not None:

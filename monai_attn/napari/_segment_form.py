@@ -73,6 +73,7 @@ class SegmentForm(QWidget):
         for key, text in MAPS.items():
             legend = LEGENDS["probability" if key == "probabilities" else key]
             self.maps[key] = check(text, legend)
+        self.legend = _words()
         self.jump = QPushButton("Jump to the most uncertain")
         self.findings, self.estimate, self.box = _words(), _words(), _words()
         self.run, self.cancel = QPushButton("Segment"), QPushButton("Cancel")
@@ -100,6 +101,7 @@ class SegmentForm(QWidget):
         boxes = list(self.maps.values())
         lines.addWidget(row(*boxes[:2]))
         lines.addWidget(row(*boxes[2:]))
+        lines.addWidget(self.legend)
         lines.addWidget(self.jump)
         check_group = QGroupBox("Check")
         checks = QVBoxLayout(check_group)
@@ -117,6 +119,7 @@ class SegmentForm(QWidget):
         notice.setText(f"<i>{RESEARCH_USE}</i>")
         for part in (row(self.run, self.cancel), self.bar, self.status, notice):
             outer.addWidget(part)
+        self.legend.setVisible(False)
         self.bar.setRange(0, 1)
         self.set_running(False, ready=False)
 
@@ -131,6 +134,9 @@ class SegmentForm(QWidget):
 
     def _tell(self) -> None:
         self.thickness.setEnabled(not self.all_slices.isChecked())
+        chosen = [box for box in self.maps.values() if box.isChecked()]
+        self.legend.setText("<br>".join(f"<b>{box.text()}</b> {html.escape(box.toolTip())}" for box in chosen))
+        self.legend.setVisible(bool(chosen))
         self.changed.emit()
 
     def prefer_device(self, name: str) -> None:

@@ -70,6 +70,8 @@ def test_overlays_lie_on_the_mask_run_from_0_to_1_and_explain_themselves():
         np.testing.assert_array_equal(layer.translate, mask.translate)
         assert layer.data.shape == mask.data.shape
         assert "0" in layer.metadata["legend"]
+        alpha = layer.colormap.map(np.array([0.0, 0.25, 0.5, 1.0]))[:, 3]
+        np.testing.assert_allclose(alpha, [0, 0.5, 1, 1], atol=0.01)
     assert [origin_of(layer).role for layer in overlays] == ["attention", "uncertainty", "uncertainty", "probability"]
     assert uncertainty_layers(list(viewer.layers)) == overlays[1:3]
     assert "not why" in legend_of("attention_1")

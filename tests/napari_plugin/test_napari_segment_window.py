@@ -149,6 +149,9 @@ def test_a_run_in_the_window_from_a_drawn_region_to_the_least_certain_lesion(mak
     assert "ml" in form.status.text()
     panel.jump()
     assert "mean uncertainty" in form.status.text()
+    assert [layer.name for layer in viewer.layers if layer.visible and "entropy" in layer.name]
+    assert masks[1].contour == 1
+    assert "one class is certain" in form.legend.text()
 
 
 def test_cancel_frees_the_panel_within_a_second_and_changes_nothing(make_napari_viewer, bundle, errors):
