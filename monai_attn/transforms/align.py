@@ -65,6 +65,7 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
         self._check_frames(images)
         first = next(iter(images))
         reference = self._space(self._orient(images[first]))
+        done = reference.applied_operations[len(images[first].applied_operations) :]  # here, and not to values before
         nothing = torch.zeros_like(_plain(reference))
         pairs = {first: (_plain(reference), torch.ones_like(nothing))}
         for name, image in images.items():
@@ -76,7 +77,7 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
             out[key] = MetaTensor(
                 torch.cat(channels),
                 meta=deepcopy({**reference.meta, **said}),  # the affine is among them
-                applied_operations=deepcopy(reference.applied_operations),
+                applied_operations=deepcopy(done),
             )
         return out
 
