@@ -30,6 +30,9 @@ __all__ = ["Rescue", "find_rescues", "source_key", "state_folder", "write_rescue
 KEPT_DAYS = 30
 """Older files are removed: nobody asked for them."""
 
+CLOCK_SECONDS = 60.0
+"""When a process began is told by the wall clock, which may have been set since."""
+
 log = logging.getLogger(__name__)
 
 
@@ -171,6 +174,6 @@ def _runs_elsewhere(process: tuple[int, float]) -> bool:
 
     pid, started = process
     try:
-        return pid != os.getpid() and abs(psutil.Process(pid).create_time() - started) < 1.0
+        return pid != os.getpid() and abs(psutil.Process(pid).create_time() - started) < CLOCK_SECONDS
     except psutil.Error:
         return False
