@@ -33,6 +33,9 @@ WORKFLOWS = {
     "evaluate as inference does": ("infer", ("inference", "evaluate")),
 }
 
+TIE = 1e-3
+"""Logits this close are a tie: exported networks add in another order, which is worth about 1e-5."""
+
 SECURITY_NOTE = "ignore:parsing config_file:UserWarning"
 
 
@@ -171,6 +174,10 @@ def test_torchscript_and_onnx_give_the_same_labels(bundle, tmp_path):
     for shape in ((32, 32, 32), (40, 56, 40)):
         image = torch.rand(1, channels, *shape, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
-            wanted = network(image).argmax(1).numpy()
-            assert np.array_equal(scripted(image).argmax(1).numpy(), wanted)
-        assert np.array_equal(session.run(None, {"i": image.numpy()})[0].argmax(1), wanted)
+            logits = network(image)
+            others = (scripted(image), torch.from_numpy(session.run(None, {"i": image.numpy()})[0]))
+        best, second = logits.topk(2, dim=1).values.unbind(1)
+        clear = best - second > TIE
+        assert clear.float().mean() > 0.999
+        for other in others:
+            assert torch.equal(other.argmax(1)[clear], logits.argmax(1)[clear])
