@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import three_grids
 import torch
-from monai.transforms import Compose, Invertd
+from monai.transforms import Compose, Invertd, Lambdad
 
 from monai_attn import Volume
 from monai_attn.errors import GeometryError, InputError
-from monai_attn.transforms import AlignImagesd, LoadVolumed, RandDropImagesd
+from monai_attn.transforms import AlignImagesd, LabelsOnSourced, LoadVolumed, RandDropImagesd
 
 NAMES = ("t1", "ct", "pet")
 CENTRE = (4.0, 1.0, 9.0)
@@ -136,6 +136,16 @@ def test_inverted_a_prediction_lies_on_the_grid_of_the_reference():
     for name, channel in zip(NAMES, back["pred"], strict=True):
         centre, _ = moments(channel, three_grids.grid("t1").affine)
         np.testing.assert_allclose(centre, three_grids.CENTRES[name], atol=0.15)
+
+
+def test_what_was_done_to_the_values_before_is_nothing_to_undo():
+    load = LoadVolumed(NAMES, ensure_channel_first=True, allow_missing_keys=True)
+    root = Lambdad("pet", func=torch.sqrt, allow_missing_keys=True)  # MONAI notes it among the operations
+    joined = Compose([load, root, AlignImagesd(NAMES, (2, 2, 2))])({"pet": three_grids.image("pet")})
+    scores = torch.stack([0 * joined["image"][2], joined["image"][2] - 0.5])
+    labels = LabelsOnSourced("pred", orig_keys="image")({**joined, "pred": scores})["pred"]
+    assert labels.shape[1:] == three_grids.SHAPES["pet"]
+    assert labels.any()
 
 
 def joined_case(present=(True, True, True)) -> dict[str, torch.Tensor]:
