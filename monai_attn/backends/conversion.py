@@ -107,7 +107,8 @@ def _unheard() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        root.level, root.filters, root.handlers = level, filters, handlers
+        root.filters, root.handlers = filters, handlers
+        root.setLevel(level)  # not by assignment: loggers remember what they may say until a level is set
 
 
 class _Flat(nn.Module):
