@@ -142,7 +142,8 @@ def test_what_was_done_to_the_values_before_is_nothing_to_undo():
     load = LoadVolumed(NAMES, ensure_channel_first=True, allow_missing_keys=True)
     root = Lambdad("pet", func=torch.sqrt, allow_missing_keys=True)  # MONAI notes it among the operations
     joined = Compose([load, root, AlignImagesd(NAMES, (2, 2, 2))])({"pet": three_grids.image("pet")})
-    scores = torch.stack([0 * joined["image"][2], joined["image"][2] - 0.5])
+    pet = joined["image"].as_tensor()[2]
+    scores = torch.stack([torch.zeros_like(pet), pet - 0.5])
     labels = LabelsOnSourced("pred", orig_keys="image")({**joined, "pred": scores})["pred"]
     assert labels.shape[1:] == three_grids.SHAPES["pet"]
     assert labels.any()
