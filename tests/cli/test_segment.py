@@ -165,7 +165,13 @@ def test_cancelling_leaves_nothing_half_written(bundle, tmp_path, how):
     write(volume, tmp_path / "large.nii.gz")
     command = [sys.executable, "-m", "monai_attn.cli.main", "segment", tmp_path / "large.nii.gz", "-b", bundle]
     command += ["-o", tmp_path / "out", "--trust", "--set", "inferer::overlap=0.9", "--set", "inferer::sw_batch_size=1"]
-    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env={**os.environ})
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background has it ignored
+    )
     time.sleep(12)  # past the imports, into thousands of windows
     assert process.poll() is None
     process.send_signal(how)
