@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-__all__ = ["button", "check", "releasing", "row", "spin"]
+__all__ = ["button", "check", "offer_layers", "releasing", "row", "spin"]
 
 
 def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str = "") -> QDoubleSpinBox:
@@ -34,6 +35,16 @@ def button(name: str, tip: str, action: Callable[[str], None]) -> QPushButton:
     push.setToolTip(tip)
     push.clicked.connect(lambda: action(name))
     return push
+
+
+def offer_layers(box: QComboBox, layers: Sequence[Any]) -> None:
+    """Let a box offer these layers, without a signal; the one that was chosen stays so if it is among them."""
+    chosen = box.currentData()
+    with QSignalBlocker(box):
+        box.clear()
+        for layer in layers:
+            box.addItem(layer.name, layer)
+        box.setCurrentIndex(layers.index(chosen) if chosen in layers else 0)
 
 
 def row(*parts: QWidget) -> QWidget:

@@ -23,7 +23,7 @@ from monai_attn.edit import Change
 from monai_attn.errors import AttnError
 from monai_attn.napari._autosave import watch
 from monai_attn.napari._brush import HandBrush, gate_images, shown_axis
-from monai_attn.napari._controls import button, check, releasing, row, spin
+from monai_attn.napari._controls import button, check, offer_layers, releasing, row, spin
 from monai_attn.napari._editing import Choices, Correction, Seal, apply_change, label_name, sentence
 from monai_attn.napari._keeping import UnsavedBar
 
@@ -150,13 +150,7 @@ class CorrectWidget(QWidget):
 
     def _list_images(self, event: Any = None) -> None:  # noqa: ARG002
         images = gate_images(self.viewer, self.layer) if self.layer is not None else []
-        chosen = self.image.currentData()
-        self.image.blockSignals(True)
-        self.image.clear()
-        for image in images:
-            self.image.addItem(image.name, image)
-        self.image.setCurrentIndex(images.index(chosen) if chosen in images else 0)
-        self.image.blockSignals(False)
+        offer_layers(self.image, images)
         self._set_brush()
 
     def _show_target(self, event: Any = None) -> None:  # noqa: ARG002

@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 from monai_attn.errors import AttnError, InputError
 from monai_attn.napari._autosave import saved, watch
 from monai_attn.napari._brush import gate_images
-from monai_attn.napari._controls import button, check, releasing, row
+from monai_attn.napari._controls import button, check, offer_layers, releasing, row
 from monai_attn.napari._editing import Seal
 from monai_attn.napari._lesions import lesion_labels
 from monai_attn.napari._saving import FORMATS, Saving, free_of_identity, save_all
@@ -99,14 +99,7 @@ class SaveAllWidget(QWidget):
         if mask is None and self.layer in self.viewer.layers:
             mask = self.layer  # another kind of layer was clicked: stay
         self.layer = mask
-        chosen = self.image.currentData()
-        images = gate_images(self.viewer, mask) if mask is not None else []
-        self.image.blockSignals(True)
-        self.image.clear()
-        for image in images:
-            self.image.addItem(image.name, image)
-        self.image.setCurrentIndex(images.index(chosen) if chosen in images else 0)
-        self.image.blockSignals(False)
+        offer_layers(self.image, gate_images(self.viewer, mask) if mask is not None else [])
         self._name_case()
         self._list_lesions()
         self._enable()
