@@ -41,6 +41,11 @@ def openvino_without_telemetry() -> ModuleType:
 
         sender.TelemetrySender.send = lambda *_: None
     import openvino
+    from openvino.tools.ovc import convert, convert_impl
+
+    # The converter sets the level, filters and handlers of the root logger, of all threads, and leaves them so when it
+    # fails; then warnings of others are lost.
+    convert_impl.init_logger = convert.restore_logger_state = lambda *_: None
 
     return openvino  # type: ignore[no-any-return]
 
@@ -96,19 +101,18 @@ def _trace(network: nn.Module, example: Sequence[int]) -> tuple[Any, Any]:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Without the warnings of tracing (sizes become constants, which the examples allow for), the log left as it was.
+    """Without the warnings of tracing: sizes become constants, which the examples allow for.
 
-    The converter sets the root logger's level, filters and handlers, and leaves them so when it fails.
+    The converter calls `logging.debug`, which gives the root logger a handler if it has none; so it has one meanwhile.
     """
-    root = logging.getLogger()
-    level, filters, handlers = root.level, list(root.filters), list(root.handlers)
+    meanwhile = logging.NullHandler()
+    logging.getLogger().addHandler(meanwhile)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        root.filters, root.handlers = filters, handlers
-        root.setLevel(level)  # not by assignment: loggers remember what they may say until a level is set
+        logging.getLogger().removeHandler(meanwhile)
 
 
 class _Flat(nn.Module):

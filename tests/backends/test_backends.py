@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import subprocess
@@ -203,6 +204,29 @@ def test_a_network_that_openvino_cannot_run_runs_in_torch_with_one_warning(caplo
         "1x8x8x8: No conversion rule found for operations: aten::special_bessel_j0"
     )
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [note]
+
+
+class Listening(Bessel):
+    """Notes what may be said while it is converted."""
+
+    def __init__(self):
+        super().__init__()
+        self.levels = []
+
+    def forward(self, x):
+        self.levels.append(logging.getLogger().level)
+        return super().forward(x)
+
+
+@torch.no_grad()
+def test_a_conversion_leaves_the_root_logger_as_it_is_while_it_runs_and_when_it_fails():
+    root = logging.getLogger()
+    before = (root.level, root.filters[:], root.handlers[:])
+    network = Listening().eval()
+    load_network(network)(image(1, 1, 8, 8, 8))
+    assert (root.level, root.filters, root.handlers) == before
+    assert len(network.levels) > 1
+    assert set(network.levels) == {root.level}
 
 
 def test_it_is_an_error_when_openvino_was_asked_for():
