@@ -1,7 +1,7 @@
-"""Text on the canvas of a viewer: letters at the edges, plane, window, warnings, what is under the cursor, a scale bar.
+"""Text on the canvas of a viewer: letters at the edges, plane, window, legend, what is under the cursor, a scale bar.
 
-`canvas_notes(viewer)` puts them there once; they follow the viewer until it is closed. They are napari's own text
-overlays, so that they stand in screenshots too; works on a `ViewerModel` without a window.
+`canvas_notes(viewer)` puts them there once; they follow the viewer until it is closed. They are an overlay of the
+canvas, so that they stand in screenshots too; works on a `ViewerModel` without a window.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from weakref import WeakKeyDictionary, ref
 from psygnal import Signal
 
 from monai_attn.errors import InputError
+from monai_attn.labels import Label
 from monai_attn.napari import _readout
 from monai_attn.napari._links import Links
+from monai_attn.napari._notes import INK, Note, legend_note
+from monai_attn.napari._notes_overlay import notes_surface
 from monai_attn.napari._planes import Edges, canvas_directions, edge_letters, orient
+from monai_attn.napari._seen import labels_seen
 from monai_attn.napari._settings import Settings, settings
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.components.overlays import TextOverlay
     from napari.layers import Layer
 
 __all__ = ["CanvasNotes", "canvas_notes"]
@@ -35,15 +38,19 @@ PLACES = {
     "top": "top_center",
     "bottom": "bottom_center",
 }
-"""Our overlays and where on the canvas they stand; those of one corner are stacked."""
+"""Our texts and where on the canvas they stand; those of one corner are stacked, the legend last."""
+
+LEGEND = "legend"
 
 EDGES = ("left", "right", "top", "bottom")
 COLOURS = {"honesty": "#ff9f1c", **dict.fromkeys(EDGES, "#ffa600")}
 SIZES = {"cursor": 10.0, **dict.fromkeys(EDGES, 14.0)}
-KEY = "monai_attn_{}"
 
 LAYER_EVENTS = ("visible", "contrast_limits", "projection_mode", "name")
 """Changes of a layer that change what stands on the canvas; a layer without one of them does not have it."""
+
+LABEL_EVENTS = ("visible", "colormap", "features", "labels_update", "paint", "data")
+"""Changes of a labels layer that change the legend."""
 
 
 class CanvasNotes:
@@ -54,10 +61,13 @@ class CanvasNotes:
 
     convention_changed = Signal()
 
-    def __init__(self, viewer: ViewerModel, *, radiological: bool = True) -> None:
+    def __init__(self, viewer: ViewerModel, *, radiological: bool = True, legend: bool = True) -> None:
         self._viewer = ref(viewer)
         self._radiological = radiological
-        self._overlays = {name: _text_overlay(viewer, name) for name in PLACES}
+        self._texts = dict.fromkeys(PLACES, "")
+        self._labels: list[Label] = []
+        self._shows_legend = legend
+        self._surface = notes_surface(viewer)
         self._links = Links()
         follow = self._links.follow
         dims, camera, layers = viewer.dims.events, viewer.scene.camera.events, viewer.layers.events
@@ -83,18 +93,26 @@ class CanvasNotes:
         self._turn()
         self.convention_changed.emit()
 
+    @property
+    def legend(self) -> bool:
+        """Whether the structures that are seen stand on the canvas with their colours."""
+        return self._shows_legend
+
+    @legend.setter
+    def legend(self, value: bool) -> None:
+        self._shows_legend = value
+        self._structures()
+
     def close(self) -> None:
         """Take the text off the canvas and let the viewer go."""
         self._links.close()
+        self._surface.close()
         for viewer in self._alive():
-            for name in PLACES:
-                viewer.canvas.overlays.pop(KEY.format(name), None)
             _NOTES.pop(viewer, None)
 
     def text(self, name: str) -> str:
-        """What one of `PLACES` says now; "" when it is hidden."""
-        overlay = self._overlays[name]
-        return str(overlay.text) if overlay.visible else ""
+        """What one of `PLACES`, or the "legend", says now; "" when it is not there."""
+        return "\n".join(label.name for label in self._labels) if name == LEGEND else self._texts[name]
 
     def _turn(self, _event: Any = None) -> None:
         for viewer in self._alive():
@@ -115,28 +133,47 @@ class CanvasNotes:
             self._say("honesty", _readout.honesty_text(viewer.layers))
             self._say("window", _readout.window_text(_readout.shown_image(viewer.layers)))
         self._place()
+        if self._in_3d():
+            self._structures()
 
     def _place(self, _event: Any = None) -> None:
         for viewer in self._alive():
             self._say("place", _readout.place_text(viewer) if len(viewer.layers) else "")
         self._under_cursor()
+        if not self._in_3d():  # where the structures seen do not depend on the place
+            self._structures()
 
     def _under_cursor(self, _event: Any = None) -> None:
         for viewer in self._alive():
             self._say("cursor", _readout.cursor_text(viewer, viewer.cursor.position))
+
+    def _structures(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            labels = labels_seen(viewer) if self._shows_legend else []
+            if labels != self._labels:
+                self._labels = labels
+                self._show()
 
     def _watch(self, event: Any) -> None:
         self._watch_layer(event.value)
 
     def _watch_layer(self, layer: Layer) -> None:
         self._links.follow_layer(self._layers, layer, LAYER_EVENTS)
+        if layer._type_string == "labels":
+            self._links.follow_layer(self._structures, layer, LABEL_EVENTS)
 
     def _say(self, name: str, text: str) -> None:
-        overlay = self._overlays[name]
-        if overlay.text != text:
-            overlay.text = text
-        if overlay.visible != bool(text):
-            overlay.visible = bool(text)
+        if self._texts[name] != text:
+            self._texts[name] = text
+            self._show()
+
+    def _show(self) -> None:
+        notes = {name: _note(name, text) for name, text in self._texts.items() if text}
+        legend = {LEGEND: legend_note(self._labels, PLACES["window"])} if self._labels else {}
+        self._surface.show({**notes, **legend})
+
+    def _in_3d(self) -> bool:
+        return any(viewer.dims.ndisplay == 3 for viewer in self._alive())
 
     def _alive(self) -> Iterator[ViewerModel]:
         viewer = self._viewer()
@@ -148,27 +185,22 @@ _NOTES: WeakKeyDictionary[ViewerModel, CanvasNotes] = WeakKeyDictionary()
 
 
 def canvas_notes(viewer: ViewerModel) -> CanvasNotes:
-    """The text on a viewer's canvas, put there if it is not yet, in the convention of the preferences."""
+    """The text on a viewer's canvas, put there if it is not yet, as the preferences say."""
     if viewer not in _NOTES:
-        _NOTES[viewer] = CanvasNotes(viewer, radiological=_convention())
+        given = _preferences()
+        _NOTES[viewer] = CanvasNotes(viewer, radiological=given.radiological, legend=given.legend)
     return _NOTES[viewer]
 
 
-def _convention() -> bool:
+def _preferences() -> Settings:
     try:
-        return settings().radiological
+        return settings()
     except InputError as error:  # of another setting; said, and no reason to show nothing
         from napari.utils.notifications import show_warning
 
         show_warning(str(error))
-        return Settings().radiological
+        return Settings()
 
 
-def _text_overlay(viewer: ViewerModel, name: str) -> TextOverlay:
-    from napari.components.overlays import TextOverlay
-
-    overlay = TextOverlay(
-        position=PLACES[name], color=COLOURS.get(name), font_size=SIZES.get(name, 11.0), visible=False
-    )
-    viewer.canvas.overlays[KEY.format(name)] = overlay
-    return overlay
+def _note(name: str, text: str) -> Note:
+    return Note(text, PLACES[name], COLOURS.get(name, INK), SIZES.get(name, 11.0))

@@ -12,7 +12,8 @@ from monai_attn.io.atomic import check_free, write_bytes_atomic
 from monai_attn.measure import Lesion
 from monai_attn.napari._inspection import Inspection
 from monai_attn.napari._layers import displayed_point, go_to, oblique_degrees
-from monai_attn.napari._legend import Picture, legend_of, png_bytes, values_seen, with_legend
+from monai_attn.napari._legend import Picture, png_bytes, with_legend
+from monai_attn.napari._seen import legend_of, values_seen
 from monai_attn.napari._styles import table_of
 from monai_attn.napari._windows import centre_width
 from monai_attn.report.page import number

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +11,9 @@ from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 
 from monai_attn.errors import FileError
 from monai_attn.labels import Label
-from monai_attn.napari._lesions import displayed_blocks
-from monai_attn.napari._styles import STYLES, shown_values, table_of
 from monai_attn.segmentation import RESEARCH_USE
 
-if TYPE_CHECKING:
-    from napari.components import Dims
-    from napari.layers import Labels
-
-__all__ = ["Picture", "legend_of", "png_bytes", "values_seen", "with_legend"]
+__all__ = ["Picture", "png_bytes", "with_legend"]
 
 Picture = NDArray[np.uint8]
 """Red, green, blue and alpha of each pixel, `(height, width, 4)`."""
@@ -33,26 +26,6 @@ LINES_PER_PICTURE = 42
 """How many lines of text fit beside a picture; no less than `LEAST_PX` pixels each."""
 
 LEAST_PX = 13
-
-
-def values_seen(layer: Labels, dims: Dims) -> frozenset[int]:
-    """The labels in the slice that is shown; in 3-D all of the layer."""
-    data = np.asarray(layer.data)
-    if dims.ndisplay == 3:
-        return frozenset(displayed_blocks(data))
-    index = np.round(layer.world_to_data(dims.point[-3:])).astype(int)
-    axis = next(axis - dims.ndim + 3 for axis in dims.not_displayed if axis >= dims.ndim - 3)
-    if not 0 <= index[axis] < data.shape[axis]:
-        return frozenset()
-    seen = np.unique(data.take(int(index[axis]), axis=axis))
-    return frozenset(int(value) for value in seen if value)
-
-
-def legend_of(layer: Labels, values: Iterable[int]) -> list[Label]:
-    """Of these structures those that are shown, with the names and colours they have now."""
-    table = table_of(layer)
-    shown = set(shown_values(table, layer.metadata.get(STYLES, {})))
-    return [label for label in table if label.value in shown & set(values)]
 
 
 def with_legend(picture: Picture, labels: Sequence[Label], sentences: Sequence[str] = ()) -> Picture:

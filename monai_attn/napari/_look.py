@@ -99,6 +99,9 @@ class LookWidget(QWidget):
         self.convention = QComboBox()
         self.convention.addItems(list(CONVENTIONS))
         self.convention.activated.connect(self._use_convention)
+        self.legend = check("Legend", "Name the structures that are seen on the canvas, with their colours.")
+        self.legend.setChecked(self.notes.legend)
+        self.legend.toggled.connect(self._use_legend)
         self.linked = check(VIEWS, "Axial, coronal and sagittal beside the canvas, with a crosshair.")
         self.linked.toggled.connect(self._link)
         self._show_convention()
@@ -106,7 +109,7 @@ class LookWidget(QWidget):
         form = QFormLayout(group)
         form.addRow(row(*self.planes.values()))
         form.addRow(self.convention)
-        form.addRow(self.linked)
+        form.addRow(row(self.linked, self.legend))
         return group
 
     def _follow(self, _event: Any = None) -> None:
@@ -183,6 +186,9 @@ class LookWidget(QWidget):
 
     def _use_convention(self, _index: int = 0) -> None:
         self.notes.radiological = CONVENTIONS[self.convention.currentText()]
+
+    def _use_legend(self, on: bool) -> None:
+        self.notes.legend = on
 
     def _show_convention(self) -> None:
         self.convention.setCurrentIndex(list(CONVENTIONS.values()).index(self.notes.radiological))

@@ -28,6 +28,7 @@ class Settings:
     """
 
     radiological: bool = True
+    legend: bool = True
     window_ct: str = "40/400"
     window_pet: str = "5/10"
     window_mr: str = "1-99 %"
@@ -56,6 +57,7 @@ def settings() -> Settings:
     display, computing, folders = given.display, given.computing, given.folders
     return Settings(
         radiological=display.convention == "radiological",
+        legend=display.legend,
         window_ct=_window(display.window_ct, "Window of CT"),
         window_pet=_window(display.window_pet, "Window of PET"),
         window_mr=_window(display.window_mr, "Window of MR and other images"),

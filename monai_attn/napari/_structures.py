@@ -19,9 +19,10 @@ from monai_attn.napari._inspection import Inspection
 from monai_attn.napari._keyimages import key_image_names, sentences_of, take_key_images
 from monai_attn.napari._keys import bind_free_keys, release_keys
 from monai_attn.napari._layers import displayed_point, go_to
-from monai_attn.napari._legend import Picture, legend_of, values_seen, with_legend
+from monai_attn.napari._legend import Picture, with_legend
 from monai_attn.napari._lesions import neighbour
 from monai_attn.napari._measuring import Measuring
+from monai_attn.napari._seen import legend_of, values_seen
 from monai_attn.napari._structures_form import NEXT_KEY, PREVIOUS_KEY, StructuresForm
 from monai_attn.napari._tree import COLUMNS, StructureModel, column_of
 from monai_attn.segmentation import RESEARCH_USE

@@ -16,7 +16,8 @@ from monai_attn.labels import LabelTable
 from monai_attn.napari._inspection import Inspection
 from monai_attn.napari._keyimages import key_image_names, lesion_sentence, sentences_of, take_key_images
 from monai_attn.napari._layers import displayed_point, go_to
-from monai_attn.napari._legend import Picture, legend_of, png_bytes, values_seen, with_legend
+from monai_attn.napari._legend import Picture, png_bytes, with_legend
+from monai_attn.napari._seen import legend_of, values_seen
 from monai_attn.napari._styles import rename, restyle
 
 PICTURE: Picture = np.random.default_rng(3).integers(0, 255, (300, 401, 4), dtype=np.uint8) | np.uint8([0, 0, 0, 255])

@@ -29,11 +29,13 @@ def test_the_defaults_of_the_manifest_are_ours(given: object) -> None:
 
 
 def test_every_setting_is_read(given: object, tmp_path: Path) -> None:
-    given.display.convention = "neurological"
+    given.display.convention, given.display.legend = "neurological", False
     given.display.window_ct, given.display.window_pet, given.display.window_mr = "-600/1500", "2.5/5", "5-95 %"
     given.computing.device, given.computing.threads = "cuda:1", 4
     given.folders.images = given.folders.results = given.folders.bundles = str(tmp_path)
-    assert settings() == Settings(False, "-600/1500", "2.5/5", "5-95 %", "cuda:1", 4, tmp_path, tmp_path, tmp_path)
+    assert settings() == Settings(
+        False, False, "-600/1500", "2.5/5", "5-95 %", "cuda:1", 4, tmp_path, tmp_path, tmp_path
+    )
     assert [settings().window_of(kind) for kind in ("CT", "PT", "")] == ["-600/1500", "2.5/5", "5-95 %"]
 
 
