@@ -1,10 +1,11 @@
-"""Time of a slice step in a real napari window: image, with mask, with contour, with the linked views; 300x512x512.
+"""Time of a slice step in a real napari window, 300x512x512: bare napari, and with what the plugin adds to it.
 
     xvfb-run -a -s "-screen 0 1920x1080x24" python benchmarks/napari_slices.py [steps]
 
-A step moves the slider by one slice and waits until canvas and panes are drawn. Prints the median and the quartiles of
-the wall-clock milliseconds, and the median of the CPU milliseconds of the process, which another job on the machine
-disturbs less. OpenGL is what the machine has: under Xvfb, software.
+A step moves the slider by one slice and waits until canvas and panes are drawn. Prints the medians and quartiles of the
+wall-clock milliseconds without and with our text and legend, the medians of the CPU milliseconds of the process, which
+another job on the machine disturbs less, and their ratio; in a window of napari's own size and in a large one. OpenGL
+is what the machine has: under Xvfb, software.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import numpy as np
 
 SHAPE = (512, 512, 300)
 SPACING_MM = (0.8, 0.8, 1.0)
+LARGE = (1600, 1000)
+HEAD = "| view | napari alone: wall ms | CPU ms | with the plugin: wall ms | CPU ms | ratio of CPU |\n|---|---|---|---|---|---|"
 
 
 def main(steps: int) -> None:
@@ -26,43 +29,59 @@ def main(steps: int) -> None:
     import napari
 
     from monai_attn.labels import LabelTable
-    from monai_attn.napari._canvas import canvas_notes
     from monai_attn.napari._layers import image_layer, labels_layer
     from monai_attn.napari._planes import show_plane
-    from monai_attn.napari._views import LinkedViews
     from monai_attn.volume import Volume
 
     image, mask = phantom()
     affine = np.diag([*SPACING_MM, 1.0])
     viewer = napari.Viewer()
-    viewer.window.resize(1600, 1000)
     data, keywords, _ = image_layer(Volume(image, affine, "CT", "HU"), name="CT", contrast_limits=(-160, 240))
     viewer.add_image(data, **keywords)
-    print(
-        f"napari {napari.__version__}, {SHAPE[2]} slices of {SHAPE[0]} x {SHAPE[1]}, {steps} steps, window 1600 x 1000"
-    )
-    print("| view | wall ms, median (quartiles) | CPU ms, median |\n|---|---|---|")
-    report("image alone", viewer, steps)
-    notes = canvas_notes(viewer)
-    show_plane(viewer, "axial")
-    report("with the text on the canvas", viewer, steps)
     table = LabelTable.of_names({value: f"organ {value}" for value in range(1, 6)})
     data, keywords, _ = labels_layer(Volume(mask, affine), name="mask", table=table)
     layer = viewer.add_labels(data, **keywords)
-    report("with mask", viewer, steps)
-    layer.contour = 2
-    report("with mask as contour", viewer, steps)
-    views = LinkedViews(viewer)
-    viewer.window.add_dock_widget(views, name="Linked views", area="bottom")
-    report("with contour and linked views", viewer, steps)
-    for plane in ("coronal", "sagittal"):
+    print(f"napari {napari.__version__}, {SHAPE[2]} slices of {SHAPE[0]} x {SHAPE[1]}, medians of {steps} steps")
+    show_plane(viewer, "axial")
+    for size in (None, LARGE):
+        if size is not None:
+            viewer.window.resize(*size)
+        width, height = viewer.window.geometry()[2:]
+        print(f"\nwindow of {width} x {height}\n\n{HEAD}")
+        for name, visible, contour in (("image", False, 0), ("with mask", True, 0), ("with contour", True, 2)):
+            layer.visible, layer.contour = visible, contour
+            compare(name, viewer, steps)
+    for plane in ("axial", "coronal", "sagittal"):
         show_plane(viewer, plane)
-        report(f"the same, {plane}", viewer, steps)
-    notes.close()
+        compare(f"with contour and linked views, {plane}", viewer, steps, linked=True)
     viewer.close()
 
 
-def report(name: str, viewer, steps: int) -> None:
+def compare(name: str, viewer, steps: int, *, linked: bool = False) -> None:
+    """One line: steps without and with our text on the canvas and the linked views, if there are any, in turns."""
+    from monai_attn.napari._canvas import canvas_notes
+    from monai_attn.napari._views import LinkedViews
+
+    bare, ours = ([], []), ([], [])
+    for turn in range(4):
+        with_plugin = turn % 2 == 1
+        views = LinkedViews(viewer) if with_plugin and linked else None
+        if views is not None:
+            viewer.window.add_dock_widget(views, name="Linked views", area="bottom")
+        notes = canvas_notes(viewer)
+        if not with_plugin:
+            notes.close()
+        for kept, new in zip(ours if with_plugin else bare, measured(viewer, steps // 2), strict=True):
+            kept.extend(new)
+        if views is not None:
+            viewer.window.remove_dock_widget(views)
+    cells = [text for walls, cpus in (bare, ours) for text in (spread(walls), f"{statistics.median(cpus):.0f}")]
+    ratio = statistics.median(ours[1]) / statistics.median(bare[1])
+    print(f"| {name} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
+
+
+def measured(viewer, steps: int) -> tuple[list[float], list[float]]:
+    """Wall-clock and CPU milliseconds of each step."""
     from qtpy.QtWidgets import QApplication
 
     axis = viewer.dims.order[0]
@@ -77,8 +96,12 @@ def report(name: str, viewer, steps: int) -> None:
         QApplication.processEvents()  # draws the canvas and the panes
         walls.append(1000 * (time.perf_counter() - wall))
         cpus.append(1000 * (time.process_time() - cpu))
-    lower, middle, upper = statistics.quantiles(walls, n=4)
-    print(f"| {name} | {middle:.0f} ({lower:.0f}-{upper:.0f}) | {statistics.median(cpus):.0f} |", flush=True)
+    return walls, cpus
+
+
+def spread(milliseconds: list[float]) -> str:
+    lower, middle, upper = statistics.quantiles(milliseconds, n=4)
+    return f"{middle:.0f} ({lower:.0f}-{upper:.0f})"
 
 
 def phantom() -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QWidget
 
 from monai_attn.errors import AttnError
+from monai_attn.napari._canvas import canvas_notes
 from monai_attn.napari._choices import LayerBox, is_mask, on_its_grid
 from monai_attn.napari._exports import ask_and_save, ask_folder, case_of, save_picture, save_rows
 from monai_attn.napari._inspection import Inspection
@@ -102,8 +103,13 @@ class StructuresWidget(StructuresForm):
             self.fly_to(*place)
 
     def shoot(self) -> Picture:
-        """The canvas as it is."""
-        picture: Picture = self.viewer.screenshot(canvas_only=True, flash=False)
+        """The canvas, without its own legend: pictures get one beside them, which covers nothing."""
+        notes = canvas_notes(self.viewer)
+        shown, notes.legend = notes.legend, False
+        try:
+            picture: Picture = self.viewer.screenshot(canvas_only=True, flash=False)
+        finally:
+            notes.legend = shown
         return picture
 
     def screenshot(self) -> Picture:
