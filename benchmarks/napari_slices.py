@@ -21,7 +21,8 @@ import numpy as np
 SHAPE = (512, 512, 300)
 SPACING_MM = (0.8, 0.8, 1.0)
 LARGE = (1600, 1000)
-HEAD = "| view | napari alone: wall ms | CPU ms | with the plugin: wall ms | CPU ms | ratio of CPU |\n|---|---|---|---|---|---|"
+HEAD = """| view | napari alone: wall ms | CPU ms | with the plugin: wall ms | CPU ms | ratio of CPU |
+|---|---|---|---|---|---|"""
 
 
 def main(steps: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
     from monai_attn.napari._autosave import Keeper, Task
     from monai_attn.napari._rescue import Rescue
 
-__all__ = ["UnsavedBar", "connect", "discard", "offer", "restore"]
+__all__ = ["UnsavedBar", "connect", "discard", "keep_now", "offer", "restore"]
 
 
 GREETING_MS = 1500
 """How long after the plugin is first used it offers what earlier sessions left."""
+
+log = logging.getLogger(__name__)
 
 
 class Clock:
@@ -61,12 +65,22 @@ class Clock:
 
 def connect(keeper: Keeper) -> Keeper:
     """Give a keeper its clock, and offer what earlier sessions left for the images that are open."""
-    if QCoreApplication.instance() is None:
+    application = QCoreApplication.instance()
+    if application is None:
         return keeper
+    application.aboutToQuit.connect(partial(keep_now, keeper))
     keeper.schedule = Clock(keeper).schedule
     keeper.offer = lambda found: offer(keeper, found)
     QTimer.singleShot(GREETING_MS, keeper.greet)  # what belongs to an image that is being opened is offered with it
     return keeper
+
+
+def keep_now(keeper: Keeper) -> None:
+    """Write what is pending: napari ends before the clock strikes."""
+    try:
+        keeper.keep()
+    except AttnError as error:
+        log.error("%s", error)
 
 
 def offer(keeper: Keeper, found: list[Rescue]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,6 +166,20 @@ def test_painting_is_kept_after_a_pause_and_undo_counts_as_painting(tmp_path: Pa
     [found] = find_rescues(folder=tmp_path)
     assert np.array_equal(found.labels().array, volume_of(layer).array)
     assert np.array_equal(layer.data, before)
+
+
+@pytest.mark.gui
+def test_what_was_painted_just_before_the_end_is_kept(qapp: Any) -> None:
+    viewer, _, layer = opened(phantom())
+    watch(viewer)
+    paint(layer)
+    assert find_rescues() == []  # the pause after the stroke is not over
+    qapp.aboutToQuit.emit()
+    [found] = find_rescues()
+    assert np.array_equal(found.labels().array, volume_of(layer).array)
+    found.discard()
+    qapp.aboutToQuit.emit()
+    assert find_rescues() == []
 
 
 def test_layers_that_are_no_masks_of_the_users_are_not_kept(tmp_path: Path) -> None:

@@ -155,15 +155,16 @@ def test_a_mask_painted_before_the_process_was_killed_comes_back(
         env={**os.environ, "PYTHONPATH": path, "XDG_STATE_HOME": str(state)},
     )
     folder = state / "monai_attn" / "unsaved"
-    monkeypatch.setattr("monai_attn.napari._rescue.state_folder", lambda: folder)
     try:
         qtbot.waitUntil(lambda: child.poll() is not None or any(folder.glob("[!.]*.npz")), timeout=400000)
         assert child.poll() is None
-        assert find_rescues() == []  # the process is alive: its masks are its own
+        assert find_rescues(folder=folder) == []  # the process is alive: its masks are its own
         child.send_signal(signal.SIGKILL)
     finally:
         child.kill()
         child.wait()
+    # Not before: windows of earlier tests, in this process, may still be keeping their masks.
+    monkeypatch.setattr("monai_attn.napari._rescue.state_folder", lambda: folder)
     viewer = make_napari_viewer()
     panel = CorrectWidget(viewer)
     viewer.window.add_dock_widget(panel)
