@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from monai_attn.backends import choose_device, load_network
 from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.bundle import Parts, open_bundle, why
-from monai_attn.bundle.inputs import find_images
-from monai_attn.errors import BundleError, GeometryError, InputError, LabelError
+from monai_attn.bundle.case import Source, case_images, cut_case, read_case
+from monai_attn.errors import BundleError, LabelError
 from monai_attn.inferers.maps import check_maps, infer_with_maps
-from monai_attn.io import read
 from monai_attn.segmentation import Segmentation
 from monai_attn.transforms.on_source import classes_exclude, maps_on_source
 from monai_attn.transforms.save import label_map
@@ -29,7 +28,6 @@ from monai_attn.volume import Box, Volume, same_grid
 
 __all__ = ["Segmenter"]
 
-Source = str | Path | Volume
 Progress = Callable[[int], None]
 Inference = Callable[..., Any]
 
@@ -62,7 +60,7 @@ class Segmenter:
         self.device = device
         recorder = WindowRecorder(parts.network)
         for source in calibration:
-            self._infer(self._images(source), recorder, parts.inferer)
+            self._infer(case_images(source, parts), recorder, parts.inferer)
         self._network = load_network(
             parts.network,
             device,
@@ -132,12 +130,12 @@ class Segmenter:
         network does not have, and `BundleError` when what the bundle computes is no label map.
         """
         start = time.perf_counter()
-        images = self._images(source)
+        images = case_images(source, self.parts)
         whole = images[next(iter(images))][0]
         block = whole.slices_of(region) if region is not None else None
         shown: dict[str, NDArray[np.generic]] = {}
         inferer = self._inferer_with_maps(maps, shown) if maps else self.parts.inferer
-        array = self._labels(_cut(images, whole, region) if region else images, progress, inferer)
+        array = self._labels(cut_case(images, region) if region else images, progress, inferer)
         if block:
             array = _in_whole(array, block, whole)
             shown = {name: _in_whole(one, block, whole) for name, one in shown.items()}
@@ -159,77 +157,18 @@ class Segmenter:
         `series` chooses among DICOM series, by name where there are several images. See
         `monai_attn.bundle.inputs.find_images`. Raises `InputError`, `FileError` or `GeometryError`.
         """
-        files = find_images(source, self.parts.inputs, series)
-        images = {name: read(file.path, series=file.series, volume=volume) for name, file in files.items()}
-        self._check({name: [image] for name, image in images.items()})
-        return images
+        return read_case(source, self.parts, series=series, volume=volume)
 
     def check(self, images: Mapping[str, Volume], *, region: Box | None = None) -> None:
         """Prepare the images of a case as a run would, and refuse what it would refuse: an image of another modality,
         several that do not meet in space or have different frames of reference, a region beside them."""
-        case = self._images(images)
+        case = case_images(images, self.parts)
         if region:
-            case = _cut(case, case[next(iter(case))][0], region)
+            case = cut_case(case, region)
         try:
             self._prepare(case)
         except RuntimeError as error:
             raise why(error, f"The bundle {self.parts.name} failed on this image") from error
-
-    def _images(self, source: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, list[Volume]]:
-        """The volumes of each image, the reference first; a list of several only where channels share a grid."""
-        names = [one.name for one in self.parts.inputs]
-        if isinstance(source, str | Path) and len(names) > 1:
-            source = dict(self.read(source))
-        if not isinstance(source, Mapping):
-            source = {self._name_of(source): source}  # type: ignore[dict-item]
-        paths = {name: one for name, one in source.items() if isinstance(one, str | Path)}
-        files = find_images(paths, self.parts.inputs) if paths and len(names) > 1 else {}
-        images = {}
-        for name in [name for name in names if name in source] + [name for name in source if name not in names]:
-            one: Any = source[name]
-            sources = [one] if isinstance(one, str | Path | Volume) else list(one)
-            if not sources:
-                raise InputError("A case needs at least one image; its list of images is empty.")
-            images[name] = [
-                each if isinstance(each, Volume) else read(each, series=files[name].series if name in files else None)
-                for each in sources
-            ]
-        self._check(images)
-        return images
-
-    def _name_of(self, source: object) -> str:
-        """Which image a lone volume is: the only one, or the only one of its modality."""
-        inputs = self.parts.inputs
-        modality = source.modality if isinstance(source, Volume) else ""
-        fits = inputs if len(inputs) == 1 else [one for one in inputs if modality and one.modality == modality]
-        if len(fits) != 1:
-            names = ", ".join(one.name for one in inputs)
-            raise InputError(
-                f"The bundle {self.parts.name} takes {names}: say which image this is, "
-                f"as in {{{inputs[0].name!r}: image}}."
-            )
-        return fits[0].name
-
-    def _check(self, images: Mapping[str, Sequence[Volume]]) -> None:
-        """A network gives a mask of any image; of another modality than its own, a meaningless one."""
-        wanted = {one.name: one.modality for one in self.parts.inputs}
-        unknown = [name for name in images if name not in wanted]
-        if unknown or not images:
-            what = f"one image, {next(iter(wanted))!r}" if len(wanted) == 1 else f"the images {', '.join(wanted)}"
-            raise InputError(f"The bundle {self.parts.name} takes {what}, not {list(images)}.")
-        missing = [name for name in wanted if name not in images]
-        if missing and not self.parts.partial:
-            raise InputError(
-                f"The bundle {self.parts.name} needs {', '.join(wanted)}; {', '.join(missing)} is missing."
-            )
-        for name, volumes in images.items():
-            for volume in volumes:
-                if wanted[name] and volume.modality in ("MR", "CT", "PT") and volume.modality != wanted[name]:
-                    which = f"The image {name!r} of the bundle" if len(wanted) > 1 else "The bundle"
-                    raise InputError(
-                        f"{which} {self.parts.name} is for {wanted[name]}, and this image is {volume.modality}. "
-                        "Choose another bundle, or another series of the folder (--series)."
-                    )
 
     def _inferer_with_maps(self, maps: Sequence[str], shown: dict[str, NDArray[np.generic]]) -> Inference:
         """The bundle's inferer, which leaves maps on the grid of its image in `shown`."""
@@ -302,23 +241,6 @@ class Segmenter:
             "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,
             "seconds": round(seconds, 3),
         }
-
-
-def _cut(images: Mapping[str, list[Volume]], reference: Volume, region: Box) -> dict[str, list[Volume]]:
-    """The images cut to the region; those on another grid than the reference a little wider, for interpolation."""
-    box = reference.crop(reference.slices_of(region)).bounds  # of an oblique image more than the region
-    cut = {}
-    for name, volumes in images.items():
-        if same_grid(volumes[0], reference):
-            cut[name] = [volume.crop(volume.slices_of(region)) for volume in volumes]
-            continue
-        edge = 2 * max(*volumes[0].spacing_mm, *reference.spacing_mm)
-        lower, upper = (tuple(corner) for corner in (np.array(box.lower_mm) - edge, np.array(box.upper_mm) + edge))
-        try:
-            cut[name] = [volume.crop(volume.slices_of(Box(lower, upper))) for volume in volumes]
-        except GeometryError as error:
-            raise GeometryError(f"The image {name!r} has no part in the region: {error} Leave it out there.") from error
-    return cut
 
 
 def _said_of(source: Volume) -> dict[str, Any]:

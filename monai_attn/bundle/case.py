@@ -1,0 +1,116 @@
+"""The images of one case as a bundle takes them: named, read, of the right modality, cut to a region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monai_attn.bundle.inputs import find_images
+from monai_attn.errors import GeometryError, InputError
+from monai_attn.io import read
+from monai_attn.volume import Box, Volume, same_grid
+
+if TYPE_CHECKING:
+    from monai_attn.bundle.parts import Parts
+
+__all__ = ["Source", "case_images", "cut_case", "read_case"]
+
+Source = str | Path | Volume
+"""One image: where it is, or the image itself."""
+
+
+def case_images(source: Source | Sequence[Source] | Mapping[str, Source], parts: Parts) -> dict[str, list[Volume]]:
+    """The volumes of each image of a case, the reference first; a list of several only where channels share a grid.
+
+    `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name. Raises
+    `InputError`, `FileError` or `GeometryError`.
+    """
+    names = [one.name for one in parts.inputs]
+    if isinstance(source, str | Path) and len(names) > 1:
+        source = dict(read_case(source, parts))
+    if not isinstance(source, Mapping):
+        source = {_name_of(source, parts): source}  # type: ignore[dict-item]
+    paths = {name: one for name, one in source.items() if isinstance(one, str | Path)}
+    files = find_images(paths, parts.inputs) if paths and len(names) > 1 else {}
+    images = {}
+    for name in [name for name in names if name in source] + [name for name in source if name not in names]:
+        one: Any = source[name]
+        sources = [one] if isinstance(one, str | Path | Volume) else list(one)
+        if not sources:
+            raise InputError("A case needs at least one image; its list of images is empty.")
+        images[name] = [
+            each if isinstance(each, Volume) else read(each, series=files[name].series if name in files else None)
+            for each in sources
+        ]
+    _check(images, parts)
+    return images
+
+
+def read_case(
+    source: str | Path | Mapping[str, str | Path],
+    parts: Parts,
+    *,
+    series: str | Mapping[str, str] | None = None,
+    volume: int | None = None,
+) -> dict[str, Volume]:
+    """The images of a case by name, the reference first; see `monai_attn.bundle.inputs.find_images`."""
+    files = find_images(source, parts.inputs, series)
+    images = {name: read(file.path, series=file.series, volume=volume) for name, file in files.items()}
+    _check({name: [image] for name, image in images.items()}, parts)
+    return images
+
+
+def cut_case(images: Mapping[str, list[Volume]], region: Box) -> dict[str, list[Volume]]:
+    """The images cut to a region (mm, RAS+); those on another grid than the reference, which is the first, a little
+    wider, for interpolation. Raises `GeometryError` for an image that has no part in the region.
+    """
+    reference = images[next(iter(images))][0]
+    box = reference.crop(reference.slices_of(region)).bounds  # of an oblique image more than the region
+    cut = {}
+    for name, volumes in images.items():
+        if same_grid(volumes[0], reference):
+            cut[name] = [volume.crop(volume.slices_of(region)) for volume in volumes]
+            continue
+        edge = 2 * max(*volumes[0].spacing_mm, *reference.spacing_mm)
+        lower, upper = (tuple(corner) for corner in (np.array(box.lower_mm) - edge, np.array(box.upper_mm) + edge))
+        try:
+            cut[name] = [volume.crop(volume.slices_of(Box(lower, upper))) for volume in volumes]
+        except GeometryError as error:
+            raise GeometryError(f"The image {name!r} has no part in the region: {error} Leave it out there.") from error
+    return cut
+
+
+def _name_of(source: object, parts: Parts) -> str:
+    """Which image a lone volume is: the only one, or the only one of its modality."""
+    inputs = parts.inputs
+    modality = source.modality if isinstance(source, Volume) else ""
+    fits = inputs if len(inputs) == 1 else [one for one in inputs if modality and one.modality == modality]
+    if len(fits) != 1:
+        names = ", ".join(one.name for one in inputs)
+        raise InputError(
+            f"The bundle {parts.name} takes {names}: say which image this is, as in {{{inputs[0].name!r}: image}}."
+        )
+    return fits[0].name
+
+
+def _check(images: Mapping[str, Sequence[Volume]], parts: Parts) -> None:
+    """A network gives a mask of any image; of another modality than its own, a meaningless one."""
+    wanted = {one.name: one.modality for one in parts.inputs}
+    unknown = [name for name in images if name not in wanted]
+    if unknown or not images:
+        what = f"one image, {next(iter(wanted))!r}" if len(wanted) == 1 else f"the images {', '.join(wanted)}"
+        raise InputError(f"The bundle {parts.name} takes {what}, not {list(images)}.")
+    missing = [name for name in wanted if name not in images]
+    if missing and not parts.partial:
+        raise InputError(f"The bundle {parts.name} needs {', '.join(wanted)}; {', '.join(missing)} is missing.")
+    for name, volumes in images.items():
+        for volume in volumes:
+            if wanted[name] and volume.modality in ("MR", "CT", "PT") and volume.modality != wanted[name]:
+                which = f"The image {name!r} of the bundle" if len(wanted) > 1 else "The bundle"
+                raise InputError(
+                    f"{which} {parts.name} is for {wanted[name]}, and this image is {volume.modality}. "
+                    "Choose another bundle, or another series of the folder (--series)."
+                )
