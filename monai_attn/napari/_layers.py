@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
 
 __all__ = [
+    "GROWING",
     "META",
     "PLACE",
     "LayerTuple",
@@ -71,6 +72,9 @@ LayerTuple = tuple[NDArray[np.generic], dict[str, Any], str]
 PLACE: dict[str, Any] = {"axis_labels": ("S", "P", "L"), "units": ("mm", "mm", "mm")}
 """World axes and units of every layer; one layer without units switches them off for all."""
 
+GROWING = "growing"
+"""Role of the labels that a run has finished so far: they are for looking, and `display_only`."""
+
 UNNAMED_COLOUR = "#c8c8c8"
 """Of a label that the table does not name: painted by hand, and to be seen."""
 
@@ -79,7 +83,7 @@ UNNAMED_COLOUR = "#c8c8c8"
 class Origin:
     """Where a layer comes from: the volume as read, its file, the names of its labels.
 
-    `role` says what it shows: "image", "labels", "attention", "uncertainty", "error", "reference".
+    `role` says what it shows: "image", "labels", "attention", "uncertainty", "error", "reference", `GROWING`.
     A `display_only` layer was resampled for the eye; it is never saved or segmented. `series` and `volume` choose
     within `path`, as for `monai_attn.io.read`, where it holds several.
     """

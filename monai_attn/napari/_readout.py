@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monai_attn.napari._layers import compatible, oblique_degrees, origin_of, patient_point, ras_of
+from monai_attn.napari._layers import GROWING, compatible, oblique_degrees, origin_of, patient_point, ras_of
 from monai_attn.napari._planes import plane_of
 from monai_attn.report.planes import LETTERS
 from monai_attn.volume import Volume
@@ -134,7 +134,7 @@ def honesty_text(layers: Sequence[Layer]) -> str:
     if grid is None:
         return ""
     visible = [(layer, origin) for layer in layers if layer.visible and (origin := origin_of(layer)) is not None]
-    lines = [f"{layer.name}: resampled for display" for layer, origin in visible if origin.display_only]
+    lines = [f"{layer.name}: {_for_looking(origin)}" for layer, origin in visible if origin.display_only]
     if oblique_degrees(grid) >= OBLIQUE_FROM_DEG:
         lines.insert(0, f"oblique {oblique_degrees(grid):.1f}°, drawn upright")
     if grid.is_sheared:
@@ -154,6 +154,10 @@ def _patient(grid: Volume | None, world: Sequence[float]) -> Sequence[float]:
 
 def _astray(visible: Iterable[tuple[Layer, Any]], grid: Volume) -> list[Layer]:
     return [layer for layer, origin in visible if not compatible(origin.grid, grid)]
+
+
+def _for_looking(origin: Any) -> str:
+    return "not finished yet" if origin.role == GROWING else "resampled for display"
 
 
 def _layer_line(layer: Layer, world: Sequence[float]) -> str:

@@ -131,7 +131,11 @@ def find_rescues(source: str | None = None, folder: Path | None = None) -> list[
     """
     found = []
     for path in sorted((folder or state_folder()).glob("*.npz")):
-        if time.time() - path.stat().st_mtime > KEPT_DAYS * 86400:
+        try:
+            age_s = time.time() - path.stat().st_mtime
+        except FileNotFoundError:  # it got its name, or was saved and removed, since it was listed
+            continue
+        if age_s > KEPT_DAYS * 86400:
             path.unlink(missing_ok=True)
         elif not path.name.startswith("."):
             found += _read(path)

@@ -15,6 +15,7 @@ from monai_attn.bundle.overrides import parse_override
 from monai_attn.errors import InputError
 from monai_attn.napari._autosave import PROVENANCE
 from monai_attn.napari._estimate import remember
+from monai_attn.napari._growing import Growing, handing_to
 from monai_attn.napari._layers import LayerTuple, displayed_point, grid_of, labels_layer, origin_of, volume_of
 from monai_attn.napari._needs import Needs
 from monai_attn.napari._overlays import map_layers
@@ -65,6 +66,17 @@ class Request:
         """The images as a `Segmenter` takes them: by name, or a list where they are channels of one."""
         return list(self.images.values()) if self.needs.joined else dict(self.images)
 
+    @property
+    def title(self) -> str:
+        """What the layers of the run are called."""
+        return f"{self.name} {self.needs.name}".strip()
+
+    @property
+    def grid(self) -> Volume:
+        """What is segmented of the reference image: all of it, or its part in the region."""
+        whole = next(iter(self.images.values()))
+        return whole.crop(whole.slices_of(self.region)) if self.region else whole
+
 
 @dataclass(frozen=True)
 class Result:
@@ -103,7 +115,10 @@ class Runner:
             task.say("Segmenting")
             task.tell(windows)
 
-        segmentation = segmenter(request.source, region=request.region, progress=tell, maps=request.maps)
+        growing = Growing(request.grid, segmenter.parts.table, request.title)
+        task.show(growing)
+        with handing_to(growing, segmenter.parts.inferer):
+            segmentation = segmenter(request.source, region=request.region, progress=tell, maps=request.maps)
         seconds = float(segmentation.provenance["seconds"])
         remember(request.needs, request.device, request.backend, windows=done, seconds=seconds)
         return segmentation
@@ -131,7 +146,7 @@ class Runner:
 
 def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTuple]:
     """A labels layer with names, colours and provenance, and an image layer for each map."""
-    name = f"{request.name} {request.needs.name}".strip()
+    name = request.title
     labels = labels_layer(segmentation.labels, name=name, table=segmentation.table)
     labels[1]["metadata"][PROVENANCE] = dict(segmentation.provenance)
     layers = [labels, *map_layers(segmentation, name=name)]

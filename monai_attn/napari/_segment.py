@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from monai_attn.bundle.locate import shipped
 from monai_attn.errors import AttnError, Cancelled, InputError
+from monai_attn.napari._growing import GrowingLayer
 from monai_attn.napari._layers import go_to, grid_of
 from monai_attn.napari._needs import Needs, needs_of
 from monai_attn.napari._overlays import jump_to_uncertain, uncertainty_layers
@@ -56,6 +57,7 @@ class SegmentWidget(QWidget):
         self._trusted: set[Disclosure] = set()
         self._rank = -1
         self._total: int | None = None
+        self.growing = GrowingLayer(viewer)
         self.form = SegmentForm()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         layout = QVBoxLayout(self)
@@ -291,10 +293,12 @@ class SegmentWidget(QWidget):
 
     def _show_step(self, step: Step) -> None:
         left = remaining_seconds(step, self._total)
+        self.growing.show(step.shown)
         self.form.show_progress(step, self._total, duration(left) if left is not None else "")
 
     def _show_outcome(self, outcome: tuple[Result | None, Exception | None]) -> None:
         result, error = outcome
+        self.growing.remove()
         if error is not None:
             self._show_failure(error)
         elif result is not None:
@@ -327,6 +331,7 @@ class SegmentWidget(QWidget):
         show_error(str(error))
 
     def _show_cancelled(self) -> None:
+        self.growing.remove()
         self.form.show_done("Cancelled; nothing was changed.")
 
     def _finished(self) -> None:
@@ -340,6 +345,7 @@ def _let_go(viewer: Any, callback: Callable[..., None], state: dict[str, Any], *
         running = state.get(key)
         if running is not None:
             (running.stop if key == "task" else running.quit)()
+    state["growing"].remove()
     for emitter in _layer_events(viewer):
         emitter.disconnect(callback)
 

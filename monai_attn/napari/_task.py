@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from monai_attn.errors import Cancelled
 
@@ -20,13 +20,15 @@ PULSE_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Step:
-    """How far a task is: what it does, windows done, seconds since its start and since its first window."""
+    """How far a task is: what it does, windows done, seconds since its start and since its first window, and what there
+    is to see meanwhile."""
 
     stage: str
     windows: int
     seconds: float
     since_first: float = 0.0
     first_windows: int = 0
+    shown: Any = None
 
 
 class Task(Generic[Result]):
@@ -45,6 +47,7 @@ class Task(Generic[Result]):
         self._error: BaseException | None = None
         self._stage, self._windows = "Starting", 0
         self._first: tuple[float, int] | None = None
+        self._shown: Any = None
 
     def say(self, stage: str) -> None:
         """Name what is done now."""
@@ -57,6 +60,10 @@ class Task(Generic[Result]):
             self._first = (time.perf_counter(), windows)
         self._windows = windows
         self._check()
+
+    def show(self, what: Any) -> None:
+        """Give each step from now on something that can be looked at while the work goes on."""
+        self._shown = what
 
     def stop(self) -> None:
         """Ask the work to end at its next word; may be called from any thread, and twice."""
@@ -76,7 +83,7 @@ class Task(Generic[Result]):
                 self._thread.join(PULSE_SECONDS)
                 now = time.perf_counter()
                 since, windows = self._first or (now, 0)
-                yield Step(self._stage, self._windows, now - start, now - since, windows)
+                yield Step(self._stage, self._windows, now - start, now - since, windows, self._shown)
         finally:
             self.stop()
         if self._error is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from monai_attn.errors import AttnError, GeometryError, InputError
 from monai_attn.io import holds_structures, is_dicom, write_dicom_seg
 from monai_attn.napari._autosave import provenance_of, saved
-from monai_attn.napari._layers import Origin, origin_of, values_in, volume_of
+from monai_attn.napari._layers import GROWING, Origin, origin_of, values_in, volume_of
 from monai_attn.napari._styles import extended, table_of
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
@@ -73,8 +73,10 @@ def segmentation_of(layer: Labels, layers: Iterable[Layer] = ()) -> Segmentation
 
 
 def check_native(layer: Layer) -> None:
-    """Raise `GeometryError` for a layer that was resliced for display."""
+    """Raise `GeometryError` for a layer that was resliced for display, `InputError` for a run that is not finished."""
     origin = origin_of(layer)
+    if origin is not None and origin.role == GROWING:
+        raise InputError(f"{layer.name} is not finished. Wait for the mask, and save that.")
     if origin is not None and origin.display_only:
         raise GeometryError(
             f"{layer.name} was resliced for display; its voxels are not those of a scan. Save the layer it was made "

@@ -231,6 +231,16 @@ def test_old_files_are_removed_and_broken_ones_left_alone(tmp_path: Path, caplog
     assert "key-0000.npz, an unsaved mask, cannot be read" in caplog.text
 
 
+def test_a_file_that_is_being_written_does_not_disturb_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rescue(phantom(), TABLE, ["key"], folder=tmp_path)
+    real = Path.glob
+    listed = lambda folder, pattern: [*real(folder, pattern), folder / ".half-written.npz"]  # noqa: E731
+    monkeypatch.setattr(Path, "glob", listed)
+    assert len(find_rescues(folder=tmp_path)) == 1
+
+
 def test_a_file_that_vanished_is_said_to_be_unreadable(tmp_path: Path) -> None:
     mask, path = kept_session(tmp_path)
     [found] = find_rescues(folder=tmp_path)

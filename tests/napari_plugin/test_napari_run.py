@@ -9,15 +9,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from tiny_bundle import make_bundle
+from tiny_bundle import config, make_bundle
 
 from monai_attn import Box, LabelTable, Segmentation, Volume, read, write
 from monai_attn.cli.demo import brain_file
 from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
 from monai_attn.napari import _estimate
 from monai_attn.napari._autosave import PROVENANCE
+from monai_attn.napari._choices import is_mask
+from monai_attn.napari._growing import Growing, GrowingLayer
 from monai_attn.napari._layers import image_layer, labels_layer, origin_of, volume_of
 from monai_attn.napari._needs import Slot, needs_of
+from monai_attn.napari._readout import honesty_text
 from monai_attn.napari._run import (
     RUN,
     Request,
@@ -30,6 +33,7 @@ from monai_attn.napari._run import (
     volumes_of,
 )
 from monai_attn.napari._task import Task
+from monai_attn.napari._writer import check_native
 
 
 def tilted(modality: str = "") -> Volume:
@@ -127,6 +131,86 @@ def test_the_sample_has_in_the_window_the_mask_of_the_command_line(tmp_path):
     array = volume_of(mask, viewer.layers).array
     assert set(np.unique(array)) == {0, 1, 2}
     np.testing.assert_array_equal(array, read(expected).array)
+
+
+def streaming(folder):
+    """The bundle with an inferer that hands finished slabs on."""
+    inference = config()
+    labels = {"_target_": "monai_attn.transforms.SourceLabels"}
+    changed = {"_target_": "monai_attn.inferers.StreamingInferer", "labels": labels, "roi_size": [8, 16, 16]}
+    inference["inferer"] = {**inference["inferer"], **changed}
+    saver = inference["postprocessing"]["transforms"][-1]
+    on_source = {"_target_": "monai_attn.transforms.LabelsOnSourced", "keys": "pred"}
+    inference["postprocessing"]["transforms"] = [on_source, saver]
+    return make_bundle(folder, inference)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp_path, cut):
+    bundle, image = streaming(tmp_path / "streams"), tilted()
+    region = Box.around(image.to_world((13, 15, 7)), (20, 24, 22)) if cut else None
+    request = Request(
+        needs_of(bundle), {"image": image}, "case", bundle, region, device="cpu", backend="torch", trust=True
+    )
+    seen = []
+
+    class Watching(Task):
+        def tell(self, windows):
+            super().tell(windows)
+            growing = self._shown
+            seen.append((growing.handed, int(np.count_nonzero(growing.layer[0]))))
+
+    task = Watching(lambda task: Runner().run(request, task))
+    list(task.steps())
+    result = task._outcome[0]
+    mask = add(ViewerModel(), result.layers[0])
+    growing = task._shown
+    handed, voxels = zip(*seen, strict=True)
+    assert 0 < handed[-1] < growing.handed  # some while windows were left, the rest after the last
+    assert list(voxels) == sorted(voxels)
+    layer = add(ViewerModel(), growing.layer)
+    assert layer.name == "case streams (growing)"
+    labels, expected = volume_of(layer), volume_of(mask)
+    if region is not None:
+        expected = expected.crop(expected.slices_of(region))
+    np.testing.assert_array_equal(labels.array, expected.array)
+    np.testing.assert_allclose(labels.affine, expected.affine, atol=1e-9)
+    assert labels.array.any()
+    assert not is_mask(layer)
+    with pytest.raises(InputError, match=r"case streams \(growing\) is not finished. Wait for the mask"):
+        check_native(layer)
+
+
+def test_a_bundle_that_hands_nothing_on_shows_nothing_before_its_mask(bundle):
+    request = Request(needs_of(bundle), {"image": tilted()}, "case", bundle, device="cpu", backend="torch", trust=True)
+    _, steps = run(request)
+    assert steps[-1].shown.handed == 0
+    viewer = ViewerModel()
+    GrowingLayer(viewer).show(steps[-1].shown)
+    assert len(viewer.layers) == 0
+
+
+def test_the_growing_layer_keeps_what_is_active_and_stays_away_once_deleted():
+    viewer, grid = ViewerModel(), tilted()
+    image = add(viewer, image_layer(grid, name="case"))
+    shown, growing = GrowingLayer(viewer), Growing(grid, LabelTable.of_names({1: "one", 300: "many"}), "case")
+    labels = np.full(grid.shape, 300, np.int32)
+    growing.take(labels[:4], (slice(None),) * 3)  # of another grid
+    shown.show(growing)
+    assert len(viewer.layers) == 1
+    growing.take(labels, (slice(0, 5), slice(None), slice(None)))
+    shown.show(growing)
+    layer = viewer.layers["case (growing)"]
+    assert viewer.layers.selection.active is image
+    assert not layer.editable
+    assert np.count_nonzero(layer.data) == 5 * 31 * 14
+    assert honesty_text([image, layer]).split("\n")[-1] == "case (growing): not finished yet"
+    viewer.layers.remove(layer)
+    growing.take(labels, (slice(0, 9), slice(None), slice(None)))
+    shown.show(growing)
+    assert len(viewer.layers) == 1
+    shown.remove()
+    shown.remove()
 
 
 def test_a_second_run_of_the_same_bundle_does_not_load_it_again(bundle, monkeypatch):
