@@ -170,6 +170,39 @@ def test_cancel_frees_the_panel_within_a_second_and_changes_nothing(make_napari_
     assert errors == []
 
 
+@pytest.mark.parametrize("cancel", [True, False])
+def test_the_first_labels_are_seen_while_the_rest_computes(make_napari_viewer, errors, tmp_path, cancel):
+    inference = config()
+    inference["network_def"]["_target_"] = "scripts.slow.SlowNet"
+    streaming = {"_target_": "monai_attn.inferers.StreamingInferer", "roi_size": [8, 16, 16], "sw_batch_size": 1}
+    streaming["labels"] = {"_target_": "monai_attn.transforms.SourceLabels"}
+    inference["inferer"] = {**inference["inferer"], **streaming}
+    on_source = {"_target_": "monai_attn.transforms.LabelsOnSourced", "keys": "pred"}
+    inference["postprocessing"]["transforms"][:-1] = [on_source]
+    viewer = make_napari_viewer(show=False)
+    panel = open_panel(viewer, make_bundle(tmp_path / "streams", inference, scripts={"slow.py": SLOW}))
+    panel.start()
+    growing = "case streams (growing)"
+    assert until(lambda: growing in viewer.layers)
+    layer = viewer.layers[growing]
+    first = np.count_nonzero(layer.data)
+    assert panel.task.alive
+    if cancel:
+        panel.cancel()
+        assert until(lambda: panel.worker is None, 1.0)
+        assert [layer.name for layer in viewer.layers] == ["case"]
+        assert until(lambda: not panel.task.alive, 10)
+        assert [layer.name for layer in viewer.layers] == ["case"]
+        return
+    assert until(lambda: np.count_nonzero(layer.data) > first)
+    assert panel.task.alive
+    assert until(lambda: panel.worker is None)
+    assert [one.name for one in viewer.layers] == ["case", "case streams"]
+    assert viewer.layers.selection.active.name == "case streams"
+    assert np.array_equal(viewer.layers["case streams"].data, layer.data)
+    assert errors == []
+
+
 def test_closing_the_window_in_the_middle_of_a_run_ends_the_run(make_napari_viewer, bundle, errors):
     viewer = make_napari_viewer(show=False)
     panel = open_panel(viewer, bundle)
