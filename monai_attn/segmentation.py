@@ -99,6 +99,14 @@ class Segmentation:
         name, version = (str(self.provenance.get(key) or "unknown") for key in ("bundle", "bundle_version"))
         return name, version
 
+    @property
+    def algorithm_type(self) -> str:
+        """How it was made, in DICOM's words: AUTOMATIC, SEMIAUTOMATIC where a hand corrected it, MANUAL without a
+        bundle."""
+        if not self.provenance.get("edited_by_hand"):
+            return "AUTOMATIC"
+        return "SEMIAUTOMATIC" if self.provenance.get("bundle") else "MANUAL"
+
     def mask(self, value: int) -> Volume:
         """One structure as a boolean volume. Raises `LabelError` for a value that the table does not know."""
         return self.labels.with_array(self.labels.array == self.table[value].value)

@@ -205,6 +205,7 @@ def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None
         path,
         algorithm=name,
         algorithm_version=version,
+        algorithm_type=segmentation.algorithm_type,
         series=saving.series,
         volume=saving.volume,
     )

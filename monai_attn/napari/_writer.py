@@ -54,6 +54,7 @@ def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> lis
             path,
             algorithm=name,
             algorithm_version=version,
+            algorithm_type=segmentation.algorithm_type,
             series=source.series,
             volume=source.volume,
             overwrite=True,

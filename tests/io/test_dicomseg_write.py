@@ -144,6 +144,21 @@ def test_the_file_says_what_a_segment_is_and_who_made_it(tmp_path):
     assert ds.file_meta.TransferSyntaxUID.name == "Explicit VR Little Endian"
 
 
+def test_the_file_says_whether_a_hand_had_a_part_in_it(tmp_path):
+    labels = with_labels(tmp_path / "series", six_sided(VIEWS["axial"]))
+    write_dicom_seg(labels, TABLE, tmp_path / "series", tmp_path / "seg.dcm", **BY, algorithm_type="SEMIAUTOMATIC")
+    segments = dcmread(tmp_path / "seg.dcm").SegmentSequence
+    assert {one.SegmentAlgorithmType for one in segments} == {"SEMIAUTOMATIC"}
+    assert segments[0].SegmentAlgorithmName == "AttnUNet hippocampus"
+    write_dicom_seg(labels, TABLE, tmp_path / "series", tmp_path / "hand.dcm", **BY, algorithm_type="MANUAL")
+    ds = dcmread(tmp_path / "hand.dcm")
+    assert {one.SegmentAlgorithmType for one in ds.SegmentSequence} == {"MANUAL"}
+    assert "SegmentAlgorithmName" not in ds.SegmentSequence[0]
+    assert ds.SeriesDescription == "Segmentation by hand"
+    with pytest.raises(InputError, match="is one of AUTOMATIC, SEMIAUTOMATIC, MANUAL, not 'BY HAND'"):
+        write_dicom_seg(labels, TABLE, tmp_path / "series", tmp_path / "no.dcm", **BY, algorithm_type="BY HAND")
+
+
 def test_every_frame_names_the_image_it_lies_on(tmp_path):
     labels = with_labels(tmp_path / "series", six_sided(VIEWS["axial from head to feet"]))
     write_dicom_seg(labels, TABLE, tmp_path / "series", tmp_path / "seg.dcm", **BY)

@@ -13,6 +13,7 @@ from corrected import TABLE, opened, phantom
 from dicom_maker import series
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from monai_attn.errors import FileError, GeometryError, InputError
@@ -21,6 +22,7 @@ from monai_attn.napari import _saving
 from monai_attn.napari._autosave import EDITED, PROVENANCE
 from monai_attn.napari._layers import image_layer, labels_layer, volume_of
 from monai_attn.napari._saving import Saving, free_of_identity, save_all
+from monai_attn.napari._writer import write_seg
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
@@ -208,6 +210,23 @@ def test_a_mask_of_a_dicom_series_is_saved_as_dicom_seg(tmp_path: Path) -> None:
     assert np.array_equal(again.array, mask.array)
     assert "record" not in files
     assert sorted(path.suffix for path in files.values()) == [".csv", ".dcm", ".html", ".json"]
+
+
+@pytest.mark.parametrize(
+    ("made", "edited", "said"),
+    [({"bundle": "b"}, False, "AUTOMATIC"), ({"bundle": "b"}, True, "SEMIAUTOMATIC"), ({}, True, "MANUAL")],
+)
+@pytest.mark.usefixtures("no_drawing")
+def test_a_dicom_seg_says_whether_a_hand_corrected_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: dict[str, str], edited: bool, said: str
+) -> None:
+    viewer, image, layer, _ = dicom_case(tmp_path / "series")
+    layer.metadata[PROVENANCE], layer.metadata[EDITED] = made, edited
+    files = finish(Saving.of(layer, image, tmp_path / "out", "case_1", layers=viewer.layers, form="DICOM SEG"))
+    assert {one.SegmentAlgorithmType for one in dcmread(files["mask"]).SegmentSequence} == {said}
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    (alone,) = write_seg(str(tmp_path / "mask.dcm"), layer.data, {})
+    assert {one.SegmentAlgorithmType for one in dcmread(alone).SegmentSequence} == {said}
 
 
 @pytest.mark.usefixtures("no_drawing")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from monai_attn.labels import Code
 
-__all__ = ["MAKER", "NOTICE", "SERIES_NUMBER_STEP", "check_read_back", "write_dicom_seg"]
+__all__ = ["ALGORITHM_TYPES", "MAKER", "NOTICE", "SERIES_NUMBER_STEP", "check_read_back", "write_dicom_seg"]
 
 MAKER = "monai_attn"
 """Manufacturer, model and private creator of what we write."""
@@ -37,6 +37,12 @@ NOTICE = "Research use only; not a medical device."
 SERIES_NUMBER_STEP = 1000
 """Our series sorts behind the image series it was made from: 3 becomes 1003."""
 
+ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
+"""By a network, by a network and then a hand, by a hand alone: Segment Algorithm Type, DICOM PS3.3 C.8.20.4."""
+
+Algorithm = tuple[str, str, str]
+"""Name, version and type."""
+
 
 def write_dicom_seg(
     labels: Volume,
@@ -46,6 +52,7 @@ def write_dicom_seg(
     *,
     algorithm: str,
     algorithm_version: str,
+    algorithm_type: str = "AUTOMATIC",
     series: str | None = None,
     volume: int | None = None,
     overwrite: bool = False,
@@ -55,11 +62,14 @@ def write_dicom_seg(
     `labels` lie on the grid of the series as `monai_attn.io.read(series_folder, series=..., volume=...)` gives it.
     Frame positions, study and patient are those of the series: the file holds the patient's identity. Labels
     without a voxel are described but have no frames. The file is read back and compared in every voxel and
-    label before it gets its name.
+    label before it gets its name. `algorithm_type` is one of `ALGORITHM_TYPES`; what a hand made alone names no
+    algorithm.
 
     Raises `GeometryError` when the grids differ, `LabelError` for a value that the table does not name or when no
     voxel is labelled, `FileError` when the file exists and `overwrite` is not set.
     """
+    if algorithm_type not in ALGORITHM_TYPES:
+        raise InputError(f"An algorithm's type is one of {', '.join(ALGORITHM_TYPES)}, not {algorithm_type!r}.")
     path = Path(path)
     checked_text(algorithm, "The algorithm's name")
     checked_text(algorithm_version, "The algorithm's version")
@@ -68,7 +78,7 @@ def write_dicom_seg(
     with atomic_path(path, overwrite=overwrite) as temporary:
         try:
             with silent():
-                segmentation = _segmentation(labels, table, source, (algorithm, algorithm_version))
+                segmentation = _segmentation(labels, table, source, (algorithm, algorithm_version, algorithm_type))
                 segmentation.walk(_shorten)
                 segmentation.save_as(temporary)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -88,7 +98,7 @@ def check_read_back(back: Masks, labels: Volume, table: LabelTable, name: str) -
         raise FileError(f"{name}: the labels read back differ from what was written. Nothing was kept.")
 
 
-def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: tuple[str, str]) -> Segmentation:
+def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: Algorithm) -> Segmentation:
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
     from highdicom.seg import Segmentation
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -101,6 +111,7 @@ def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: 
     # Given, not left to the source: an enhanced file may hold several volumes, or its slices in any order.
     positions = [PlanePositionSequence("PATIENT", one) for one in position]
     between = source.grid.spacing_mm[2]
+    by = "hand" if algorithm[2] == "MANUAL" else algorithm[0]
     measures = PixelMeasuresSequence(spacing_mm[0], frames[0].thickness_mm or between, between)
     return Segmentation(
         source_images=[source.headers[path] for path in dict.fromkeys(frame.path for frame in frames)],
@@ -120,7 +131,7 @@ def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: 
         pixel_measures=measures,
         content_label="SEGMENTATION",
         content_description=NOTICE,
-        series_description=f"Segmentation by {algorithm[0]}"[:64].rstrip(),
+        series_description=f"Segmentation by {by}"[:64].rstrip(),
         specific_character_set="ISO_IR 192",
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
@@ -143,20 +154,21 @@ def _numbered(array: NDArray[np.generic], table: LabelTable) -> NDArray[np.gener
     return numbers
 
 
-def _described(segment: int, label: Label, algorithm: tuple[str, str]) -> SegmentDescription:
+def _described(segment: int, label: Label, algorithm: Algorithm) -> SegmentDescription:
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentDescription
     from pydicom.sr.codedict import codes
 
-    name, version = algorithm
+    name, version, kind = algorithm
+    named = AlgorithmIdentificationSequence(name, codes.DCM.ArtificialIntelligence, version)
     description = SegmentDescription(
         segment_number=segment,
         segment_label=label.name,
         segmented_property_category=_coded(category_of(label)),
         segmented_property_type=_coded(code_of(label)),
-        algorithm_type="AUTOMATIC",
-        algorithm_identification=AlgorithmIdentificationSequence(name, codes.DCM.ArtificialIntelligence, version),
+        algorithm_type=kind,
+        algorithm_identification=None if kind == "MANUAL" else named,
         display_color=CIELabColor.from_dicom_value(lab_of(label)),
     )
     description.SegmentDescription = f"{VALUE_TEXT}{label.value}"
