@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monai_attn.errors import LabelError
 from monai_attn.volume import Volume
 
-__all__ = ["Block", "Change", "Mask", "label_block", "may_become", "widened"]
+__all__ = ["Block", "Change", "Mask", "changed", "label_block", "may_become", "widened"]
 
 Block = tuple[slice, slice, slice]
 """A box of voxel indices, as NumPy slices with start and stop."""
@@ -22,11 +22,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Where `mask` is True in `block`, the label map becomes `value`; everywhere else it stays. It may be empty."""
+    """Where `mask` is True in `block`, the label map becomes `value`; everywhere else it stays. It may be empty.
+
+    `in_the_way`: voxels that would change too, but for other labels that are protected.
+    """
 
     block: Block
     mask: Mask
     value: int
+    in_the_way: int = 0
 
     @property
     def voxels(self) -> int:
@@ -44,6 +48,14 @@ class Change:
         array = labels.array.copy(order="K")
         array[self.block][self.mask] = self.value
         return labels.with_array(array)
+
+
+def changed(
+    block: Block, wanted: Mask, array: NDArray[np.generic], value: int, protected: Collection[int] | None
+) -> Change:
+    """The change of those voxels of a block that are wanted and `may_become` the value."""
+    mask = wanted & may_become(array, value, protected)
+    return Change(block, mask, value, int(np.count_nonzero(wanted & ~mask & (array != value))))
 
 
 def label_block(labels: Volume, value: int) -> Block:

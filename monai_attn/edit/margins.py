@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from monai_attn.edit.change import Change, label_block, may_become, widened
+from monai_attn.edit.change import Change, changed, label_block, widened
 from monai_attn.edit.surface import near_surface, reach_voxels
 from monai_attn.errors import InputError
 from monai_attn.volume import Volume
@@ -24,7 +24,7 @@ def grow(labels: Volume, value: int, margin_mm: float, *, protected: Collection[
     block = widened(label_block(labels, value), reach_voxels(labels.affine, margin_mm), labels.shape)
     array = labels.array[block]
     near = near_surface(np.asarray(array == value), labels.affine, margin_mm, inside=False)
-    return Change(block, near & may_become(array, value, protected), value)
+    return changed(block, near, array, value, protected)
 
 
 def shrink(labels: Volume, value: int, margin_mm: float) -> Change:

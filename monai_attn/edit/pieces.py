@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 from scipy import ndimage
 
-from monai_attn.edit.change import Change, label_block, may_become
+from monai_attn.edit.change import Change, changed, label_block
 from monai_attn.errors import InputError
 from monai_attn.volume import Volume
 
@@ -34,7 +34,7 @@ def close_holes(
     if axis is not None:
         np.moveaxis(faces, axis, 0)[[0, 2]] = False  # no way out through other slices
     filled = ndimage.binary_fill_holes(array == value, faces)
-    return Change(block, filled & may_become(array, value, protected), value)
+    return changed(block, filled, array, value, protected)
 
 
 def keep_largest(labels: Volume, value: int, *, connectivity: int = 26) -> Change:

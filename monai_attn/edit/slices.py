@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from monai_attn.edit.change import Change, Mask, label_block, may_become
+from monai_attn.edit.change import Change, Mask, changed, label_block
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.volume import ORTHOGONAL_TOLERANCE, Volume
 
@@ -45,7 +45,7 @@ def interpolate_slices(labels: Volume, value: int, axis: int, *, protected: Coll
     for first, last in pairwise(painted):
         if last - first > 1:
             added[first + 1 : last] = _between(slices[first], slices[last], int(last - first), spacing_mm)
-    return Change(block, np.moveaxis(added, 0, axis) & may_become(array, value, protected), value)
+    return changed(block, np.moveaxis(added, 0, axis), array, value, protected)
 
 
 def _between(first: Mask, last: Mask, steps: int, spacing_mm: list[float]) -> Mask:

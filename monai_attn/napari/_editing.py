@@ -123,11 +123,15 @@ class Seal:
 
 
 def sentence(name: str, change: Change, grid: Volume, structure: str) -> str:
-    """What a correction did, for the user."""
+    """What a correction did, and whether other labels were in its way, for the user."""
+    blocked = f"{change.in_the_way} voxels belong to other labels" if change.in_the_way else ""
     if not change.voxels:
+        if blocked:
+            return f'{name}: {structure} stays as it is, {blocked}. Tick "may replace other labels", or unlock them.'
         return f"{name}: nothing to change in {structure}."
     sign = "-" if change.value == 0 else "+"
-    return f"{name}: {structure} {sign}{change.voxels * grid.voxel_ml:.2f} ml ({change.voxels} voxels)."
+    done = f"{name}: {structure} {sign}{change.voxels * grid.voxel_ml:.2f} ml ({change.voxels} voxels)"
+    return f"{done}; {blocked} and stay so." if blocked else f"{done}."
 
 
 def displayed_index(change: Change, grid: Volume) -> tuple[NDArray[np.generic], ...]:

@@ -50,12 +50,16 @@ def network_shape(needs: Needs, image: Volume) -> tuple[int, int, int]:
 
 
 def count_windows(needs: Needs, shape: Sequence[int]) -> int | None:
-    """Windows that MONAI's sliding window takes over an image of this shape, all flips counted; None if not known."""
+    """Windows that MONAI's sliding window and `StreamingInferer` lay over an image of this shape, all flips counted.
+
+    None if not known. Those of air count too, even if they are skipped.
+    """
     if needs.window is None:
         return None
     total = needs.runs
-    for size, window in zip(shape, needs.window, strict=True):
-        step = window if size == window else max(1, int(window * (1 - needs.overlap)))
+    for size, edge, overlap in zip(shape, needs.window, needs.overlap, strict=True):
+        window = edge or size
+        step = window if size == window else max(1, int(window * (1 - overlap)))
         total *= 1 + max(0, math.ceil((size - window) / step))
     return total
 
@@ -63,11 +67,15 @@ def count_windows(needs: Needs, shape: Sequence[int]) -> int | None:
 def peak_bytes(needs: Needs, shape: Sequence[int], source: Volume) -> int:
     """A rule for the peak: the image and three times its logits in float32, on the network's grid and on the source's.
 
-    Three: the sum over windows, its counterpart in the next step, and the copy that is brought back. Torch and MONAI
-    come on top.
+    Three: the sum over windows, its counterpart in the next step, and the copy that is brought back. A bundle that
+    streams holds logits of one row of windows only, and labels. Torch and MONAI come on top.
     """
-    voxels = math.prod(shape) + source.array.size
-    return LIBRARIES_BYTES + 4 * voxels * (len(needs.slots) + 3 * needs.classes)
+    network = math.prod(shape)
+    held = network + source.array.size
+    if needs.streams and needs.window:
+        row = network * min(min(edge or size, size) / size for size, edge in zip(shape, needs.window, strict=True))
+        return LIBRARIES_BYTES + 4 * int(held * (len(needs.slots) + 1) + row * 3 * needs.classes)
+    return LIBRARIES_BYTES + 4 * held * (len(needs.slots) + 3 * needs.classes)
 
 
 def available_bytes() -> int | None:
@@ -89,7 +97,7 @@ def seconds_per_window(needs: Needs, device: str, backend: str, *, file: Path | 
     if measured:
         return measured, True
     kind = device.partition(":")[0]
-    voxels = float(np.prod(needs.window or (96, 96, 96)))
+    voxels = float(np.prod([edge or 96 for edge in needs.window or (96, 96, 96)]))
     return voxels * SECONDS_PER_VOXEL.get(kind, SECONDS_PER_VOXEL["cpu"]), False
 
 

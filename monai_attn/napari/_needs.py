@@ -33,8 +33,10 @@ class Needs:
 
     `slots` are the images of a case: channels of one input on one grid with `joined`, else each on its own grid and
     any of them enough with `optional`. `pixdim_mm` is the spacing that the bundle resamples to, along R, A, S;
-    `window` its sliding window in voxels of that; `runs` how often each window is run (flips); `classes` the channels
-    of its output; `field_mm` the smallest and largest extent, along R, A, S, of the images it was trained on.
+    `window` its sliding window in voxels of that, an edge of 0 that of the image; `overlap` its share along each axis;
+    `skips_air` whether windows of air are left out, `streams` whether labels are made slab by slab (see
+    `StreamingInferer`); `runs` how often each window is run (flips); `classes` the channels of its output; `field_mm`
+    the smallest and largest extent, along R, A, S, of the images it was trained on.
     """
 
     name: str
@@ -45,7 +47,9 @@ class Needs:
     optional: bool
     pixdim_mm: tuple[float, ...] | None
     window: tuple[int, ...] | None
-    overlap: float
+    overlap: tuple[float, ...]
+    skips_air: bool
+    streams: bool
     runs: int
     classes: int
     field_mm: tuple[tuple[float, ...], tuple[float, ...]] | None
@@ -73,8 +77,10 @@ def needs_of(name_or_path: str | Path, overrides: Mapping[str, Any] | None = Non
         joined=joined,
         optional=any(bool(node.get("allow_missing_keys")) for node in loaders),
         pixdim_mm=_numbers(_value(_first(config, "Spacingd", "AlignImagesd").get("pixdim"), config)),
-        window=_whole(_numbers(_value(inferer.get("roi_size"), config))),
-        overlap=_fraction(_value(inferer.get("overlap", 0.25), config)),
+        window=_window(_value(inferer.get("roi_size"), config)),
+        overlap=_shares(_value(inferer.get("overlap", 0.25), config)),
+        skips_air=_value(inferer.get("air"), config) is not None,
+        streams=bool(inferer.get("labels")),
         runs=2 ** len(_value(flipped, config)) if _is_list(_value(flipped, config)) else 1,
         classes=int(
             data_format.get("outputs", {}).get("pred", {}).get("num_channels") or len(label_table(metadata)) + 1
@@ -166,12 +172,16 @@ def _numbers(said: Any) -> tuple[float, ...] | None:
     return None
 
 
-def _whole(numbers: tuple[float, ...] | None) -> tuple[int, ...] | None:
-    return tuple(int(x) for x in numbers) if numbers and min(numbers) > 0 else None
+def _window(said: Any) -> tuple[int, ...] | None:
+    """Edges of the window; MONAI takes one number for all axes, and the image's edge for 0 and below."""
+    numbers = _numbers([said] * 3 if isinstance(said, int) else said)
+    return tuple(max(int(x), 0) for x in numbers) if numbers else None
 
 
-def _fraction(said: Any) -> float:
-    return float(said) if isinstance(said, int | float) and 0 <= said < 1 else 0.25
+def _shares(said: Any) -> tuple[float, ...]:
+    """The overlap along each axis; MONAI's default where it is not said."""
+    numbers = _numbers(said if _is_list(said) else [said] * 3)
+    return numbers if numbers and min(numbers) >= 0 and max(numbers) < 1 else (0.25,) * 3
 
 
 def _is_list(said: Any) -> bool:

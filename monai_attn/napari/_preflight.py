@@ -33,13 +33,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What is known before a run: findings, the windows, seconds and bytes it will take (None where not known)."""
+    """What is known before a run: findings, the windows, seconds and bytes it will take (None where not known).
+
+    With `at_most`, windows of air are skipped, and nobody knows yet how many.
+    """
 
     findings: tuple[Finding, ...]
     windows: int | None = None
     seconds: float | None = None
     measured: bool = False
     bytes: int | None = None
+    at_most: bool = False
 
     @property
     def ready(self) -> bool:
@@ -60,7 +64,7 @@ def preflight(
 ) -> Preflight:
     """Compare what was chosen with what the bundle asks for; `images` by the names of its slots.
 
-    Time: windows counted as MONAI's sliding window does, times the seconds a window took on this bundle, device and
+    Time: windows counted as the bundle's inferer lays them, times the seconds a window took on this bundle, device and
     backend before (`speeds`, see `remember`), else a guess from the window's size. `extra_runs`: how often every window
     is run besides, for maps. Memory: see `peak_bytes`, compared
     with `memory` (bytes), else with what the system has free.
@@ -92,7 +96,7 @@ def preflight(
         )
     findings += [Finding("note", f"{slot}: {note}") for slot, image in images.items() for note in image.notes]
     seconds = None if windows is None else windows * each
-    return Preflight(tuple(findings), windows, seconds, measured, needed)
+    return Preflight(tuple(findings), windows, seconds, measured, needed, needs.skips_air)
 
 
 def time_text(result: Preflight) -> str:
@@ -101,7 +105,8 @@ def time_text(result: Preflight) -> str:
         return "Time: not known before the first run."
     how = "as timed on this machine" if result.measured else "a guess before the first run"
     memory = f"; about {result.bytes / 2**30:.1f} GiB of memory" if result.bytes else ""
-    return f"{result.windows} windows, about {duration(result.seconds)} ({how}){memory}."
+    most = "at most " if result.at_most else ""
+    return f"{most}{result.windows} windows, about {duration(result.seconds)} ({how}){memory}."
 
 
 def duration(seconds: float) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -107,20 +109,12 @@ class Runner:
         """The segmentation; the seconds that its windows took are remembered for the next estimate."""
         segmenter = self._open(request, task)
         task.say("Preparing the image")
-        done = 0
-
-        def tell(windows: int) -> None:
-            nonlocal done
-            done = windows
-            task.say("Segmenting")
-            task.tell(windows)
-
         growing = Growing(request.grid, segmenter.parts.table, request.title)
         task.show(growing)
-        with handing_to(growing, segmenter.parts.inferer):
-            segmentation = segmenter(request.source, region=request.region, progress=tell, maps=request.maps)
+        with handing_to(growing, segmenter.parts.inferer), counting(task, segmenter.parts.inferer) as count:
+            segmentation = segmenter(request.source, region=request.region, progress=count, maps=request.maps)
         seconds = float(segmentation.provenance["seconds"])
-        remember(request.needs, request.device, request.backend, windows=done, seconds=seconds)
+        remember(request.needs, request.device, request.backend, windows=task.windows, seconds=seconds)
         return segmentation
 
     def _open(self, request: Request, task: Task[Any]) -> Segmenter:
@@ -142,6 +136,27 @@ class Runner:
             )
             self._key = key
         return self._segmenter
+
+
+@contextmanager
+def counting(task: Task[Any], inferer: Any) -> Iterator[Callable[[int], None]]:
+    """While within, the task is told the windows done; gives the progress callback of the segmenter.
+
+    A `StreamingInferer` counts them itself, those of air that it skips too, and knows how many there are.
+    """
+    if not hasattr(inferer, "report"):
+        yield partial(_tell, task)
+        return
+    inferer.report = lambda done, total: _tell(task, done, total)
+    try:
+        yield lambda _: task.say("Segmenting")
+    finally:
+        inferer.report = None
+
+
+def _tell(task: Task[Any], windows: int, total: int | None = None) -> None:
+    task.say("Segmenting")
+    task.tell(windows, total)
 
 
 def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTuple]:

@@ -292,9 +292,10 @@ class SegmentWidget(QWidget):
         return bool(TrustDialog(disclosure, self).exec() == TrustDialog.DialogCode.Accepted)
 
     def _show_step(self, step: Step) -> None:
-        left = remaining_seconds(step, self._total)
+        total = step.total or self._total
+        left = remaining_seconds(step, total)
         self.growing.show(step.shown)
-        self.form.show_progress(step, self._total, duration(left) if left is not None else "")
+        self.form.show_progress(step, total, duration(left) if left is not None else "")
 
     def _show_outcome(self, outcome: tuple[Result | None, Exception | None]) -> None:
         result, error = outcome

@@ -20,8 +20,8 @@ PULSE_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Step:
-    """How far a task is: what it does, windows done, seconds since its start and since its first window, and what there
-    is to see meanwhile."""
+    """How far a task is: what it does, windows done, seconds since its start and since its first window, what there is
+    to see meanwhile, and how many windows there are, where the work knows."""
 
     stage: str
     windows: int
@@ -29,6 +29,7 @@ class Step:
     since_first: float = 0.0
     first_windows: int = 0
     shown: Any = None
+    total: int | None = None
 
 
 class Task(Generic[Result]):
@@ -45,7 +46,8 @@ class Task(Generic[Result]):
         self._thread = threading.Thread(target=self._run, name="monai-attn task")
         self._outcome: list[Result] = []
         self._error: BaseException | None = None
-        self._stage, self._windows = "Starting", 0
+        self._stage, self.windows = "Starting", 0
+        self._total: int | None = None
         self._first: tuple[float, int] | None = None
         self._shown: Any = None
 
@@ -54,11 +56,11 @@ class Task(Generic[Result]):
         self._stage = stage
         self._check()
 
-    def tell(self, windows: int) -> None:
-        """Count the windows done so far; a progress callback for a `Segmenter`."""
+    def tell(self, windows: int, total: int | None = None) -> None:
+        """Count the windows done so far, of how many; a progress callback for a `Segmenter`."""
         if self._first is None:
             self._first = (time.perf_counter(), windows)
-        self._windows = windows
+        self.windows, self._total = windows, total
         self._check()
 
     def show(self, what: Any) -> None:
@@ -83,7 +85,7 @@ class Task(Generic[Result]):
                 self._thread.join(PULSE_SECONDS)
                 now = time.perf_counter()
                 since, windows = self._first or (now, 0)
-                yield Step(self._stage, self._windows, now - start, now - since, windows, self._shown)
+                yield Step(self._stage, self.windows, now - start, now - since, windows, self._shown, self._total)
         finally:
             self.stop()
         if self._error is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from corrected import opened, phantom, show_middle
 
-from monai_attn.edit import Change
+from monai_attn.edit import Change, grow
 from monai_attn.errors import LabelError
 from monai_attn.napari._editing import (
     OPERATIONS,
@@ -113,3 +113,21 @@ def test_the_sentence_says_what_changed() -> None:
     assert sentence("grow", change, grid, "liver (1)") == "grow: liver (1) +2.00 ml (2 voxels)."
     none = Change(change.block, np.zeros((1, 1, 2), bool), 1)
     assert sentence("fill holes", none, grid, "liver (1)") == "fill holes: nothing to change in liver (1)."
+
+
+def test_the_sentence_says_when_other_labels_are_in_the_way() -> None:
+    array = np.full((7, 7, 7), 2, np.uint8)
+    array[3, 3, 3] = 1
+    labels = Volume(array)
+    change = grow(labels, 1, 1.0)
+    assert (change.voxels, change.in_the_way) == (0, 6)
+    assert sentence("grow", change, labels, "liver (1)") == (
+        "grow: liver (1) stays as it is, 6 voxels belong to other labels. "
+        'Tick "may replace other labels", or unlock them.'
+    )
+    array[3, 3, 4] = 0
+    change = grow(Volume(array), 1, 1.0)
+    said = sentence("grow", change, labels, "liver (1)")
+    assert said == "grow: liver (1) +0.00 ml (1 voxels); 5 voxels belong to other labels and stay so."
+    assert grow(Volume(array), 1, 1.0, protected=()).in_the_way == 0
+    assert grow(Volume(array), 1, 1.0, protected={2}).in_the_way == 5

@@ -10,7 +10,8 @@ from tiny_bundle import METADATA, config, make_bundle
 
 from monai_attn import Box, Segmenter, Volume
 from monai_attn.errors import BundleError
-from monai_attn.napari._estimate import count_windows, network_shape, remember, seconds_per_window
+from monai_attn.inferers.windows import lay_windows
+from monai_attn.napari._estimate import count_windows, network_shape, peak_bytes, remember, seconds_per_window
 from monai_attn.napari._needs import Slot, needs_of
 from monai_attn.napari._preflight import preflight, time_text
 
@@ -38,13 +39,13 @@ def test_a_shipped_bundle_tells_what_it_needs_from_its_json_alone(hippocampus):
     assert (hippocampus.joined, hippocampus.optional) == (False, False)
     assert hippocampus.pixdim_mm == (1.0, 1.0, 1.0)
     assert hippocampus.window == (40, 56, 40)
-    assert (hippocampus.overlap, hippocampus.runs, hippocampus.classes) == (0.5, 2, 3)
+    assert (hippocampus.overlap, hippocampus.runs, hippocampus.classes) == ((0.5,) * 3, 2, 3)
     assert hippocampus.structures == ("anterior hippocampus", "posterior hippocampus")
 
 
 def test_an_override_changes_what_is_expected():
     needs = needs_of("hippocampus_mri", {"inferer::inferer::overlap": 0.0, "inferer#axes": []})
-    assert (needs.overlap, needs.runs) == (0.0, 1)
+    assert (needs.overlap, needs.runs) == ((0.0,) * 3, 1)
 
 
 def test_references_are_followed_and_expressions_are_left_unknown(tmp_path):
@@ -87,6 +88,37 @@ def test_the_windows_foretold_are_the_windows_that_run(tmp_path, shape, overlap)
     Segmenter.from_bundle(root, overrides=overrides, trust=True)(image, progress=seen.append)
     needs = needs_of(root, overrides)
     assert count_windows(needs, network_shape(needs, image)) == seen[-1]
+
+
+STREAMS = {
+    "_target_": "monai_attn.inferers.StreamingInferer",
+    "roi_size": [16, 24, -1],
+    "overlap": [0.5, 0.25, 0],
+    "labels": {"_target_": "monai_attn.transforms.SourceLabels"},
+}
+
+
+def test_the_windows_of_a_streaming_inferer_are_counted_and_its_memory_is_a_row_of_them(tmp_path):
+    inference = config()
+    inference["inferer"] = STREAMS
+    needs = needs_of(make_bundle(tmp_path / "streams", inference))
+    assert (needs.window, needs.overlap) == ((16, 24, 0), (0.5, 0.25, 0.0))
+    assert (needs.streams, needs.skips_air) == (True, False)
+    for shape in [(50, 60, 33), (16, 20, 7), (17, 24, 90)]:
+        assert count_windows(needs, shape) == len(lay_windows(shape, STREAMS["roi_size"], STREAMS["overlap"]))
+    many, image = replace(needs, classes=100), volume((256, 256, 256))
+    whole = peak_bytes(replace(many, streams=False), image.shape, image)
+    assert peak_bytes(many, image.shape, image) < whole / 10
+    assert not preflight(needs, {"image": image}).at_most
+    aired = needs_of(needs.root, {"inferer::air": -0.9})
+    assert time_text(preflight(aired, {"image": image})).startswith("at most ")
+
+
+def test_a_window_given_as_one_number_is_that_of_all_axes(tmp_path):
+    inference = config()
+    inference["inferer"] = {"_target_": "SlidingWindowInferer", "roi_size": 16, "overlap": 0.5}
+    needs = needs_of(make_bundle(tmp_path / "one", inference))
+    assert (needs.window, needs.overlap) == ((16,) * 3, (0.5,) * 3)
 
 
 def test_no_sliding_window_no_count(hippocampus):

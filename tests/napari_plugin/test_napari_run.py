@@ -155,13 +155,13 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
     seen = []
 
     class Watching(Task):
-        def tell(self, windows):
-            super().tell(windows)
+        def tell(self, windows, total=None):
+            super().tell(windows, total)
             growing = self._shown
             seen.append((growing.handed, int(np.count_nonzero(growing.layer[0]))))
 
     task = Watching(lambda task: Runner().run(request, task))
-    list(task.steps())
+    steps = list(task.steps())
     result = task._outcome[0]
     mask = add(ViewerModel(), result.layers[0])
     growing = task._shown
@@ -177,6 +177,7 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
     np.testing.assert_allclose(labels.affine, expected.affine, atol=1e-9)
     assert labels.array.any()
     assert not is_mask(layer)
+    assert [step.total for step in steps][-1] == task.windows  # the inferer's own count
     with pytest.raises(InputError, match=r"case streams \(growing\) is not finished. Wait for the mask"):
         check_native(layer)
 
@@ -234,10 +235,10 @@ def test_a_stopped_run_ends_between_two_batches_of_windows(bundle):
     told = []
 
     class Stopping(Task):
-        def tell(self, windows):
+        def tell(self, windows, total=None):
             told.append(windows)
             self.stop()
-            super().tell(windows)
+            super().tell(windows, total)
 
     task = Stopping(lambda task: Runner().run(request, task))
     with pytest.raises(Cancelled):
