@@ -19,7 +19,15 @@ from monai_attn.backends.fingerprint import fingerprint
 from monai_attn.backends.outputs import flatten, skeleton
 from monai_attn.errors import BackendError
 
-__all__ = ["Converted", "openvino_without_telemetry", "read_model", "reshaped", "save_model"]
+__all__ = [
+    "Converted",
+    "openvino_without_telemetry",
+    "read_model",
+    "reshaped",
+    "save_model",
+    "small_examples",
+    "without_last_layer",
+]
 
 STEP = 32
 """Examples have the window's remainder modulo this, so that what a network pads and crops is the same in both."""
@@ -85,9 +93,14 @@ class Converted:
 
 def _examples(window: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Images to trace, smallest first, and the window itself last."""
-    batch, channels, *spatial = window
-    smaller = [tuple(min(length, STEP * times + length % STEP) for length in spatial) for times in (1, 2)]
-    yield from dict.fromkeys((batch, channels, *sizes) for sizes in [*smaller, tuple(spatial)])
+    yield from dict.fromkeys([*small_examples(window), tuple(window)])
+
+
+def small_examples(window: Sequence[int]) -> list[tuple[int, ...]]:
+    """Images on which a network does what it does on a window `(N, channels, *spatial)`, smallest first."""
+    _, channels, *spatial = window
+    sizes = [[min(length, STEP * times + length % STEP) for length in spatial] for times in (1, 2)]
+    return [(1, channels, *size) for size in sizes]
 
 
 def _trace(network: nn.Module, example: Sequence[int]) -> tuple[Any, Any]:
@@ -137,6 +150,18 @@ def reshaped(model: Any, example: Sequence[int], window: Sequence[int]) -> Any:
         if any(before * after_image != after * before_image for before, after, before_image, after_image in sizes):
             raise BackendError(f"an output of {small} becomes {large}, out of step with the image")
     return model
+
+
+def without_last_layer(model: Any) -> Any:
+    """The model up to the convolution that it ends with. Raises `BackendError` where it does not end so."""
+    ends = [output.get_node().input_value(0).get_node() for output in model.outputs]
+    layer = ends[0].input_value(0).get_node() if ends[0].get_type_name() == "Add" else ends[0]  # its bias is added
+    if len(ends) > 1 or layer.get_type_name() != "Convolution":
+        raise BackendError("The converted network does not end with a convolution.")
+    features = layer.input_value(0)
+    if features.get_node().get_type_name() == "FakeQuantize":  # in int8 for this layer alone
+        features = features.get_node().input_value(0)
+    return openvino_without_telemetry().Model([features], model.get_parameters())
 
 
 def save_model(model: Any, folder: Path) -> None:

@@ -7,7 +7,8 @@ garbage on some processors (pytorch#169688), and so may a conversion of a networ
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from monai_attn.backends.cache import Entry
+from monai_attn.backends.conversion import small_examples
+from monai_attn.backends.head import Head, with_head_apart
 from monai_attn.backends.outputs import flatten, main_output
 from monai_attn.errors import BackendError
 
@@ -65,6 +68,7 @@ class CheckedNetwork(nn.Module):
         self.notes: list[str] = []
         self.used: list[tuple[str, str]] = []
         self.threads: int | None = None
+        self._head: Head | None = None
         self._rank: dict[tuple[int, ...], int] = {}
         self._compared: dict[tuple[Way, tuple[int, ...]], _Comparison] = {}
 
@@ -74,7 +78,7 @@ class CheckedNetwork(nn.Module):
         for rank in range(self._rank.get(window, 0), len(self.ways) - 1):
             way = self.ways[rank]
             try:
-                output = way.network(x)
+                output = self._run(way, x)
                 problem = self._problem(way, x, output)
             except BackendError as error:
                 if way.asked and self.ways[rank + 1].backend != way.backend:
@@ -84,7 +88,44 @@ class CheckedNetwork(nn.Module):
                 return self._took(way, output, x)
             self._rank[window] = rank + 1
             self._tell(way, self.ways[rank + 1], window, problem)
-        return self._took(self.ways[-1], self.ways[-1].network(x), x)
+        return self._took(self.ways[-1], self._run(self.ways[-1], x), x)
+
+    def find_head(self, x: Tensor) -> Head | None:
+        """The network's last layer, if it is one that widens and all ways can do without it on windows like `x`.
+
+        Whether it is the last is tried on a small image, in PyTorch.
+        """
+        first = self.ways[self._rank.get(tuple(x.shape[1:]), 0)]
+        if not all(map(_has_features, self.ways)) or (first.backend != "torch" and not first.network.has_features(x)):  # type: ignore[operator]
+            return None
+        last = self.ways[-1].network
+        for shape in small_examples(x.shape):
+            example = x.new_zeros(shape)
+            with suppress(Exception):  # a foreign network may refuse a small image in any way
+                return with_head_apart(last, lambda example=example: last(example))[1]  # type: ignore[misc]
+        return None
+
+    @contextmanager
+    def left_out(self, head: Head) -> Iterator[None]:
+        """The call gives what each way would give to `head`; labels are compared as ever."""
+        self._head = head
+        try:
+            yield
+        finally:
+            self._head = None
+
+    def _run(self, way: Way, x: Tensor) -> Any:
+        if self._head is None:
+            return way.network(x)
+        if way.backend != "torch":
+            return way.network.features(x)  # type: ignore[operator]
+        with self._head.left_out():
+            return way.network(x)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether one way is compared with another."""
+        return len(self.ways) > 1
 
     @property
     def backend(self) -> str:
@@ -124,6 +165,8 @@ class CheckedNetwork(nn.Module):
             self._compared[place] = _Comparison(done=bool(memory and memory.read()))
         comparison = self._compared[place]
         for window, given in zip(x, main_output(output), strict=True):
+            if self._head is not None and not comparison.done:
+                given = self._head(given)
             if comparison.is_due(window, given, self.regions):
                 expected = main_output(self.ways[-1].network(window[None]))[0]
                 if problem := disagreement(expected, given, LEAST_DICE[way.precision], regions=self.regions):
@@ -187,6 +230,11 @@ def _is_mixed(logits: Tensor, regions: bool) -> bool:
 
 def _is_finite(output: Any) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in flatten(output))
+
+
+def _has_features(way: Way) -> bool:
+    """Whether a back-end knows how to do without the last layer; of its network and windows it says itself."""
+    return way.backend == "torch" or hasattr(way.network, "features")
 
 
 def _autocast(x: Tensor) -> str:

@@ -9,13 +9,12 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 
-from monai_attn.backends.conversion import Converted, openvino_without_telemetry
+from monai_attn.backends.conversion import Converted, openvino_without_telemetry, without_last_layer
 from monai_attn.backends.outputs import rebuild
 from monai_attn.backends.quantisation import Quantised
 from monai_attn.errors import BackendError, InputError
@@ -67,31 +66,48 @@ class _OpenVINONetwork(nn.Module):
         self.requests: OrderedDict[tuple[int, ...], tuple[Any, Any]] = OrderedDict()
 
     def forward(self, x: Tensor) -> Any:
-        request, shape = self._request((1, *x.shape[1:]))
+        return self._infer(x, *self._request((1, *x.shape[1:])))
+
+    def features(self, x: Tensor) -> Any:
+        """What the network gives to its last layer, a convolution. Raises `BackendError` where it does not end so."""
+        return self._infer(x, *self._request((1, *x.shape[1:]), whole=False))
+
+    def has_features(self, x: Tensor) -> bool:
+        """Whether `features` can be had of windows like `x`."""
+        try:
+            self._request((1, *x.shape[1:]), whole=False)
+        except BackendError:
+            return False
+        return True
+
+    def _infer(self, x: Tensor, request: Any, shape: Any) -> Any:
         windows = x.detach().as_subclass(Tensor).to("cpu", torch.float32).contiguous().numpy()
-        results = []
-        for window in windows:
+        tensors: list[Tensor] = []
+        for number, window in enumerate(windows):
             with _told_as("run", self.precision):
                 given = request.infer([window[None]], share_inputs=True, share_outputs=True)
-            results.append([given[number].copy() for number in range(len(given))])  # the next window overwrites it
-        tensors = [torch.from_numpy(np.concatenate(outputs)) for outputs in zip(*results, strict=True)]
+            outputs = [torch.from_numpy(given[one]) for one in range(len(given))]
+            tensors = tensors or [one.new_empty((len(windows), *one.shape[1:])) for one in outputs]
+            for tensor, output in zip(tensors, outputs, strict=True):
+                tensor[number] = output[0]  # the next window overwrites it
         if isinstance(x, MetaTensor):  # as every torch operation on one does
             tensors = [convert_to_dst_type(tensor, x)[0] for tensor in tensors]
         return rebuild(shape, iter(tensors))
 
-    def _request(self, window: tuple[int, ...]) -> tuple[Any, Any]:
-        if window not in self.requests:
+    def _request(self, window: tuple[int, ...], *, whole: bool = True) -> tuple[Any, Any]:
+        key = (*window, whole)
+        if key not in self.requests:
             model, shape = self.models.model(window)
             with _told_as("compile", self.precision):
-                compiled = _core().compile_model(model, "CPU", self.options)
+                compiled = _core().compile_model(model if whole else without_last_layer(model), "CPU", self.options)
             self.threads = compiled.get_property("INFERENCE_NUM_THREADS")
             if self.precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != "bf16":
                 self.precision = "f32"  # what OpenVINO takes on a processor without bf16
-            self.requests[window] = compiled.create_infer_request(), shape
+            self.requests[key] = compiled.create_infer_request(), shape
             if len(self.requests) > SHAPES:
                 self.requests.popitem(last=False)
-        self.requests.move_to_end(window)
-        return self.requests[window]
+        self.requests.move_to_end(key)
+        return self.requests[key]
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from monai_attn.backends.head import Head
 from monai_attn.errors import InputError
-from monai_attn.inferers.head import Head, HeadOnSlabs, LabelTaker
+from monai_attn.inferers.head import HeadOnSlabs, LabelTaker
 from monai_attn.inferers.slabs import WindowMean
 from monai_attn.inferers.windows import Windows
 

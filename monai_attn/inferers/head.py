@@ -7,17 +7,16 @@ features, 32 say, instead of 105 classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from monai.data import MetaTensor
-from torch import Tensor, nn
+from torch import Tensor
 
-from monai_attn.backends.guard import CheckedNetwork
+from monai_attn.backends.head import Head
 
-__all__ = ["Head", "HeadOnSlabs", "LabelTaker", "with_head_apart"]
+__all__ = ["HeadOnSlabs", "LabelTaker"]
 
 SLAB_BYTES = 2**26
 """Of logits at a time."""
@@ -31,78 +30,6 @@ class LabelTaker(Protocol):
 
     def finish(self) -> MetaTensor:
         """The label map `(1, I, J, K)`."""
-
-
-class Head:
-    """The last layer of a network: `weight` `(classes, features)` and `bias` `(classes)`, in float32."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        self.layer = layer
-        weight, bias = layer.weight.detach().float(), layer.bias  # type: ignore[operator]
-        self.weight: Tensor = weight.flatten(1)
-        self.bias: Tensor = torch.zeros(len(weight)) if bias is None else bias.detach().float()  # type: ignore[operator]
-
-    @contextmanager
-    def replaced(self, forward: Callable[[Tensor], Tensor]) -> Iterator[None]:
-        """The network does something else in place of this layer."""
-        self.layer.forward = forward
-        try:
-            yield
-        finally:
-            del self.layer.forward
-
-    def left_out(self) -> AbstractContextManager[None]:
-        """The network gives what it would give to this layer."""
-        return self.replaced(lambda features: features)
-
-
-def with_head_apart(network: Any, run: Callable[[], Any]) -> tuple[Any, Head | None]:
-    """What `run()`, a call of `network`, gives; or, if its very last layer is one that widens, the layer's input and
-    the layer.
-
-    A layer is the last if what it gives is what the network gives, untouched. To find out, the layer gives a tensor
-    that takes no memory; if it is not the last, the network runs once more. None for what is no plain `torch` module,
-    has several outputs, or is compared with another way to run it (which needs logits).
-    """
-    plain = isinstance(network, nn.Module) and not hasattr(network, "_orig_mod")
-    if (
-        not plain
-        or torch.is_inference_mode_enabled()
-        or (isinstance(network, CheckedNetwork) and len(network.ways) > 1)
-    ):
-        return run(), None
-    widening = [layer for layer in network.modules() if _widens(layer)]
-    if not widening:
-        return run(), None
-    head = Head(widening[-1])
-    seen: list[tuple[Tensor, Tensor]] = []
-
-    def stand_in(features: Tensor) -> Tensor:
-        one = features.new_zeros(1).reshape(1, 1, *[1] * (features.dim() - 2))
-        seen.append((features, one.expand(len(features), len(head.bias), *features.shape[2:])))
-        return seen[-1][1]
-
-    with head.replaced(stand_in):
-        try:
-            given = run()
-        except RuntimeError:  # something is done to it in place, which it does not bear
-            given = None
-    if len(seen) == 1 and isinstance(given, Tensor):
-        features, logits = seen[0]
-        if given.data_ptr() == logits.data_ptr() and given.shape == logits.shape:
-            return features, head
-    return run(), None
-
-
-def _widens(layer: nn.Module) -> bool:
-    """Whether it is a 1x1x1 convolution with more outputs than inputs."""
-    if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) or layer.out_channels <= layer.in_channels:
-        return False
-    return {*layer.kernel_size, *layer.stride, layer.groups} == {1} and not any(map(int, _edges(layer.padding)))
-
-
-def _edges(padding: Any) -> Sequence[Any]:
-    return () if isinstance(padding, str) else padding
 
 
 class HeadOnSlabs:

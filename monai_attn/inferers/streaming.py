@@ -33,9 +33,11 @@ from monai.utils import BlendMode, PytorchPadMode
 from torch import Tensor
 from torch.nn.functional import pad
 
+from monai_attn.backends.guard import CheckedNetwork
+from monai_attn.backends.head import Head, with_head_apart
 from monai_attn.errors import InputError
 from monai_attn.inferers.collection import OutputCollection
-from monai_attn.inferers.head import Head, LabelTaker, with_head_apart
+from monai_attn.inferers.head import LabelTaker
 from monai_attn.inferers.windows import Windows, lay_windows
 
 __all__ = ["LabelMaker", "StreamingInferer"]
@@ -183,6 +185,11 @@ class _Caller:
         if not self.first:
             return run()
         self.first = False
+        if isinstance(self.network, CheckedNetwork) and self.network.is_compared:
+            self.head = self.network.find_head(windows)
+            if self.head is not None:
+                self.stack.enter_context(self.network.left_out(self.head))
+            return run()
         given, self.head = with_head_apart(self.network, run)
         if self.head is not None:
             self.stack.enter_context(self.head.left_out())

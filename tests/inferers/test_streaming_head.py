@@ -9,8 +9,8 @@ from monai.data import MetaTensor
 from torch import nn
 
 from monai_attn.backends.guard import CheckedNetwork, Way
+from monai_attn.backends.head import with_head_apart
 from monai_attn.inferers import StreamingInferer
-from monai_attn.inferers.head import with_head_apart
 from monai_attn.inferers.slabs import WindowMean
 from monai_attn.networks import AttnUNet
 from monai_attn.transforms import SourceLabels
