@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     """Segment every case; 0 if all went well, 1 if some failed, 2 if none could be segmented."""
     from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override
-    from monai_attn.cohort import Recipe, find_cases, run_case
+    from monai_attn.cohort import Recipe, find_cases, run_cases
     from monai_attn.errors import FileError
     from monai_attn.report import check_matplotlib
 
@@ -126,11 +127,11 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(recipe, cases, segmenter)
     failed = 0
-    for number, case in enumerate(cases, start=1):
-        with _Windows(f"{number}/{len(cases)} {case.name}", quiet=args.quiet) as windows:
-            row = run_case(recipe, case, segmenter, windows.update)
-        _print_row(row)
-        failed += bool(row.error)
+    with _Windows([case.name for case in cases], quiet=args.quiet) as windows:
+        for row in run_cases(recipe, cases, segmenter, lambda case, number: windows.update(case.name, number)):
+            windows.bar.clear()
+            _print_row(row)
+            failed += bool(row.error)
     if failed == 0:
         print("Research use only; not a medical device.")
         return 0
@@ -227,12 +228,13 @@ def _region(text: str) -> Any:
 
 
 class _Windows:
-    """A progress bar that counts windows, on the terminal only."""
+    """A progress bar that counts the windows of a case, on the terminal only."""
 
-    def __init__(self, title: str, *, quiet: bool) -> None:
+    def __init__(self, cases: Sequence[str], *, quiet: bool) -> None:
         from tqdm import tqdm
 
-        self.bar = tqdm(desc=title, unit=" windows", leave=False, disable=True if quiet else None)
+        self.cases = list(cases)
+        self.bar = tqdm(unit=" windows", leave=False, disable=True if quiet else None)
 
     def __enter__(self) -> _Windows:
         return self
@@ -240,5 +242,9 @@ class _Windows:
     def __exit__(self, *exception: object) -> None:
         self.bar.close()
 
-    def update(self, windows: int) -> None:
+    def update(self, case: str, windows: int) -> None:
+        """So many windows of this case are done."""
+        if windows < self.bar.n:
+            self.bar.reset()
+        self.bar.set_description(f"{self.cases.index(case) + 1}/{len(self.cases)} {case}", refresh=False)
         self.bar.update(windows - self.bar.n)

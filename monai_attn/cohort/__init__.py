@@ -4,7 +4,8 @@ from monai_attn.cohort.cases import Case, find_cases
 from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete
 from monai_attn.cohort.measure import Measured, find_label, measure_case
 from monai_attn.cohort.pairs import Pair, find_pairs
-from monai_attn.cohort.run import Recipe, Row, run_case
+from monai_attn.cohort.recipe import Recipe, Row
+from monai_attn.cohort.run import run_case, run_cases
 
 __all__ = [
     "Case",
@@ -22,4 +23,5 @@ __all__ = [
     "find_pairs",
     "measure_case",
     "run_case",
+    "run_cases",
 ]

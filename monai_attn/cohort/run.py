@@ -1,91 +1,99 @@
-"""One case through one recipe: the unit of work that `segment` and a cohort share."""
+"""Cases through one recipe: the unit of work that `segment` and a cohort share."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from monai_attn.bundle.inputs import ImageFile, find_images
+from monai_attn.bundle.inputs import ImageFile, ImageInput, find_images
 from monai_attn.cohort.cases import Case
+from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.errors import AttnError, InputError
-from monai_attn.io import is_dicom, read, write_bytes_atomic, write_dicom_seg, write_rtstruct
+from monai_attn.io import is_dicom, read, write_bytes_atomic
 from monai_attn.io.atomic import check_free
 from monai_attn.measure import Structure, measure_structures
-from monai_attn.segmentation import Segmentation, result_files
-from monai_attn.volume import Box, Volume
+from monai_attn.segmentation import Segmentation
+from monai_attn.volume import Volume
 
 if TYPE_CHECKING:  # the commands that only measure and compare do without torch
     from monai_attn.segmenter import Segmenter
 
-__all__ = ["Recipe", "Row", "notes_of", "run_case"]
+__all__ = ["CaseRun", "notes_of", "run_case", "run_cases"]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How every case is segmented, and where the results go. Plain values, so that it can be sent to a worker."""
+class CaseRun:
+    """A case on its way through a recipe, in three steps; one that fails leaves its error and ends the others."""
 
-    bundle: str
-    output: Path
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    device: str = "auto"
-    backend: str = "auto"
-    precision: str = "auto"
-    threads: int | None = None
-    calibration: tuple[Path | Mapping[str, Path], ...] = ()
-    trust: bool = False
-    region: Box | None = None
-    series: str | Mapping[str, str] | None = None
-    volume: int | None = None
-    overwrite: bool = False
-    report: bool = False
-    dicom_seg: bool = False
-    rtstruct: bool = False
-    maps: tuple[str, ...] = ()
+    def __init__(self, recipe: Recipe, case: Case) -> None:
+        self.recipe = recipe
+        self.case = case
+        self.error = ""
+        self.seconds = 0.0
+        self.files: list[Path] = []
+        self.structures: list[Structure] = []
+        self.notes: tuple[str, ...] = ()
+        self._reference: ImageFile | None = None
+        self._images: dict[str, Volume] = {}
+        self._segmentation: Segmentation | None = None
 
-    def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
-        """The DICOM files that are wanted, and what writes each."""
-        seg = {self.output / f"{case}_seg.dcm": write_dicom_seg} if self.dicom_seg else {}
-        return {**seg, **({self.output / f"{case}_rtstruct.dcm": write_rtstruct} if self.rtstruct else {})}
+    def read(self, inputs: Sequence[ImageInput]) -> None:
+        """The images, when nothing stands where the results will."""
+        recipe, name = self.recipe, self.case.name
+        with self._step():
+            for path in recipe.files(name):
+                check_free(path, overwrite=recipe.overwrite)
+            found = find_images(self.case.source, inputs, recipe.series)
+            self._reference = next(iter(found.values()))
+            _check_source(recipe, name, self._reference)
+            self._images = {
+                image: read(one.path, series=one.series, volume=recipe.volume) for image, one in found.items()
+            }
+            self.notes = notes_of(self._images, [one.name for one in inputs if one.name not in self._images])
 
-    def files(self, case: str) -> tuple[Path, ...]:
-        """What a case gives: mask, record, measurements and, where they are wanted, DICOM files and the report."""
-        page = (self.output / f"{case}_report.html",) if self.report else ()
-        return (*result_files(self.output, case), *self.dicom_files(case), *page)
+    def segment(self, segmenter: Segmenter, progress: Callable[[int], None] | None = None) -> None:
+        """The network's part."""
+        if self.error:
+            return
+        recipe = self.recipe
+        with self._step():
+            self._segmentation = segmenter(self._images, region=recipe.region, progress=progress, maps=recipe.maps)
 
-    def segmenter(self) -> Segmenter:
-        """The segmenter this recipe asks for."""
-        from monai_attn.segmenter import Segmenter
+    def finish(self) -> Row:
+        """Measure and save; what came of the case."""
+        if self._segmentation is not None and self._reference is not None:
+            with self._step():
+                self._save(self._reference, self._segmentation)
+        self._images, self._segmentation = {}, None
+        if self.error:
+            return Row(self.case.name, self.error, seconds=self.seconds)
+        return Row(self.case.name, "", tuple(self.files), tuple(self.structures), self.notes, self.seconds)
 
-        return Segmenter.from_bundle(
-            self.bundle,
-            overrides=self.overrides,
-            device=self.device,
-            backend=self.backend,
-            precision=self.precision,
-            threads=self.threads,
-            calibration=self.calibration,
-            trust=self.trust,
-        )
+    def _save(self, reference: ImageFile, segmentation: Segmentation) -> None:
+        recipe, name = self.recipe, self.case.name
+        image = self._images[next(iter(self._images))]
+        self.structures = measure_structures(segmentation.labels, segmentation.table, image)
+        page = _page(self.case, image, segmentation, reference) if recipe.report else None
+        dicom = _write_dicom(recipe, name, reference, segmentation)
+        self.files = segmentation.save(recipe.output, stem=name, measured=self.structures, overwrite=recipe.overwrite)
+        self.files += dicom
+        if page is not None:
+            self.files.append(recipe.files(name)[-1])
+            write_bytes_atomic(self.files[-1], page.encode(), overwrite=recipe.overwrite)
 
-
-@dataclass(frozen=True)
-class Row:
-    """What came of one case: `error` is empty when it was segmented."""
-
-    case: str
-    error: str
-    files: tuple[Path, ...] = ()
-    structures: tuple[Structure, ...] = ()
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def volume_ml(self) -> dict[str, float]:
-        """The volumes by structure name."""
-        return {structure.name: structure.volume_ml for structure in self.structures}
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        except (AttnError, MemoryError) as error:
+            self.error = str(error) or "There was not enough memory."
+        finally:
+            self.seconds += time.perf_counter() - start
 
 
 def run_case(
@@ -98,29 +106,42 @@ def run_case(
 
     A `segmenter` made from the recipe before saves loading the network again.
     """
-    start = time.perf_counter()
     try:
-        for path in recipe.files(case.name):
-            check_free(path, overwrite=recipe.overwrite)
         segmenter = segmenter or recipe.segmenter()
-        found = find_images(case.source, segmenter.parts.inputs, recipe.series)
-        reference = next(iter(found.values()))
-        _check_source(recipe, case.name, reference)
-        images = {name: read(one.path, series=one.series, volume=recipe.volume) for name, one in found.items()}
-        image = images[next(iter(images))]
-        segmentation = segmenter(images, region=recipe.region, progress=progress, maps=recipe.maps)
-        structures = measure_structures(segmentation.labels, segmentation.table, image)
-        page = _page(case, image, segmentation, reference) if recipe.report else None
-        dicom = _write_dicom(recipe, case.name, reference, segmentation)
-        files = segmentation.save(recipe.output, stem=case.name, measured=structures, overwrite=recipe.overwrite)
-        files += dicom
-        if page is not None:
-            files.append(recipe.files(case.name)[-1])
-            write_bytes_atomic(files[-1], page.encode(), overwrite=recipe.overwrite)
     except (AttnError, MemoryError) as error:
-        return Row(case.name, str(error) or "There was not enough memory.", seconds=time.perf_counter() - start)
-    missing = [one.name for one in segmenter.parts.inputs if one.name not in images]
-    return Row(case.name, "", tuple(files), tuple(structures), notes_of(images, missing), time.perf_counter() - start)
+        return Row(case.name, str(error) or "There was not enough memory.")
+    run = CaseRun(recipe, case)
+    run.read(segmenter.parts.inputs)
+    run.segment(segmenter, progress)
+    return run.finish()
+
+
+def run_cases(
+    recipe: Recipe,
+    cases: Sequence[Case],
+    segmenter: Segmenter,
+    progress: Callable[[Case, int], None] | None = None,
+) -> Iterator[Row]:
+    """`run_case` for each in turn, the next one read and the last one measured and written while one is computed.
+
+    Rows come in the order of the cases. At most three cases are in memory. What `progress` raises, as Ctrl-C does,
+    stops the run at that case; one that was being written then is written to its end.
+    """
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        runs = [CaseRun(recipe, case) for case in cases]
+        reading = reader.submit(runs[0].read, segmenter.parts.inputs) if runs else None
+        writing: Future[Row] | None = None
+        for number, run in enumerate(runs):
+            assert reading is not None
+            reading.result()
+            if number + 1 < len(runs):
+                reading = reader.submit(runs[number + 1].read, segmenter.parts.inputs)
+            run.segment(segmenter, partial(progress, run.case) if progress else None)
+            if writing is not None:
+                yield writing.result()
+            writing = writer.submit(run.finish)
+        if writing is not None:
+            yield writing.result()
 
 
 def notes_of(images: Mapping[str, Volume], missing: Sequence[str] = ()) -> tuple[str, ...]:

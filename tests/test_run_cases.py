@@ -1,0 +1,120 @@
+"""Several cases: the next is read and the last is written while one is computed; each keeps its own error."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from monai_attn import Volume, write
+from monai_attn.bundle.inputs import ImageInput
+from monai_attn.cohort import Recipe, find_cases, run_cases
+from monai_attn.cohort import run as run_module
+from monai_attn.labels import LabelTable
+from monai_attn.segmentation import Segmentation
+
+PATIENCE_S = 20
+
+
+class Ones:
+    """A segmenter whose result is 1 where the image is positive; `during` is called with the number of the case."""
+
+    def __init__(self, during=lambda _: None) -> None:
+        self.parts = SimpleNamespace(inputs=(ImageInput("image"),))
+        self.during = during
+        self.number = 0
+
+    def __call__(self, images, *, progress=None, **options):
+        assert set(options) == {"region", "maps"}
+        self.number += 1
+        if progress:
+            progress(self.number)
+        self.during(self.number)
+        image = images["image"]
+        labels = Volume((image.array > 0).astype(np.uint8), image.affine)
+        return Segmentation(labels, LabelTable.of_names({1: "one"}), {"bundle": "ones", "bundle_version": "1"})
+
+
+@pytest.fixture
+def cases(tmp_path):
+    for number in range(1, 6):
+        array = np.full((4, 5, 6), -1.0, dtype=np.float32)
+        array.ravel()[:number] = 1
+        write(Volume(array, np.diag([1.0, 2.0, 3.0, 1.0])), tmp_path / "in" / f"case_{number}.nii.gz")
+    return find_cases([tmp_path / "in"])
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    return Recipe(bundle="ones", output=tmp_path / "out")
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Events: the case of this number has been read, or has been saved."""
+    read, save = run_module.read, Segmentation.save
+    events = {(what, number): threading.Event() for what in ("read", "saved") for number in range(1, 6)}
+
+    def watched_read(path, **options):
+        image = read(path, **options)
+        events["read", int(path.name[5])].set()
+        return image
+
+    def watched_save(self, *args, stem, **options):
+        files = save(self, *args, stem=stem, **options)
+        events["saved", int(stem[5])].set()
+        return files
+
+    monkeypatch.setattr(run_module, "read", watched_read)
+    monkeypatch.setattr(Segmentation, "save", watched_save)
+    return events
+
+
+def test_the_next_case_is_read_and_the_last_one_saved_while_one_is_computed(cases, recipe, seen):
+    def during(number: int) -> None:
+        if number < 5:
+            assert seen["read", number + 1].wait(PATIENCE_S)
+        if number > 1:
+            assert seen["saved", number - 1].wait(PATIENCE_S)
+        assert not seen["saved", number].is_set()
+        if number < 4:  # no further ahead: three cases are in memory
+            assert not seen["read", number + 2].is_set()
+
+    rows = list(run_cases(recipe, cases, Ones(during)))
+    assert [(row.case, row.error) for row in rows] == [(f"case_{number}", "") for number in range(1, 6)]
+    assert [row.volume_ml["one"] for row in rows] == pytest.approx([0.006 * number for number in range(1, 6)])
+    assert all(path.exists() for row in rows for path in row.files)
+
+
+def test_a_case_that_cannot_be_read_or_written_keeps_its_error_and_the_others_go_on(cases, recipe):
+    cases[1].source.write_bytes(b"no image")
+    recipe.output.mkdir()
+    (recipe.output / "case_4_seg.nii.gz").write_bytes(b"somebody's")
+    rows = list(run_cases(recipe, cases, Ones()))
+    assert [row.case for row in rows] == [case.name for case in cases]
+    assert [bool(row.error) for row in rows] == [False, True, False, True, False]
+    assert "case_2" in rows[1].error
+    assert "case_4_seg.nii.gz" in rows[3].error
+    assert (recipe.output / "case_4_seg.nii.gz").read_bytes() == b"somebody's"
+    assert rows[2].volume_ml["one"] == pytest.approx(0.018)
+
+
+def test_cancelling_ends_at_that_case_and_what_was_being_written_is_whole(cases, recipe):
+    def stop(case, windows: int) -> None:
+        assert case.name == f"case_{windows}"
+        if windows == 3:
+            raise KeyboardInterrupt
+
+    threads = threading.active_count()
+    rows: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        rows.extend(row.case for row in run_cases(recipe, cases, Ones(), stop))
+    assert rows == ["case_1"]
+    assert sorted(path.name for path in recipe.output.glob("*.nii.gz")) == ["case_1_seg.nii.gz", "case_2_seg.nii.gz"]
+    assert threading.active_count() == threads
+
+
+def test_no_case_gives_no_row(recipe):
+    assert list(run_cases(recipe, [], Ones())) == []
