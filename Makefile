@@ -23,8 +23,20 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-bench: .venv/installed-dev
-	@for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
+# Some minutes each. Those on data run with DATA=folder, which holds hippocampus/ and images/; docs/benchmarks.md has more.
+BENCHMARKS := window growth measure napari_open napari_slices napari_segment
+BENCHMARKS_ON_DATA := organs whole_ct hippocampus
+
+bench: .venv/installed-dev .venv/window-packages
+	@for name in $(BENCHMARKS); do \
+	  echo "== benchmarks/$$name.py"; $(WINDOW) $(BIN)/python -W ignore benchmarks/$$name.py || exit 1; done
+ifdef DATA
+	@for name in $(BENCHMARKS_ON_DATA); do \
+	  echo "== benchmarks/$$name.py"; $(BIN)/python -W ignore benchmarks/$$name.py "$(DATA)" || exit 1; done
+else
+	@echo "Left out, since they need data: $(BENCHMARKS_ON_DATA). Run them with: make bench DATA=folder (half an hour)"
+endif
+	@echo "Left out, since they need trained folds: sarcoma, sarcoma_folds, sarcoma_calibration; see their first lines."
 
 .venv/installed-%: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing monai_attn into .venv; the first time this takes some minutes."

@@ -26,8 +26,9 @@ class Head:
 
     def __call__(self, features: Tensor) -> Tensor:
         """`(features, *spatial)` to logits `(classes, *spatial)`."""
-        logits = torch.tensordot(self.weight.to(features), features, dims=1)
-        return logits.add_(self.bias.to(features).reshape(-1, *[1] * (features.dim() - 1)))
+        logits: Tensor = torch.tensordot(self.weight.to(features), features, dims=1)
+        logits += self.bias.to(features).reshape(-1, *[1] * (features.dim() - 1))
+        return logits
 
     @contextmanager
     def replaced(self, forward: Callable[[Tensor], Tensor]) -> Iterator[None]:
