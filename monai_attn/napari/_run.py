@@ -19,6 +19,7 @@ from monai_attn.napari._autosave import PROVENANCE
 from monai_attn.napari._estimate import remember
 from monai_attn.napari._growing import Growing, handing_to
 from monai_attn.napari._layers import LayerTuple, displayed_point, grid_of, labels_layer, origin_of, volume_of
+from monai_attn.napari._loading import load_torch_library, without_collections
 from monai_attn.napari._needs import Needs
 from monai_attn.napari._overlays import map_layers
 from monai_attn.napari._task import Task
@@ -123,7 +124,9 @@ class Runner:
         if self._segmenter is None or key != self._key:
             self._segmenter = None  # free the memory of the last one first
             task.say("Loading PyTorch and the bundle")
-            from monai_attn.segmenter import Segmenter
+            with without_collections():
+                load_torch_library()
+                from monai_attn.segmenter import Segmenter
 
             task.say("Loading the bundle")
             self._segmenter = Segmenter.from_bundle(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -9,6 +12,7 @@ from collections.abc import Generator
 import pytest
 
 from monai_attn.errors import Cancelled, InputError
+from monai_attn.napari._loading import without_collections
 from monai_attn.napari._task import Step, Task, remaining_seconds
 
 
@@ -112,3 +116,33 @@ def test_a_worker_need_not_wait_for_a_slow_batch_of_windows():
 )
 def test_the_time_left_is_that_of_the_windows_since_the_first_batch(step, total, expected):
     assert remaining_seconds(step, total) == expected
+
+
+def test_nothing_is_collected_while_libraries_are_loaded_nor_at_once_afterwards():
+    full = gc.get_stats()[2]["collections"]
+    with without_collections():
+        assert not gc.isenabled()
+        kept = [[number] for number in range(200_000)]  # enough for many collections
+    assert gc.isenabled()
+    more = [[number] for number in range(2_000)]
+    assert gc.get_stats()[2]["collections"] == full
+    assert len(kept) + len(more) == 202_000
+    assert sum(type(one) is list and len(one) == 1 for one in gc.get_objects(generation=0)) < 10_000
+    gc.disable()
+    try:
+        with without_collections():
+            pass
+        assert not gc.isenabled()  # as it was
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the import loads it")
+def test_the_library_that_is_loaded_before_is_that_of_torch():
+    script = (
+        "from monai_attn.napari._loading import LIBRARY, load_torch_library; import sys;"
+        "assert load_torch_library() and 'torch' not in sys.modules;"
+        "assert LIBRARY in open('/proc/self/maps').read();"
+        "import torch; assert torch.ones(3).sum() == 3"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
