@@ -70,7 +70,7 @@ def _quantised(model: Any, windows: Sequence[Tensor]) -> Any:
     with redirect_stdout(StringIO()):  # of progress bars
         import nncf
 
-        nncf.set_log_level(logging.ERROR)
+        logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level would silence handlers of others too
         return nncf.quantize(
             model,
             nncf.Dataset([window[None].float().cpu().numpy() for window in windows]),

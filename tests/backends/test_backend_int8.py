@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 
 import pytest
@@ -21,6 +22,16 @@ pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="the extra int
 @pytest.fixture
 def _empty_cache(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("_empty_cache")
+def test_quantising_leaves_the_handlers_of_others_as_they_are(caplog):
+    load_network(
+        TwoTissues().eval(), backend="openvino", precision="int8", calibration=[blobs(1, 1, 16, 16, 16, seed=0)[0]]
+    )(blobs(1, 1, 16, 16, 16, seed=9))
+    logging.getLogger("monai_attn").warning("still heard")
+    assert "still heard" in caplog.text
 
 
 class TwoTissues(nn.Module):
