@@ -194,8 +194,9 @@ class Keeper:
         return Task(layer, labels, table_of(layer), sources, provenance, path, self.folder, self._rounds.get(layer, 0))
 
 
-def activate(context: Any) -> None:  # noqa: ARG001
-    """What napari calls when the plugin is first used: its window gets our text, and its masks are kept."""
+def activate(context: Any = None) -> None:  # noqa: ARG001
+    """What napari calls when the plugin is first used, and we when a file or sample is opened, perhaps in another
+    window: its canvas gets our text, and its masks are kept."""
     from napari import current_viewer
 
     from monai_attn.napari._canvas import canvas_notes

@@ -12,7 +12,7 @@ from monai_attn.errors import AttnError, InputError
 from monai_attn.io import is_dicom
 from monai_attn.io.names import suffix_of
 from monai_attn.io.reading import READERS
-from monai_attn.napari._canvas import canvas_notes
+from monai_attn.napari._autosave import activate
 from monai_attn.napari._dicomseg import OpenImage
 from monai_attn.napari._layers import META, LayerTuple, origin_of
 from monai_attn.napari._series import FILES, Offer, layers_of, notes_of, offers_in, overlay_warnings
@@ -82,7 +82,7 @@ def _read(path: str | Sequence[str]) -> list[Any]:
         show_error(str(error))
         return NOTHING
     if viewer is not None:
-        canvas_notes(viewer)
+        activate()
         for note in [*notes_of(layers), *new_overlay_warnings(images, layers)]:
             show_warning(note)
     return layers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monai_attn.io import read
 from monai_attn.io.samples import brain_file
+from monai_attn.napari._autosave import activate
 from monai_attn.napari._layers import LayerTuple, image_layer, labels_layer
 from monai_attn.napari._looking import opening_window
 from monai_attn.napari._phantom import GRIDS, TABLE, ct_phantom
@@ -14,6 +15,7 @@ __all__ = ["mni152", "phantom", "phantom_anisotropic", "phantom_oblique"]
 def mni152() -> list[LayerTuple]:
     """The MNI152 T1 brain that nilearn carries. Raises `InputError` where nilearn is not installed."""
     path = brain_file()
+    activate()
     brain = read(path)
     window = opening_window(brain)
     return [image_layer(brain, name="mni152_t1", path=str(path), contrast_limits=(window.lower, window.upper))]
@@ -35,6 +37,7 @@ def phantom_oblique() -> list[LayerTuple]:
 
 
 def _phantom(name: str) -> list[LayerTuple]:
+    activate()
     image, labels = ct_phantom(*GRIDS[name])
     window = opening_window(image)
     return [

@@ -7,7 +7,9 @@ import pytest
 from napari.components import ViewerModel
 
 from monai_attn.measure import measure_lesions, measure_structures
+from monai_attn.napari import _autosave
 from monai_attn.napari._layers import oblique_degrees, origin_of, volume_of, world_of
+from monai_attn.napari._notes_overlay import KEY
 from monai_attn.napari._phantom import BODIES, GRIDS, TABLE, ct_phantom, true_ml
 from monai_attn.volume import same_grid
 
@@ -76,3 +78,14 @@ def test_the_brain_opens_upright(model: ViewerModel) -> None:
     inside = layer.get_value(world_of(left_putamen), world=True)
     assert inside == brain.array[tuple(np.rint(brain.to_index(left_putamen)).astype(int))]
     assert inside > 0
+
+
+def test_a_sample_in_a_second_window_has_our_text_and_is_kept(
+    model: ViewerModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.open_sample("monai_attn", "phantom")  # the plugin is active from now on
+    other = ViewerModel()
+    monkeypatch.setattr("napari.current_viewer", lambda: other)
+    other.open_sample("monai_attn", "phantom")
+    assert KEY in other.canvas.overlays
+    assert id(other) in _autosave._keepers
