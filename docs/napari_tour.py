@@ -130,10 +130,10 @@ def segment() -> None:
     viewer.layers["region"].visible = False
     for layer in viewer.layers:
         layer.visible = layer is brain or "entropy" in layer.name
-    viewer.camera.zoom *= 2.5
+    viewer.scene.camera.zoom *= 2.5
     go = displayed_point(grid_of(brain), (-27.0, -21.0, -14.0))
     viewer.dims.point = go
-    viewer.camera.center = go
+    viewer.scene.camera.center = go
     shoot(viewer, "uncertainty")
     for layer in viewer.layers:
         if "attention" in layer.name or "entropy" in layer.name:
