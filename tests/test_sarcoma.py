@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from monai.bundle import ConfigParser
 
 from monai_attn import Segmenter, Volume, read
 from monai_attn.bundle import find_bundle
@@ -90,3 +91,18 @@ def test_the_dicom_study_of_the_patient_gives_the_same_tumour(segmenter, labels,
     assert study.provenance["missing"] == []
     assert study.labels.shape == labels.shape
     assert dice(study.labels.array == 1, labels.array == 1) > 0.9  # the MRI there is not N4-corrected and scaled to fat
+
+
+@pytest.mark.filterwarnings("ignore:Num foregrounds 0")  # MONAI says so of every such patch
+def test_a_scan_without_a_tumour_can_be_trained_on(shared_data):
+    root = find_bundle(NAME).resolve()
+    parser = ConfigParser()
+    parser.read_config(str(root / "configs" / "train.json"))
+    scan = {"ct": str(shared_data / "images" / "ct_trunk_3mm.nii.gz")}
+    parser.update({"bundle_root": str(root), "train_cases": [], "tumour_free": [scan]})
+    (item,) = parser.get_parsed_content("train::dataset")
+    (patch,) = item if isinstance(item, list) else [item]
+    assert not patch["label"].any()
+    assert patch["image"].shape == (6, 40, 40, 48)
+    assert [bool(mask.any()) for mask in patch["image"][3:]] == [False, True, False]
+    assert not patch["image"][[0, 2]].any()
