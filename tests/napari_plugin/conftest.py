@@ -33,3 +33,10 @@ def own_state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     """Unsaved masks of the tests never reach the user's own state folder."""
     folder = tmp_path_factory.mktemp("state", numbered=True)
     monkeypatch.setattr(_rescue, "state_folder", lambda: folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_state_folder_at_the_end(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nor when the application quits after the last test, which keeps what windows have left: not taken back."""
+    folder = tmp_path_factory.mktemp("last_state")
+    _rescue.state_folder = lambda: folder
