@@ -63,7 +63,9 @@ def _write_checked(volume: Volume, temporary: Path, name: str) -> None:
     if back.shape != volume.shape or not same_grid(volume, back):
         raise FileError(f"{name}: the geometry read back differs from what was written. Nothing was kept.")
     same_type = back.array.dtype == volume.array.dtype or volume.array.dtype == np.float64
-    if not same_type or not np.array_equal(back.array, volume.array.astype(back.array.dtype), equal_nan=True):
+    if not same_type or not np.array_equal(
+        back.array, volume.array.astype(back.array.dtype, copy=False), equal_nan=True
+    ):
         raise FileError(f"{name}: the values read back differ from what was written. Nothing was kept.")
 
 
