@@ -15,7 +15,7 @@ PyTorch and keeps both in the cache (printed apart); int8 is calibrated on these
 - stock: the same on a config of MONAI's own components.
 - nnunet: `nnUNetPredictor.manual_initialization`; needs a Python that has nnunetv2 (see docs/benchmarks.md).
 
-Labels are compared with those of ours-torch. `--classes`: more of them, which never win, to see what they cost.
+Labels are compared with those of stock. `--classes`: more of them, which never win, to see what they cost.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ OURS = {
 }
 """Back-end, precision and overlap."""
 
-REFERENCE = "ours-torch"
+REFERENCE = "stock"
 
 WAYS = (*OURS, "bundle", "stock", "nnunet")
 
