@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from monai_attn.errors import AttnError, GeometryError, InputError, LabelError
-from monai_attn.io import Masks, list_series, read_masks, stem
+from monai_attn.errors import AttnError, FileError, GeometryError, InputError, LabelError
+from monai_attn.io import Masks, Series, list_series, read_masks, stem
 from monai_attn.io.dicom.files import read_errors, read_header, text
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.labels import LabelTable
@@ -86,10 +87,23 @@ def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[Volume]:
     """Grids to try: of the images that the file names as its own first, those that are open before those beside it."""
     named = _named_series(path)
     yield from (image.grid for image in images if image.series in named)
-    beside = [series for folder in (path.parent, path.parent.parent) for series in list_series(folder)]
-    found = [OpenImage("", series.grid, series.uid) for series in beside if series.grid is not None]
+    found = [OpenImage("", series.grid, series.uid) for series in _beside(path) if series.grid is not None]
     yield from (image.grid for image in found if image.series in named)
     yield from (image.grid for image in (*images, *found) if image.series not in named)
+
+
+def _beside(path: Path) -> list[Series]:
+    """The series in a file's folder, in the folders in it and in those beside it, no deeper; damaged ones left out."""
+    home = path.resolve().parent
+    folders = [home]
+    for place in (home, home.parent):
+        with suppress(OSError):
+            folders += sorted(one for one in place.iterdir() if one.is_dir() and one != home)
+    found: list[Series] = []
+    for folder in folders:
+        with suppress(FileError, OSError):
+            found += list_series(folder, recursive=False)
+    return found
 
 
 def _named_series(path: Path) -> set[str]:

@@ -160,6 +160,8 @@ def test_a_seg_beside_its_images_opens_as_labels_on_their_grid(model: ViewerMode
     assert list(labels.features["name"]) == ["liver", "tumour"]
     assert same_grid(volume_of(labels), volume_of(image))
     np.testing.assert_array_equal(volume_of(labels).array, mask_on(volume).array)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "IM0000").write_bytes(next((tmp_path / "scan").iterdir()).read_bytes()[:500])
     (alone,) = ViewerModel().open(tmp_path / "liver.dcm", plugin=ID)
     assert volume_of(alone).voxel_ml * (alone.data > 0).sum() == pytest.approx(
         volume.voxel_ml * (mask_on(volume).array > 0).sum()
