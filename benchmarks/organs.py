@@ -5,14 +5,15 @@
 `DATA_DIR` holds `images/ct_trunk_3mm.nii.gz` and its label map of many organs, which covers the upper 9 cm. It is
 trained and used on that one image: the labels look like anatomy, as speed in the last steps needs, and say nothing of
 accuracy. The network is an `AttnUNet` of 32-64-128-256 channels with attention gates, 901 GFLOP for a window of 128^3;
-nnU-Net's default for such a CT has 956. Weights are written every ten steps;
-a second run goes on from them.
+nnU-Net's default for such a CT has 956. Weights are written every ten steps; `--skip 1` goes on
+from them at the second stage.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -156,4 +157,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--skip", type=int, default=0, help="stages to leave out when it goes on from weights")
     given = parser.parse_args()
+    if (given.out / "model.pt").exists() and not given.skip:
+        print(f"{given.out / 'model.pt'} is there already; remove it to train anew.")
+        sys.exit()
     train(given.data_dir, given.out, given.minutes, given.skip)
