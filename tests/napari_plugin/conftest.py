@@ -39,4 +39,9 @@ def own_state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
 def no_state_folder_at_the_end(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nor when the application quits after the last test, which keeps what windows have left: not taken back."""
     folder = tmp_path_factory.mktemp("last_state")
-    _rescue.state_folder = lambda: folder
+
+    def state_folder() -> Path:
+        """A folder of the tests, in place of the user's."""
+        return folder
+
+    _rescue.state_folder = state_folder
