@@ -15,7 +15,7 @@ from monai_attn.errors import FileError
 from monai_attn.io import read, write_bytes_atomic
 from monai_attn.labels import LabelTable
 from monai_attn.measure import compare, detect_lesions, rows, to_csv
-from monai_attn.volume import Volume
+from monai_attn.volume import Volume, same_grid
 
 __all__ = ["CaseScores", "summary_of"]
 
@@ -36,8 +36,9 @@ class CaseScores:
     at "pred" on the grid of the image; each case names its reference file at "label". The scores are those of
     `monai_attn.measure.compare`: in millimetres, nan where a structure is in neither map, Dice 0 and distance inf
     where it is in one only; `tolerance_mm` is that of the surface Dice. With `lesions`, `lesions.csv` says which
-    lesions were found (`monai_attn.measure.detect_lesions`). Raises `FileError` at the start when the files exist and
-    `overwrite` is not set.
+    lesions were found (`monai_attn.measure.detect_lesions`). With `resample` a label map on another grid than the
+    reference, as a network makes it of an image on another grid, is brought there by nearest neighbour. Raises
+    `FileError` at the start when the files exist and `overwrite` is not set.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class CaseScores:
         provenance: Callable[[], Mapping[str, Any]] | None = None,
         tolerance_mm: float = 1.0,
         lesions: bool = False,
+        resample: bool = False,
     ) -> None:
         self.tolerance_mm = tolerance_mm
+        self.resample = resample
         self.files = (*FILES, LESIONS) if lesions else FILES
         self.detections: list[dict[str, Any]] = []
         self.table = LabelTable.of_names({int(label["value"]): str(label["name"]) for label in labels})
@@ -81,12 +84,12 @@ class CaseScores:
             labels = output["pred"].cpu()  # (1, I, J, K)
             prediction = Volume(np.asarray(labels)[0], np.asarray(labels.affine))
             reference, name = read(case["label"]), case["case"]
-            compared = compare(prediction, reference, self.table, tolerance_mm=self.tolerance_mm)
+            resample = self.resample and not same_grid(prediction, reference)
+            compared = compare(prediction, reference, self.table, tolerance_mm=self.tolerance_mm, resample=resample)
             self.scores += rows(compared, case=name)
             if LESIONS in self.files:
-                self.detections += rows(
-                    [detect_lesions(prediction, reference, label.value) for label in self.table], case=name
-                )
+                found = (detect_lesions(prediction, reference, one.value, resample=resample) for one in self.table)
+                self.detections += rows(list(found), case=name)
 
     def _finish(self, engine: Engine) -> None:
         del engine

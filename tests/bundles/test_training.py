@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 
+import nibabel as nib
+import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
+from monai.data import MetaTensor
 
-from monai_attn.errors import FileError, InputError
+from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.networks import NetworkMean
 from monai_attn.training import (
     BestWeights,
+    CaseScores,
     continue_average,
     join_weights,
     save_weights,
@@ -145,3 +149,25 @@ def test_a_missed_structure_stays_in_the_average():
     assert (tumour["dice"]["defined"], tumour["hd95_mm"]["infinite"]) == (2, 1)
     assert tumour["hd95_mm"]["mean"] == math.inf
     assert [tumour[score]["worst_case"] for score in ("dice", "hd95_mm")] == ["b", "b"]
+
+
+def test_a_mask_on_another_grid_is_scored_on_the_grid_of_the_reference_if_told_so(tmp_path):
+    reference = np.zeros((10, 12, 14), np.uint8)
+    reference[2:6, 4:8, 4:12] = 1
+    coarse = reference[::2, ::2, ::2]
+    nib.save(nib.Nifti1Image(reference, np.diag([2.0, 2, 3, 1])), tmp_path / "reference.nii.gz")
+    affine = np.diag([4.0, 4, 6, 1])
+    affine[:3, 3] = [1, 1, 1.5]  # its voxels hold eight of the reference's
+    mask = MetaTensor(torch.as_tensor(coarse)[None], affine=torch.as_tensor(affine))
+    batch = [{"case": "a", "label": tmp_path / "reference.nii.gz"}]
+    for resample in (True, False):
+        scores = CaseScores([{"value": 1, "name": "tumour"}], tmp_path / str(resample), lesions=True, resample=resample)
+        evaluator = Engine(lambda *_: [{"pred": mask}])
+        scores.attach(evaluator)
+        if not resample:
+            with pytest.raises(GeometryError, match="different grids"):
+                evaluator.run([batch])
+            continue
+        evaluator.run([batch])
+        assert scores.scores[0]["dice"] == 1.0
+        assert scores.detections[0]["matched"] == 1
