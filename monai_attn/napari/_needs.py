@@ -67,7 +67,7 @@ def needs_of(name_or_path: str | Path, overrides: Mapping[str, Any] | None = Non
     flipped = _first(config, "FlippedInferer").get("axes", ())
     inferer = _first(config, "StreamingInferer", "SlidingWindowInferer", "SlidingWindowInfererAdapt")
     loaders = list(_nodes(config, *LOADERS))
-    slots, joined = _slots(metadata, loaders)
+    slots, joined = _slots(metadata, [_value(node.get("keys"), config) or node.get("keys") for node in loaders])
     field = metadata.get("field_mm")
     return Needs(
         name=root.resolve().name,
@@ -107,9 +107,9 @@ def read_config(root: Path) -> dict[str, Any]:
     return content
 
 
-def _slots(metadata: Mapping[str, Any], loaders: Sequence[Mapping[str, Any]]) -> tuple[tuple[Slot, ...], bool]:
-    """The images of a case, and whether they are channels of one input."""
-    names = [name for node in loaders for name in _list(node.get("keys")) if "label" not in name]
+def _slots(metadata: Mapping[str, Any], loaded: Sequence[Any]) -> tuple[tuple[Slot, ...], bool]:
+    """The images of a case, of the keys that are loaded, and whether they are channels of one input."""
+    names = [name for keys in loaded for name in _list(keys) if "label" not in name]
     inputs = image_inputs(metadata, list(dict.fromkeys(names)) or ["image"])
     image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
     said, count = image.get("channel_def") or {}, image.get("num_channels")

@@ -194,3 +194,11 @@ def test_several_images_are_optional_where_the_metadata_list_them(hippocampus):
         "ct": replace(volume(modality="CT"), frame_of_reference="1.3"),
     }
     assert "different frames of reference: register them first" in texts(preflight(needs, mixed), "error")
+
+
+def test_a_shipped_bundle_of_several_images_names_each_of_them():
+    needs = needs_of("soft_tissue_sarcoma")
+    assert [(slot.name, slot.modality) for slot in needs.slots] == [("t1", "MR"), ("ct", "CT"), ("pet", "PT")]
+    assert needs.optional
+    assert needs.window == (40, 40, 48)
+    assert needs.streams
