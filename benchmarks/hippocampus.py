@@ -23,6 +23,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from organ_bundle import STOCK_LABELS
 from whole_process import HEADER, Taken, compare_labels, row, take
 
 HERE = Path(__file__).resolve().parent
@@ -49,15 +50,7 @@ def stock_config(target: Path) -> Path:
     ]
     config["inferer"]["inferer"]["_target_"] = "SlidingWindowInferer"
     config["postprocessing"]["transforms"] = [
-        {
-            "_target_": "Invertd",
-            "keys": "pred",
-            "transform": "@preprocessing",
-            "orig_keys": "image",
-            "nearest_interp": False,
-            "to_tensor": True,
-        },
-        {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        *STOCK_LABELS,
         {
             "_target_": "SaveImaged",
             "keys": "pred",

@@ -15,6 +15,20 @@ NEVER = -100.0
 """The bias of a class that is there for its memory only."""
 
 
+STOCK_LABELS: list[dict[str, Any]] = [
+    {
+        "_target_": "Invertd",
+        "keys": "pred",
+        "transform": "@preprocessing",
+        "orig_keys": "image",
+        "nearest_interp": False,
+        "to_tensor": True,
+    },
+    {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+]
+"""How a stock bundle comes from logits to labels on the source grid."""
+
+
 def write_bundle(folder: Path, weights: Path, classes: int = len(ORGANS) + 1) -> Path:
     """The bundle's folder, with `inference.json` and `stock.json`; classes beyond the network's own never win."""
     (folder / "configs").mkdir(parents=True, exist_ok=True)
@@ -119,15 +133,7 @@ def _stock(classes: int) -> dict[str, Any]:
         {"_target_": "EnsureTyped", "keys": "image"},
     ]
     after = [
-        {
-            "_target_": "Invertd",
-            "keys": "pred",
-            "transform": "@preprocessing",
-            "orig_keys": "image",
-            "nearest_interp": False,
-            "to_tensor": True,
-        },
-        {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        *STOCK_LABELS,
         {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "separate_folder": False},
     ]
     return _config(

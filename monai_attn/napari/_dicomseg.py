@@ -34,9 +34,9 @@ THRESHOLD = 0.5
 def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str = "") -> list[LayerTuple]:
     """The structures of a file as labels layers: one, or one each where they overlap.
 
-    They lie on the grid of the image they were drawn on, where it is among `images` or in the same folder or the one
-    above; else of the first of these that they fit; a SEG that fits none on its own. Raises `FileError`, or
-    `InputError` for contours without an image.
+    They lie on the grid of the image they were drawn on, where it is among `images`, in the same folder, or in
+    a folder within or beside that; else of the first of these that they fit; a SEG that fits none on its own. Raises
+    `FileError`, or `InputError` for contours without an image.
     """
     masks = masks_on(path, images)
     threshold = THRESHOLD if masks.fractional else None
