@@ -60,10 +60,10 @@ class GrowingLayer:
         if growing is None or growing.handed in (0, self._shown[1] if growing is self._shown[0] else 0):
             return
         first = growing is not self._shown[0]
-        self._shown = growing, growing.handed
         if first:
             self.remove()
-            self._shown = growing, growing.handed
+        self._shown = growing, growing.handed
+        if first:
             data, keywords, _ = growing.layer
             active = self.viewer.layers.selection.active
             self.layer = self.viewer.add_labels(data, **keywords)
