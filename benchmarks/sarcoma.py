@@ -1,14 +1,18 @@
 """What attention, the loss and the network bring on the sarcoma data: the same recipe and budget for each.
 
-    python benchmarks/sarcoma.py DATASET OFF_CENTRE RUNS [EPOCHS]
+    python benchmarks/sarcoma.py DATASET OFF_CENTRE RUNS [--epochs 60] [--seeds 1,2,3] [--full]
 
 DATASET is the sarcoma data set, OFF_CENTRE its cut copy (off_centre_crops.py), RUNS a folder for the trainings; what is
 there already is not done again, and a training that was stopped goes on. Each trains on four folds, with three seeds,
 and is scored on the fifth, fold 0. Prints a Markdown table: mean over seeds of the mean Dice, and the seeds' range.
+
+36 trainings: voxels of 6 mm and windows of 192 mm, so that each takes minutes; `--full` takes the bundle's 4 mm. Two
+processes can share the work with different `--seeds`; a last one without prints the whole table.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import subprocess
@@ -41,6 +45,16 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 """Row of the table, and its overrides of the bundle's train.json."""
 
+COARSE: dict[str, Any] = {
+    "pixdim": [6.0, 6.0, 6.0],
+    "roi_size": [32, 32, 32],
+    "augmentation::1::transforms::1::roi_size": [11, 11, 14],
+    "augmentation::1::transforms::1::max_roi_size": [27, 27, 32],
+    "augmentation::2::spatial_size": [38, 38, 38],
+    "augmentation::3::spatial_size": [38, 38, 38],
+}
+"""The grid of the comparison, and the sizes of the augmentation that go with it."""
+
 
 def bundle_run(configs: list[str], options: dict[str, Any], log: Path) -> None:
     root = find_bundle("soft_tissue_sarcoma").resolve()
@@ -63,6 +77,7 @@ def train(folder: Path, dataset: Path, overrides: dict[str, Any], seed: int, epo
 
 
 def scores(folder: Path, dataset: Path, name: str, overrides: dict[str, Any]) -> list[float]:
+    """The Dice of the patients of fold 0, on their own grids."""
     output = folder / name
     if not (output / "scores.csv").exists():
         output.mkdir(exist_ok=True)
@@ -72,7 +87,7 @@ def scores(folder: Path, dataset: Path, name: str, overrides: dict[str, Any]) ->
             "weights": str(folder / "model.pt"),
             "fold": 0,
         }
-        kept = {key: value for key, value in overrides.items() if key.startswith("network_def")}
+        kept = {key: overrides[key] for key in overrides if key.startswith(("network_def", "pixdim", "roi_size"))}
         bundle_run(["train", "evaluate"], {**options, **kept}, folder / "evaluate.log")
     with (output / "scores.csv").open(newline="") as stream:
         return [float(row["dice"]) for row in csv.DictReader(stream)]
@@ -89,24 +104,34 @@ def ellipsoid(dataset: Path, fold: int = 0, radius: float = 0.6) -> list[float]:
     return found
 
 
-def main() -> None:
-    datasets = {"whole": Path(sys.argv[1]).resolve(), "off_centre": Path(sys.argv[2]).resolve()}
-    runs, epochs = Path(sys.argv[3]).resolve(), int(sys.argv[4]) if len(sys.argv) > 4 else 50
+def main(given: argparse.Namespace) -> None:
+    datasets = {"whole": given.dataset.resolve(), "off_centre": given.off_centre.resolve()}
+    runs, seeds = given.runs.resolve(), [int(seed) for seed in given.seeds.split(",")]
+    grid = {} if given.full else COARSE
     rows = [("centre ellipsoid", [[np.mean(ellipsoid(path))] for path in datasets.values()])]
-    for name, overrides in RUNS.items():
+    for name, row in RUNS.items():
+        overrides = {**grid, **row}
         of_seeds: list[list[float]] = [[] for _ in datasets]
-        for seed in SEEDS:
+        for seed in seeds:
             folder = runs / f"{''.join(c if c.isalnum() else '_' for c in name)}_{seed}"
-            train(folder, datasets["whole"], overrides, seed, epochs)
+            train(folder, datasets["whole"], overrides, seed, given.epochs)
             for place, (kind, path) in zip(of_seeds, datasets.items(), strict=True):
                 place.append(float(np.mean(scores(folder, path, kind, overrides))))
         rows.append((name, of_seeds))
-        print(json.dumps([name, of_seeds]), file=sys.stderr)
-    print(f"| trained {epochs} epochs, fold 0 | whole crops | off-centre crops |\n|---|---|---|")
+        print(json.dumps([name, of_seeds]), file=sys.stderr, flush=True)
+    print(f"| {given.epochs} epochs, {'4' if given.full else '6'} mm, fold 0 | whole crops | off-centre crops |")
+    print("|---|---|---|")
     for name, kinds in rows:
         cells = [f"{np.mean(one):.3f}" + (f" ({min(one):.3f}-{max(one):.3f})" if len(one) > 1 else "") for one in kinds]
         print(f"| {name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("off_centre", type=Path)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--full", action="store_true", help="the bundle's own grid")
+    main(parser.parse_args())

@@ -105,6 +105,12 @@ def labels_of(way: str, out: Path) -> np.ndarray:
     return np.asarray(nibabel.load(label_file(way, out)).dataobj).astype(np.uint8).reshape(SHAPE)
 
 
+def reference_folder(work: Path, classes: int) -> Path:
+    """Where the labels to compare with lie: of so many classes or, as the further ones never win, of the usual 15."""
+    folder = work / f"{REFERENCE}_{classes}"
+    return folder if label_file(REFERENCE, folder).exists() else work / f"{REFERENCE}_{len(ORGANS) + 1}"
+
+
 def main(given: argparse.Namespace) -> None:
     if not given.weights.exists():
         sys.exit(f"{given.weights} does not exist. Make it with: python benchmarks/organs.py {given.data_dir}")
@@ -131,7 +137,7 @@ def main(given: argparse.Namespace) -> None:
                 runs[way].append(taken)
     if not given.runs:
         return
-    reference = labels_of(REFERENCE, work / f"{REFERENCE}_{given.classes}")
+    reference = labels_of(REFERENCE, reference_folder(work, given.classes))
     print(HEADER)
     for way in ways:
         print(row(way, runs[way], *compare_labels(labels_of(way, work / f"{way}_{given.classes}"), reference)))

@@ -12,7 +12,7 @@ from monai.transforms import Compose, Invertd, Lambdad
 
 from monai_attn import Volume
 from monai_attn.errors import GeometryError, InputError
-from monai_attn.transforms import AlignImagesd, LabelsOnSourced, LoadVolumed, RandDropImagesd
+from monai_attn.transforms import AlignImagesd, LabelsOnSourced, LoadVolumed, RandCutImagesd, RandDropImagesd
 
 NAMES = ("t1", "ct", "pet")
 CENTRE = (4.0, 1.0, 9.0)
@@ -195,3 +195,35 @@ def test_images_are_hidden_with_the_probability_given_and_the_same_ones_with_the
     assert sum(all(one) for one in draws(5)) == pytest.approx(240, abs=40)
     never = RandDropImagesd(["image", "presence"], prob=0.0)
     assert all(all(kept(never, joined_case())) for _ in range(20))
+
+
+def test_an_image_after_the_first_ends_at_a_plane_and_its_mask_with_it():
+    transform = RandCutImagesd(["image", "presence"], prob=1.0, kept=(0.3, 0.8)).set_random_state(seed=3)
+    seen = Counter()
+    for _ in range(300):
+        case = {key: torch.full((3, 10, 20, 40), 7.0 if key == "image" else 1.0) for key in ("image", "presence")}
+        out = transform(case)
+        assert torch.equal(out["image"], 7 * out["presence"])
+        assert case["image"].min() == 7.0  # the input is not changed
+        (cut,) = [index for index, mask in enumerate(out["presence"]) if not mask.all()]
+        mask = out["presence"][cut]
+        extents = [mask.amax(dim=tuple(other for other in range(3) if other != axis)) for axis in range(3)]
+        (axis,) = [axis for axis, extent in enumerate(extents) if not extent.all()]
+        share, at_start = float(extents[axis].mean()), bool(extents[axis][0])
+        assert 0.29 < share < 0.81
+        assert extents[axis].diff().abs().sum() == 1  # one side of one plane
+        seen[cut, axis, at_start] += 1
+    assert len(seen) == 2 * 3 * 2
+    assert min(seen.values()) > 8
+    assert 0 not in {cut for cut, _, _ in seen}
+
+
+def test_a_lone_image_is_never_cut_and_the_first_that_is_there_stays_whole():
+    transform = RandCutImagesd(["image", "presence"], prob=1.0).set_random_state(seed=3)
+    for there in ((True, False, False), (False, False, True)):
+        assert torch.equal(transform(joined_case(there))["presence"], joined_case(there)["presence"])
+    large = {key: value.repeat(1, 8, 8, 8) for key, value in joined_case((False, True, True)).items()}
+    masks = [transform(large)["presence"] for _ in range(20)]
+    assert all(mask[1].all() and not mask[2].all() for mask in masks)
+    never = RandCutImagesd(["image", "presence"], prob=0.0)
+    assert all(never(joined_case())["presence"].all() for _ in range(20))

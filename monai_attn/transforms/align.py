@@ -21,7 +21,7 @@ from torch import Tensor
 
 from monai_attn.errors import GeometryError, InputError
 
-__all__ = ["AlignImagesd", "RandDropImagesd"]
+__all__ = ["AlignImagesd", "RandCutImagesd", "RandDropImagesd"]
 
 
 class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # MONAI has no type hints
@@ -139,6 +139,39 @@ class RandDropImagesd(RandomizableTransform, MapTransform):  # type: ignore[misc
         weight = torch.tensor([float(index in kept) for index in range(len(masks))])[:, None, None, None]
         for key in self.key_iterator(out):
             out[key] = out[key] * weight.to(out[key])
+        return out
+
+
+class RandCutImagesd(RandomizableTransform, MapTransform):  # type: ignore[misc]
+    """Lets one of the images that `AlignImagesd` joined end within the others, as scans of one patient do.
+
+    With probability `prob` one of the images after the first that is there was measured on one side of a plane only:
+    square to a random axis, so that the image keeps a share of its voxels drawn from `kept`. Beyond it the channel of
+    the image is 0 at every key (the images and their masks, which come last). Without this, networks take the empty
+    end of a PET for a finding.
+    """
+
+    def __init__(self, keys: KeysCollection, prob: float = 0.3, *, kept: tuple[float, float] = (0.2, 0.9)) -> None:
+        MapTransform.__init__(self, keys)
+        RandomizableTransform.__init__(self, prob)
+        self.kept = kept
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """`data`, with one image cut."""
+        out = dict(data)
+        self.randomize(None)
+        masks = out[self.keys[-1]]
+        present = [index for index, mask in enumerate(masks) if mask.any()]
+        if not self._do_transform or len(present) < 2:
+            return out
+        index, axis = int(self.R.choice(present[1:])), int(self.R.randint(3))
+        size = masks.shape[axis + 1]
+        cut = round(float(self.R.uniform(*self.kept)) * size)
+        beyond = slice(cut, size) if self.R.random() < 0.5 else slice(0, size - cut)
+        place = (index, *(beyond if one == axis else slice(None) for one in range(3)))
+        for key in self.key_iterator(out):
+            out[key] = out[key].clone()
+            out[key][place] = 0.0
         return out
 
 
