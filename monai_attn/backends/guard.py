@@ -229,7 +229,7 @@ def _is_mixed(logits: Tensor, regions: bool) -> bool:
 
 
 def _is_finite(output: Any) -> bool:
-    """A sum is finite only of finite values, and costs a thirtieth of looking at each; it may overflow, so look then."""
+    """A sum is finite only of finite values, and far faster; where it overflows, each value is looked at."""
     return all(bool(tensor.sum().isfinite() or tensor.isfinite().all()) for tensor in flatten(output))
 
 

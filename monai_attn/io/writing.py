@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monai_attn.errors import FileError
 from monai_attn.io.atomic import atomic_path, check_free, flush, take_name
@@ -63,10 +64,16 @@ def _write_checked(volume: Volume, temporary: Path, name: str) -> None:
     if back.shape != volume.shape or not same_grid(volume, back):
         raise FileError(f"{name}: the geometry read back differs from what was written. Nothing was kept.")
     same_type = back.array.dtype == volume.array.dtype or volume.array.dtype == np.float64
-    if not same_type or not np.array_equal(
-        back.array, volume.array.astype(back.array.dtype, copy=False), equal_nan=True
-    ):
+    if not same_type or not _same_values(back.array, volume.array.astype(back.array.dtype, copy=False)):
         raise FileError(f"{name}: the values read back differ from what was written. Nothing was kept.")
+
+
+def _same_values(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
+    """NaN equals NaN. As `np.array_equal(equal_nan=True)`, which takes 250 times as long on Fortran-ordered labels."""
+    differ = one != other
+    if one.dtype.kind in "fc":
+        differ &= ~(np.isnan(one) & np.isnan(other))
+    return not differ.any()
 
 
 def _write_pair(volume: Volume, path: Path, *, overwrite: bool) -> None:
