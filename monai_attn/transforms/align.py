@@ -110,7 +110,32 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
             )
 
 
-class RandDropImagesd(RandomizableTransform, MapTransform):  # type: ignore[misc]
+class _RandHide(RandomizableTransform, MapTransform):  # type: ignore[misc]
+    """Multiplies images that `AlignImagesd` joined, and their masks, which come last of the keys, by 0 somewhere."""
+
+    def __init__(self, keys: KeysCollection, prob: float) -> None:
+        MapTransform.__init__(self, keys)
+        RandomizableTransform.__init__(self, prob)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """`data`, with something hidden; a lone image never is."""
+        out = dict(data)
+        self.randomize(None)
+        masks = out[self.keys[-1]]
+        present = [index for index, mask in enumerate(masks) if mask.any()]
+        if not self._do_transform or len(present) < 2:
+            return out
+        weight = self._weight(present, tuple(masks.shape))
+        for key in self.key_iterator(out):
+            out[key] = out[key] * weight.to(out[key])
+        return out
+
+    def _weight(self, present: list[int], shape: tuple[int, ...]) -> Tensor:
+        """0 for what is hidden, else 1; broadcasts to `shape`."""
+        raise NotImplementedError
+
+
+class RandDropImagesd(_RandHide):
     """Hides some of the images that `AlignImagesd` joined, so that a network learns to do without them.
 
     With probability `prob` a subset of those that are present is kept, neither empty nor all, each as likely; the
@@ -120,29 +145,18 @@ class RandDropImagesd(RandomizableTransform, MapTransform):  # type: ignore[misc
     """
 
     def __init__(self, keys: KeysCollection, prob: float = 0.5, *, first_alone: float = 0.0) -> None:
-        MapTransform.__init__(self, keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob)
         self.first_alone = first_alone
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """`data`, with channels hidden."""
-        out = dict(data)
-        self.randomize(None)
-        masks = out[self.keys[-1]]
-        present = [index for index, mask in enumerate(masks) if mask.any()]
-        if not self._do_transform or len(present) < 2:
-            return out
+    def _weight(self, present: list[int], shape: tuple[int, ...]) -> Tensor:
         subset = int(self.R.randint(1, 2 ** len(present) - 1))  # a bit for each image: not none, not all
         kept = {index for bit, index in enumerate(present) if subset >> bit & 1}
         if self.R.random() < self.first_alone and present[0] == 0:
             kept = {0}
-        weight = torch.tensor([float(index in kept) for index in range(len(masks))])[:, None, None, None]
-        for key in self.key_iterator(out):
-            out[key] = out[key] * weight.to(out[key])
-        return out
+        return torch.tensor([float(index in kept) for index in range(shape[0])])[:, None, None, None]
 
 
-class RandCutImagesd(RandomizableTransform, MapTransform):  # type: ignore[misc]
+class RandCutImagesd(_RandHide):
     """Lets one of the images that `AlignImagesd` joined end within the others, as scans of one patient do.
 
     With probability `prob` one of the images after the first that is there was measured on one side of a plane only:
@@ -152,27 +166,17 @@ class RandCutImagesd(RandomizableTransform, MapTransform):  # type: ignore[misc]
     """
 
     def __init__(self, keys: KeysCollection, prob: float = 0.3, *, kept: tuple[float, float] = (0.2, 0.9)) -> None:
-        MapTransform.__init__(self, keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob)
         self.kept = kept
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """`data`, with one image cut."""
-        out = dict(data)
-        self.randomize(None)
-        masks = out[self.keys[-1]]
-        present = [index for index, mask in enumerate(masks) if mask.any()]
-        if not self._do_transform or len(present) < 2:
-            return out
+    def _weight(self, present: list[int], shape: tuple[int, ...]) -> Tensor:
         index, axis = int(self.R.choice(present[1:])), int(self.R.randint(3))
-        size = masks.shape[axis + 1]
+        size = shape[axis + 1]
         cut = round(float(self.R.uniform(*self.kept)) * size)
         beyond = slice(cut, size) if self.R.random() < 0.5 else slice(0, size - cut)
-        place = (index, *(beyond if one == axis else slice(None) for one in range(3)))
-        for key in self.key_iterator(out):
-            out[key] = out[key].clone()
-            out[key][place] = 0.0
-        return out
+        weight = torch.ones(shape)
+        weight[(index, *(beyond if one == axis else slice(None) for one in range(3)))] = 0.0
+        return weight
 
 
 def _plain(image: Any) -> Tensor:
