@@ -34,7 +34,7 @@ ifdef DATA
 	@for name in $(BENCHMARKS_ON_DATA); do \
 	  echo "== benchmarks/$$name.py"; $(BIN)/python -W ignore benchmarks/$$name.py "$(DATA)" || exit 1; done
 else
-	@echo "Left out, since they need data: $(BENCHMARKS_ON_DATA). Run them with: make bench DATA=folder (half an hour)"
+	@echo "Left out, since they need data: $(BENCHMARKS_ON_DATA). Run them with: make bench DATA=folder (two hours)"
 endif
 	@echo "Left out, since they need trained folds: sarcoma, sarcoma_folds, sarcoma_calibration; see their first lines."
 
