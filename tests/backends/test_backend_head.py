@@ -68,6 +68,23 @@ def test_a_backend_gives_features_whose_classes_are_the_networks(backend, precis
 
 @torch.no_grad()
 @pytest.mark.usefixtures("_empty_cache")
+def test_openvino_leaves_out_the_last_layer_of_the_shipped_network_too():
+    torch.manual_seed(0)
+    options = {"channels": [4, 8, 16], "strides": [2, 2], "deep_supervision": True, "attention": "gate"}
+    whole, x = AttnUNet(3, 1, CLASSES, **options).eval(), image(1, 1, 32, 32, 32)
+    loaded = load_network(whole, backend="openvino", precision="f32")
+    head = loaded.find_head(x)
+    assert head is not None
+    with loaded.left_out(head):
+        features = loaded(x)
+    assert features.shape == (1, 4, 32, 32, 32)
+    assert (head(features[0]).argmax(0) != whole(x)[0].argmax(0)).float().mean() <= 1e-4
+    odd = image(1, 1, 30, 32, 32)  # the network pads it, so its slice is not for nothing
+    assert loaded.find_head(odd) is None
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("_empty_cache")
 def test_a_quantised_network_gives_features_too():
     pytest.importorskip("nncf")
     whole, x = network(), image(1, 1, 32, 32, 32)

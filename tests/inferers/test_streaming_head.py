@@ -32,7 +32,7 @@ def small() -> nn.Module:
 
 def large() -> nn.Module:
     torch.manual_seed(1)
-    network = AttnUNet(3, 1, CLASSES, channels=[4, 8], strides=[2], deep_supervision=True, attention="scse")
+    network = AttnUNet(3, 1, CLASSES, channels=[4, 8, 8], strides=[2, 2], deep_supervision=True, attention="scse")
     return network.eval()
 
 
