@@ -11,13 +11,14 @@ noise. Writes OUT/image.nii.gz and OUT/pet.nii.gz on one grid, the part of the i
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from monai_attn import Volume, read, write
+from monai_attn.volume import same_grid
 
 BONES = (*range(26, 51), 79)
 CT_SUV = {1: 2.0, 2: 6.0, 3: 6.0, 5: 2.4, 6: 2.2, 7: 1.6, 18: 2.5, 19: 2.0, 20: 2.5, 52: 1.7, 63: 1.7, 64: 1.7}
@@ -28,16 +29,13 @@ MR_SUV = {1: 2.0, 2: 6.0, 3: 6.0, 5: 2.4, 6: 2.2, 7: 1.6, 13: 2.5, 14: 2.0, 15: 
 FWHM_MM = 7.0
 
 
-def main() -> None:
-    image, labels = read(sys.argv[1]), read(sys.argv[2])
-    out = Path(sys.argv[3])
-    affine, values = labels.affine, image.array
-    if "--last-slices" in sys.argv:
-        first = values.shape[2] - labels.shape[2]
-        values, affine = values[:, :, first:], image.affine.copy()
-        affine[:3, 3] += first * affine[:3, 2]
-    if values.shape != labels.shape:
-        raise SystemExit(f"The labels have {labels.shape} voxels, the image {values.shape}.")
+def main(given: argparse.Namespace) -> None:
+    image, labels = read(given.image), read(given.labels)
+    if given.last_slices:
+        image = image.crop((slice(None), slice(None), slice(image.shape[2] - labels.shape[2], None)))
+    if image.shape != labels.shape or not (given.last_slices or same_grid(image, labels)):
+        raise SystemExit(f"{given.labels} ({labels.shape} voxels) does not lie on the grid of {given.image}.")
+    values = image.array
     is_ct = values.min() < -500
     if is_ct:
         suv = np.select([values < -300, values < -30, values < 150], [0.2, 0.3, 0.7], 1.2)
@@ -50,11 +48,17 @@ def main() -> None:
     suv *= np.exp(gaussian_filter(rng.normal(0, 1.0, suv.shape), 1.5) * 2.0)  # organs are not even
     blurred = gaussian_filter(suv, FWHM_MM / 2.355 / np.array(image.spacing_mm))
     pet = np.clip(blurred * (1 + 0.08 * rng.normal(0, 1, suv.shape)), 0, None).astype(np.float32)
-    out.mkdir(parents=True, exist_ok=True)
-    write(Volume(values.astype(np.float32), affine), out / "image.nii.gz")
-    write(Volume(pet, affine), out / "pet.nii.gz")
-    print(f"{out}/pet.nii.gz: SUV {pet.mean():.2f} on average, {pet.max():.1f} at most.")
+    write(Volume(values.astype(np.float32), image.affine), given.out / "image.nii.gz")
+    write(Volume(pet, image.affine), given.out / "pet.nii.gz")
+    print(f"{given.out}/pet.nii.gz: SUV {pet.mean():.2f} on average, {pet.max():.1f} at most.")
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("image", type=Path)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--last-slices", action="store_true", help="where the labels belong, whatever their header says"
+    )
+    main(parser.parse_args())

@@ -71,7 +71,7 @@ SMOOTH_MM, LEAST_ML = 3.0, 5.0
 LEARNING_RATE = 1.5e-3
 
 
-def preprocessing(keys: list[str], grid_mm: float = GRID_MM) -> Compose:
+def preprocessing(keys: list[str]) -> Compose:
     """What is done with the CT, and with its label map where there is one, before the network."""
     modes = ["bilinear", "nearest"][: len(keys)]
     low, high = HU_RANGE
@@ -79,7 +79,7 @@ def preprocessing(keys: list[str], grid_mm: float = GRID_MM) -> Compose:
         [
             LoadVolumed(keys, ensure_channel_first=True),
             Orientationd(keys, "RAS", labels=None),
-            Spacingd(keys, (grid_mm,) * 3, mode=modes, dtype=np.float32),
+            Spacingd(keys, (GRID_MM,) * 3, mode=modes, dtype=np.float32),
             ScaleIntensityRanged("image", low, high, -1.0, 1.0, clip=True),
         ]
     )
@@ -93,14 +93,14 @@ def merged(labels: torch.Tensor) -> torch.Tensor:
     return table[labels.long()]
 
 
-def labelled(data_dir: Path, grid_mm: float) -> tuple[torch.Tensor, torch.Tensor]:
+def labelled(data_dir: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """The labelled part of the CT and its labels `(1, I, J, K)`."""
     folder = data_dir / "images"
-    case = preprocessing(["image", "label"], grid_mm)(
+    case = preprocessing(["image", "label"])(
         {"image": folder / "ct_trunk_3mm.nii.gz", "label": folder / "ct_trunk_3mm_labels.nii.gz"}
     )
     labels = merged(case["label"].as_tensor())
-    first = round(FIRST_SLICE_MM / grid_mm)
+    first = round(FIRST_SLICE_MM / GRID_MM)
     return case["image"].as_tensor()[..., first : first + labels.shape[-1]], labels
 
 
@@ -143,7 +143,7 @@ def train(data_dir: Path, out: Path, minutes: float) -> None:
     weights = out / "model.pt"
     if weights.exists():
         network.load_state_dict(torch.load(weights, weights_only=True))
-    image, labels = labelled(data_dir, GRID_MM)
+    image, labels = labelled(data_dir)
     begin, step, passed = time.monotonic(), 0, 0.0
     for stage, (size, until) in enumerate(STAGES):
         if stage == 1:

@@ -107,8 +107,9 @@ def ellipsoid(dataset: Path, fold: int = 0, radius: float = 0.6) -> list[float]:
 
 def main(given: argparse.Namespace) -> None:
     datasets = {"whole": given.dataset.resolve(), "off_centre": given.off_centre.resolve()}
-    runs, seeds = given.runs.resolve(), [int(seed) for seed in given.seeds.split(",")]
-    grid = {} if given.full else COARSE
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    grid, edge_mm = ({}, 4) if given.full else (COARSE, 6)
+    runs = given.runs.resolve() / f"{edge_mm}mm_{given.epochs}_epochs"  # others are not to be taken for these
     rows = [("centre ellipsoid", [[np.mean(ellipsoid(path))] for path in datasets.values()])]
     for name, row in RUNS.items():
         overrides = {**grid, **row}
@@ -120,7 +121,7 @@ def main(given: argparse.Namespace) -> None:
                 place.append(float(np.mean(scores(folder, path, kind, overrides))))
         rows.append((name, of_seeds))
         print(json.dumps([name, of_seeds]), file=sys.stderr, flush=True)
-    print(f"| {given.epochs} epochs, {'4' if given.full else '6'} mm, fold 0 | whole crops | off-centre crops |")
+    print(f"| {given.epochs} epochs, {edge_mm} mm, fold 0 | whole crops | off-centre crops |")
     print("|---|---|---|")
     for name, kinds in rows:
         cells = [f"{np.mean(one):.3f}" + (f" ({min(one):.3f}-{max(one):.3f})" if len(one) > 1 else "") for one in kinds]
