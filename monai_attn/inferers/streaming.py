@@ -135,6 +135,7 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
                 if waiting and (len(waiting) == self.sw_batch_size or number == len(starts)):
                     given = call(torch.stack([_cut(plain, windows, one) for one in waiting]).to(device))
                     outputs.add(waiting, _named(given), call.head)
+                    del given  # before the next are computed
                     waiting = []
                 if self.report is not None and not waiting:
                     self.report(done + number, len(windows))

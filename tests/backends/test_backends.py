@@ -59,6 +59,16 @@ def test_a_backend_gives_the_logits_of_the_network(backend, name):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_what_one_window_gave_stays_as_it_is_when_the_next_is_computed(backend):
+    loaded = load_network(make("attention"), backend=backend, precision="f32")
+    first = loaded(image(1, 1, 16, 16, 16))
+    kept = first.clone()
+    loaded(image(1, 1, 16, 16, 16, seed=1))
+    assert torch.equal(first, kept)
+
+
+@torch.no_grad()
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # in torch's compiler
 def test_the_compiled_network_gives_the_logits_of_the_network():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -164,6 +166,19 @@ def test_of_the_classes_no_more_than_a_row_of_windows_is_kept(preprocessing, mon
     monkeypatch.setattr(WindowMean, "add", watched)
     StreamingInferer(ROI, 1, 0.5, "gaussian", labels=SourceLabels())(image, Network())
     assert max(held) <= 16 * 20 * 20
+
+
+@torch.no_grad()
+def test_what_one_window_gave_is_gone_when_the_next_is_computed():
+    given: list[weakref.ref[torch.Tensor]] = []
+
+    def network(x):
+        assert all(one() is None for one in given)
+        given.append(weakref.ref(logits := x * 2))
+        return logits
+
+    StreamingInferer(ROI, overlap=0.5)(torch.rand(1, 1, 30, 25, 40), network)
+    assert len(given) > 8
 
 
 @torch.no_grad()
