@@ -4,6 +4,7 @@ from monai_attn.training.evaluation import CaseScores, summary_of
 from monai_attn.training.progress import (
     BestWeights,
     EpochLog,
+    FiniteLoss,
     continue_average,
     join_weights,
     save_weights,
@@ -15,6 +16,7 @@ __all__ = [
     "BestWeights",
     "CaseScores",
     "EpochLog",
+    "FiniteLoss",
     "continue_average",
     "join_weights",
     "save_weights",

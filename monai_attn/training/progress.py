@@ -14,14 +14,16 @@ from pathlib import Path
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
+from monai.engines import IterationEvents
 from torch import nn
 
-from monai_attn.errors import FileError, InputError
+from monai_attn.errors import BundleError, FileError, InputError
 from monai_attn.io import atomic_path, write_bytes_atomic
 
 __all__ = [
     "BestWeights",
     "EpochLog",
+    "FiniteLoss",
     "continue_average",
     "join_weights",
     "save_weights",
@@ -33,6 +35,15 @@ logger = logging.getLogger(__name__)
 
 STATE = re.compile(r"state_checkpoint_epoch=(\d+)\.pt")
 """What MONAI's `CheckpointSaver` calls the state of a run with `file_prefix="state"`."""
+
+
+GO_BACK = (
+    "Go on from an earlier state (--resume true), and if it happens again in float32 (--amp false) or more slowly."
+)
+"""What to do when a training has come to nothing."""
+
+SCALED = 20
+"""Losses in a row that a gradient scaler (CUDA, float16) may skip while it looks for its scale."""
 
 
 def start_from(folder: str | Path, *, resume: bool) -> str | None:
@@ -91,9 +102,16 @@ def continue_average(average: EMAHandler, trainer: Engine) -> None:
 
 
 def save_weights(network: nn.Module, path: str | Path) -> None:
-    """The network's state dict, and nothing else, to `path`: complete or not at all; replaces an earlier one."""
+    """The network's state dict, and nothing else, to `path`: complete or not at all; replaces an earlier one.
+
+    Raises `BundleError` for weights that are not finite; what is at `path` stays.
+    """
+    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    spoilt = [name for name, value in state.items() if not bool(value.isfinite().all())]
+    if spoilt:
+        raise BundleError(f"{len(spoilt)} of {len(state)} weights are not finite, {spoilt[0]} first. {GO_BACK}")
     with atomic_path(path, overwrite=True) as temporary:
-        torch.save({name: value.detach().cpu() for name, value in network.state_dict().items()}, temporary)
+        torch.save(state, temporary)
     logger.info("The weights are in %s.", Path(path).name)
 
 
@@ -153,6 +171,26 @@ class BestWeights:
         save_weights(self.network, self.folder / "model.pt")
         record = {"epoch": engine.state.epoch, self.metric: score}
         write_bytes_atomic(self.folder / "best.json", (json.dumps(record) + "\n").encode(), overwrite=True)
+
+
+class FiniteLoss:
+    """Stops a training at the first loss that is not finite, before the states saved earlier are replaced.
+
+    Where a gradient scaler skips such steps (CUDA, float16), at `SCALED` of them in a row. Raises `BundleError`.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to a trainer."""
+        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self._step)
+
+    def _step(self, engine: Engine) -> None:
+        loss = engine.state.output["loss"].detach()
+        self.in_a_row = 0 if bool(loss.isfinite()) else self.in_a_row + 1
+        if self.in_a_row > (SCALED if getattr(engine, "scaler", None) else 0):
+            raise BundleError(f"The loss is {float(loss)} in epoch {engine.state.epoch}. {GO_BACK}")
 
 
 class EpochLog:

@@ -11,12 +11,14 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
 from monai.data import MetaTensor
+from monai.engines import SupervisedTrainer
 
-from monai_attn.errors import FileError, GeometryError, InputError
+from monai_attn.errors import BundleError, FileError, GeometryError, InputError
 from monai_attn.networks import NetworkMean
 from monai_attn.training import (
     BestWeights,
     CaseScores,
+    FiniteLoss,
     continue_average,
     join_weights,
     save_weights,
@@ -59,6 +61,52 @@ def test_weights_are_a_plain_state_dict_and_replace_the_last(tmp_path):
         save_weights(network, tmp_path / "model.pt")
     loaded = torch.load(tmp_path / "model.pt", weights_only=True)
     assert all(torch.equal(loaded[name], value) for name, value in network.state_dict().items())
+
+
+def test_weights_that_are_not_finite_do_not_replace_those_that_are(tmp_path):
+    network = torch.nn.Linear(2, 3)
+    save_weights(network, tmp_path / "model.pt")
+    good = (tmp_path / "model.pt").read_bytes()
+    network.bias.data[1] = math.inf
+    with pytest.raises(BundleError, match=r"1 of 2 weights are not finite, bias first\. Go on from an earlier state"):
+        save_weights(network, tmp_path / "model.pt")
+    assert (tmp_path / "model.pt").read_bytes() == good
+
+
+def trainer_with_losses(losses: list) -> SupervisedTrainer:
+    network, values = torch.nn.Linear(2, 1), iter(losses)
+    return SupervisedTrainer(
+        device="cpu",
+        max_epochs=len(losses),
+        train_data_loader=[{"image": torch.ones(1, 2), "label": torch.ones(1, 1)}],
+        network=network,
+        optimizer=torch.optim.SGD(network.parameters(), lr=0.1),
+        loss_function=lambda given, wanted: ((given - wanted) ** 2).mean() + next(values),
+        train_handlers=[FiniteLoss()],
+        decollate=False,
+    )
+
+
+def test_a_training_stops_at_a_loss_that_is_not_finite_and_does_not_learn_from_it():
+    trainer, weights = trainer_with_losses([0.0, math.nan, 0.0]), []
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: weights.append(trainer.network.weight.clone()))
+    with pytest.raises(
+        BundleError, match=r"The loss is nan in epoch 2\. Go on from an earlier state \(--resume true\)"
+    ):
+        trainer.run()
+    assert len(weights) == 1
+    assert torch.equal(trainer.network.weight, weights[0])
+
+
+@pytest.mark.parametrize(("spoilt", "stops"), [(20, False), (21, True)])
+def test_a_gradient_scaler_may_look_for_its_scale(spoilt, stops):
+    trainer = trainer_with_losses([math.inf] * spoilt + [0.0])
+    trainer.add_event_handler(Events.STARTED, lambda: setattr(trainer, "scaler", torch.amp.GradScaler("cpu")))
+    if stops:
+        with pytest.raises(BundleError, match="loss is inf"):
+            trainer.run()
+    else:
+        trainer.run()
 
 
 def fold_weights(folder) -> list:
