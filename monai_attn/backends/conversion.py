@@ -26,7 +26,6 @@ __all__ = [
     "reshaped",
     "save_model",
     "small_examples",
-    "without_last_layer",
 ]
 
 STEP = 32
@@ -150,26 +149,6 @@ def reshaped(model: Any, example: Sequence[int], window: Sequence[int]) -> Any:
         if any(before * after_image != after * before_image for before, after, before_image, after_image in sizes):
             raise BackendError(f"an output of {small} becomes {large}, out of step with the image")
     return model
-
-
-def without_last_layer(model: Any) -> Any:
-    """The model up to the convolution that it ends with. Raises `BackendError` where it does not end so."""
-    ends = [_before_slices(output.get_node().input_value(0)) for output in model.outputs]
-    layer = ends[0].input_value(0).get_node() if ends[0].get_type_name() == "Add" else ends[0]  # its bias is added
-    if len(ends) > 1 or layer.get_type_name() != "Convolution":
-        raise BackendError("The converted network does not end with a convolution.")
-    features = layer.input_value(0)
-    if features.get_node().get_type_name() == "FakeQuantize":  # in int8 for this layer alone
-        features = features.get_node().input_value(0)
-    return openvino_without_telemetry().Model([features], model.get_parameters())
-
-
-def _before_slices(output: Any) -> Any:
-    """The node that gives an output, past slices that take everything: `AttnUNet` cuts off what it padded."""
-    node = output.get_node()
-    while node.get_type_name() == "Slice" and node.input_value(0).get_partial_shape() == output.get_partial_shape():
-        node = node.input_value(0).get_node()
-    return node
 
 
 def save_model(model: Any, folder: Path) -> None:

@@ -15,7 +15,8 @@ from monai.data import MetaTensor
 from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 
-from monai_attn.backends.conversion import Converted, openvino_without_telemetry, without_last_layer
+from monai_attn.backends.conversion import Converted, openvino_without_telemetry
+from monai_attn.backends.graph import with_concatenations_apart, without_last_layer
 from monai_attn.backends.outputs import rebuild
 from monai_attn.backends.quantisation import Quantised
 from monai_attn.errors import BackendError, InputError
@@ -83,14 +84,13 @@ class _OpenVINONetwork(nn.Module):
 
     def _infer(self, x: Tensor, request: Any, shape: Any) -> Any:
         windows = x.detach().as_subclass(Tensor).to("cpu", torch.float32).contiguous().numpy()
-        ports = [(list(port.shape)[1:], port.element_type.to_dtype()) for port in request.model_outputs]
-        outputs = [np.empty((len(windows), *size), dtype) for size, dtype in ports]
+        outputs = _untouched(request, len(windows))
         for number in range(len(windows)):
             part = slice(number, number + 1)
             with _told_as("run", self.precision):
-                for index, output in enumerate(outputs):  # written where it stays: a window's features are 268 MB
-                    request.set_output_tensor(index, _shared(output[part]))
+                _give_outputs(request, [output[part] for output in outputs])
                 request.infer([windows[part]], share_inputs=True, share_outputs=True)
+        _give_outputs(request, _untouched(request, 1))  # the request lets go of what it has written
         tensors = [torch.from_numpy(output) for output in outputs]
         if isinstance(x, MetaTensor):  # as every torch operation on one does
             tensors = [convert_to_dst_type(tensor, x)[0] for tensor in tensors]
@@ -100,8 +100,9 @@ class _OpenVINONetwork(nn.Module):
         key = (*window, whole)
         if key not in self.requests:
             model, shape = self.models.model(window)
+            model = with_concatenations_apart(model if whole else without_last_layer(model))
             with _told_as("compile", self.precision):
-                compiled = _core().compile_model(model if whole else without_last_layer(model), "CPU", self.options)
+                compiled = _core().compile_model(model, "CPU", self.options)
             self.threads = compiled.get_property("INFERENCE_NUM_THREADS")
             if self.precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != "bf16":
                 self.precision = "f32"  # what OpenVINO takes on a processor without bf16
@@ -131,8 +132,15 @@ def _options(precision: str, threads: int | None) -> dict[str, Any]:
     }
 
 
-def _shared(array: Any) -> Any:
-    return openvino_without_telemetry().Tensor(array, shared_memory=True)
+def _untouched(request: Any, number: int) -> list[Any]:
+    """Arrays for the outputs of so many windows; they take no memory before they are written."""
+    return [np.empty((number, *list(port.shape)[1:]), port.element_type.to_dtype()) for port in request.model_outputs]
+
+
+def _give_outputs(request: Any, arrays: list[Any]) -> None:
+    """Let a request write its outputs where they stay, without a copy: the features of a window are 268 MB."""
+    for index, array in enumerate(arrays):
+        request.set_output_tensor(index, openvino_without_telemetry().Tensor(array, shared_memory=True))
 
 
 @cache
