@@ -6,7 +6,7 @@ DATASET is the sarcoma data set, OFF_CENTRE its cut copy (off_centre_crops.py), 
 there already is not done again, and a training that was stopped goes on. Each trains on four folds, with three seeds,
 and is scored on the fifth, fold 0. Prints a Markdown table: mean over seeds of the mean Dice, and the seeds' range.
 
-39 trainings: voxels of 6 mm and windows of 192 mm, so that each takes minutes; `--full` takes the bundle's 4 mm. Two
+42 trainings: voxels of 6 mm and windows of 192 mm, so that each takes minutes; `--full` takes the bundle's 4 mm. Two
 processes can share the work with different `--seeds`; a last one without prints the whole table.
 """
 
@@ -38,6 +38,10 @@ RUNS: dict[str, dict[str, Any]] = {
     "MONAI UNet": {"network_def": {"_target_": "UNet", **PLAIN, **CHANNELS, "num_res_units": 2}},
     "MONAI SegResNet": {"network_def": {"_target_": "SegResNet", **PLAIN, "init_filters": 16}},
     "MONAI AttentionUnet": {"network_def": {"_target_": "AttentionUnet", **PLAIN, **CHANNELS}},
+    "gate, batch normalisation, five levels": {
+        "network_def::norm": "batch",
+        **{f"network_def::{k}": v for k, v in CHANNELS.items()},
+    },
     "gate, Dice of each patch": {"loss::batch": False},
     "gate, Dice alone": {"loss::focal_weight": 0.0},
     "gate, focal alone": {"loss::dice_weight": 0.0},

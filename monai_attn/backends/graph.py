@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -34,32 +33,36 @@ def _before_slices(output: Any) -> Any:
 
 
 def with_concatenations_apart(model: Any) -> Any:
-    """The model with each convolution of concatenated channels as the sum of one convolution for each part.
+    """The model with each convolution of two concatenated tensors, as U-Nets have them, as a sum of two convolutions.
 
     OpenVINO copies what it concatenates: at full resolution, in a decoder of 32 channels and a window of 128^3, 537 MB
-    in f32. The sum is made in place. Changes the model.
+    in f32. The sum is made in place. Of more than two, more sums would cost time. Changes the model.
     """
     ops = openvino_without_telemetry().opset13
     for layer in model.get_ordered_ops():
         if layer.get_type_name() != "Convolution":
             continue
         joined, weights = (layer.input_value(port).get_node() for port in (0, 1))
-        if weights.get_type_name() != "Constant" or not _joins_channels(joined):
+        if weights.get_type_name() != "Constant" or weights.get_element_type().to_string() != "f32":
+            continue
+        if not _joins_channels_of_two(joined):
             continue
         given = layer.get_attributes()
         where = [given[name] for name in ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")]
         parts = joined.input_values()
-        ends = np.cumsum([part.get_partial_shape()[1].get_length() for part in parts])
-        own = [ops.constant(np.ascontiguousarray(some)) for some in np.split(weights.data, ends[:-1], axis=1)]
-        convolved = [ops.convolution(part, some, *where) for part, some in zip(parts, own, strict=True)]
-        layer.output(0).replace(reduce(ops.add, convolved).output(0))
+        own = np.split(weights.data, [parts[0].get_partial_shape()[1].get_length()], axis=1)
+        one, other = (
+            ops.convolution(part, ops.constant(np.ascontiguousarray(some)), *where)
+            for part, some in zip(parts, own, strict=True)
+        )
+        layer.output(0).replace(ops.add(one, other).output(0))
     model.validate_nodes_and_infer_types()
     return model
 
 
-def _joins_channels(node: Any) -> bool:
-    """Whether it concatenates along the axis of channels, of known number, and for one layer only."""
-    if node.get_type_name() != "Concat" or len(node.output(0).get_target_inputs()) > 1:
+def _joins_channels_of_two(node: Any) -> bool:
+    """Whether it concatenates two tensors along the axis of channels, of known number, and for one layer only."""
+    if node.get_type_name() != "Concat" or node.get_input_size() != 2 or len(node.output(0).get_target_inputs()) > 1:
         return False
     shapes = [part.get_partial_shape() for part in node.input_values()]
     axis = node.get_attributes()["axis"] % shapes[0].rank.get_length()

@@ -8,15 +8,46 @@ from typing import Any
 import torch
 from monai.inferers import Inferer, SimpleInferer
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 __all__ = ["CPUAutocastInferer"]
+
+
+LEAST_EDGE = 3
+"""Voxels along an axis below which a 3-D convolution is computed in float32."""
+
+
+class _SmallInFull(TorchFunctionMode):
+    """3-D convolutions of images of one or two voxels along an axis in float32, which costs next to nothing.
+
+    In bfloat16 torch 2.13 gives garbage for them, silently, on CPUs that have it: the gradient of the weights of a
+    3x3x3 convolution where the first axis has 2 voxels, or of a strided one where the last has 1; with AMX also the
+    output of the latter (pytorch#169688).
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        named = kwargs or {}
+        if func is not torch.conv3d or not _is_small(args[0] if args else named["input"]):
+            return func(*args, **named)
+        with torch.autocast("cpu", enabled=False):
+            return func(*map(_in_full, args), **{name: _in_full(value) for name, value in named.items()})
+
+
+def _is_small(image: Tensor) -> bool:
+    return min(image.shape[2:], default=LEAST_EDGE) < LEAST_EDGE
+
+
+def _in_full(value: Any) -> Any:
+    return value.float() if isinstance(value, Tensor) else value
 
 
 class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
     """Another inferer under bfloat16 autocast when the image is on a CPU; elsewhere it changes nothing.
 
-    MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a laptop. Logits come back
-    in the precision of the image, as postprocessing expects; labels, and what is not one tensor, as they are.
+    MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a laptop. Convolutions on
+    one or two voxels along an axis stay in float32, since torch's are wrong there. Logits come back in the precision of
+    the image, as postprocessing expects; labels, and what is not one tensor, as they are.
     """
 
     def __init__(self, inferer: Inferer | None = None, *, enabled: bool = True) -> None:
@@ -28,6 +59,6 @@ class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hi
         """What the inner inferer gives."""
         if not self.enabled or inputs.device.type != "cpu":
             return self.inferer(inputs, network, *args, **kwargs)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16), _SmallInFull():
             outputs = self.inferer(inputs, network, *args, **kwargs)
         return outputs.to(inputs.dtype) if isinstance(outputs, Tensor) and outputs.is_floating_point() else outputs

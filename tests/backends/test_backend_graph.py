@@ -47,7 +47,7 @@ def convolutions_after(model, kind: str) -> int:
         (
             lambda: AttnUNet(3, 1, 3, channels=[8, 16, 32], strides=[2, 2], upsample="interpolated", bottleneck="aspp"),
             3,
-            0,
+            1,  # of four branches
         ),
         (Joined, 1, 0),
         (lambda: Joined(-4), 1, 0),
@@ -55,7 +55,7 @@ def convolutions_after(model, kind: str) -> int:
         (lambda: Joined(twice=True), 1, 1),
     ],
 )
-def test_a_convolution_of_concatenated_channels_becomes_a_sum(network, before, after):
+def test_a_convolution_of_two_concatenated_tensors_becomes_a_sum(network, before, after):
     network = network().eval()
     model, _ = Converted(network).model((1, 1, 24, 16, 32))
     assert convolutions_after(model, "Concat") == before

@@ -68,3 +68,20 @@ def test_not_enabled_is_the_inner_inferer(image):
 def test_what_is_no_tensor_comes_back_as_it_is(image):
     outputs = CPUAutocastInferer()(image, lambda x: {"pred": x, "map": x})
     assert set(outputs) == {"pred", "map"}
+
+
+@pytest.mark.parametrize(("size", "stride"), [((2, 2, 2), 1), ((2, 8, 8), 1), ((2, 3, 2), 1), ((4, 4, 1), 2)])
+def test_gradients_of_convolutions_on_one_or_two_voxels_are_right(size, stride):
+    """Without `_SmallInFull` they are garbage on a CPU with bfloat16: what was in memory before."""
+    torch.manual_seed(0)
+    network = nn.Conv3d(32, 64, 3, stride=stride, padding=1)
+    for _ in range(4):
+        x = torch.randn(2, 32, *size)
+        network.zero_grad()
+        (network(x) ** 2).sum().backward()
+        wanted = network.weight.grad.clone()
+        network.zero_grad()
+        spoilt = [torch.full((size,), 3e38) for size in (3000, 10_000, 100_000, 1_000_000)]
+        del spoilt
+        (CPUAutocastInferer()(x, network) ** 2).sum().backward()
+        torch.testing.assert_close(network.weight.grad, wanted, atol=0.02 * float(wanted.abs().max()), rtol=0)
