@@ -100,8 +100,8 @@ class _OpenVINONetwork(nn.Module):
         key = (*window, whole)
         if key not in self.requests:
             model, shape = self.models.model(window)
-            model = with_concatenations_apart(model if whole else without_last_layer(model))
             with _told_as("compile", self.precision):
+                model = with_concatenations_apart(model if whole else without_last_layer(model))
                 compiled = _core().compile_model(model, "CPU", self.options)
             self.threads = compiled.get_property("INFERENCE_NUM_THREADS")
             if self.precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != "bf16":
