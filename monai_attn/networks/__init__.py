@@ -15,6 +15,7 @@ from monai_attn.networks.fcn import AttnFCN
 from monai_attn.networks.local import LocalAttention
 from monai_attn.networks.maps import predict_with_maps
 from monai_attn.networks.mean import NetworkMean
+from monai_attn.networks.norm import VoxelNorm
 from monai_attn.networks.unet import AttnUNet
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "NoAttention",
     "SkipAttention",
     "SpatialAttention",
+    "VoxelNorm",
     "WeightingAttention",
     "predict_with_maps",
 ]

@@ -1,6 +1,7 @@
 """Training from the bundles' configs, beyond what MONAI gives."""
 
 from monai_attn.training.evaluation import CaseScores, summary_of
+from monai_attn.training.muon import MuonAdamW
 from monai_attn.training.progress import (
     BestWeights,
     EpochLog,
@@ -17,6 +18,7 @@ __all__ = [
     "CaseScores",
     "EpochLog",
     "FiniteLoss",
+    "MuonAdamW",
     "continue_average",
     "join_weights",
     "save_weights",
