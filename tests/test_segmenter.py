@@ -137,6 +137,18 @@ def test_a_component_says_itself_that_it_has_no_such_argument(bundle):
         Segmenter.from_bundle(bundle, overrides={"inferer::overlapp": 0.5}, trust=True)
 
 
+def test_a_bundle_that_cannot_be_made_says_which_package_it_asks_for(tmp_path):
+    root = make_bundle(tmp_path / "tiny")
+    metadata = json.loads((root / "configs" / "metadata.json").read_text())
+    metadata["required_packages_version"] = {"no_such_package": "1.0", "numpy": "2.0"}
+    (root / "configs" / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(
+        BundleError, match=r"(?s)cannot make its network_def: .* It needs no_such_package 1\.0 or newer"
+    ) as told:
+        Segmenter.from_bundle(root, overrides={"network_def::_target_": "no_such_package.Network"}, trust=True)
+    assert "numpy" not in str(told.value)
+
+
 def test_an_image_with_too_many_channels_is_refused_with_the_networks_words(segmenter):
     with pytest.raises(BundleError, match=r"failed on this image: RuntimeError: .*channels"):
         segmenter([oblique_volume(0), oblique_volume(1)])

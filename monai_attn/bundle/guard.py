@@ -10,16 +10,16 @@ import difflib
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from pydoc import locate
 from types import TracebackType
 from typing import Any
 
 from monai.bundle import BundleWorkflow, ConfigComponent, ConfigParser, ConfigWorkflow, ReferenceResolver
-from monai.utils import version_geq
 
 from monai_attn.bundle.overrides import config_ids
+from monai_attn.bundle.requirements import VERSION_KEYS, unmet
 from monai_attn.bundle.weights import sha256_of
 from monai_attn.errors import AttnError, BundleError, FileError, OverrideError
 
@@ -27,9 +27,6 @@ __all__ = ["bundle_root", "check", "provenance"]
 
 PLACES = {"bundle_root", "dataset_dir", "output_dir", "split_file", "pattern", "weights"}
 """Overrides that say where files lie, not how they are computed; a path may hold a patient's name."""
-
-VERSION_KEYS = {"monai_version": "monai", "pytorch_version": "torch", "numpy_version": "numpy"}
-"""Keys of metadata.json and the distributions they speak of."""
 
 
 def bundle_root() -> str:
@@ -172,19 +169,11 @@ def _hint(key: str, start: str, known: set[str], arguments: list[str]) -> str:
 
 
 def _check_versions(bundle: str, metadata: Mapping[str, Any]) -> None:
-    needed = {name: metadata.get(key) for key, name in VERSION_KEYS.items()}
-    if None in needed.values():
+    if any(metadata.get(key) is None for key in VERSION_KEYS):
         raise BundleError(f"The metadata.json of {bundle} is missing or names no versions. Set --meta_file.")
-    for name, least in {**needed, **metadata.get("required_packages_version", {})}.items():
-        try:
-            installed = version(name)
-        except PackageNotFoundError:
-            installed = None
-        if installed is None or not version_geq(installed.split("+")[0], str(least)):
-            raise BundleError(
-                f"The bundle {bundle} needs {name} {least} or newer, and {installed or 'none'} is installed. "
-                f'Install it with: pip install "{name}>={least}"'
-            )
+    missing = unmet(metadata)
+    if missing:
+        raise BundleError(f"The bundle {bundle} cannot run here. {' '.join(missing)}")
 
 
 def _overrides(workflow: ConfigWorkflow) -> dict[str, Any]:

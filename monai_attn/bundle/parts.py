@@ -15,6 +15,7 @@ from monai_attn.bundle.ends import LOADER, swap_ends
 from monai_attn.bundle.inputs import ImageInput, image_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_metadata
 from monai_attn.bundle.overrides import check_ids
+from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import load_weights, sha256_of, weights_file
 from monai_attn.errors import AttnError, BundleError
@@ -117,18 +118,19 @@ def _resolve(parser: ConfigParser, root: Path, *ids: str) -> Any:
             try:
                 return parser.get_parsed_content(name)
             except Exception as error:  # a bundle runs its own code, which may raise anything
-                raise why(error, f"The bundle {root.name} cannot make its {name}") from error
+                needs = unmet(parser.get("_meta_") or {})
+                raise why(error, f"The bundle {root.name} cannot make its {name}", *needs) from error
     raise BundleError(f"The config of the bundle {root.name} has none of {', '.join(ids)}, and one is needed.")
 
 
-def why(error: BaseException, what: str) -> AttnError:
-    """Our own error where MONAI has wrapped one, else a `BundleError` that says what failed and the first cause."""
+def why(error: BaseException, what: str, *hints: str) -> AttnError:
+    """Our own error where MONAI has wrapped one, else a `BundleError`: what failed, the first cause, the hints."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, AttnError):
             return cause
         error, cause = cause, cause.__cause__
-    return BundleError(f"{what}: {type(error).__name__}: {error}")
+    return BundleError(" ".join([f"{what}: {type(error).__name__}: {error}", *hints]))
 
 
 def _optional(parser: ConfigParser, name: str) -> Any:

@@ -62,7 +62,7 @@ class TestGuard:
     def test_a_missing_package_is_refused(self, original):
         workflow = running(original, "train")
         workflow.parser["_meta_::required_packages_version"] = {"no_such_package": "1.0"}
-        assert "needs no_such_package 1.0 or newer, and none is installed" in str(refusal(workflow))
+        assert "It needs no_such_package 1.0 or newer, and none is installed" in str(refusal(workflow))
 
 
 def test_outside_a_workflow_the_folder_is_unknown():
