@@ -11,6 +11,7 @@ from typing import Any
 
 from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_metadata
+from monai_attn.bundle.overrides import config_ids
 from monai_attn.errors import BundleError
 
 __all__ = ["Needs", "Slot", "needs_of", "read_config"]
@@ -36,7 +37,8 @@ class Needs:
     `window` its sliding window in voxels of that, an edge of 0 that of the image; `overlap` its share along each axis;
     `skips_air` whether windows of air are left out, `streams` whether labels are made slab by slab (see
     `StreamingInferer`); `runs` how often each window is run (flips); `classes` the channels of its output; `field_mm`
-    the smallest and largest extent, along R, A, S, of the images it was trained on.
+    the smallest and largest extent, along R, A, S, of the images it was trained on; `overlap_id` the id by which an
+    override sets the overlap, "" where its inferer says none.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Needs:
     classes: int
     field_mm: tuple[tuple[float, ...], tuple[float, ...]] | None
     structures: tuple[str, ...]
+    overlap_id: str
 
 
 def needs_of(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Needs:
@@ -87,6 +90,7 @@ def needs_of(name_or_path: str | Path, overrides: Mapping[str, Any] | None = Non
         ),
         field_mm=(tuple(field[0]), tuple(field[1])) if field else None,
         structures=tuple(label.name for label in label_table(metadata)),
+        overlap_id=next((name for name in config_ids(config) if name.endswith("::overlap")), ""),
     )
 
 

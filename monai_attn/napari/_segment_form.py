@@ -67,7 +67,6 @@ class SegmentForm(QWidget):
         self.all_slices.setChecked(True)
         self.thickness = spin(40.0, (1.0, 2000.0), " mm", "Thickness of the region across the plane.")
         self.overrides = QLineEdit()
-        self.overrides.setPlaceholderText("inferer::inferer::overlap=0.25; …")
         self.overrides.setToolTip("Change the bundle's config by id, as --set of the command line does.")
         self.maps: dict[str, QCheckBox] = {}
         for key, text in MAPS.items():
@@ -163,6 +162,7 @@ class SegmentForm(QWidget):
         """What the bundle does and finds."""
         structures = f"<br>Finds: {html.escape(', '.join(needs.structures))}." if needs.structures else ""
         self.task.setText(f"{html.escape(needs.task)}{structures}")
+        self.overrides.setPlaceholderText(f"{needs.overlap_id}=0.25; …" if needs.overlap_id else "id=value; …")
 
     def offer_images(self, needs: Needs, layers: Sequence[str], likely: Mapping[str, str]) -> None:
         """A choice of layers for each image of the bundle; what was chosen stays, else the likely one."""

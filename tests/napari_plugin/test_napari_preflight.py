@@ -43,6 +43,14 @@ def test_a_shipped_bundle_tells_what_it_needs_from_its_json_alone(hippocampus):
     assert hippocampus.structures == ("anterior hippocampus", "posterior hippocampus")
 
 
+def test_the_id_of_the_overlap_is_the_bundles_own(tmp_path):
+    assert needs_of("hippocampus_mri").overlap_id == "inferer::inferer::overlap"
+    assert needs_of("soft_tissue_sarcoma").overlap_id == "inferer::overlap"
+    inference = config()
+    inference["inferer"] = {"_target_": "SimpleInferer"}
+    assert needs_of(make_bundle(tmp_path / "simple", inference)).overlap_id == ""
+
+
 def test_an_override_changes_what_is_expected():
     needs = needs_of("hippocampus_mri", {"inferer::inferer::overlap": 0.0, "inferer#axes": []})
     assert (needs.overlap, needs.runs) == ((0.0,) * 3, 1)
