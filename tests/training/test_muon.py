@@ -53,6 +53,15 @@ def test_a_scheduler_scales_both():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
+def test_a_network_that_is_moved_later_still_learns():
+    model = network()
+    optimizer = MuonAdamW(model.parameters())
+    model.double().float()  # other memory, as after a move to a GPU
+    before = copy.deepcopy(model.state_dict())
+    learn(model, optimizer, 1)
+    assert not torch.equal(model[0].weight, before["0.weight"])
+
+
 def test_a_training_that_goes_on_is_that_which_never_stopped(tmp_path):
     whole = network()
     learn(whole, (first := MuonAdamW(whole.parameters())), 3)
@@ -82,3 +91,30 @@ def test_a_closure_is_called_with_gradients_and_its_loss_returned():
     with torch.no_grad():
         expected = float(model(torch.ones(1, 2, 5, 5, 5)).square().mean())
         assert float(optimizer.step(closure)) == pytest.approx(expected)
+
+
+def test_the_kernels_step_as_torchs_muon_does():
+    model, twin = network(), network()
+    learn(model, MuonAdamW(model.parameters(), lr=0.05, adamw_lr=0.0, weight_decay=0.1), 6)
+    matrix = nn.Parameter(twin[0].weight.detach().flatten(1))
+    muon = torch.optim.Muon([matrix], lr=0.05, weight_decay=0.1)
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(6):
+        x = torch.randn(2, 2, 5, 5, 5, generator=generator)
+        twin.zero_grad()
+        (twin(x) - x[:, :, 1:-1, 1:-1, 1:-1]).square().mean().backward()
+        matrix.grad = twin[0].weight.grad.flatten(1)
+        muon.step()
+        twin[0].weight.data = matrix.detach().view_as(twin[0].weight).clone()
+    start, ours, torchs = (one[0].weight.detach() for one in (network(), model, twin))
+    assert float((ours - torchs).norm() / (torchs - start).norm()) < 0.05  # torch orthogonalises in bfloat16
+
+
+def test_narrow_inputs_are_orthogonalised_along_their_inputs():
+    torch.manual_seed(3)
+    kernel = nn.Parameter(torch.randn(32, 2, 1, 1, 1))
+    before = kernel.detach().clone()
+    kernel.grad = torch.randn_like(kernel)
+    MuonAdamW([kernel], lr=0.1, weight_decay=0.0).step()
+    singular = torch.linalg.svdvals((before - kernel.detach()).view(32, 2) / 0.1) / 4  # sqrt(32 / 2)
+    assert 0.5 < float(singular.min()) <= float(singular.max()) < 1.5
