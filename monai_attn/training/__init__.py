@@ -12,6 +12,7 @@ from monai_attn.training.progress import (
     start_from,
     start_process,
 )
+from monai_attn.training.transfer import transfer_weights
 
 __all__ = [
     "BestWeights",
@@ -25,4 +26,5 @@ __all__ = [
     "start_from",
     "start_process",
     "summary_of",
+    "transfer_weights",
 ]
