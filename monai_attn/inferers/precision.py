@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 __all__ = ["CPUAutocastInferer"]
 
+logger = logging.getLogger(__name__)
 
 LEAST_EDGE = 3
 """Voxels along an axis below which a 3-D convolution is computed in float32."""
@@ -34,6 +37,21 @@ class _SmallInFull(TorchFunctionMode):
             return func(*map(_in_full, args), **{name: _in_full(value) for name, value in named.items()})
 
 
+@functools.cache
+def processor_has_bfloat16() -> bool:
+    """Whether torch's convolutions in bfloat16 have a fast way on this processor (oneDNN's; AVX-512 and later on x86).
+
+    Where they have none they take a hundred times as long as in float32, without a word.
+    """
+    try:
+        fast = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except AttributeError:  # a torch without oneDNN
+        fast = False
+    if not fast:
+        logger.info("This processor has no fast bfloat16: what asks for it on the CPU is computed in float32.")
+    return fast
+
+
 def _is_small(image: Tensor) -> bool:
     return min(image.shape[2:], default=LEAST_EDGE) < LEAST_EDGE
 
@@ -43,10 +61,11 @@ def _in_full(value: Any) -> Any:
 
 
 class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
-    """Another inferer under bfloat16 autocast when the image is on a CPU; elsewhere it changes nothing.
+    """Another inferer under bfloat16 autocast when the image is on a CPU that has it; elsewhere it changes nothing.
 
-    MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a laptop. Convolutions on
-    one or two voxels along an axis stay in float32, since torch's are wrong there. Logits come back in the precision of
+    MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a CPU. On one without fast
+    products of bfloat16, as most laptops have, all is float32. Convolutions on one or two voxels along an axis stay in
+    float32, since torch's are wrong there. Logits come back in the precision of
     the image, as postprocessing expects; labels, and what is not one tensor, as they are.
     """
 
@@ -57,7 +76,7 @@ class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hi
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the inner inferer gives."""
-        if not self.enabled or inputs.device.type != "cpu":
+        if not self.enabled or inputs.device.type != "cpu" or not processor_has_bfloat16():
             return self.inferer(inputs, network, *args, **kwargs)
         with torch.autocast("cpu", dtype=torch.bfloat16), _SmallInFull():
             outputs = self.inferer(inputs, network, *args, **kwargs)

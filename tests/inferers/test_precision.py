@@ -7,7 +7,13 @@ import torch
 from monai.inferers import SimpleInferer, SlidingWindowInferer
 from torch import nn
 
-from monai_attn.inferers import CPUAutocastInferer
+from monai_attn.inferers import CPUAutocastInferer, precision
+
+
+@pytest.fixture(autouse=True)
+def processor(monkeypatch):
+    """One that has bfloat16: small convolutions are fast enough also on those that have not."""
+    monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: True)
 
 
 class Watched(nn.Module):
@@ -62,6 +68,14 @@ def test_not_enabled_is_the_inner_inferer(image):
     logits = CPUAutocastInferer(enabled=False)(image, network)
     assert network.dtypes == [torch.float32]
     assert torch.equal(logits, network(image))
+
+
+@torch.no_grad()
+def test_a_processor_without_bfloat16_computes_in_float32(image, monkeypatch):
+    monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: False)
+    network = Watched()
+    assert torch.equal(CPUAutocastInferer()(image, network), network(image))
+    assert set(network.dtypes) == {torch.float32}
 
 
 @torch.no_grad()
