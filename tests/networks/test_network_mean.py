@@ -45,6 +45,23 @@ def test_one_copy_is_the_network_itself():
     torch.testing.assert_close(NetworkMean(network, copies=1).eval()(image()), network(image()))
 
 
+@torch.no_grad()
+def test_networks_of_several_makes_have_copies_each():
+    makes = [one_network(1), one_network(2, norm="voxel", channels=[6, 8])]
+    mean = NetworkMean(makes, copies=2).eval()
+    assert [len(network.state_dict()["encoder.levels.0.body.0.weight"]) for network in mean.networks] == [4, 4, 6, 6]
+    for place, network in enumerate(mean.networks):
+        network.load_state_dict(
+            one_network(place, **({} if place < 2 else {"norm": "voxel", "channels": [6, 8]})).state_dict()
+        )
+    expected = sum(network.eval()(image()) for network in mean.networks) / 4
+    torch.testing.assert_close(mean(image()), expected, atol=1e-6, rtol=1e-5)
+    _, maps = predict_with_maps(mean, image())
+    assert [one.shape[1:] for one in maps] == [(1, 9, 8, 7)]
+    with pytest.raises(InputError, match=r"copies counts networks: 1 or more, not \[\]"):
+        NetworkMean([], copies=2)
+
+
 def test_the_weights_of_each_network_have_a_place_and_a_name():
     mean, networks = three_networks()
     state = mean.state_dict()
