@@ -1,6 +1,7 @@
 """Transforms that bundles name in their configs; the rest are MONAI's own."""
 
 from monai_attn.transforms.align import AlignImagesd, RandCutImagesd, RandDropImagesd
+from monai_attn.transforms.cleanup import DropSmallComponentsd
 from monai_attn.transforms.labels_on_source import LabelsOnSourced
 from monai_attn.transforms.load import LoadVolumed
 from monai_attn.transforms.save import SaveSegmentationd
@@ -8,6 +9,7 @@ from monai_attn.transforms.source_labels import SourceLabels
 
 __all__ = [
     "AlignImagesd",
+    "DropSmallComponentsd",
     "LabelsOnSourced",
     "LoadVolumed",
     "RandCutImagesd",
