@@ -50,6 +50,22 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 """Row of the table, and its overrides of the bundle's train.json."""
 
+RECIPE: dict[str, Any] = {
+    "network_def::channels": [16, 32, 64, 128],
+    "network_def::norm": ["instance", {"affine": True}],
+    "optimizer": {
+        "_target_": "torch.optim.AdamW",
+        "params": "$@network.parameters()",
+        "lr": "@learning_rate",
+        "weight_decay": "@weight_decay",
+    },
+    "learning_rate": 0.002,
+    "augmentation::1::weights": [0.7, 0.3],
+    "augmentation::9::prob": 0.5,
+    "augmentation::9::factors": 0.25,
+}
+"""The recipe of version 0.3.0 of the bundle, with which the table was made: it differs from that of train.json now."""
+
 COARSE: dict[str, Any] = {
     "pixdim": [6.0, 6.0, 6.0],
     "roi_size": [32, 32, 32],
@@ -116,7 +132,8 @@ def main(given: argparse.Namespace) -> None:
     runs = given.runs.resolve() / f"{edge_mm}mm_{given.epochs}_epochs"  # others are not to be taken for these
     rows = [("centre ellipsoid", [[np.mean(ellipsoid(path))] for path in datasets.values()])]
     for name, row in RUNS.items():
-        overrides = {**grid, **row}
+        recipe = {key: value for key, value in RECIPE.items() if "network_def" not in row or "network_def" not in key}
+        overrides = {**recipe, **grid, **row}
         of_seeds: list[list[float]] = [[] for _ in datasets]
         for seed in seeds:
             folder = runs / f"{''.join(c if c.isalnum() else '_' for c in name)}_{seed}"

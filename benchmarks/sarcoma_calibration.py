@@ -1,8 +1,9 @@
 """Do the probabilities of the sarcoma networks mean what they say? On the patients that each fold kept aside.
 
-    python benchmarks/sarcoma_calibration.py DATASET RUNS [IMAGES ...]
+    python benchmarks/sarcoma_calibration.py DATASET OUT [IMAGES ...]
 
-RUNS holds fold0/model.pt to fold4/model.pt; IMAGES are subsets such as "t1 pet" ("t1 ct pet" and "t1" unless given).
+OUT keeps the shipped weights of each fold, as sarcoma_folds.py does; IMAGES are subsets such as "t1 pet" ("t1 ct pet"
+and "t1" unless given).
 Voxels of 4 mm, as the networks see them, are put into ten bins of the tumour's probability; in each, the mean
 probability is compared with the share of voxels that are tumour (reliability). The expected calibration error (ECE) is
 the mean of the differences, weighted by voxels (Naeini et al. 2015); over the voxels of at least 1 % too, since most of
@@ -20,18 +21,18 @@ import numpy as np
 import torch
 from monai.bundle import ConfigParser
 from numpy.typing import NDArray
+from sarcoma_folds import FOLDS, SHIPPED, that_never_saw
 
 from monai_attn.bundle import find_bundle
 
-FOLDS = range(5)
 BINS = 10
 UNSURE = 0.01
 
 
-def fold_config(dataset: Path, fold: int, images: list[str]) -> ConfigParser:
+def fold_config(name: str, dataset: Path, fold: int, images: list[str]) -> ConfigParser:
     root = find_bundle("soft_tissue_sarcoma").resolve()
     parser = ConfigParser()
-    parser.read_config(str(root / "configs" / "train.json"))
+    parser.read_config(str(root / "configs" / f"{name}.json"))
     for key, value in {"bundle_root": str(root), "dataset_dir": str(dataset), "fold": fold, "images": images}.items():
         parser[key] = value
     return parser
@@ -42,8 +43,10 @@ def tumour_probabilities(
     dataset: Path, weights: Path, fold: int, images: list[str]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Probability and truth of every voxel that an image measured, of all patients whom the fold kept aside."""
-    parser = fold_config(dataset, fold, images)
-    network = parser.get_parsed_content("network_def").eval()
+    shipped = fold_config("inference", dataset, fold, images)
+    shipped["network_def::copies"] = 1
+    network = shipped.get_parsed_content("network_def").eval()
+    parser = fold_config("train", dataset, fold, images)
     network.load_state_dict(torch.load(weights, weights_only=True))
     infer = parser.get_parsed_content("inferer")
     prepare = parser.get_parsed_content("validate::preprocessing")
@@ -70,10 +73,10 @@ def reliability(said: NDArray[Any], true: NDArray[Any]) -> tuple[NDArray[Any], f
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    dataset, runs = (Path(argument).resolve() for argument in sys.argv[1:3])
+    dataset, out = (Path(argument).resolve() for argument in sys.argv[1:3])
     for subset in sys.argv[3:] or ("t1 ct pet", "t1"):
         parts = [
-            tumour_probabilities(dataset, runs / f"fold{fold}" / "model.pt", fold, subset.split()) for fold in FOLDS
+            tumour_probabilities(dataset, that_never_saw(fold, SHIPPED, out), fold, subset.split()) for fold in FOLDS
         ]
         said, true = (np.concatenate(column) for column in zip(*parts, strict=True))
         table, error = reliability(said, true)

@@ -1,36 +1,58 @@
-"""The five folds of the sarcoma bundle, each scored on the patients it kept aside, as one table.
+"""The networks of the sarcoma bundle, each scored on the patients of the fold it never saw, as one table.
 
-    python benchmarks/sarcoma_folds.py DATASET OFF_CENTRE RUNS [IMAGES ...]
+    python benchmarks/sarcoma_folds.py DATASET OFF_CENTRE OUT [--weights FILE] [IMAGES ...]
 
-RUNS holds fold0/model.pt to fold4/model.pt (train.json with --fold), OFF_CENTRE the cut copy of DATASET
-(off_centre_crops.py). IMAGES are subsets such as "t1 pet"; all seven unless given. Scores that are
-there already are not computed again. Prints Markdown.
+OFF_CENTRE is the cut copy of DATASET (off_centre_crops.py). The weights are the shipped ones unless FILE is given, one
+that `ensemble.json` made. IMAGES are subsets such as "t1 pet"; all seven unless given. Scores of the same weights that
+are in OUT already are not computed again. Prints Markdown.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from sarcoma import bundle_run, ellipsoid
+
+from monai_attn.bundle import find_bundle
+from monai_attn.bundle.weights import sha256_of
 
 SUBSETS = ("t1 ct pet", "t1 ct", "t1 pet", "ct pet", "t1", "ct", "pet")
 FOLDS = range(5)
+SHIPPED = find_bundle("soft_tissue_sarcoma") / "models" / "model.pt"
 
 
-def rows_of(runs: Path, dataset: Path, name: str, images: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def that_never_saw(fold: int, weights: Path, out: Path) -> Path:
+    """The networks in `weights` that were trained without a fold, as a file for the bundle's network with copies=1."""
+    path = out / sha256_of(weights)[:8] / f"fold{fold}" / "model.pt"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        picked = {}
+        for name, value in state.items():
+            _, number, rest = name.split(".", 2)  # networks.7.encoder...: the second network of fold 2
+            if int(number) % len(FOLDS) == fold:
+                picked[f"networks.{int(number) // len(FOLDS)}.{rest}"] = value
+        torch.save(picked, path)
+    return path
+
+
+def rows_of(
+    out: Path, weights: Path, dataset: Path, name: str, images: str
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """The rows of scores.csv and lesions.csv of all folds."""
     scores: list[dict[str, str]] = []
     lesions: list[dict[str, str]] = []
     for fold in FOLDS:
-        folder = runs / f"fold{fold}"
-        output = folder / f"{name}_{images.replace(' ', '_')}"
+        of_fold = that_never_saw(fold, weights, out)
+        output = of_fold.parent / f"{name}_{images.replace(' ', '_')}"
         if not (output / "scores.csv").exists():
             options = {"dataset_dir": str(dataset), "output_dir": str(output), "fold": fold, "overwrite": True}
-            options |= {"weights": str(folder / "model.pt"), "images": images.split()}
-            bundle_run(["train", "evaluate"], options, folder / "evaluate.log")
+            options |= {"weights": str(of_fold), "images": images.split(), "network_def::copies": 1}
+            bundle_run(["inference", "evaluate"], options, of_fold.parent / "evaluate.log")
         for rows, file in ((scores, "scores.csv"), (lesions, "lesions.csv")):
             with (output / file).open(newline="") as stream:
                 rows += csv.DictReader(stream)
@@ -49,24 +71,29 @@ def line(title: str, scores: list[dict[str, str]], lesions: list[dict[str, str]]
     )
 
 
-def main() -> None:
-    datasets = {"whole": Path(sys.argv[1]).resolve(), "off_centre": Path(sys.argv[2]).resolve()}
-    runs = Path(sys.argv[3]).resolve()
+def main(given: argparse.Namespace) -> None:
+    datasets = {"whole": given.dataset.resolve(), "off_centre": given.off_centre.resolve()}
     print(
         "| images | Dice, mean (SD) | median | worst | HD95, median, mm | NSD, 2 mm | volume error, median "
         "(absolute) | lesions found, extra |"
     )
     print("|" + "---|" * 8)
-    for name, subset in [("whole", subset) for subset in sys.argv[4:] or SUBSETS] + [
+    for name, subset in [("whole", subset) for subset in given.images or SUBSETS] + [
         ("off_centre", "t1 ct pet"),
         ("off_centre", "t1"),
     ]:
         title = f"{subset.replace(' ', ' + ')}, {'whole crops' if name == 'whole' else 'off-centre crops'}"
-        print(line(title, *rows_of(runs, datasets[name], name, subset)), flush=True)
+        print(line(title, *rows_of(given.out.resolve(), given.weights, datasets[name], name, subset)), flush=True)
     for name, path in datasets.items():
         dice = np.array([one for fold in FOLDS for one in ellipsoid(path, fold)])
         print(f"| ellipsoid, {name} | {dice.mean():.3f} ({dice.std(ddof=1):.3f}) | {np.median(dice):.3f} | | | | | |")
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("off_centre", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("images", nargs="*")
+    parser.add_argument("--weights", type=Path, default=SHIPPED)
+    main(parser.parse_args())
