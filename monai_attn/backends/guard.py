@@ -147,13 +147,18 @@ class CheckedNetwork(nn.Module):
         pair = (way.backend, precision)
         if pair not in self.used:
             self.used.append(pair)
+        if way.precision not in ("auto", precision):
+            self._note(f"Windows run in {way.backend} {precision}: this processor has no {way.precision}.")
         self.threads = getattr(way.network, "threads", None)
         return output
 
     def _tell(self, way: Way, other: Way, window: tuple[int, ...], problem: str) -> None:
-        note = f"Windows of {' x '.join(map(str, window[1:]))} run in {other}, not in {way}: {problem}"
-        self.notes.append(note)
-        logger.warning(note)
+        self._note(f"Windows of {' x '.join(map(str, window[1:]))} run in {other}, not in {way}: {problem}")
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+            logger.warning(note)
 
     def _problem(self, way: Way, x: Tensor, output: Any) -> str:
         """Why an output cannot be used, "" if it can."""

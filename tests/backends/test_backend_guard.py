@@ -50,7 +50,7 @@ def separated(network: nn.Module) -> nn.Module:
             self.network = network
 
         def forward(self, x):
-            return self.network(x) + 4 * torch.cat([x, -x, 0 * x], dim=1)
+            return self.network(x) + 16 * torch.cat([x, -x, 0 * x], dim=1)
 
     return Separated()
 
@@ -109,7 +109,9 @@ def test_a_network_that_bf16_is_too_coarse_for_runs_in_f32(backend, way):
     given = loaded(x)
     assert disagreement(network(x)[0], given[0], 0.999) == ""
     assert loaded.used == [way]
-    assert "its labels differ from those of torch f32" in loaded.notes[0]
+    (note,) = loaded.notes
+    no_bf16 = backend == "openvino" and "this processor has no bf16" in note  # it takes f32 by itself there
+    assert no_bf16 or "its labels differ from those of torch f32" in note
 
 
 class Answers(nn.Module):
