@@ -76,7 +76,8 @@ def stroke(grid: Volume, path: tuple[Sequence[float], Sequence[float]], brush: B
     """
     start, end = (np.asarray(index, dtype=np.float64) for index in path)
     to_mm = grid.affine[:3, :3]
-    reach = brush.radius_mm * np.linalg.norm(np.linalg.inv(to_mm), axis=1)  # of a ball, in voxels
+    radius_mm = brush.radius_mm * (1 + ROUNDING)
+    reach = radius_mm * np.linalg.norm(np.linalg.inv(to_mm), axis=1)  # of a ball, in voxels
     lower, upper = np.minimum(start, end) - reach, np.maximum(start, end) + reach
     if brush.axis is not None:
         start, end = (np.where(np.arange(3) == brush.axis, np.rint(end), index) for index in (start, end))
@@ -86,7 +87,7 @@ def stroke(grid: Volume, path: tuple[Sequence[float], Sequence[float]], brush: B
     i, j, k = (slice(int(a), int(b)) for a, b in zip(lower, upper, strict=True))
     index = np.ogrid[i, j, k]
     away_mm = [sum(row[axis] * (index[axis] - start[axis]) for axis in range(3)) for row in to_mm]  # along R, A, S
-    mask = _distance_mm(away_mm, to_mm @ (end - start)) <= brush.radius_mm * (1 + ROUNDING)
+    mask = _distance_mm(away_mm, to_mm @ (end - start)) <= radius_mm
     here = np.rint(end).astype(int) - lower
     if (here >= 0).all() and (here < mask.shape).all():
         mask[tuple(here)] = True

@@ -84,3 +84,9 @@ def test_a_brush_that_cannot_be_is_refused() -> None:
     labels = Volume(np.zeros((3, 3, 3), np.uint8))
     with pytest.raises(InputError, match=r"needs an image of the mask's shape \(3, 3, 3\), not None"):
         paint(labels, 1, ((1, 1, 1), (1, 1, 1)), Brush(1, intensity_range=(0, 1)))
+
+
+def test_the_voxels_at_the_radius_are_painted_on_every_side_whatever_was_rounded() -> None:
+    labels = Volume(np.zeros((15, 15, 15), np.uint8), np.diag([1 + 5e-6, 1 + 5e-6, 1 + 5e-6, 1]))
+    i, _, _ = paint(labels, 1, ((7, 7, 7), (7, 7, 7)), Brush(4.0)).index
+    assert set(i) == set(range(3, 12))
