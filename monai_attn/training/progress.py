@@ -104,9 +104,11 @@ def continue_average(average: EMAHandler, trainer: Engine) -> None:
 def save_weights(network: nn.Module, path: str | Path) -> None:
     """The network's state dict, and nothing else, to `path`: complete or not at all; replaces an earlier one.
 
+    Tensors lie in the file in their plain order, also those of a network in `torch.channels_last_3d`.
+
     Raises `BundleError` for weights that are not finite; what is at `path` stays.
     """
-    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     spoilt = [name for name, value in state.items() if not bool(value.isfinite().all())]
     if spoilt:
         raise BundleError(f"{len(spoilt)} of {len(state)} weights are not finite, {spoilt[0]} first. {GO_BACK}")

@@ -63,6 +63,15 @@ def test_weights_are_a_plain_state_dict_and_replace_the_last(tmp_path):
     assert all(torch.equal(loaded[name], value) for name, value in network.state_dict().items())
 
 
+def test_weights_lie_in_their_plain_order_in_the_file(tmp_path):
+    network = torch.nn.Conv3d(2, 4, 3).to(memory_format=torch.channels_last_3d)
+    assert not network.weight.is_contiguous()
+    save_weights(network, tmp_path / "model.pt")
+    saved = torch.load(tmp_path / "model.pt", weights_only=True)["weight"]
+    assert saved.is_contiguous()
+    assert torch.equal(saved, network.weight)
+
+
 def test_weights_that_are_not_finite_do_not_replace_those_that_are(tmp_path):
     network = torch.nn.Linear(2, 3)
     save_weights(network, tmp_path / "model.pt")
