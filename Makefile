@@ -36,7 +36,7 @@ ifdef DATA
 else
 	@echo "Left out, since they need data: $(BENCHMARKS_ON_DATA). Run them with: make bench DATA=folder (two hours)"
 endif
-	@echo "Left out, since they need trained folds: sarcoma, sarcoma_folds, sarcoma_calibration; see their first lines."
+	@echo "Left out, since they need more data or hours: sarcoma, sarcoma_folds, sarcoma_calibration; see their first lines."
 
 .venv/installed-%: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing monai_attn into .venv; the first time this takes some minutes."

@@ -29,7 +29,7 @@ def refusal(workflow) -> BaseException:
 @pytest.mark.parametrize("original", BUNDLES, ids=NAMES)
 class TestGuard:
     def test_a_component_may_gain_an_argument_it_takes(self, original):
-        workflow = running(original, "train", **{"network_def::dropout": 0.1, "optimizer::amsgrad": True})
+        workflow = running(original, "train", **{"network_def::dropout": 0.1, "loss::focal_weight": 0.5})
         workflow.initialize()
         assert workflow.parser["network_def::dropout"] == 0.1
 
