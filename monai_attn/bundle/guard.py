@@ -25,7 +25,7 @@ from monai_attn.errors import AttnError, BundleError, FileError, OverrideError
 
 __all__ = ["bundle_root", "check", "provenance"]
 
-PLACES = {"bundle_root", "dataset_dir", "output_dir", "split_file", "pattern", "weights"}
+PLACES = {"bundle_root", "dataset_dir", "output_dir", "split_file", "pattern", "weights", "initial_weights"}
 """Overrides that say where files lie, not how they are computed; a path may hold a patient's name."""
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 from monai.networks.nets import AttentionUnet
-from test_backends import image
+from test_backends import image, takes_f32
 from torch import nn
 
 from monai_attn.backends import load_network
@@ -110,8 +110,7 @@ def test_a_network_that_bf16_is_too_coarse_for_runs_in_f32(backend, way):
     assert disagreement(network(x)[0], given[0], 0.999) == ""
     assert loaded.used == [way]
     (note,) = loaded.notes
-    no_bf16 = backend == "openvino" and "this processor has no bf16" in note  # it takes f32 by itself there
-    assert no_bf16 or "its labels differ from those of torch f32" in note
+    assert ("this processor has no bf16" if takes_f32(backend) else "its labels differ from those of torch f32") in note
 
 
 class Answers(nn.Module):
