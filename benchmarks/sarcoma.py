@@ -1,13 +1,13 @@
 """What attention, the loss and the network bring on the sarcoma data: the same recipe and budget for each.
 
-    python benchmarks/sarcoma.py DATASET OFF_CENTRE RUNS [--epochs 60] [--seeds 1,2,3] [--full]
+    python benchmarks/sarcoma.py DATASET OFF_CENTRE RUNS [--epochs 60] [--seeds 1,2,3] [--rows ROW ...] [--full]
 
 DATASET is the sarcoma data set, OFF_CENTRE its cut copy (off_centre_crops.py), RUNS a folder for the trainings; what is
 there already is not done again, and a training that was stopped goes on. Each trains on four folds, with three seeds,
 and is scored on the fifth, fold 0. Prints a Markdown table: mean over seeds of the mean Dice, and the seeds' range.
 
-42 trainings: voxels of 6 mm and windows of 192 mm, so that each takes minutes; `--full` takes the bundle's 4 mm. Two
-processes can share the work with different `--seeds`; a last one without prints the whole table.
+51 trainings: voxels of 6 mm and windows of 192 mm, so that each takes minutes; `--full` takes the bundle's 4 mm. Two
+processes can share the work with different `--seeds` or `--rows`; a last one without prints the whole table.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ RECIPE = ["train", "train_instance"]
 SEEDS = (1, 2, 3)
 PLAIN = {"spatial_dims": 3, "in_channels": 6, "out_channels": 2}
 CHANNELS = {"channels": [16, 32, 64, 128, 128], "strides": [2, 2, 2, 2]}
+MUON = {"optimizer::_target_": "monai_attn.training.MuonAdamW", "learning_rate": 0.02}
 RUNS: dict[str, dict[str, Any]] = {
     **{
         f"AttnUNet, {name}": {"network_def::attention": name} for name in ("none", "gate", "channel", "spatial", "scse")
@@ -44,6 +45,9 @@ RUNS: dict[str, dict[str, Any]] = {
         "network_def::norm": "batch",
         **{f"network_def::{k}": v for k, v in CHANNELS.items()},
     },
+    "gate, voxel normalisation": {"network_def::norm": "voxel"},
+    "gate, Muon": MUON,
+    "gate, voxel normalisation, Muon": {"network_def::norm": "voxel", **MUON},
     "gate, Dice of each patch": {"loss::batch": False},
     "gate, Dice alone": {"loss::focal_weight": 0.0},
     "gate, focal alone": {"loss::dice_weight": 0.0},
@@ -117,7 +121,8 @@ def main(given: argparse.Namespace) -> None:
     grid, edge_mm = ({}, 4) if given.full else (COARSE, 6)
     runs = given.runs.resolve() / f"{edge_mm}mm_{given.epochs}_epochs"  # others are not to be taken for these
     rows = [("centre ellipsoid", [[np.mean(ellipsoid(path))] for path in datasets.values()])]
-    for name, row in RUNS.items():
+    for name in given.rows or RUNS:
+        row = RUNS[name]
         overrides = {**grid, **row}
         of_seeds: list[list[float]] = [[] for _ in datasets]
         for seed in seeds:
@@ -141,5 +146,6 @@ if __name__ == "__main__":
     parser.add_argument("runs", type=Path)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--rows", nargs="+", choices=RUNS, metavar="ROW", help=f"all, or some of: {'; '.join(RUNS)}")
     parser.add_argument("--full", action="store_true", help="the bundle's own grid")
     main(parser.parse_args())

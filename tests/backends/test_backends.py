@@ -18,6 +18,7 @@ from monai.networks.nets import AttentionUnet, SegResNet, UNet
 from torch import nn
 
 from monai_attn.backends import BACKENDS, choose_backend, choose_device, choose_precision, load_network
+from monai_attn.backends.conversion import openvino_without_telemetry
 from monai_attn.errors import BackendError, InputError
 from monai_attn.networks import AttnUNet
 
@@ -39,9 +40,7 @@ def takes_f32(backend: str) -> bool:
     """Whether a back-end takes f32 by itself where bf16 is asked for: OpenVINO does on a processor without."""
     if backend != "openvino":
         return False
-    import openvino
-
-    return "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" not in openvino_without_telemetry().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def image(*size: int, seed: int = 0) -> torch.Tensor:
