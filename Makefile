@@ -16,7 +16,7 @@ demo: .venv/installed-demo
 	$(BIN)/monai-attn demo --out demo --overwrite
 
 test: lint .venv/window-packages
-	$(WINDOW) $(BIN)/python -m pytest
+	$(WINDOW) env OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,14 @@ from sarcoma import bundle_run, ellipsoid
 
 from monai_attn.bundle import find_bundle
 from monai_attn.bundle.weights import sha256_of
+from monai_attn.io import atomic_path
 
 SUBSETS = ("t1 ct pet", "t1 ct", "t1 pet", "ct pet", "t1", "ct", "pet")
 FOLDS = range(5)
 SHIPPED = find_bundle("soft_tissue_sarcoma") / "models" / "model.pt"
 
 
+@cache
 def that_never_saw(fold: int, weights: Path, out: Path) -> Path:
     """The networks in `weights` that were trained without a fold, as a file for the bundle's network with copies=1."""
     path = out / sha256_of(weights)[:8] / f"fold{fold}" / "model.pt"
@@ -36,7 +39,8 @@ def that_never_saw(fold: int, weights: Path, out: Path) -> Path:
             _, number, rest = name.split(".", 2)  # networks.7.encoder...: the second network of fold 2
             if int(number) % len(FOLDS) == fold:
                 picked[f"networks.{int(number) // len(FOLDS)}.{rest}"] = value
-        torch.save(picked, path)
+        with atomic_path(path, overwrite=True) as temporary:
+            torch.save(picked, temporary)
     return path
 
 

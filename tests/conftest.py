@@ -21,3 +21,10 @@ def shared_data() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Converted networks of the tests stay out of the user's cache; subprocesses inherit it."""
     os.environ["MONAI_ATTN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes run the tests, those of a file stay together, and all with a viewer in one."""
+    for item in items:
+        group = "napari" if item.path.parent.name == "napari_plugin" else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))

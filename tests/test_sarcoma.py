@@ -112,3 +112,13 @@ def test_a_scan_without_a_tumour_can_be_trained_on(shared_data):
     assert patch["image"].shape == (6, 40, 40, 48)
     assert [bool(mask.any()) for mask in patch["image"][3:]] == [False, True, False]
     assert not patch["image"][[0, 2]].any()
+
+
+def test_each_config_of_training_makes_a_kind_of_the_shipped_networks():
+    configs = find_bundle(NAME) / "configs"
+    kinds = []
+    for names in (("train", "train_instance"), ("train",)):
+        parser = ConfigParser()
+        parser.read_config([configs / f"{name}.json" for name in names])
+        kinds.append(parser["network_def"])
+    assert kinds == ConfigParser.load_config_file(configs / "inference.json")["network_def"]["network"]
