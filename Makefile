@@ -8,6 +8,8 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq --constr
 # What a window needs on Debian and Ubuntu where there is no screen; Mesa draws it.
 WINDOW_PACKAGES := xvfb xauth libgl1 libegl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 \
   libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0
+# And dciodvfy, which reads the DICOM that the tests write.
+DEBIAN_PACKAGES := $(if $(DISPLAY),,$(WINDOW_PACKAGES)) dicom3tools
 WINDOW = $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24"))
 
 .PHONY: demo test lint bench
@@ -15,7 +17,7 @@ WINDOW = $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-scr
 demo: .venv/installed-demo
 	$(BIN)/monai-attn demo --out demo --overwrite
 
-test: lint .venv/window-packages
+test: lint .venv/debian-packages
 	$(WINDOW) env OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 
 lint: .venv/installed-dev
@@ -27,7 +29,7 @@ lint: .venv/installed-dev
 BENCHMARKS := window growth measure napari_open napari_slices napari_segment
 BENCHMARKS_ON_DATA := organs whole_ct hippocampus
 
-bench: .venv/installed-dev .venv/window-packages
+bench: .venv/installed-dev .venv/debian-packages
 	@for name in $(BENCHMARKS); do \
 	  echo "== benchmarks/$$name.py"; $(WINDOW) $(BIN)/python -W ignore benchmarks/$$name.py || exit 1; done
 ifdef DATA
@@ -44,12 +46,12 @@ endif
 	@$(INSTALL) --no-build-isolation --editable ".[$*]"
 	@touch $@
 
-# Without them, and without a screen, the tests that need a window skip themselves.
-.venv/window-packages: Makefile | $(BIN)/pip
-	@if [ -z "$$DISPLAY" ] && command -v apt-get >/dev/null && ! dpkg -s $(WINDOW_PACKAGES) >/dev/null 2>&1; then \
-	  echo "Installing the packages of a headless window"; \
-	  { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $(WINDOW_PACKAGES); } \
-	    >/dev/null 2>&1 || echo "They could not be installed; the tests that need a window will be skipped."; fi
+# Without them the tests that need a window, or dciodvfy, skip themselves.
+.venv/debian-packages: Makefile | $(BIN)/pip
+	@if command -v apt-get >/dev/null && ! dpkg -s $(DEBIAN_PACKAGES) >/dev/null 2>&1; then \
+	  echo "Installing $(DEBIAN_PACKAGES)"; \
+	  { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES); } \
+	    >/dev/null 2>&1 || echo "They could not be installed; the tests that need them will be skipped."; fi
 	@touch $@
 
 # Debian and Ubuntu keep the part of Python that makes environments in a package of its own.
