@@ -122,8 +122,7 @@ def main(given: argparse.Namespace) -> None:
     runs = given.runs.resolve() / f"{edge_mm}mm_{given.epochs}_epochs"  # others are not to be taken for these
     rows = [("centre ellipsoid", [[np.mean(ellipsoid(path))] for path in datasets.values()])]
     for name in given.rows or RUNS:
-        row = RUNS[name]
-        overrides = {**grid, **row}
+        overrides = {**grid, **RUNS[name]}
         of_seeds: list[list[float]] = [[] for _ in datasets]
         for seed in seeds:
             folder = runs / f"{''.join(c if c.isalnum() else '_' for c in name)}_{seed}"
