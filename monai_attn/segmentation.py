@@ -13,6 +13,7 @@ import numpy as np
 from monai_attn.errors import FileError, LabelError
 from monai_attn.io import holds_structures, read, stem, write, write_bytes_atomic
 from monai_attn.io.atomic import check_free
+from monai_attn.io.jsonfile import read_json_file
 from monai_attn.labels import LabelTable
 from monai_attn.measure import Structure, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks
@@ -156,10 +157,10 @@ def _read_record(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = read_json_file(path)
+    except FileError as error:
         raise FileError(
-            f"{path.name}, which names the labels of the mask beside it, cannot be read: {error}."
+            f"{path.name}, which names the labels of the mask beside it, cannot be read: {error}"
         ) from error
     ours = isinstance(content, dict) and isinstance(content.get("labels"), list)
     return content if ours else {}

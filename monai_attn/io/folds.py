@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monai_attn.errors import InputError
-from monai_attn.io.msd import folder_of, read_json, resolve
+from monai_attn.io.jsonfile import read_json
+from monai_attn.io.msd import folder_of, resolve
 from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
 __all__ = ["fold_cases", "named_images", "several_image_cases"]

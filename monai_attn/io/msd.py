@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from monai_attn.errors import FileError, InputError
+from monai_attn.io.jsonfile import read_json
 from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
-__all__ = ["folder_of", "inference_cases", "read_json", "resolve", "split_cases", "unseen_cases"]
+__all__ = ["folder_of", "inference_cases", "resolve", "split_cases", "unseen_cases"]
 
 PARTS = ("train", "validation", "test")
 
@@ -143,19 +142,6 @@ def _read_split(path: Path) -> dict[str, list[str]]:
     if not all(isinstance(content.get(part), list) for part in PARTS):
         raise InputError(f"{path.name} must hold the lists {', '.join(PARTS)}.")
     return {part: content[part] for part in PARTS}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises `FileError`."""
-    if not path.is_file():
-        raise FileError(f"{path.parent.name}/{path.name} does not exist.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FileError(f"{path.parent.name}/{path.name} is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise FileError(f"{path.parent.name}/{path.name} must hold a JSON object, not a {type(content).__name__}.")
-    return content
 
 
 def resolve(folder: Path, entry: str) -> Path:

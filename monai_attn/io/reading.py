@@ -7,6 +7,7 @@ from pathlib import Path
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.dicom import is_dicom, read_dicom
+from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.io.itk import itk_volumes, read_itk
 from monai_attn.io.names import suffix_of
 from monai_attn.io.nifti import nifti_volumes, read_nifti
@@ -26,6 +27,7 @@ READERS: dict[str, Callable[..., Volume]] = {
 }
 
 
+@no_foreign_errors
 def read(path: str | Path, *, series: str | None = None, volume: int | None = None) -> Volume:
     """The image at a path: `(I, J, K)`, RAS+ millimetres; CT in HU, PET in SUV where the header allows.
 
@@ -41,20 +43,18 @@ def read(path: str | Path, *, series: str | None = None, volume: int | None = No
     if not path.exists():
         raise FileError(f"{path.name} does not exist. Check the path.")
     suffix = suffix_of(path)
-    try:
-        if path.is_dir() or (suffix not in READERS and is_dicom(path)):
-            return read_dicom(path, series=series, volume=volume)
-        if suffix not in READERS:
-            raise FileError(
-                f"{path.name} is neither DICOM nor one of {', '.join(READERS)}. Export the image in one of these."
-            )
-        if series is not None:
-            raise InputError(f"{path.name} is a file of one image; series={series!r} chooses within a DICOM folder.")
-        return READERS[suffix](path, volume=volume)
-    except PermissionError as error:
-        raise FileError(f"{path.name} may not be read: permission denied. Ask for access to it.") from error
+    if path.is_dir() or (suffix not in READERS and is_dicom(path)):
+        return read_dicom(path, series=series, volume=volume)
+    if suffix not in READERS:
+        raise FileError(
+            f"{path.name} is neither DICOM nor one of {', '.join(READERS)}. Export the image in one of these."
+        )
+    if series is not None:
+        raise InputError(f"{path.name} is a file of one image; series={series!r} chooses within a DICOM folder.")
+    return READERS[suffix](path, volume=volume)
 
 
+@no_foreign_errors
 def count_volumes(path: str | Path) -> int:
     """How many time points, echoes or channels a NIfTI, NRRD or MetaImage file holds; only its header is read.
 

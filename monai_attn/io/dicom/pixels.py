@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.budget import MAX_BYTES
-from monai_attn.io.dicom.files import number, read_errors, text
+from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.foreign import is_foreign
 from monai_attn.io.values import tidy
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def _decode(frame: Frame) -> tuple[NDArray[Any], bool]:
         table = bool(dataset.get("ModalityLUTSequence"))
         if table:
             array = np.asarray(apply_modality_lut(array, dataset))
-    except read_errors() as error:
+    except BaseException as error:  # the decoder of RLE is Rust, whose panics are no Exception
+        if not is_foreign(error):
+            raise
         raise FileError(
             f"{frame.path.name}: the pixels cannot be decoded ({syntax}). The file is truncated or damaged, "
             "or its compression is not known here; copy it again, or export it uncompressed."

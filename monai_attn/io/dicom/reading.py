@@ -16,6 +16,7 @@ from monai_attn.io.dicom.series import Series, choose_series, group_series, imag
 from monai_attn.io.dicom.stack import check_plane, stack_affine
 from monai_attn.io.dicom.suv import with_unit
 from monai_attn.io.dicom.volumes import split_volumes, without_copies
+from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
 
@@ -23,6 +24,7 @@ __all__ = ["list_series", "read_dicom", "read_series"]
 
 
 @quiet()
+@no_foreign_errors
 def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
     """The image series in a folder and its subfolders, by UID; several where one UID has several orientations.
 
@@ -33,6 +35,7 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
 
 
 @quiet()
+@no_foreign_errors
 def read_dicom(path: Path, *, series: str | None = None, volume: int | None = None) -> Volume:
     """One series of a folder, or the one a file belongs to, as a volume `(column, row, slice)`, RAS+.
 
@@ -59,7 +62,9 @@ def read_series(series: Series, *, volume: int | None = None) -> Volume:
 
     Raises `FileError`, `GeometryError` or `InputError`.
     """
-    return _volume(series, volume, f"Series {series.key}", ())
+    name = f"Series {series.key}"
+    with foreign_errors(name):
+        return _volume(series, volume, name, ())
 
 
 def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counter[str]]:

@@ -10,11 +10,13 @@ from monai_attn.io.dicomseg.masks import Masks
 from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
 from monai_attn.io.dicomseg.seg_read import LABEL_MAP, SEGMENTATION, read_dicom_seg
 from monai_attn.io.dicomseg.source import silent
+from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.volume import Volume
 
 __all__ = ["holds_structures", "read_masks"]
 
 
+@no_foreign_errors
 def read_masks(path: str | Path, *, like: Volume | None = None) -> Masks:
     """A DICOM SEG or RTSTRUCT as masks, whichever it is: see `read_dicom_seg` and `read_rtstruct`.
 

@@ -17,6 +17,7 @@ from monai_attn.io.dicomseg.contours import fill
 from monai_attn.io.dicomseg.grid import SLICE_TOLERANCE, check_frame_of_reference
 from monai_attn.io.dicomseg.masks import Masks, Part, cropped, empty_grid
 from monai_attn.io.dicomseg.seg_read import read_object, whole_number
+from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.labels import Label, default_colour
 from monai_attn.volume import RAS_TO_LPS, Volume
 
@@ -43,6 +44,7 @@ class Structure:
     contours: list[NDArray[np.float64]]
 
 
+@no_foreign_errors
 def read_rtstruct(path: str | Path, like: Volume) -> Masks:
     """The regions of an RTSTRUCT filled on the grid of `like`, the image they were drawn on; they may overlap.
 

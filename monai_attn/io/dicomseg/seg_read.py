@@ -18,6 +18,7 @@ from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, unique_table
 from monai_attn.io.dicomseg.grid import FrameMap, check_frame_of_reference, grid_of_frames
 from monai_attn.io.dicomseg.masks import Masks, Part, cropped, empty_grid
 from monai_attn.io.dicomseg.source import silent
+from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.labels import Label, LabelTable
 from monai_attn.volume import Volume
 
@@ -37,6 +38,7 @@ BACKGROUND = 0
 """In a label map, the number of what is in no segment."""
 
 
+@no_foreign_errors
 def read_dicom_seg(path: str | Path, *, like: Volume | None = None) -> Masks:
     """The segments of a DICOM SEG, each a mask; they may overlap.
 
@@ -169,15 +171,13 @@ def _decoded(dataset: Dataset, name: str) -> Iterator[NDArray[np.generic]]:
     """The stored pixels `(rows, columns)`, frame by frame."""
     from pydicom.pixels.utils import iter_pixels
 
-    try:
-        with silent():
-            compressed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
-            bits = number(dataset, "BitsAllocated") == 1 and not compressed
-            yield from _unpacked(dataset) if bits else iter_pixels(dataset, raw=True)
-    except read_errors() as error:
-        raise FileError(
-            f"{name}: its pixels cannot be decoded. The file is truncated; copy or export it again."
-        ) from error
+    with (
+        foreign_errors(name, "Its pixels cannot be decoded. The file is truncated; copy or export it again."),
+        silent(),
+    ):
+        compressed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
+        bits = number(dataset, "BitsAllocated") == 1 and not compressed
+        yield from _unpacked(dataset) if bits else iter_pixels(dataset, raw=True)
 
 
 def _unpacked(dataset: Dataset) -> Iterator[NDArray[np.generic]]:

@@ -1,0 +1,63 @@
+"""JSON files that people and other programs write: label tables, records, lists of cases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from monai_attn.errors import FileError
+from monai_attn.io.foreign import foreign_errors
+
+__all__ = ["read_json", "read_json_file"]
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises `FileError`, also for a list or a bare value; see `read_json_file`."""
+    content = read_json_file(path)
+    if not isinstance(content, dict):
+        raise FileError(f"{_place(path)} must hold a JSON object, not a {type(content).__name__}.")
+    return content
+
+
+def read_json_file(path: str | Path) -> Any:
+    """Whatever a JSON file holds. Raises `FileError` when it is missing, unreadable or no JSON.
+
+    A byte order mark, as Windows editors write it, is passed over, in UTF-8 and UTF-16. Text in another encoding is
+    refused. So are NaN and Infinity, which Python reads and JSON does not have, and half characters (lone
+    surrogates), which cannot be written again.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"{_place(path)} {'is no plain file' if path.exists() else 'does not exist'}. Check the path.")
+    with foreign_errors(path, "It cannot be read as JSON. Open it in an editor and write it again."):
+        data = path.read_bytes()
+        try:
+            text = data.decode(_encoding(data))
+            content = json.loads(text, parse_constant=_refuse)
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+        except UnicodeError as error:
+            raise FileError(f"{_place(path)}: its text is not UTF-8. Save it as UTF-8 and try again.") from error
+        except ValueError as error:
+            raise FileError(f"{_place(path)} is not JSON: {_short(error)}. Correct it in an editor.") from error
+    return content
+
+
+def _place(path: str | Path) -> str:
+    """The file and its folder: many files are called dataset.json."""
+    path = Path(path)
+    return f"{path.absolute().parent.name}/{path.name}"
+
+
+def _encoding(data: bytes) -> str:
+    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no number in JSON")
+
+
+def _short(error: ValueError) -> str:
+    """What the parser says; its text can quote a number of thousands of digits."""
+    text = str(error)
+    return text if len(text) < 200 else "it holds a number of too many digits"
