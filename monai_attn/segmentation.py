@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +16,10 @@ from monai_attn.errors import FileError, LabelError
 from monai_attn.io import holds_structures, read, stem, write, write_bytes_atomic
 from monai_attn.io.atomic import check_free
 from monai_attn.io.jsonfile import read_json_file
-from monai_attn.labels import LabelTable
-from monai_attn.measure import Structure, rows, to_csv
-from monai_attn.measure.blocks import label_array, label_blocks
+from monai_attn.labels import Label, LabelTable
+from monai_attn.measure import Structure, measure_structures, rows, to_csv
+from monai_attn.measure.blocks import label_array, label_blocks, mask_in
+from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
 __all__ = ["RESEARCH_USE", "Segmentation", "case_name", "record_of", "result_files"]
@@ -93,6 +96,51 @@ class Segmentation:
             return cls(volume.with_array(label_array(volume)), named, record.get("provenance", {}))
         except LabelError as error:
             raise LabelError(f"{path.name}: {error}") from error
+
+    def __repr__(self) -> str:
+        volumes = "; ".join(f"{label.value} {label.name}: {ml:.3g} ml" for label, ml in self._volumes())
+        return f"Segmentation({self.labels.summary}; {volumes or 'no structures'})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the planes with most labelled voxels, and each structure with its volume."""
+        picture = label_thumbnail(
+            self.labels.array, self.labels.affine, {label.value: label.rgb for label in self.table}
+        )
+        rows = "".join(
+            f'<tr><td style="color:{label.colour}">&#9632;</td><td>{label.value}</td>'
+            f"<td>{html.escape(label.name)}</td><td>{ml:.3f} ml</td></tr>"
+            for label, ml in self._volumes()
+        )
+        warnings = "".join(f"<p><b>Warning: {html.escape(text)}</b></p>" for text in self.warnings)
+        return (
+            f'<div>{warnings}<img alt="" src="data:image/png;base64,{base64.b64encode(picture).decode()}"/>'
+            f"<table>{rows}</table><p>{html.escape(self.labels.summary)}. {RESEARCH_USE}</p></div>"
+        )
+
+    def _volumes(self) -> list[tuple[Label, float]]:
+        """Each label of the table with its volume in millilitres."""
+        array = label_array(self.labels)
+        blocks = label_blocks(array, self.table)
+        voxels = {value: np.count_nonzero(mask_in(array, block, value)) for value, block in blocks.items()}
+        return [(label, float(voxels[label.value]) * self.labels.voxel_ml) for label in self.table]
+
+    def measure(self, image: Volume | None = None) -> list[Structure]:
+        """Each structure, measured: volume in ml, surface in mm², centroid and box in mm (RAS+).
+
+        With the `image` also its intensities inside the structure. A structure without a voxel has 0 ml. Raises
+        `GeometryError` when the image lies on another grid. Definitions: docs/measurements.md.
+
+        >>> labels = Volume(np.ones((10, 10, 10), np.uint8), modality="SEG")
+        >>> [structure] = Segmentation(labels, LabelTable.of_names({1: "cube"})).measure()
+        >>> structure.name, structure.volume_ml
+        ('cube', 1.0)
+        """
+        return measure_structures(self.labels, self.table, image)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against the result: sentences on an unusual image, or an unusual size of a structure."""
+        return tuple(self.provenance.get("warnings", ()))
 
     @property
     def algorithm(self) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from monai_attn.errors import GeometryError, InputError
+from monai_attn.thumbnail import image_thumbnail
 
 __all__ = ["RAS_TO_LPS", "Box", "Volume", "same_grid"]
 
@@ -70,6 +71,24 @@ class Volume:
         affine.flags.writeable = False
         object.__setattr__(self, "array", view)
         object.__setattr__(self, "affine", affine)
+
+    def __repr__(self) -> str:
+        return f"Volume({self.summary})"
+
+    def _repr_png_(self) -> bytes:
+        """The picture that a notebook shows: the middle plane in each direction."""
+        return image_thumbnail(self.array, self.affine, self.unit)
+
+    @property
+    def summary(self) -> str:
+        """Size, spacing, orientation, and modality and unit where known, in one line.
+
+        >>> Volume(np.zeros((40, 50, 30)), np.diag([1.0, 1.0, 2.5, 1.0]), modality="CT", unit="HU").summary
+        '40 x 50 x 30 voxels of 1 x 1 x 2.5 mm, RAS, CT, HU'
+        """
+        size, spacing = " x ".join(map(str, self.shape)), " x ".join(f"{edge:.4g}" for edge in self.spacing_mm)
+        known = [text for text in (self.modality, self.unit) if text]
+        return ", ".join([f"{size} voxels of {spacing} mm", self.orientation, *known])
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -23,10 +23,10 @@ PAGE = (
     {"segmentation", "backends"},
     {"io", "measure", "edit", "networks", "losses"},
     {"volume", "labels"},
-    {"errors"},
+    {"errors", "thumbnail"},
 )
 
-WITHOUT_TORCH = {"report", "segmentation", "io", "measure", "edit", "volume", "labels", "errors"}
+WITHOUT_TORCH = {"report", "segmentation", "io", "measure", "edit", "volume", "labels", "errors", "thumbnail"}
 """The left half of the page: files and numbers."""
 
 HEAVY = {"torch", "monai", "ignite"}
