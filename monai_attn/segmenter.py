@@ -150,14 +150,16 @@ class Segmenter:
         *,
         series: str | Mapping[str, str] | None = None,
         volume: int | None = None,
+        suv_factor: float | None = None,
     ) -> dict[str, Volume]:
         """The images of a case that this bundle takes, by name, the reference image first.
 
         `source`: a path, a folder with a file or DICOM series for each image, or a mapping of names to paths;
-        `series` chooses among DICOM series, by name where there are several images. See
-        `monai_attn.bundle.inputs.find_images`. Raises `InputError`, `FileError` or `GeometryError`.
+        `series` chooses among DICOM series, by name where there are several images. `suv_factor` is for PET. See
+        `monai_attn.bundle.inputs.find_images` and `monai_attn.io.read`. Raises `InputError`, `FileError` or
+        `GeometryError`.
         """
-        return read_case(source, self.parts, series=series, volume=volume)
+        return read_case(source, self.parts, series=series, volume=volume, suv_factor=suv_factor)
 
     def check(self, images: Mapping[str, Volume], *, region: Box | None = None) -> None:
         """Prepare the images of a case as a run would, and refuse what it would refuse: an image of another modality,

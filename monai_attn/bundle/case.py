@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monai_attn.bundle.inputs import find_images
+from monai_attn.bundle.inputs import ImageFile, ImageInput, find_images
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import read
 from monai_attn.volume import Box, Volume, same_grid
@@ -16,7 +16,7 @@ from monai_attn.volume import Box, Volume, same_grid
 if TYPE_CHECKING:
     from monai_attn.bundle.parts import Parts
 
-__all__ = ["Source", "case_images", "cut_case", "read_case"]
+__all__ = ["Source", "case_images", "cut_case", "read_case", "read_images"]
 
 Source = str | Path | Volume
 """One image: where it is, or the image itself."""
@@ -55,12 +55,33 @@ def read_case(
     *,
     series: str | Mapping[str, str] | None = None,
     volume: int | None = None,
+    suv_factor: float | None = None,
 ) -> dict[str, Volume]:
     """The images of a case by name, the reference first; see `monai_attn.bundle.inputs.find_images`."""
     files = find_images(source, parts.inputs, series)
-    images = {name: read(file.path, series=file.series, volume=volume) for name, file in files.items()}
+    images = read_images(files, parts.inputs, volume=volume, suv_factor=suv_factor)
     _check({name: [image] for name, image in images.items()}, parts)
     return images
+
+
+def read_images(
+    files: Mapping[str, ImageFile],
+    inputs: Sequence[ImageInput],
+    *,
+    volume: int | None = None,
+    suv_factor: float | None = None,
+) -> dict[str, Volume]:
+    """The images that `find_images` found, read. `suv_factor` is for those that are PET; see `monai_attn.io.read`.
+
+    Raises `InputError` for a factor where the bundle takes no PET, else what `read` raises.
+    """
+    pet = {one.name for one in inputs if one.modality == "PT" or (len(inputs) == 1 and not one.modality)}
+    if suv_factor is not None and not pet & set(files):
+        raise InputError(f"suv_factor={suv_factor:g} (--suv-factor) is for PET, and none of the images is one.")
+    return {
+        name: read(file.path, series=file.series, volume=volume, suv_factor=suv_factor if name in pet else None)
+        for name, file in files.items()
+    }
 
 
 def cut_case(images: Mapping[str, list[Volume]], region: Box) -> dict[str, list[Volume]]:

@@ -12,6 +12,7 @@ __all__ = [
     "add_bundle_option",
     "add_lesion_options",
     "add_output_options",
+    "add_suv_factor",
     "bundle_table",
     "check_targets",
     "write_rows",
@@ -23,6 +24,17 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows as CSV")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows, settings and labels as JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def add_suv_factor(parser: argparse.ArgumentParser) -> None:
+    """`--suv-factor`, for the commands that read values of images."""
+    parser.add_argument(
+        "--suv-factor",
+        type=float,
+        metavar="FACTOR",
+        help="of a PET whose header does not give SUV: the factor from its values to SUV. "
+        "For Bq/ml it is 1000 x weight in kg / dose in Bq at the start of the scan",
+    )
 
 
 def add_lesion_options(parser: argparse.ArgumentParser) -> None:

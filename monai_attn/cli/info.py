@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monai_attn.cli._output import add_suv_factor
+
 if TYPE_CHECKING:
     from monai_attn.volume import Volume
 
@@ -21,6 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("what", help="an image file, a DICOM folder, a shipped bundle's name or a bundle's folder")
     parser.add_argument("--series", help="describe this series of a DICOM folder: its UID, number or description")
     parser.add_argument("--volume", type=int, help="describe this volume of a 4-D image, from 0")
+    add_suv_factor(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -33,12 +36,12 @@ def run(args: argparse.Namespace) -> int:
     if args.what in shipped() or (path / "configs").is_dir():
         root = find_bundle(args.what)
         rows = _of_bundle(root, read_metadata(root))
-    elif path.is_dir() and args.series is None:
+    elif path.is_dir() and args.series is None and args.suv_factor is None:
         rows = _of_folder(path)
     else:
         from monai_attn.io import read
 
-        rows = _of_volume(read(path, series=args.series, volume=args.volume))
+        rows = _of_volume(read(path, series=args.series, volume=args.volume, suv_factor=args.suv_factor))
     if args.json:
         print(json.dumps(rows, indent=2, default=str))
         return 0

@@ -10,6 +10,7 @@ from monai_attn.cli._output import (
     add_bundle_option,
     add_lesion_options,
     add_output_options,
+    add_suv_factor,
     bundle_table,
     check_targets,
     write_rows,
@@ -66,6 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_bundle_option(parser)
     parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
     parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    add_suv_factor(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
 
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = [args.mask, record_of(args.mask), args.image, args.organs]
     check_targets([args.csv, args.json], inputs=inputs, overwrite=args.overwrite)
     segmentation = Segmentation.load(args.mask, table=bundle_table(args.bundle))
-    image = read(args.image, series=args.series, volume=args.volume) if args.image else None
+    image = read(args.image, series=args.series, volume=args.volume, suv_factor=args.suv_factor) if args.image else None
     organs = Segmentation.load(args.organs) if args.organs else None
     if organs is not None and args.resample:
         organs = Segmentation(labels_on_grid(organs.labels, segmentation.labels), organs.table)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monai_attn.cli._output import add_bundle_option, add_lesion_options, bundle_table, check_targets
+from monai_attn.cli._output import add_bundle_option, add_lesion_options, add_suv_factor, bundle_table, check_targets
 
 if TYPE_CHECKING:
     from monai_attn.cohort import Pair
@@ -55,6 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--with-identity", action="store_true", help="print the patient's name, ID and dates")
     parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
     parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    add_suv_factor(parser)
     parser.add_argument("--cohort", type=Path, metavar="FOLDER", help="report on all masks of a folder")
     parser.add_argument("--references", type=Path, metavar="FOLDER", help="reference masks of the cohort, by file name")
     add_bundle_option(parser)
@@ -103,7 +104,7 @@ def _case(args: argparse.Namespace) -> str:
     window = parse_window(args.window) if args.window else None
     segmentation = Segmentation.load(args.mask, table=bundle_table(args.bundle))
     lesions = [find_label(segmentation.table, text).value for text in args.lesion]
-    image = read(args.image, series=args.series, volume=args.volume)
+    image = read(args.image, series=args.series, volume=args.volume, suv_factor=args.suv_factor)
     identity = read_identity(args.image, series=args.series)
     case = case_name(args.mask)
     if args.with_identity and not identity:

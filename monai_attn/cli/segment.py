@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monai_attn.cli._output import add_suv_factor
+
 if TYPE_CHECKING:
     from monai_attn.cohort import Case, Recipe, Row
     from monai_attn.segmenter import Segmenter
@@ -40,9 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="image file (NIfTI, NRRD, MHA), DICOM folder, folder of images, "
         "NAME=IMAGE for each image of a bundle of several, or a table of cases (.csv)",
     )
-    parser.add_argument(
-        "-b", "--bundle", required=True, help="a shipped bundle's name (monai-attn bundles), or a folder"
-    )
+    parser.add_argument("-b", "--bundle", required=True, help="a shipped bundle (monai-attn bundles), or a folder")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the results")
     parser.add_argument(
         "--region",
@@ -57,6 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="which series of a DICOM folder: its UID, number or description; NAME=... with several images",
     )
     parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    add_suv_factor(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     parser.add_argument("--backend", default="auto", help="auto, openvino, torch, torch-compile (default: auto)")
     parser.add_argument("--precision", default="auto", help="auto, f32, bf16, f16, int8 (default: auto)")
@@ -74,7 +75,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--trust", action="store_true", help="run a bundle that did not come with monai_attn")
     parser.add_argument(
         "--maps",
-        type=_maps,
+        type=lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
         default=(),
         metavar="NAME,...",
         help="write maps too, CASE_NAME.nii.gz: attention, entropy, flip_variance, probabilities",
@@ -114,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         region=args.region,
         series=_series(args.series),
         volume=args.volume,
+        suv_factor=args.suv_factor,
         overwrite=args.overwrite,
         report=args.report,
         maps=args.maps,
@@ -147,7 +149,9 @@ def _dry_run(recipe: Recipe, cases: list[Case], segmenter: Segmenter) -> int:
     failed = 0
     for case in cases:
         try:
-            images = segmenter.read(case.source, series=recipe.series, volume=recipe.volume)
+            images = segmenter.read(
+                case.source, series=recipe.series, volume=recipe.volume, suv_factor=recipe.suv_factor
+            )
             segmenter.check(images, region=recipe.region)
         except AttnError as error:
             print(f"{case.name}: {error}", file=sys.stderr)
@@ -206,10 +210,6 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of threads. Write 1 or more.")
     return number
-
-
-def _maps(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _region(text: str) -> Any:

@@ -34,6 +34,7 @@ class Recipe:
     region: Box | None = None
     series: str | Mapping[str, str] | None = None
     volume: int | None = None
+    suv_factor: float | None = None
     overwrite: bool = False
     report: bool = False
     dicom_seg: bool = False

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_attn.bundle.case import read_images
 from monai_attn.bundle.inputs import ImageFile, ImageInput, find_images
 from monai_attn.cohort.cases import Case
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.errors import AttnError, InputError
-from monai_attn.io import is_dicom, read, write_bytes_atomic
+from monai_attn.io import is_dicom, write_bytes_atomic
 from monai_attn.io.atomic import check_free
 from monai_attn.measure import Structure, measure_structures
 from monai_attn.segmentation import Segmentation
@@ -50,9 +51,7 @@ class CaseRun:
             found = find_images(self.case.source, inputs, recipe.series)
             self._reference = next(iter(found.values()))
             _check_source(recipe, name, self._reference)
-            self._images = {
-                image: read(one.path, series=one.series, volume=recipe.volume) for image, one in found.items()
-            }
+            self._images = read_images(found, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
             self.notes = notes_of(self._images, [one.name for one in inputs if one.name not in self._images])
 
     def segment(self, segmenter: Segmenter, progress: Callable[[int], None] | None = None) -> None:

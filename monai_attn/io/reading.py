@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.dicom import is_dicom, read_dicom
+from monai_attn.io.dicom.units import times_suv_factor
 from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.io.itk import itk_volumes, read_itk
 from monai_attn.io.names import suffix_of
@@ -28,13 +30,16 @@ READERS: dict[str, Callable[..., Volume]] = {
 
 
 @no_foreign_errors
-def read(path: str | Path, *, series: str | None = None, volume: int | None = None) -> Volume:
+def read(
+    path: str | Path, *, series: str | None = None, volume: int | None = None, suv_factor: float | None = None
+) -> Volume:
     """The image at a path: `(I, J, K)`, RAS+ millimetres; CT in HU, PET in SUV where the header allows.
 
     NIfTI (.nii, .nii.gz, .hdr/.img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), or DICOM: a folder, searched
     with its subfolders, or one file, which stands for its whole series. `series` chooses among the series of a
     folder as `list_series` shows them: "#2", a UID or its beginning, a description, a number or a modality.
-    `volume` chooses, from 0, among time points, echoes or channels.
+    `volume` chooses, from 0, among time points, echoes or channels. `suv_factor` turns the values of a PET into SUV
+    where its header does not say how: for Bq/ml, 1000 x weight in kg / dose in Bq at the start of the scan.
 
     Whatever had to be decided is said in `notes`. What cannot be decided is refused with `FileError`,
     `GeometryError` or `InputError`; docs/coordinates.md lists the rules.
@@ -44,14 +49,18 @@ def read(path: str | Path, *, series: str | None = None, volume: int | None = No
         raise FileError(f"{path.name} does not exist. Check the path.")
     suffix = suffix_of(path)
     if path.is_dir() or (suffix not in READERS and is_dicom(path)):
-        return read_dicom(path, series=series, volume=volume)
+        return read_dicom(path, series=series, volume=volume, suv_factor=suv_factor)
     if suffix not in READERS:
         raise FileError(
             f"{path.name} is neither DICOM nor one of {', '.join(READERS)}. Export the image in one of these."
         )
     if series is not None:
         raise InputError(f"{path.name} is a file of one image; series={series!r} chooses within a DICOM folder.")
-    return READERS[suffix](path, volume=volume)
+    image = READERS[suffix](path, volume=volume)
+    if suv_factor is None:
+        return image
+    array, unit, notes = times_suv_factor(image.array, suv_factor)
+    return replace(image, array=array, modality="PT", unit=unit, notes=image.notes + notes)
 
 
 @no_foreign_errors

@@ -66,6 +66,8 @@ def slices_of(volume: Volume, modality: str = "MR", series_uid: str = "") -> lis
         ds.ImageOrientationPatient = orientation_of(volume)
         ds.ImagePositionPatient = lps(volume.to_world([0, 0, k]))
         ds.PixelSpacing = [volume.spacing_mm[1], volume.spacing_mm[0]]  # between rows, between columns
+        if modality in ("CT", "PT"):
+            ds.RescaleSlope, ds.RescaleIntercept = 1, 0
         ds.InstanceNumber = 1  # says nothing, as in many exports
         set_pixels(ds, np.asarray(volume.array[:, :, k]).T)
         made.append(ds)

@@ -60,6 +60,52 @@ def test_ct_values_of_another_kind_are_not_called_hounsfield(tmp_path):
     assert back.notes == ("RescaleType is 'US', so the header does not say that these are Hounsfield units.",)
 
 
+def without_rescale(chosen):
+    def change(ds, k):
+        if k in chosen:
+            del ds.RescaleSlope, ds.RescaleIntercept
+
+    return change
+
+
+@pytest.mark.parametrize("modality", ["CT", "PT"])
+def test_values_without_rescale_tags_have_no_unit_and_a_note(tmp_path, modality):
+    back = read(series(tmp_path / "x", phantom(), modality, without_rescale(range(7)), Units="BQML"))
+    assert back.unit == ""
+    assert back.notes[0].startswith("RescaleSlope and RescaleIntercept: missing, so the values are as stored")
+    assert_same_in_patient(back, phantom())
+
+
+def test_an_intercept_alone_has_no_silent_default(tmp_path):
+    back = read(series(tmp_path / "x", phantom(), "CT", lambda ds, _: delattr(ds, "RescaleIntercept")))
+    assert back.unit == ""
+    assert back.notes[0].startswith("RescaleIntercept: missing")
+    emptied = read(series(tmp_path / "y", phantom(), "CT", RescaleIntercept=None))
+    assert emptied.notes[0].startswith("RescaleIntercept: missing")
+
+
+@pytest.mark.parametrize(("modality", "slope"), [("CT", 1), ("PT", 1), ("MR", 2)])
+def test_slices_with_and_without_rescale_tags_are_refused(tmp_path, modality, slope):
+    def some(ds, k):
+        if k in (2, 5):
+            ds.RescaleSlope, ds.RescaleIntercept = slope, 0
+        elif "RescaleSlope" in ds:
+            del ds.RescaleSlope, ds.RescaleIntercept
+
+    with pytest.raises(InputError, match="5 of 7 slices lack RescaleSlope and RescaleIntercept, for example IM"):
+        read(series(tmp_path / "x", phantom(), modality, some))
+
+
+def test_slices_of_two_kinds_of_values_are_refused(tmp_path):
+    def mixed(ds, k):
+        ds.RescaleType = "US" if k == 3 else "HU"
+
+    with pytest.raises(InputError, match=r"RescaleType is HU in IM\d+ and US in IM\d+"):
+        read(series(tmp_path / "x", phantom(), "CT", mixed))
+    back = read(series(tmp_path / "y", phantom(), "CT", lambda ds, k: setattr(ds, "RescaleType", "HU" if k else None)))
+    assert back.unit == "HU"
+
+
 def test_signed_values_of_12_bits_keep_their_sign(tmp_path):
     array = np.array([-2048, -1, 0, 2047] * 6, np.int16).reshape(2, 3, 4)
     volume = Volume(array, phantom().affine)

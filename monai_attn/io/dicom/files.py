@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.errors import FileError
+from monai_attn.io.dicom.private import private_tags
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -37,6 +38,7 @@ HEADER_TAGS = [
     "TriggerTime NominalPercentageOfCardiacPhase FlipAngle AcquisitionNumber FrameReferenceTime",
     "AcquisitionDate AcquisitionTime SeriesDate SeriesTime ContentTime",
     "Units SUVType DecayCorrection CorrectedImage PatientWeight RadiopharmaceuticalInformationSequence",
+    "TimezoneOffsetFromUTC ModalityLUTSequence",
 ]
 """All that is ever asked of a header; names and birth dates are not even parsed."""
 
@@ -94,7 +96,7 @@ def read_header(path: Path) -> Dataset | None:
     """The tags of `HEADER_TAGS`, or None where there is no DICOM object. `FileError` when the header is cut off."""
     from pydicom import dcmread
 
-    tags: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()]
+    tags: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()] + private_tags()
     try:
         header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
         _parse(header)

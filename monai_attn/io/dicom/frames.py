@@ -71,6 +71,7 @@ class Frame:
     """Geometry in DICOM's LPS+ millimetres; None where the header has no usable value.
 
     `spacing_mm` is as in DICOM: between rows, then between columns. `index` counts the frames of a file from 0.
+    `missing` names the rescale tags that the header lacks; `slope` and `intercept` are 1 and 0 there.
     """
 
     path: Path
@@ -83,6 +84,7 @@ class Frame:
     position: Vector | None
     slope: float
     intercept: float
+    missing: tuple[str, ...]
     rescale_type: str
     stack: str
     thickness_mm: float | None
@@ -127,12 +129,20 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
             position=_numbers(places, "ImagePositionPatient", 3),
             slope=1.0 if slope is None else slope,
             intercept=0.0 if intercept is None else intercept,
+            missing=_missing(header, slope, intercept),
             rescale_type=_text(places, "RescaleType"),
             stack=_text(places, "StackID"),
             thickness_mm=_number(places, "SliceThickness"),
             spacing_between_mm=_number(places, "SpacingBetweenSlices"),
             telling=_telling(places),
         )
+
+
+def _missing(header: Dataset, slope: float | None, intercept: float | None) -> tuple[str, ...]:
+    """The rescale tags without a value, unless a Modality LUT takes their place (PS3.3 C.11.1)."""
+    if header.get("ModalityLUTSequence"):
+        return ()
+    return tuple(tag for tag, value in (("RescaleSlope", slope), ("RescaleIntercept", intercept)) if value is None)
 
 
 def _items(places: list[Dataset], keyword: str) -> Iterator[Dataset]:

@@ -14,7 +14,7 @@ from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.pixels import decoded, kept_as_stored, read_values
 from monai_attn.io.dicom.series import Series, choose_series, group_series, image_problem
 from monai_attn.io.dicom.stack import check_plane, stack_affine
-from monai_attn.io.dicom.suv import with_unit
+from monai_attn.io.dicom.units import check_alike, with_unit
 from monai_attn.io.dicom.volumes import split_volumes, without_copies
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.io.values import pick_volume
@@ -36,7 +36,9 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
 
 @quiet()
 @no_foreign_errors
-def read_dicom(path: Path, *, series: str | None = None, volume: int | None = None) -> Volume:
+def read_dicom(
+    path: Path, *, series: str | None = None, volume: int | None = None, suv_factor: float | None = None
+) -> Volume:
     """One series of a folder, or the one a file belongs to, as a volume `(column, row, slice)`, RAS+.
 
     Slices are sorted along their normal and must be evenly spaced; see docs/coordinates.md.
@@ -53,18 +55,18 @@ def read_dicom(path: Path, *, series: str | None = None, volume: int | None = No
     chosen = choose_series(found, series, path.name)
     name = f"{path.name}, series {chosen.key}" if len(found) > 1 else path.name
     notes = (f"The folder also holds {_counted(others)}, left out.",) if others and whole_folder else ()
-    return _volume(chosen, volume, name, notes)
+    return _volume(chosen, volume, name, notes, suv_factor)
 
 
 @quiet()
-def read_series(series: Series, *, volume: int | None = None) -> Volume:
+def read_series(series: Series, *, volume: int | None = None, suv_factor: float | None = None) -> Volume:
     """A series that `list_series` found, read as `read` does but without looking through its folder again.
 
     Raises `FileError`, `GeometryError` or `InputError`.
     """
     name = f"Series {series.key}"
     with foreign_errors(name):
-        return _volume(series, volume, name, ())
+        return _volume(series, volume, name, (), suv_factor)
 
 
 def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counter[str]]:
@@ -75,7 +77,7 @@ def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counte
     return group_series((path, header) for path, header in headers if header is not None)
 
 
-def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...]) -> Volume:
+def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...], suv_factor: float | None) -> Volume:
     problem = image_problem(chosen.frames[0], name)
     if problem:
         raise InputError(problem)
@@ -94,9 +96,10 @@ def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...
     if told_by:
         notes += (f"Volume {picked} of {len(stacks)}, told apart by {told_by}.",)
     affine, place_notes = stack_affine(frames, name)
+    check_alike(frames, name)
     array, value_notes = read_values(frames, name)
     header, modality = frames[0].header, chosen.modality
-    array, unit, unit_notes = with_unit(array, frames, modality)
+    array, unit, unit_notes = with_unit(array, frames, modality, suv_factor=suv_factor)
     if "LOCALIZER" in text(header, "ImageType").split("\\"):
         notes += ("The images are a localizer, made for planning.",)
     notes += place_notes + kept_as_stored(frames[0]) + value_notes + unit_notes

@@ -1,55 +1,43 @@
-"""What the values of a series mean: Hounsfield units, or uptake of a tracer."""
+"""Standardised uptake by body weight: the factor from Bq/ml, and the ranges that no patient leaves."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monai_attn.io.dicom.clock import uptake_seconds
 from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicom.nuclides import half_life_problem
 
-__all__ = ["with_unit"]
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
-MAX_HALF_LIVES = 10
-"""A longer wait between injection and scan (18 h for F-18) is a wrong clock, not an examination."""
+__all__ = ["GIVE_FACTOR", "suv_per_bqml", "unlikely_suv"]
 
-CT_TYPES = {"", "HU"}
+GIVE_FACTOR = (
+    "Give the factor from the values to SUV with suv_factor=... (--suv-factor); "
+    "for Bq/ml it is 1000 x weight in kg / dose in Bq at the start of the scan."
+)
 
+WEIGHT_KG = (0.3, 650.0)
+"""From the smallest newborn to the heaviest person known; grams, or pounds of an adult in grams, lie outside."""
 
-def with_unit(
-    array: NDArray[np.generic], frames: Sequence[Frame], modality: str
-) -> tuple[NDArray[np.generic], str, tuple[str, ...]]:
-    """The array, its unit, and notes: CT in HU; PET activity as SUV where the header allows it."""
-    if modality == "CT":
-        kind = frames[0].rescale_type
-        if kind in CT_TYPES:
-            return array, "HU", ()
-        return array, "", (f"RescaleType is {kind!r}, so the header does not say that these are Hounsfield units.",)
-    if modality == "PT":
-        return _pet(array, frames)
-    return array, "", ()
+DOSE_BQ = (1e6, 2e10)
+"""1 MBq (an infant's) to 20 GBq (radioembolisation); a dose in MBq, kBq or mCi lies below."""
 
+HIGHEST_SUV = (0.02, 2000.0)
+"""Of the highest voxel. Urine, injection sites and treated livers reach hundreds; below 0.02 there is no uptake."""
 
-def _pet(array: NDArray[np.generic], frames: Sequence[Frame]) -> tuple[NDArray[np.generic], str, tuple[str, ...]]:
-    units, kind = text(frames[0].header, "Units"), text(frames[0].header, "SUVType")
-    if units == "GML":
-        weighed = "body weight" if kind in ("", "BW") else kind
-        return array, "g/ml", (f"PET values are SUV ({weighed}) as stored.",) if kind not in ("", "BW") else ()
-    if units != "BQML":
-        return array, "", (f"PET values are in {units or 'no stated unit'} and were not converted to SUV.",)
-    factor, why = suv_per_bqml(frames)
-    if factor is None:
-        return array, "Bq/ml", (f"PET values are activity in Bq/ml; SUV cannot be derived: {why}.",)
-    scaled = (np.asarray(array, dtype=np.float64) * factor).astype(np.float32)
-    return scaled, "g/ml", (f"PET activity was converted to SUV (body weight) with the factor {factor:.6g}; {why}.",)
+TRACERS = "RadiopharmaceuticalInformationSequence"
 
 
 def suv_per_bqml(frames: Sequence[Frame]) -> tuple[float | None, str]:
-    """SUV by body weight per Bq/ml, and how it came about; None and the reason where it cannot be derived.
+    """SUV by body weight per Bq/ml, and what it was computed from; None and the reason where it cannot be derived.
 
     weight / (dose x 2^(-t / half-life)), t from injection to the time to which the scan is decay-corrected
     (QIBA FDG-PET profile; DICOM PS3.3 C.8.9.1): its start (START) or the injection (ADMIN, t = 0).
@@ -58,55 +46,59 @@ def suv_per_bqml(frames: Sequence[Frame]) -> tuple[float | None, str]:
     corrected = text(header, "CorrectedImage").split("\\")
     if "ATTN" not in corrected or "DECY" not in corrected:
         return None, "CorrectedImage lacks attenuation (ATTN) or decay (DECY) correction"
-    tracers = header.get("RadiopharmaceuticalInformationSequence") or []
+    tracers = header.get(TRACERS) or []
     if len(tracers) != 1:
         return None, f"the header describes {len(tracers)} tracers, not one"
-    weight_kg, dose_bq = number(header, "PatientWeight"), number(tracers[0], "RadionuclideTotalDose")
+    tracer = tracers[0]
+    odd = next((what for what, values in _given(frames).items() if len(values) > 1), "")
+    if odd:
+        return None, f"{odd} is not the same in all slices"
+    weight_kg, dose_bq = number(header, "PatientWeight"), number(tracer, "RadionuclideTotalDose")
     if not weight_kg or weight_kg < 0 or not dose_bq or dose_bq < 0:
         return None, "PatientWeight or RadionuclideTotalDose is missing or 0"
+    if not WEIGHT_KG[0] <= weight_kg <= WEIGHT_KG[1]:
+        return None, f"PatientWeight is {weight_kg:g} kg, which no patient weighs"
+    if not DOSE_BQ[0] <= dose_bq <= DOSE_BQ[1]:
+        return None, f"RadionuclideTotalDose is {dose_bq:g} Bq, which is no dose of a PET tracer"
+    said = f"weight {weight_kg:g} kg, dose {dose_bq / 1e6:g} MBq"
     to = text(header, "DecayCorrection")
     if to == "ADMIN":
-        return 1000 * weight_kg / dose_bq, "it was decay-corrected to the injection"
+        return 1000 * weight_kg / dose_bq, f"{said}, decay-corrected to the injection"
     if to != "START":
         return None, f"DecayCorrection is {to or 'missing'}, neither START nor ADMIN"
-    half_life = number(tracers[0], "RadionuclideHalfLife")
-    if not half_life or half_life < 0:
-        return None, "RadionuclideHalfLife is missing or 0"
-    injected, scanned = _injection(tracers[0], frames), _scan_start(frames)
-    if injected is None or scanned is None:
-        return None, "the time of injection or of the scan is missing"
-    seconds = (scanned - injected).total_seconds()
-    if not 0 <= seconds <= MAX_HALF_LIVES * half_life:
-        return None, f"the scan is said to begin {seconds:.0f} s after the injection"
+    half_life = number(tracer, "RadionuclideHalfLife")
+    problem = half_life_problem(half_life, _nuclide(tracer))
+    if problem or not half_life:
+        return None, problem
+    seconds, why = uptake_seconds(frames, tracer, half_life)
+    if seconds is None:
+        return None, why
     dose = dose_bq * math.pow(2.0, -seconds / half_life)
-    return 1000 * weight_kg / dose, f"the scan began {seconds:.0f} s after the injection"
+    return (
+        1000 * weight_kg / dose,
+        f"{said}, half-life {half_life:g} s, the scan began {seconds:.0f} s after the injection",
+    )
 
 
-def _scan_start(frames: Sequence[Frame]) -> datetime | None:
-    """The earliest of series and acquisition time: a series processed later has a later series time."""
-    times = [_moment(text(f.header, "AcquisitionDate"), text(f.header, "AcquisitionTime")) for f in frames]
-    times.append(_moment(text(frames[0].header, "SeriesDate"), text(frames[0].header, "SeriesTime")))
-    return min((time for time in times if time is not None), default=None)
+def unlikely_suv(values: NDArray[np.generic]) -> str:
+    """Why values cannot be SUV of a patient; "" when they can. All zeros: "", as nothing was measured."""
+    highest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
+    if highest == 0 or HIGHEST_SUV[0] <= highest <= HIGHEST_SUV[1]:
+        return ""
+    return f"the highest SUV would be {highest:.3g}, which no patient has"
 
 
-def _injection(tracer: object, frames: Sequence[Frame]) -> datetime | None:
-    """When the tracer was given. A bare time of day is of the day of the scan, or of the day before if later."""
-    stamp = text(tracer, "RadiopharmaceuticalStartDateTime")  # type: ignore[arg-type]
-    if stamp:
-        return _moment(stamp[:8], stamp[8:].partition("+")[0].partition("-")[0])
-    scanned = _scan_start(frames)
-    if scanned is None:
-        return None
-    injected = _moment(scanned.strftime("%Y%m%d"), text(tracer, "RadiopharmaceuticalStartTime"))  # type: ignore[arg-type]
-    return injected - timedelta(days=1) if injected is not None and injected > scanned else injected
+def _given(frames: Sequence[Frame]) -> dict[str, set[float | None]]:
+    """Weight, dose and half-life as the files of all slices give them."""
+    headers = {frame.path: frame.header for frame in frames}.values()
+    tracers = [(header.get(TRACERS) or [None])[0] for header in headers]
+    return {
+        "PatientWeight": {number(header, "PatientWeight") for header in headers},
+        "RadionuclideTotalDose": {number(tracer, "RadionuclideTotalDose") for tracer in tracers},
+        "RadionuclideHalfLife": {number(tracer, "RadionuclideHalfLife") for tracer in tracers},
+    }
 
 
-def _moment(date: str, time: str) -> datetime | None:
-    if not time:
-        return None
-    whole, _, fraction = time.partition(".")
-    try:
-        clock = datetime.strptime(date + whole.ljust(6, "0"), "%Y%m%d%H%M%S")
-    except ValueError:
-        return None
-    return clock + timedelta(seconds=float(f"0.{fraction}")) if fraction.isdigit() else clock
+def _nuclide(tracer: Dataset) -> str:
+    codes = tracer.get("RadionuclideCodeSequence") or []
+    return text(codes[0], "CodeMeaning") if codes else ""

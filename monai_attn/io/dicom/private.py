@@ -1,0 +1,101 @@
+"""Private tags: what vendors write beside the standard, found by the name of its creator."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["PRIVATE", "private_numbers", "private_tags", "private_text"]
+
+BLOCKS = range(0x10, 0x18)
+"""Where the blocks of private tags lie; copies by archives may move them from the first."""
+
+FORMATS = {4: "<f", 8: "<d"}
+"""What a value of that many bytes is where its type was lost (VR UN)."""
+
+
+class Private(NamedTuple):
+    """A private tag: group, the beginning of its creator's name, and the element within the creator's block."""
+
+    group: int
+    creator: str
+    element: int
+
+
+PRIVATE = {
+    "philips SUV factor": Private(0x7053, "philips pet", 0x00),
+    "philips activity factor": Private(0x7053, "philips pet", 0x09),
+    "philips b-value": Private(0x2001, "philips imaging dd 001", 0x03),
+    "philips direction": Private(0x2001, "philips imaging dd 001", 0x04),
+    "philips gradient x": Private(0x2005, "philips mr imaging dd 001", 0xB0),
+    "philips gradient y": Private(0x2005, "philips mr imaging dd 001", 0xB1),
+    "philips gradient z": Private(0x2005, "philips mr imaging dd 001", 0xB2),
+    "ge b-value": Private(0x0043, "gems_parm_01", 0x39),
+    "ge gradient x": Private(0x0019, "gems_acqu_01", 0xBB),
+    "ge gradient y": Private(0x0019, "gems_acqu_01", 0xBC),
+    "ge gradient z": Private(0x0019, "gems_acqu_01", 0xBD),
+    "siemens b-value": Private(0x0019, "siemens mr header", 0x0C),
+    "siemens gradient": Private(0x0019, "siemens mr header", 0x0E),
+}
+"""Vendors' conformance statements; dcm2niix and the QIBA SUV vendor pseudo-code use the same."""
+
+
+def private_tags() -> list[int]:
+    """The tags of `PRIVATE` in every block, and the names of their creators."""
+    creators = {(tag.group << 16) | block for tag in PRIVATE.values() for block in BLOCKS}
+    return sorted(creators | {_tag(tag, block) for tag in PRIVATE.values() for block in BLOCKS})
+
+
+def private_text(item: Dataset, name: str) -> str:
+    """A private value as text; several with a backslash between; "" where it is missing or of another creator.
+
+    Where an anonymiser took the creators' names, the first block counts.
+    """
+    value = _value(item, PRIVATE[name])
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("ascii", "replace").strip("\0 ")
+    if isinstance(value, (str, int, float)):
+        return str(value).strip()
+    try:
+        return "\\".join(str(part) for part in value)
+    except TypeError:
+        return str(value).strip()
+
+
+def private_numbers(item: Dataset, name: str) -> tuple[float, ...]:
+    """A private value as finite numbers; empty where it is missing or anything else."""
+    value = _value(item, PRIVATE[name])
+    try:
+        parts = tuple(float(part) for part in private_text(item, name).split("\\"))
+    except ValueError:
+        parts = ()
+        if isinstance(value, bytes) and len(value) in FORMATS:
+            parts = struct.unpack(FORMATS[len(value)], value)
+    return parts if all(abs(part) < float("inf") for part in parts) else ()
+
+
+def _value(item: Dataset, tag: Private) -> Any:
+    named = False
+    for block in BLOCKS:
+        creator = item.get((tag.group, block))
+        if creator is None:
+            continue
+        named = True
+        if _as_text(creator.value).lower().startswith(tag.creator):
+            element = item.get(_tag(tag, block))
+            return None if element is None else element.value
+    first = None if named else item.get(_tag(tag, BLOCKS[0]))
+    return None if first is None else first.value
+
+
+def _as_text(value: Any) -> str:
+    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip("\0 ")
+
+
+def _tag(tag: Private, block: int) -> int:
+    return (tag.group << 16) | (block << 8) | tag.element

@@ -1,0 +1,141 @@
+"""What the values of a series are: Hounsfield units, standardised uptake (SUV), activity, or not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import InputError
+from monai_attn.io.dicom.files import text
+from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicom.philips import activity_factor, stored_suv_factor
+from monai_attn.io.dicom.suv import GIVE_FACTOR, suv_per_bqml, unlikely_suv
+
+__all__ = ["check_alike", "times_suv_factor", "with_unit"]
+
+Values = tuple[NDArray[np.generic], str, tuple[str, ...]]
+"""An array, the unit of its values, and notes."""
+
+CT_TYPES = {"", "HU"}
+"""RescaleType may be absent where the values are Hounsfield units (PS3.3 C.8.2.1)."""
+
+ALIKE = ("RescaleType", "Units", "SUVType", "DecayCorrection", "Modality")
+"""What says how values are meant, and so must be the same in every slice of a volume."""
+
+REQUIRED = ("CT", "PT")
+"""Modalities in which RescaleSlope and RescaleIntercept are of type 1 (PS3.3 C.8.2.1, C.8.9.4)."""
+
+
+def check_alike(frames: Sequence[Frame], name: str) -> None:
+    """Refuse slices whose values are not of one kind: with and without rescale tags, or in two units.
+
+    Raises `InputError` with the tag and a file that differs.
+    """
+    for keyword in ALIKE:
+        kinds = [_kind(frame, keyword) for frame in frames]
+        odd = next((place for place, kind in enumerate(kinds) if kind != kinds[0]), None)
+        if odd is not None:
+            raise InputError(
+                f"{name}: {keyword} is {kinds[0] or 'missing'} in {frames[0].path.name} and "
+                f"{kinds[odd] or 'missing'} in {frames[odd].path.name}. Export the series again."
+            )
+    bare = [frame for frame in frames if frame.missing]
+    told = [frame for frame in frames if frame.missing != bare[0].missing] if bare else []
+    harmless = text(frames[0].header, "Modality") not in REQUIRED and all(
+        (f.slope, f.intercept) == (1, 0) for f in told
+    )
+    if told and not harmless:
+        raise InputError(
+            f"{name}: {len(bare)} of {len(frames)} slices lack {' and '.join(bare[0].missing)}, for example "
+            f"{bare[0].path.name}, so their values are not on the scale of the others. Export the series again."
+        )
+
+
+def with_unit(
+    array: NDArray[np.generic], frames: Sequence[Frame], modality: str, *, suv_factor: float | None = None
+) -> Values:
+    """The array, its unit, and notes: CT in HU; PET as SUV where the header allows, or with a factor that is given.
+
+    Raises `InputError` for a factor with another modality than PET, and for one that gives no possible SUV.
+    """
+    if suv_factor is not None and modality != "PT":
+        raise InputError(f"suv_factor={suv_factor:g} is for PET, and this series is {modality or 'of no modality'}.")
+    if modality in REQUIRED and frames[0].missing and suv_factor is None:
+        tags = " and ".join(frames[0].missing)
+        return array, "", (f"{tags}: missing, so the values are as stored and their unit is not known.",)
+    if modality == "CT":
+        kind = frames[0].rescale_type
+        if kind in CT_TYPES:
+            return array, "HU", ()
+        return array, "", (f"RescaleType is {kind!r}, so the header does not say that these are Hounsfield units.",)
+    if modality == "PT":
+        if suv_factor is None:
+            return _pet(array, frames)
+        if text(frames[0].header, "Units") == "GML":
+            raise InputError(f"The PET values are SUV as stored: leave suv_factor={suv_factor:g} out.")
+        return times_suv_factor(array, suv_factor)
+    return array, "", ()
+
+
+def times_suv_factor(array: NDArray[np.generic], factor: float) -> Values:
+    """PET values times a factor to SUV that the user gives, the unit, and a note.
+
+    Raises `InputError` for a factor that is no positive number, and where the result is no SUV of a patient.
+    """
+    if not 0 < factor < float("inf"):
+        raise InputError(f"suv_factor={factor:g} is no factor. {GIVE_FACTOR}")
+    scaled = _scaled(array, factor)
+    unlikely = unlikely_suv(scaled)
+    if unlikely:
+        raise InputError(f"With suv_factor={factor:g}, {unlikely}. {GIVE_FACTOR}")
+    return scaled, "g/ml", (f"PET values were multiplied by the SUV factor that was given, {factor:.6g}.",)
+
+
+def _kind(frame: Frame, keyword: str) -> str:
+    """A tag's value in one slice; of CT, a RescaleType that is absent says Hounsfield units."""
+    if keyword != "RescaleType":
+        return text(frame.header, keyword).upper()
+    return frame.rescale_type.upper() or ("HU" if text(frame.header, "Modality") == "CT" else "")
+
+
+def _pet(array: NDArray[np.generic], frames: Sequence[Frame]) -> Values:
+    header = frames[0].header
+    units, kind = text(header, "Units"), text(header, "SUVType")
+    if units == "GML":
+        if kind in ("", "BW"):
+            return array, "g/ml", ()
+        return array, f"g/ml ({kind})", (f"PET values are SUV ({kind}) as stored, not SUV by body weight.",)
+    stored = stored_suv_factor(frames)
+    if units == "CNTS" and stored:
+        scaled = _scaled(array, stored)
+        unlikely = unlikely_suv(scaled)
+        if not unlikely:
+            return scaled, "g/ml", (f"PET counts became SUV with the factor {stored:.6g} of the scanner (7053,1000).",)
+        return array, units, (_not_converted(units, f"with the factor {stored:g} of (7053,1000), {unlikely}"),)
+    notes: tuple[str, ...] = ()
+    concentration = activity_factor(frames) if units == "CNTS" else None
+    if concentration:
+        array, units = _scaled(array, concentration), "BQML"
+        notes = (f"PET counts became Bq/ml with the factor {concentration:.6g} of the scanner (7053,1009).",)
+    if units != "BQML":
+        why = "the scanner's factors (7053,1000) and (7053,1009) are missing" if units == "CNTS" else "no rule is known"
+        return array, units, (_not_converted(units, why),)
+    factor, why = suv_per_bqml(frames)
+    scaled = _scaled(array, factor) if factor is not None else array
+    unlikely = unlikely_suv(scaled) if factor is not None else ""
+    if factor is None or unlikely:
+        reason = f"{unlikely}; {why}" if unlikely else why
+        said = f"PET values are activity in Bq/ml; SUV cannot be derived: {reason}. {GIVE_FACTOR}"
+        return array, "Bq/ml", (*notes, said)
+    said = f"PET activity was converted to SUV (body weight) with the factor {factor:.6g}; {why}."
+    return scaled, "g/ml", (*notes, said)
+
+
+def _not_converted(units: str, why: str) -> str:
+    return f"PET values are in {units or 'no stated unit'} and were not converted to SUV: {why}. {GIVE_FACTOR}"
+
+
+def _scaled(array: NDArray[np.generic], factor: float) -> NDArray[np.generic]:
+    return (np.asarray(array, dtype=np.float64) * factor).astype(np.float32)
