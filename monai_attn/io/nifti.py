@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io.budget import check_budget
+from monai_attn.io.units import convert_lengths, mm_per
 from monai_attn.io.values import pick_volume, tidy
 from monai_attn.volume import Volume
 
 __all__ = ["nifti_volumes", "read_nifti"]
 
-MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-"""The low three bits of xyzt_units: unknown, metre, millimetre, micron. Unknown is millimetre by custom."""
+UNITS = {0: "", 1: "metres", 2: "mm", 3: "microns"}
+"""The low three bits of xyzt_units. Unknown is millimetre by custom."""
 
 FORM_TOLERANCE_MM = 0.1
 """How far apart sform and qform may put a corner before that is worth a note."""
@@ -201,15 +202,13 @@ def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArray[np.
             "are not known. Voxel axes are taken as right, anterior, superior, centred on the origin."
         )
     affine = np.array(affine, dtype=np.float64)
-    scale = MM_PER_UNIT.get(int(header["xyzt_units"]) & 7)
-    if scale is None:
+    unit = UNITS.get(int(header["xyzt_units"]) & 7)
+    if unit is None:
         raise GeometryError(f"{name}: xyzt_units is {int(header['xyzt_units'])}, which is no unit of length.")
-    affine[:3] *= scale
-    if scale != 1.0:
-        notes.append(f"The header is in {'metres' if scale > 1 else 'microns'}; it was converted to millimetres.")
+    notes += convert_lengths(affine, shape, [unit] * 3, name)
     if sform is not None and qform is not None:
         corner = np.array([*(np.array(shape) - 1), 1.0])
-        apart = max(np.linalg.norm(((sform - qform) @ (corner * pick))[:3]) * scale for pick in _CORNERS)
+        apart = max(np.linalg.norm(((sform - qform) @ (corner * pick))[:3]) * mm_per(unit, name) for pick in _CORNERS)
         if apart > FORM_TOLERANCE_MM:
             notes.append(
                 f"sform and qform of the header disagree by up to {apart:.1f} mm; the sform is used. "

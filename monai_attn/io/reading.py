@@ -10,9 +10,10 @@ from monai_attn.errors import FileError, InputError
 from monai_attn.io.dicom import is_dicom, read_dicom
 from monai_attn.io.dicom.units import times_suv_factor
 from monai_attn.io.foreign import no_foreign_errors
-from monai_attn.io.itk import itk_volumes, read_itk
+from monai_attn.io.metaimage import metaimage_volumes, read_metaimage
 from monai_attn.io.names import suffix_of
 from monai_attn.io.nifti import nifti_volumes, read_nifti
+from monai_attn.io.nrrd import nrrd_volumes, read_nrrd
 from monai_attn.volume import Volume
 
 __all__ = ["count_volumes", "read"]
@@ -22,10 +23,16 @@ READERS: dict[str, Callable[..., Volume]] = {
     ".nii.gz": read_nifti,
     ".hdr": read_nifti,
     ".img": read_nifti,
-    ".nrrd": read_itk,
-    ".nhdr": read_itk,
-    ".mha": read_itk,
-    ".mhd": read_itk,
+    ".nrrd": read_nrrd,
+    ".nhdr": read_nrrd,
+    ".mha": read_metaimage,
+    ".mhd": read_metaimage,
+}
+
+COUNTERS: dict[Callable[..., Volume], Callable[[Path], int]] = {
+    read_nifti: nifti_volumes,
+    read_nrrd: nrrd_volumes,
+    read_metaimage: metaimage_volumes,
 }
 
 
@@ -48,6 +55,8 @@ def read(
     if not path.exists():
         raise FileError(f"{path.name} does not exist. Check the path.")
     suffix = suffix_of(path)
+    if not path.is_dir() and not path.is_file():
+        raise FileError(f"{path.name} is no plain file but a pipe or a device. Copy its content to a file first.")
     if path.is_dir() or (suffix not in READERS and is_dicom(path)):
         return read_dicom(path, series=series, volume=volume, suv_factor=suv_factor)
     if suffix not in READERS:
@@ -73,4 +82,4 @@ def count_volumes(path: str | Path) -> int:
     suffix = suffix_of(path)
     if suffix not in READERS or not path.is_file():
         raise FileError(f"{path.name} is no file of the kinds {', '.join(READERS)}.")
-    return nifti_volumes(path) if READERS[suffix] is read_nifti else itk_volumes(path)
+    return COUNTERS[READERS[suffix]](path)

@@ -138,7 +138,7 @@ def test_a_truncated_file_is_refused(tmp_path, make):
 def test_a_truncated_compressed_nrrd_is_refused(tmp_path):
     whole = gzip.compress(DATA.tobytes())
     path = nrrd(tmp_path / "x.nrrd", f"space: RAS\n{PLACE}", whole[:-12], encoding="gzip")
-    with pytest.raises(FileError, match=r"x\.nrrd is truncated or damaged: its voxels cannot be read"):
+    with pytest.raises(FileError, match=r"x\.nrrd: It is truncated or damaged: its voxels cannot be read"):
         read(path)
 
 

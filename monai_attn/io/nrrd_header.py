@@ -1,0 +1,211 @@
+"""The header of an NRRD file, checked before any memory is taken."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from monai_attn.errors import FileError
+from monai_attn.io.budget import MAX_BYTES
+from monai_attn.io.header_text import MAX_AXES, as_text, whole_number_in, whole_numbers_in
+from monai_attn.io.stored import Stored, beside
+
+__all__ = ["NrrdHeader", "read_nrrd_header"]
+
+MAX_HEADER = 2**22
+"""The empty line behind the header is looked for in this many bytes: a Slicer header grows with its segments."""
+
+C_TYPES = {
+    "i1": "signed char, int8, int8_t",
+    "u1": "uchar, unsigned char, uint8, uint8_t",
+    "i2": "short, short int, signed short, signed short int, int16, int16_t",
+    "u2": "ushort, unsigned short, unsigned short int, uint16, uint16_t",
+    "i4": "int, signed int, int32, int32_t",
+    "u4": "uint, unsigned int, uint32, uint32_t",
+    "i8": "longlong, long long, long long int, signed long long, signed long long int, int64, int64_t",
+    "u8": "ulonglong, unsigned long long, unsigned long long int, uint64, uint64_t",
+    "f4": "float",
+    "f8": "double",
+}
+TYPES = {word: kind for kind, words in C_TYPES.items() for word in words.split(", ")}
+"""The types of voxels by their names in the format."""
+
+ENCODINGS = {
+    **{"raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"},
+    **{"txt": "text", "text": "text", "ascii": "text", "hex": "hex"},
+}
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class NrrdHeader:
+    """What an NRRD header says. Lists have an entry for each axis of the file, the fastest first.
+
+    `directions` holds None for an axis that does not run through space. `keys` are the pairs `name:=value` that
+    programs add, as Slicer does for the names of segments.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    stored: Stored
+    space: str = ""
+    kinds: tuple[str, ...] = ()
+    directions: tuple[Vector | None, ...] | None = None
+    origin: Vector | None = None
+    spacings: Vector | None = None
+    minima: Vector | None = None
+    centres: tuple[str, ...] = ()
+    space_units: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def first_centre(self, axis: int) -> float:
+        """Where the first voxel of an axis has its centre, for a header without a space. 0 where it does not say."""
+        if self.minima is None or self.spacings is None or not math.isfinite(self.minima[axis]):
+            return 0.0
+        half = 0.0 if self.centres and self.centres[axis] == "node" else 0.5
+        return self.minima[axis] + half * self.spacings[axis]
+
+
+def read_nrrd_header(path: Path) -> NrrdHeader:
+    """The header of an NRRD file. Raises `FileError` for fields that are missing, cannot be, or contradict."""
+    with path.open("rb") as stream:
+        fields, keys, end = _fields(stream, path)
+    name = path.name
+    axes = whole_number_in(fields, "dimension", name, least=1, most=MAX_AXES)
+    shape = whole_numbers_in(fields, "sizes", name, axes)
+    return NrrdHeader(
+        name,
+        shape,
+        _stored(fields, path, shape, end),
+        space=fields.get("space", ""),
+        kinds=_words(fields, "kinds", name, axes) or ("",) * axes,
+        directions=_directions(fields, name, axes),
+        origin=_vector(fields["spaceorigin"], name) if "spaceorigin" in fields else None,
+        spacings=_floats(fields, "spacings", name, axes),
+        minima=_floats(fields, "axismins", name, axes),
+        centres=_words(fields, "centers", name, axes) or _words(fields, "centerings", name, axes),
+        space_units=tuple(re.findall(r'"([^"]*)"', fields.get("spaceunits", ""))),
+        units=_quoted(fields, "units", name, axes),
+        keys=keys,
+    )
+
+
+def _fields(stream: IO[bytes], path: Path) -> tuple[dict[str, str], dict[str, str], int]:
+    """Fields, names in small letters without blanks; key-value pairs; and the bytes of the header."""
+    block = stream.read(MAX_HEADER + 1)
+    if not re.match(rb"NRRD000\d\r?\n", block):
+        raise FileError(f"{path.name} is not an NRRD file. Check what it is, or export it again.")
+    fields: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    end = 0
+    closed = False
+    for line in block.split(b"\n"):
+        end += len(line) + 1
+        text = as_text(line)
+        if not text:
+            closed = end <= len(block)
+            break
+        pair, name = text.find(":="), text.partition(":")[0].strip().lower().replace(" ", "")
+        if text.startswith("#"):
+            continue
+        if pair >= 0 and pair == text.find(":"):
+            keys[text[:pair]] = text[pair + 2 :]
+        elif ":" in text:
+            if name in fields:
+                raise FileError(f"{path.name}: the header cannot be interpreted. It has {name!r} twice. Correct it.")
+            fields[name] = text.partition(":")[2].strip()
+        if end > MAX_HEADER:
+            break
+    if not closed and not fields.keys() & {"datafile"}:
+        raise FileError(f"{path.name}: the header cannot be interpreted; it has no end. Export the image again.")
+    return fields, keys, end
+
+
+def _stored(fields: dict[str, str], path: Path, shape: tuple[int, ...], end: int) -> Stored:
+    name = path.name
+    kind, encoding = _known(fields, "type", TYPES, name), _known(fields, "encoding", ENCODINGS, name)
+    order = {"little": "<", "big": ">"}.get(fields.get("endian", "").lower(), "")
+    if not order and np.dtype(kind).itemsize > 1 and encoding != "text":
+        raise FileError(
+            f"{name}: the header does not say whether the voxels are little or big endian. Export it again."
+        )
+    lines = whole_number_in(fields, "lineskip", name, least=0, most=2**20, default=0)
+    skip = whole_number_in(fields, "byteskip", name, least=-1, most=MAX_BYTES, default=0)
+    data_file = fields.get("datafile", "LOCAL")
+    local = data_file.upper() == "LOCAL"
+    data = path if local else beside(path, data_file)
+    if skip < 0 and encoding != "raw":
+        raise FileError(f"{name}: 'byte skip: -1' needs raw voxels, not {encoding}. Export the image again.")
+    start = _after_lines(data, end if local else 0, lines) if lines else (end if local else 0)
+    if encoding == "raw":
+        start, skip = (-1 if skip < 0 else start + skip), 0
+    return Stored(name, data, np.dtype((order or "=") + kind), shape, encoding, start=start, skip=skip)
+
+
+def _known(fields: dict[str, str], key: str, table: dict[str, str], name: str) -> str:
+    value = fields.get(key, "missing")
+    if value.lower() not in table:
+        raise FileError(
+            f"{name}: the header cannot be interpreted. Its {key} is {value[:60]!r}, which is not read here. "
+            "Export the image again."
+        )
+    return table[value.lower()]
+
+
+def _after_lines(path: Path, start: int, lines: int) -> int:
+    with path.open("rb") as stream:
+        stream.seek(start)
+        for _ in range(lines):
+            if not stream.readline(MAX_HEADER):
+                break
+        return stream.tell()
+
+
+def _words(fields: dict[str, str], key: str, name: str, count: int) -> tuple[str, ...]:
+    words = tuple(fields.get(key, "").lower().split())
+    if words and len(words) != count:
+        raise FileError(f"{name}: the header cannot be interpreted. {key!r} has {len(words)} entries, not {count}.")
+    return words
+
+
+def _quoted(fields: dict[str, str], key: str, name: str, count: int) -> tuple[str, ...]:
+    words = tuple(quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|([^\s"]+)', fields.get(key, "")))
+    if words and len(words) != count:
+        raise FileError(f"{name}: the header cannot be interpreted. {key!r} has {len(words)} entries, not {count}.")
+    return words
+
+
+def _floats(fields: dict[str, str], key: str, name: str, count: int) -> Vector | None:
+    words = _words(fields, key, name, count)
+    try:
+        return tuple(float(word) for word in words) or None
+    except ValueError as error:
+        raise FileError(f"{name}: the header cannot be interpreted. {key!r} holds {words}. Export it again.") from error
+
+
+def _vector(text: str, name: str) -> Vector:
+    try:
+        values = tuple(float(part) for part in text.strip().removeprefix("(").removesuffix(")").split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (2, 3, 4) or not all(math.isfinite(value) for value in values[:3]):
+        raise FileError(
+            f"{name}: the header cannot be interpreted. {text[:60]!r} is no point in space. Export it again."
+        )
+    return values
+
+
+def _directions(fields: dict[str, str], name: str, count: int) -> tuple[Vector | None, ...] | None:
+    words = re.findall(r"none|\([^()]*\)", fields.get("spacedirections", ""), re.IGNORECASE)
+    if "spacedirections" not in fields:
+        return None
+    if len(words) != count:
+        raise FileError(f"{name}: the header has {len(words)} space directions for {count} axes. Export it again.")
+    return tuple(None if word.lower() == "none" or "nan" in word.lower() else _vector(word, name) for word in words)
