@@ -1,32 +1,32 @@
-"""Swap the ends of a bundle's config: read with our reader, save nowhere."""
+"""Swap the ends of a bundle's config: images are read with our reader, and nothing is saved."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from monai_attn.bundle.config import TARGET, Component, rewritten
 from monai_attn.errors import BundleError
 
 __all__ = ["swap_ends"]
 
 LOADER = "monai_attn.transforms.LoadVolumed"
 
-KEPT = {"keys", "dtype", "ensure_channel_first", "allow_missing_keys"}
+KEPT = {"keys", "dtype", "ensure_channel_first", "allow_missing_keys", "_disabled_"}
 """Arguments of MONAI's `LoadImaged` that mean the same to `LoadVolumed`; the others choose a reader or a layout."""
 
 
-def swap_ends(node: Any) -> Any:
-    """A copy of the config in which `LoadImaged` is `LoadVolumed` and every `Save*` is disabled; the rest untouched."""
-    if isinstance(node, list):
-        return [swap_ends(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    target = node.get("_target_")
-    name = target.rsplit(".", 1)[-1] if isinstance(target, str) else ""
-    if name == "LoadImaged":
-        if node.get("image_only") is False:
+def swap_ends(config: Any) -> Any:
+    """A copy of the config in which `LoadImaged` is `LoadVolumed` and every `Save*` is disabled; the rest is the same.
+
+    Raises `BundleError` for a loader that is told to load images without their metadata.
+    """
+    return rewritten(config, _swapped)
+
+
+def _swapped(component: Component) -> dict[str, Any]:
+    settings = component.settings
+    if component.name == "LoadImaged":
+        if settings.get("image_only") is False:
             raise BundleError("This bundle loads with image_only=False, which MONAI has dropped; set it to true.")
-        return {"_target_": LOADER, **{key: value for key, value in node.items() if key in KEPT or key == "_disabled_"}}
-    swapped = {key: swap_ends(value) for key, value in node.items()}
-    if name.startswith("Save"):
-        swapped["_disabled_"] = True
-    return swapped
+        return {TARGET: LOADER, **{key: value for key, value in settings.items() if key in KEPT}}
+    return {**settings, "_disabled_": True} if component.name.startswith("Save") else settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from pydoc import locate
@@ -18,7 +18,7 @@ from typing import Any
 
 from monai.bundle import BundleWorkflow, ConfigComponent, ConfigParser, ConfigWorkflow, ReferenceResolver
 
-from monai_attn.bundle.overrides import config_ids
+from monai_attn.bundle.config import component_of, config_ids, is_expression, leaves, parents_of_id, texts, walk
 from monai_attn.bundle.requirements import VERSION_KEYS, unmet
 from monai_attn.bundle.weights import sha256_of
 from monai_attn.errors import AttnError, BundleError, FileError, OverrideError
@@ -108,7 +108,7 @@ def _files(workflow: ConfigWorkflow) -> list[dict[str, Any]]:
 def _check_overrides(workflow: ConfigWorkflow) -> None:
     config = {key: value for key, value in workflow.parser.get().items() if key != "_meta_"}
     known = {name for content in _files(workflow) for name in _ids_of_file(content)}
-    known |= {name for text in _texts(config) for name in ReferenceResolver.match_refs_pattern(text)}
+    known |= {name for text in texts(config) for name in ReferenceResolver.match_refs_pattern(text)}
     unknown = [f"{name!r}{hint}" for name, hint in _unknown(config, known, workflow.parser)]
     if unknown:
         raise OverrideError(
@@ -119,33 +119,24 @@ def _check_overrides(workflow: ConfigWorkflow) -> None:
 def _ids_of_file(content: Mapping[str, Any]) -> Iterator[str]:
     """All ids that a file sets; an overlay may write "train::trainer::max_epochs" or "train#trainer" as one key."""
     for key, value in content.items():
-        parts = ReferenceResolver.split_id(key)
-        yield from ("::".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        yield from config_ids(value, "::".join(parts))
+        yield from (known := parents_of_id(key))
+        yield from (f"{known[-1]}::{name}" for name in config_ids(value))
 
 
-def _texts(node: Any) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, dict | list):
-        for value in node.values() if isinstance(node, dict) else node:
-            yield from _texts(value)
-
-
-def _unknown(node: Any, known: set[str], parser: ConfigParser, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _unknown(config: Any, known: set[str], parser: ConfigParser) -> Iterator[tuple[str, str]]:
     """Ids that no config file sets, no reference uses, and no component takes as an argument, with a hint each."""
-    start = f"{prefix}::" if prefix else ""
-    ours = not prefix or any(name.startswith(start) for name in known)
-    if isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _unknown(value, known, parser, f"{start}{index}")
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            name = f"{start}{key}"
-            arguments = _arguments(node, parser) if "_target_" in node and name not in known else None
-            if name not in known and ("_target_" in node or ours) and not (arguments and key in arguments):
-                yield name, _hint(key, start, known, arguments or [])
-            yield from _unknown(value, known, parser, name)
+    for place, node in walk(config):
+        if not isinstance(node, dict):
+            continue
+        start = f"{place}::" if place else ""
+        component = component_of(place, node)
+        ours = component is not None or not place or any(name.startswith(start) for name in known)
+        for key in node if ours else ():
+            if f"{start}{key}" in known:
+                continue
+            arguments = _arguments(node, parser) if component is not None else []
+            if key not in arguments:
+                yield f"{start}{key}", _hint(key, start, known, arguments)
 
 
 def _arguments(component: dict[str, Any], parser: ConfigParser) -> list[str]:
@@ -181,31 +172,20 @@ def _overrides(workflow: ConfigWorkflow) -> dict[str, Any]:
     given: dict[str, list[Any]] = {}
     for content in _files(workflow):
         for key, value in content.items():
-            for name, leaf in _leaves(value, "::".join(ReferenceResolver.split_id(key))):
+            for name, leaf in leaves(value, parents_of_id(key)[-1]):
                 given.setdefault(name, []).append(leaf)
     config = {key: value for key, value in workflow.parser.get().items() if key not in {"_meta_", *PLACES}}
-    return {name: leaf for name, leaf in _leaves(config) if leaf not in given.get(name, [])}
+    return {name: leaf for name, leaf in leaves(config) if leaf not in given.get(name, [])}
 
 
 def _read_booleans(workflow: ConfigWorkflow) -> None:
     """Make `--resume false` false: the command line hands MONAI the text "false", which counts as true."""
-    for name, default in {name: leaf for content in _files(workflow) for name, leaf in _leaves(content)}.items():
+    for name, default in {name: leaf for content in _files(workflow) for name, leaf in leaves(content)}.items():
         given = workflow.parser.get(name)
-        if isinstance(default, bool) and isinstance(given, str) and given[:1] not in ("$", "@", "%"):
+        if isinstance(default, bool) and isinstance(given, str) and not is_expression(given):
             if given.lower() not in ("true", "false"):
                 raise OverrideError(f"{name} is true or false, not {given!r}.")
             workflow.parser[name] = given.lower() == "true"  # it is parsed again before its next use
-
-
-def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Ids and values of all that is no dictionary; a list of plain values is one value."""
-    children: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, dict) else ()
-    if isinstance(node, list) and any(isinstance(value, dict | list) for value in node):
-        children = enumerate(node)
-    elif not isinstance(node, dict):
-        yield prefix, node
-    for key, value in children:
-        yield from _leaves(value, f"{prefix}::{key}" if prefix else str(key))
 
 
 def _end_with_our_sentence() -> None:

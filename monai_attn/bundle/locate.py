@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from monai_attn.bundle.config import read_settings
 from monai_attn.errors import BundleError
 from monai_attn.labels import LabelTable
 
-__all__ = ["config_file", "find_bundle", "is_shipped", "label_table", "read_metadata", "shipped"]
+__all__ = ["config_file", "find_bundle", "is_shipped", "label_table", "read_config", "read_metadata", "shipped"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -67,14 +67,12 @@ def config_file(root: Path) -> Path:
 
 def read_metadata(root: Path) -> dict[str, Any]:
     """`configs/metadata.json` of a bundle; runs none of its code."""
-    path = root / "configs" / "metadata.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{root.name}/configs/metadata.json cannot be read: {error}.") from error
-    if not isinstance(content, dict):
-        raise BundleError(f"{root.name}/configs/metadata.json must hold a JSON object.")
-    return content
+    return read_settings(root / "configs" / "metadata.json")
+
+
+def read_config(root: Path) -> dict[str, Any]:
+    """The inference config of a bundle as it stands in its file. Raises `BundleError` when it cannot be read."""
+    return read_settings(config_file(root))
 
 
 def label_table(metadata: Mapping[str, Any]) -> LabelTable:

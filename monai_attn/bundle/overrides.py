@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
+from monai_attn.bundle.config import config_ids
 from monai_attn.errors import OverrideError
 
-__all__ = ["check_ids", "config_ids", "parse_override"]
+__all__ = ["check_ids", "parse_override"]
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -27,19 +28,6 @@ def parse_override(text: str) -> tuple[str, Any]:
         except (ValueError, SyntaxError):
             continue
     return key.strip(), value
-
-
-def config_ids(config: Any, prefix: str = "") -> Iterator[str]:
-    """Every id of a config: `inferer`, `inferer::overlap`, `preprocessing::transforms::0`, ..."""
-    children: Iterable[tuple[Any, Any]] = ()
-    if isinstance(config, dict):
-        children = config.items()
-    elif isinstance(config, list):
-        children = enumerate(config)
-    for key, value in children:
-        name = f"{prefix}::{key}" if prefix else str(key)
-        yield name
-        yield from config_ids(value, name)
 
 
 def check_ids(ids: Iterable[str], config: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from monai.bundle import ConfigParser
 from torch import nn
 
-from monai_attn.bundle.ends import LOADER, swap_ends
+from monai_attn.bundle.describe import image_names, loads_part
+from monai_attn.bundle.ends import swap_ends
 from monai_attn.bundle.inputs import ImageInput, image_inputs
-from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_metadata
+from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_config, read_metadata
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.trust import require_trust
@@ -69,7 +70,8 @@ def open_bundle(
     root = find_bundle(name_or_path)
     metadata = read_metadata(root)
     parser = ConfigParser()
-    parser.read_config(str(config_file(root)))
+    read_config(root)  # refuses a damaged file in one sentence
+    parser.read_config(str(config_file(root)))  # MONAI's reading, which also takes ids of several levels as keys
     overrides = dict(overrides or {})
     check_ids(overrides, parser.get())
     require_trust(root, parser.get(), trust=trust)
@@ -82,8 +84,7 @@ def open_bundle(
     parser.read_meta(f=str(root / "configs" / "metadata.json"))  # a copy: MONAI turns every "#" in it into "::"
     _make_scripts_importable(root)
 
-    loaders = _loaders(parser)
-    names = _image_names(loaders, root)
+    names = _image_names(parser.get(), root)
     network = _network(parser, root)
     weights = weights_file(parser, root)
     load_weights(network, weights)
@@ -94,7 +95,7 @@ def open_bundle(
         postprocessing=_resolve(parser, root, "postprocessing", "evaluator::postprocessing"),
         table=label_table(metadata),
         inputs=image_inputs(metadata, names),
-        partial=any(bool(loader.get("allow_missing_keys")) for loader in loaders),
+        partial=loads_part(parser.get()),
         image_key=names[0] if len(names) == 1 else JOINT_KEY,
         amp=bool(_optional(parser, "evaluator::amp")),
         name=root.resolve().name,
@@ -137,43 +138,15 @@ def _optional(parser: ConfigParser, name: str) -> Any:
     return parser.get_parsed_content(name) if name in parser else None
 
 
-def _image_names(loaders: Sequence[Mapping[str, Any]], root: Path) -> list[str]:
-    """The keys under which the bundle's first transform loads images."""
-    keys = [key for node in loaders for key in _as_list(node.get("keys"))]
-    images = [key for key in dict.fromkeys(keys) if "label" not in key]
-    if not images:
+def _image_names(config: Any, root: Path) -> list[str]:
+    """The names under which the bundle's first transform loads images. Raises `BundleError` when it loads none."""
+    names = image_names(config)
+    if not names:
         raise BundleError(
             f"The bundle {root.name} loads nothing in its inference config; monai_attn expects its images to be loaded "
             "by LoadImaged or LoadVolumed."
         )
-    return images
-
-
-def _loaders(parser: ConfigParser) -> list[dict[str, Any]]:
-    """The arguments of every loader in the config, such as `"keys": "@images"` looked up."""
-    return [
-        {key: _value(value, parser) for key, value in node.items() if key in ("keys", "allow_missing_keys")}
-        for node in _nodes(parser.get(), LOADER)
-    ]
-
-
-def _nodes(node: Any, target: str) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict) and node.get("_target_") == target:
-        yield node
-        return
-    for item in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _nodes(item, target)
-
-
-def _value(value: Any, parser: ConfigParser) -> Any:
-    """What a plain reference of a config stands for."""
-    while isinstance(value, str) and value.startswith("@") and value[1:] in parser:
-        value = parser[value[1:]]
-    return value
-
-
-def _as_list(keys: Any) -> list[str]:
-    return [keys] if isinstance(keys, str) else list(keys or [])
+    return names
 
 
 def _make_scripts_importable(root: Path) -> None:

@@ -1,12 +1,11 @@
-"""The packages that a bundle's metadata.json asks for."""
+"""The packages that a bundle's metadata.json asks for. Nothing is loaded to find out; no torch, no MONAI."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-
-from monai.utils import version_geq
 
 __all__ = ["VERSION_KEYS", "unmet"]
 
@@ -23,9 +22,18 @@ def unmet(metadata: Mapping[str, Any]) -> list[str]:
             installed = version(name)
         except PackageNotFoundError:
             installed = None
-        if installed is None or not version_geq(installed.split("+")[0], str(least)):
+        if installed is None or _release(installed) < _release(str(least)):
             sentences.append(
                 f"It needs {name} {least} or newer, and {installed or 'none'} is installed. "
                 f'Install it with: pip install "{name}>={least}"'
             )
     return sentences
+
+
+def _release(text: str) -> list[int]:
+    """The numbers of a version before a first letter or a local part: `2.10.0+cpu` is 2, 10; zeros at the end count
+    as nothing."""
+    numbers = [int(part) for part in re.match(r"[\d.]*", text.removeprefix("v"))[0].split(".") if part]  # type: ignore[index]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return numbers

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from monai_attn.bundle.describe import foreign_code, scripts_of
 from monai_attn.bundle.locate import is_shipped
 from monai_attn.errors import TrustError
 
@@ -27,20 +27,5 @@ def require_trust(root: Path, config: Any, *, trust: bool) -> None:
 
 
 def code_of(config: Any, root: Path) -> list[str]:
-    """What a config would run besides MONAI's own components: other `_target_`s, `$` expressions, script files."""
-    scripts = sorted(f"scripts/{path.name}" for path in (root / "scripts").glob("*.py"))
-    return list(dict.fromkeys([*_foreign(config), *scripts]))
-
-
-def _foreign(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        target = node.get("_target_")
-        if isinstance(target, str) and "." in target and not target.startswith(("monai.", "monai_attn.")):
-            yield target
-        for value in node.values():
-            yield from _foreign(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _foreign(value)
-    elif isinstance(node, str) and node.startswith("$"):
-        yield node
+    """What a bundle would run besides MONAI's components: other targets, `$` expressions, its script files."""
+    return [*foreign_code(config), *(path.as_posix() for path in scripts_of(root))]

@@ -12,6 +12,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch import nn
 
+from monai_attn.bundle.config import components
 from monai_attn.errors import BundleError
 
 __all__ = ["load_weights", "sha256_of", "weights_file"]
@@ -22,10 +23,10 @@ def weights_file(parser: ConfigParser, root: Path) -> Path:
 
     Raises `BundleError` when that file is missing.
     """
-    found = [name for name, node in _components(parser.get()) if node["_target_"].endswith("CheckpointLoader")]
+    loader = next(components(parser.get(), "CheckpointLoader"), None)
     path = root / "models" / "model.pt"
-    if found:
-        path = Path(parser.get_parsed_content(f"{found[0]}::load_path"))
+    if loader is not None:
+        path = Path(parser.get_parsed_content(f"{loader.id}::load_path"))
     if not path.is_file():
         raise BundleError(
             f"The weights of the bundle {root.name} are missing: there is no {path.parent.name}/{path.name}."
@@ -66,16 +67,6 @@ def _state_dict(content: Any) -> Any:
             if isinstance(content.get(key), Mapping):
                 return content[key]
     return content
-
-
-def _components(node: Any, prefix: str = "") -> list[tuple[str, dict[str, Any]]]:
-    found: list[tuple[str, dict[str, Any]]] = []
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    if isinstance(node, dict) and isinstance(node.get("_target_"), str):
-        found.append((prefix, node))
-    for key, value in children:
-        found += _components(value, f"{prefix}::{key}" if prefix else str(key))
-    return found
 
 
 def _first_line(error: Exception) -> str:

@@ -16,12 +16,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Print a line per bundle."""
     del args
-    from monai_attn.bundle.locate import read_metadata, shipped
+    from monai_attn.bundle.describe import describe_bundle
+    from monai_attn.bundle.locate import shipped
 
-    for name, root in shipped().items():
-        metadata = read_metadata(root)
-        print(f"{name}  {metadata.get('version', '')}  {metadata.get('task', '')}")
-        labels = ", ".join(str(row["name"]) for row in metadata.get("labels", []))
+    for name in shipped():
+        bundle = describe_bundle(name)
+        print(f"{name}  {bundle.version}  {bundle.task}")
+        labels = ", ".join(label.name for label in bundle.labels)
         print(f"  gives: {labels}" if labels else "")
     print("More: monai-attn info NAME")
     return 0

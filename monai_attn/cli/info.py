@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from monai_attn.cli._output import add_suv_factor
 
 if TYPE_CHECKING:
+    from monai_attn.bundle.describe import BundleDescription
     from monai_attn.volume import Volume
 
 __all__ = ["add_parser", "run"]
@@ -30,12 +31,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print the description."""
-    from monai_attn.bundle.locate import find_bundle, read_metadata, shipped
+    from monai_attn.bundle.describe import describe_bundle
+    from monai_attn.bundle.locate import read_metadata, shipped
 
     path = Path(args.what)
     if args.what in shipped() or (path / "configs").is_dir():
-        root = find_bundle(args.what)
-        rows = _of_bundle(root, read_metadata(root))
+        description = describe_bundle(args.what)
+        rows = _of_bundle(description, read_metadata(description.root))
     elif path.is_dir() and args.series is None and args.suv_factor is None:
         rows = _of_folder(path)
     else:
@@ -74,22 +76,20 @@ def _of_folder(path: Path) -> dict[str, Any]:
     return {"folder": path.name, "series": [str(series) for series in found] or ["none: no DICOM image in this folder"]}
 
 
-def _of_bundle(root: Path, metadata: dict[str, Any]) -> dict[str, Any]:
-    weights = root / "models" / "model.pt"
-    labels = [f"{row['value']}  {row['name']}" for row in metadata.get("labels", [])]
-    images = [
-        "  ".join(str(row[key]) for key in ("name", "modality", "description") if row.get(key))
-        for row in metadata.get("images", [])
-    ]
+def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str, Any]:
+    images = ["  ".join(filter(None, (one.name, one.modality, one.description))) for one in bundle.images]
+    labels = [f"{label.value}  {label.name}" for label in bundle.labels]
     return {
-        "bundle": root.name,
-        "version": metadata.get("version", ""),
+        "bundle": bundle.name,
+        "version": bundle.version,
         "task": metadata.get("task", ""),
         "description": metadata.get("description", ""),
-        **({"images": images} if images else {}),
-        "labels": labels or ["as the bundle's channel_def says"],
+        "images": images,
+        "labels": labels or ["not named in metadata.json"],
+        **({"spacing": " x ".join(f"{edge:g}" for edge in bundle.spacing_mm) + " mm"} if bundle.spacing_mm else {}),
+        **({"window": " x ".join(map(str, bundle.window)) + " voxels"} if bundle.window else {}),
         "intended use": metadata.get("intended_use", ""),
-        "weights": f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "missing",
-        "folder": str(root),
+        "weights": f"{bundle.weights.stat().st_size / 1e6:.1f} MB" if bundle.weights.is_file() else "missing",
+        "folder": str(bundle.root),
         "notice": "Research use only; not a medical device.",
     }

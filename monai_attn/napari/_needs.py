@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from monai_attn.bundle.config import config_ids
 from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_metadata
-from monai_attn.bundle.overrides import config_ids
 from monai_attn.errors import BundleError
 
 __all__ = ["Needs", "Slot", "needs_of", "read_config"]

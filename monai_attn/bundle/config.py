@@ -1,0 +1,219 @@
+"""The config of a bundle as plain values: read from its file, walked, looked up, changed. Nothing of it runs.
+
+This is the only file that walks a config and the only one that looks up its `@references`. It loads neither torch nor
+MONAI. An id names a place in a config, with `::` between the levels: `preprocessing::transforms::0::keys`. MONAI's
+older sign between the levels, `#`, is understood too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from monai_attn.errors import BundleError
+
+__all__ = [
+    "TARGET",
+    "Component",
+    "component_of",
+    "components",
+    "config_ids",
+    "is_expression",
+    "leaves",
+    "overridden",
+    "parents_of_id",
+    "read_settings",
+    "resolve",
+    "rewritten",
+    "texts",
+    "walk",
+]
+
+TARGET = "_target_"
+"""The key under which MONAI's configs name the class or function of a component."""
+
+_NOTHING = object()
+
+
+class Component(NamedTuple):
+    """A part of a config that MONAI makes a Python object of: its id, its `_target_`, and all its keys."""
+
+    id: str
+    target: str
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The last part of the target: `LoadImaged` of `monai.transforms.LoadImaged`."""
+        return self.target.rpartition(".")[2]
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The content of a JSON or YAML file of a bundle. Raises `BundleError` for a file that holds no mapping of names.
+
+    The error names the bundle, the file and the line where the file cannot be understood.
+    """
+    where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix.lower() == ".json" else _yaml(text, where)
+        for _ in walk(content):  # a YAML file may contain itself
+            pass
+    except RecursionError as error:
+        raise BundleError(f"{where} is nested too deeply, or contains itself. Check the file.") from error
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{where} cannot be read: {error}. Check the file.") from error
+    if not isinstance(content, dict):
+        raise BundleError(f"{where} must hold an object with names, not a {type(content).__name__}.")
+    return content
+
+
+def walk(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every part of a config with its id, from the outside in; the config itself comes first, with the id ""."""
+    yield place, node
+    for key, child in _children(node):
+        yield from walk(child, _joined(place, key))
+
+
+def config_ids(config: Any) -> Iterator[str]:
+    """Every id of a config.
+
+    >>> list(config_ids({"inferer": {"overlap": 0.5}, "keys": ["t1"]}))
+    ['inferer', 'inferer::overlap', 'keys', 'keys::0']
+    """
+    return (place for place, _ in walk(config) if place)
+
+
+def components(config: Any, *names: str) -> Iterator[Component]:
+    """The components of a config whose target ends in one of these names; all components when no name is given.
+
+    >>> [one.id for one in components({"a": [{"_target_": "monai.inferers.SimpleInferer"}]}, "SimpleInferer")]
+    ['a::0']
+    """
+    found = (component_of(place, node) for place, node in walk(config))
+    return (one for one in found if one is not None and (not names or one.name in names))
+
+
+def component_of(place: str, node: Any) -> Component | None:
+    """A part of a config as a component; None when it has no target."""
+    target = node.get(TARGET) if isinstance(node, dict) else None
+    return Component(place, target, node) if isinstance(target, str) else None
+
+
+def texts(config: Any) -> Iterator[str]:
+    """Every text of a config, expressions and references among them; keys are not."""
+    return (node for _, node in walk(config) if isinstance(node, str))
+
+
+def leaves(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Ids and values of what is no mapping; a list of plain values is one value.
+
+    >>> list(leaves({"roi_size": [96, 96, 96], "inferer": {"overlap": 0.5}}))
+    [('roi_size', [96, 96, 96]), ('inferer::overlap', 0.5)]
+    """
+    plain = isinstance(node, list) and not any(isinstance(value, dict | list) for value in node)
+    if plain or not isinstance(node, dict | list):
+        yield place, node
+        return
+    for key, child in _children(node):
+        yield from leaves(child, _joined(place, key))
+
+
+def resolve(said: Any, config: Any) -> Any:
+    """The plain value behind a reference, also of references in a list, and of references to references.
+
+    An expression (`$...`), and a reference to what the config does not have or to itself, stay the text that they are.
+
+    >>> resolve("@key", {"key": "@name", "name": "image"})
+    'image'
+    """
+    return _resolved(said, config, frozenset())
+
+
+def is_expression(said: Any) -> bool:
+    """Whether a value is a text that stands for something else: an expression `$`, a reference `@`, a macro `%`."""
+    return isinstance(said, str) and said[:1] in ("$", "@", "%")
+
+
+def parents_of_id(place: str) -> list[str]:
+    """An id in MONAI's present spelling, and all ids above it, the outermost first.
+
+    >>> parents_of_id("train#trainer#max_epochs")
+    ['train', 'train::trainer', 'train::trainer::max_epochs']
+    """
+    parts = _parts(place)
+    return ["::".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def overridden(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a config with other values at some ids; an id whose parent the config does not have is passed over."""
+    changed = deepcopy(dict(config))
+    for place, value in overrides.items():
+        *parents, last = _parts(place)
+        parent = _at(changed, "::".join(parents)) if parents else changed
+        if isinstance(parent, dict):
+            parent[last] = value
+        elif isinstance(parent, list) and last.isdigit() and int(last) < len(parent):
+            parent[int(last)] = value
+    return changed
+
+
+def rewritten(node: Any, change: Callable[[Component], dict[str, Any]], place: str = "") -> Any:
+    """A copy of a config in which each component is what `change` makes of it, from the inside out."""
+    if isinstance(node, list):
+        return [rewritten(child, change, _joined(place, key)) for key, child in _children(node)]
+    if not isinstance(node, dict):
+        return node
+    copy = {key: rewritten(child, change, _joined(place, key)) for key, child in node.items()}
+    component = component_of(place, copy)
+    return copy if component is None else change(component)
+
+
+def _children(node: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(node, dict):
+        yield from node.items()
+    elif isinstance(node, list):
+        yield from enumerate(node)
+
+
+def _joined(place: str, key: object) -> str:
+    return f"{place}::{key}" if place else str(key)
+
+
+def _parts(place: str) -> list[str]:
+    return place.replace("#", "::").split("::")
+
+
+def _at(config: Any, place: str) -> Any:
+    for part in _parts(place):
+        if isinstance(config, dict) and part in config:
+            config = config[part]
+        elif isinstance(config, list) and part.isdigit() and int(part) < len(config):
+            config = config[int(part)]
+        else:
+            return _NOTHING
+    return config
+
+
+def _resolved(said: Any, config: Any, seen: frozenset[str]) -> Any:
+    if isinstance(said, str) and said.startswith("@") and said not in seen:
+        found = _at(config, said[1:])
+        return said if found is _NOTHING else _resolved(found, config, seen | {said})
+    if isinstance(said, list | tuple):
+        return [_resolved(one, config, seen) for one in said]
+    return said
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        yaml = import_module("yaml")
+    except ImportError as error:
+        raise BundleError(f"{where} needs PyYAML. Install it with: pip install pyyaml") from error
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
