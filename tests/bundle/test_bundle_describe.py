@@ -24,7 +24,7 @@ def test_a_shipped_bundle_describes_itself():
     assert (about.spacing_mm, about.window, about.overlap) == ((1.0, 1.0, 1.0), (40, 56, 40), (0.5, 0.5, 0.5))
     assert (about.overlap_id, about.runs) == ("inferer::inferer::overlap", 2)
     assert about.weights == about.root / "models" / "model.pt"
-    assert [path.name for path in about.licences] == ["LICENSE"]
+    assert [path.name for path in about.licences] == ["LICENSE", "data_license.txt"]
     assert (about.scripts, about.targets) == ((), ())
 
 
