@@ -22,11 +22,13 @@ PAGE = (
     {"report", "transforms", "inferers"},
     {"segmentation", "backends"},
     {"io", "measure", "edit", "networks", "losses"},
-    {"volume", "labels"},
+    {"volume", "labels", "shapes"},
     {"errors", "thumbnail"},
 )
 
-WITHOUT_TORCH = {"report", "segmentation", "io", "measure", "edit", "volume", "labels", "errors", "thumbnail"}
+WITHOUT_TORCH = {
+    "report", "segmentation", "io", "measure", "edit", "volume", "labels", "shapes", "errors", "thumbnail",
+}  # fmt: skip
 """The left half of the page: files and numbers."""
 
 HEAVY = {"torch", "monai", "ignite"}

@@ -6,11 +6,10 @@ from collections.abc import Collection
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
-from monai_attn.edit.change import Change, Mask, changed, label_block
+from monai_attn.edit.change import Change, changed, label_block
 from monai_attn.errors import GeometryError, InputError
+from monai_attn.shapes import between
 from monai_attn.volume import ORTHOGONAL_TOLERANCE, Volume
 
 __all__ = ["interpolate_slices"]
@@ -44,20 +43,5 @@ def interpolate_slices(labels: Volume, value: int, axis: int, *, protected: Coll
     painted = np.flatnonzero(slices.any(axis=(1, 2)))
     for first, last in pairwise(painted):
         if last - first > 1:
-            added[first + 1 : last] = _between(slices[first], slices[last], int(last - first), spacing_mm)
+            added[first + 1 : last] = between(slices[first], slices[last], int(last - first), spacing_mm)
     return changed(block, np.moveaxis(added, 0, axis), array, value, protected)
-
-
-def _between(first: Mask, last: Mask, steps: int, spacing_mm: list[float]) -> Mask:
-    """The masks of the `steps - 1` slices between two, `(steps - 1, rows, columns)`."""
-    one, other = _signed_mm(first, spacing_mm), _signed_mm(last, spacing_mm)
-    share = np.arange(1, steps)[:, None, None] / steps
-    return np.asarray((1 - share) * one + share * other < 0)
-
-
-def _signed_mm(mask: Mask, spacing_mm: list[float]) -> NDArray[np.float64]:
-    """Distance of each pixel to the outline, midway between pixels in and out; negative inside."""
-    framed = np.pad(mask, 1)  # beyond the crop is outside
-    inside, outside = (ndimage.distance_transform_edt(part, sampling=spacing_mm) for part in (framed, ~framed))
-    signed: NDArray[np.float64] = (outside - inside)[1:-1, 1:-1]
-    return signed

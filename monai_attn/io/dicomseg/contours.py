@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 __all__ = ["fill", "outlines"]
 
-SNAP = 1024
-"""Points are rounded to this fraction of a pixel before filling: decimal strings round, and a contour drawn through
-the centres of pixels must not gain or lose some of them by that."""
+ROUNDING = 2.0**-30
+"""Points are rounded to this part of a pixel before filling: what remains of the arithmetic from millimetres to
+indices must not put a contour that runs exactly through the centres of pixels to one side or the other."""
 
 Mask = NDArray[np.bool_]
 Corner = tuple[int, int]
@@ -21,7 +21,7 @@ def fill(points: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
     A centre exactly on an edge is inside on the low side of the polygon and outside on the high side, so that two
     polygons with a common edge share no pixel and leave none out. What lies outside the image is cut off.
     """
-    first = np.rint(points * SNAP) / SNAP
+    first = np.rint(points / ROUNDING) * ROUNDING
     second = np.roll(first, -1, axis=0)
     x1, y1 = np.where(first[:, 1:] <= second[:, 1:], first, second).T  # the end with the lower j
     x2, y2 = np.where(first[:, 1:] <= second[:, 1:], second, first).T

@@ -17,6 +17,7 @@ from monai_attn.io.dicom.files import number
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicomseg.codes import code_of, roi_type
 from monai_attn.io.dicomseg.contours import outlines
+from monai_attn.io.dicomseg.rt_items import COMPLETE
 from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
 from monai_attn.io.dicomseg.seg_write import MAKER, NOTICE, SERIES_NUMBER_STEP, check_read_back
 from monai_attn.io.dicomseg.source import (
@@ -129,6 +130,7 @@ def _region(label: Label, source: Source, algorithm: tuple[str, str]) -> Dataset
         ROINumber=label.value,
         ReferencedFrameOfReferenceUID=source.grid.frame_of_reference,
         ROIName=label.name,
+        ROIDescription=COMPLETE,
         ROIGenerationAlgorithm="AUTOMATIC",
         ROIGenerationDescription=" ".join(algorithm)[:64].rstrip(),
     )

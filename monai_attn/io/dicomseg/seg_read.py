@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io.budget import MAX_BYTES
-from monai_attn.io.dicom.files import number, read_errors, text
+from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame, frames_of
 from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, unique_table
 from monai_attn.io.dicomseg.grid import FrameMap, check_frame_of_reference, grid_of_frames
 from monai_attn.io.dicomseg.masks import Masks, Part, cropped, empty_grid
+from monai_attn.io.dicomseg.objects import read_object, whole_number
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.labels import Label, LabelTable
@@ -25,7 +26,7 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["VALUE_TEXT", "read_dicom_seg", "read_object", "whole_number"]
+__all__ = ["LABEL_MAP", "SEGMENTATION", "VALUE_TEXT", "read_dicom_seg"]
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -69,34 +70,6 @@ def read_dicom_seg(path: str | Path, *, like: Volume | None = None) -> Masks:
     place = grid.frame_of_reference or text(dataset, "FrameOfReferenceUID")
     grid = Volume(grid.array, grid.affine, "SEG", frame_of_reference=place)
     return Masks(grid, table, parts, fractional, notes + table_notes)
-
-
-def read_object(path: Path, classes: set[str], what: str) -> Dataset:
-    """The whole DICOM object at a path, of one of the SOP classes; else `FileError`."""
-    from pydicom import dcmread
-
-    if not path.is_file():
-        raise FileError(f"{path.name} is {'a folder' if path.is_dir() else 'not there'}; give the file of a {what}.")
-    try:
-        with silent():
-            dataset = dcmread(path, force=True)
-            for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SegmentSequence"):
-                dataset.get(sequence)  # parsed here, where a cut is caught
-    except read_errors() as error:
-        raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
-    found = dataset.get("SOPClassUID")
-    if found not in classes:
-        kind = f"a {found.name}" if found is not None else "no DICOM file"
-        raise FileError(f"{path.name} is {kind}, not a {what}. Images are read with monai_attn.io.read.")
-    return dataset
-
-
-def whole_number(item: Dataset, keyword: str, name: str) -> int:
-    """A whole number that must be there; else `FileError`."""
-    found = number(item, keyword)
-    if found is None or not found.is_integer():
-        raise FileError(f"{name}: {keyword} is {text(item, keyword) or 'missing'!r}, not a number. Export it again.")
-    return int(found)
 
 
 def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int, int], tuple[str, ...]]:

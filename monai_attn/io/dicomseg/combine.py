@@ -1,0 +1,113 @@
+"""The contours of one structure in one slice, joined: holes, islands, contours that are there twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.io.dicomseg.contours import Mask, fill
+
+__all__ = ["Joined", "Polygon", "joined", "same_outline"]
+
+Polygon = NDArray[np.float64]
+"""The corners `(n, 2)` of a closed contour in pixel indices."""
+
+SAME = 0.05
+"""Two outlines that nowhere lie further apart, in pixels, are one: copies differ in rounding and in
+where they begin."""
+
+AT_ONCE = 256
+"""How many points are compared with all edges at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """The pixels of a structure in a slice, and how many of its contours are there `twice`, lie `across` another one
+    of them, or are `lost` because they hold the same pixels as the contour around them."""
+
+    mask: Mask
+    twice: int = 0
+    across: int = 0
+    lost: int = 0
+
+
+def joined(polygons: list[Polygon], shape: tuple[int, int], *, exclusive: bool) -> Joined:
+    """All contours of a structure in one slice.
+
+    A contour within another is a hole, one within a hole an island, whatever the order; a contour that is there twice
+    counts once; where two overlap in part, what either holds is inside. With `exclusive` (CLOSEDPLANAR_XOR) a pixel
+    is inside when an odd number of contours hold it (PS3.3 C.8.8.6.3).
+    """
+    single = _once(polygons)
+    twice = len(polygons) - len(single)
+    if exclusive:
+        mask = np.zeros(shape, np.bool_)
+        for polygon in polygons:
+            mask ^= fill(polygon, shape)
+        return Joined(mask, twice)
+    if len(single) == 1:
+        return Joined(fill(single[0], shape), twice)
+    return _nested(single, shape, twice)
+
+
+def _nested(polygons: list[Polygon], shape: tuple[int, int], twice: int) -> Joined:
+    masks = [mask for polygon in sorted(polygons, key=_area, reverse=True) if (mask := fill(polygon, shape)).any()]
+    sizes = [int(np.count_nonzero(mask)) for mask in masks]
+    whole = [mask.copy() for mask in masks]
+    found = np.zeros(shape, np.bool_)
+    across = lost = 0
+    # From the smallest on: when a contour is taken out of the one around it, its own holes are out of it already.
+    for inner in range(len(masks) - 1, -1, -1):
+        box = _box(masks[inner])
+        common = [int(np.count_nonzero(masks[inner][box] & masks[outer][box])) for outer in range(inner)]
+        across += any(0 < common[outer] < min(sizes[inner], sizes[outer]) for outer in range(inner))
+        nearest = max((outer for outer in range(inner) if common[outer] == sizes[inner]), default=None)
+        if nearest is None:
+            found[box] |= whole[inner][box]
+        else:
+            lost += sizes[nearest] == sizes[inner]
+            whole[nearest][box] &= ~whole[inner][box]
+    return Joined(found, twice, across, lost)
+
+
+def _box(mask: Mask) -> tuple[slice, slice]:
+    one, other = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(one[0], one[-1] + 1), slice(other[0], other[-1] + 1)
+
+
+def _once(polygons: list[Polygon]) -> list[Polygon]:
+    kept: list[Polygon] = []
+    for polygon in polygons:
+        if not any(same_outline(polygon, other) for other in kept):
+            kept.append(polygon)
+    return kept
+
+
+def same_outline(one: Polygon, other: Polygon) -> bool:
+    """Whether two closed polygons run along one line, wherever they begin and whichever way they go (see `SAME`)."""
+    for edge in (np.min, np.max):
+        if np.abs(edge(one, axis=0) - edge(other, axis=0)).max() > SAME:
+            return False
+    length = float(np.linalg.norm(one - np.roll(one, -1, axis=0), axis=1).sum())
+    return abs(_area(one) - _area(other)) <= SAME * length and _along(one, other) and _along(other, one)
+
+
+def _along(points: Polygon, polygon: Polygon) -> bool:
+    """Whether every point lies on the line of a closed polygon."""
+    ends = np.roll(polygon, -1, axis=0)
+    edges = ends - polygon
+    squared = np.maximum((edges**2).sum(axis=1), 1e-30)
+    for first in range(0, len(points), AT_ONCE):
+        offset = points[first : first + AT_ONCE, None] - polygon  # (points, edges, 2)
+        share = np.clip((offset * edges).sum(axis=2) / squared, 0, 1)
+        apart = np.linalg.norm(offset - share[..., None] * edges, axis=2).min(axis=1)
+        if apart.max() > SAME:
+            return False
+    return True
+
+
+def _area(polygon: Polygon) -> float:
+    x, y = (polygon - polygon[0]).T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2

@@ -1,0 +1,264 @@
+"""RTSTRUCT contours of others: twice in a file, on every second slice, over several items, moved; used, or said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from contour_maker import box, flat, structure_set
+from pydicom import dcmread
+
+from monai_attn.errors import FileError, GeometryError
+from monai_attn.io.dicomseg import read_rtstruct
+
+IMAGE = flat((10, 8, 9))
+
+
+def square(k: float, lower=(1.5, 1.5), upper=(4.5, 4.5)) -> np.ndarray:
+    """9 voxels of a slice unless said otherwise."""
+    return box(IMAGE, lower, upper, k)
+
+
+def changed(path, change):
+    ds = dcmread(path)
+    change(ds)
+    ds.save_as(path)
+    return path
+
+
+def read_voxels(path, value=1, image=IMAGE):
+    masks = read_rtstruct(path, image)
+    return int(masks.mask(value).array.sum()), masks.notes
+
+
+TWICE = {
+    "as it is": lambda points: points,
+    "begun elsewhere": lambda points: np.roll(points, 2, axis=0),
+    "the other way round": lambda points: points[::-1],
+    "closed by its first point": lambda points: np.concatenate([points, points[:1]]),
+    "with a point on an edge": lambda points: np.insert(points, 1, (points[0] + points[1]) / 2, axis=0),
+    "rounded": lambda points: np.round(points + 0.004, 2),
+}
+
+
+@pytest.mark.parametrize("how", TWICE)
+def test_a_contour_that_is_in_the_file_twice_is_one_contour(tmp_path, how):
+    drawn = [square(1), square(2), TWICE[how](square(2)), square(3)]
+    voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"GTV": drawn}))
+    assert voxels == 27
+    assert notes == ("'GTV': 1 contours are in the file twice; each was used once.",)
+
+
+def test_a_structure_that_is_in_the_file_twice_keeps_its_holes_and_islands(tmp_path):
+    nested = [
+        box(IMAGE, (0.5, 0.5), (9, 7), 1),
+        box(IMAGE, (2.5, 2.5), (7, 6), 1),
+        box(IMAGE, (3.5, 3.5), (5, 5), 1),
+    ]
+    voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"wall": nested * 2}))
+    assert voxels == 8 * 6 - 4 * 3 + 1
+    assert notes == ("'wall': 3 contours are in the file twice; each was used once.",)
+
+
+def test_exclusive_contours_cancel_as_the_standard_has_it_and_a_note_says_so(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1), square(2), square(2)]}, kind="CLOSEDPLANAR_XOR")
+    voxels, notes = read_voxels(path)
+    assert voxels == 9
+    assert notes[0] == (
+        "'GTV': 1 contours are in the file twice and cancel one another, since the file asks for exclusive or "
+        "(CLOSEDPLANAR_XOR)."
+    )
+
+
+def test_contours_that_overlap_in_part_are_joined_and_exclusive_ones_are_not(tmp_path):
+    two = [box(IMAGE, (0.5, 0.5), (4.5, 4.5), 1), box(IMAGE, (2.5, 2.5), (6.5, 6.5), 1)]
+    voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"a": two}))
+    assert voxels == 16 + 16 - 4
+    assert notes == ("'a': 1 contours overlap another one of their slice in part; what either holds is inside.",)
+    voxels, notes = read_voxels(structure_set(tmp_path / "xor.dcm", {"a": two}, kind="CLOSEDPLANAR_XOR"))
+    assert (voxels, notes) == (16 + 16 - 8, ())
+
+
+def test_a_wall_thinner_than_a_voxel_leaves_nothing_and_is_noted(tmp_path):
+    wall = [square(1), square(1, (1.8, 1.8), (4.2, 4.2))]
+    voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"bladder wall": wall}))
+    assert voxels == 0
+    assert notes == (
+        "'bladder wall': 1 contours hold the same voxels as the contour around them; the wall between is thinner than "
+        "a voxel and lost.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("slices", "filled", "step"), [((1, 3, 5, 7), 7, 2), ((0, 3, 6), 7, 3), ((1, 3, 5, 6, 8), 8, 2)]
+)
+def test_slices_between_are_interpolated_where_a_structure_is_drawn_on_every_second_or_third(
+    tmp_path, slices, filled, step
+):
+    voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"GTV": [square(k) for k in slices]}))
+    assert voxels == 9 * filled
+    assert notes == (
+        f"'GTV' is drawn on 1 of {step} slices of the image; {filled - len(slices)} slices between were interpolated.",
+    )
+
+
+def test_interpolation_goes_from_one_shape_to_the_other(tmp_path):
+    drawn = [square(k, (3.5 - r, 3.5 - r), (3.5 + r, 3.5 + r)) for k, r in ((0, 1), (2, 3), (4, 1))]
+    masks = read_rtstruct(structure_set(tmp_path / "rs.dcm", {"GTV": drawn}), IMAGE)
+    per_slice = masks.mask(1).array.sum(axis=(0, 1)).tolist()
+    assert per_slice[:5:2] == [4, 36, 4]
+    assert per_slice[1] == per_slice[3]
+    assert 4 < per_slice[1] < 36
+    assert per_slice[5:] == [0] * 4
+
+
+def test_slices_without_a_contour_amid_others_stay_empty_and_are_noted(tmp_path):
+    voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"GTV": [square(k) for k in (0, 1, 2, 4, 5, 8)]}))
+    assert voxels == 6 * 9
+    assert notes == (
+        "'GTV': 3 of the 9 slices from its first to its last contour have none and stay empty: 3, 6, 7, counted "
+        "from 0. Draw them if they were left out.",
+    )
+
+
+def test_two_contours_follow_the_steps_of_the_other_structures(tmp_path):
+    drawn = {"body": [square(k) for k in (0, 2, 4, 6)], "GTV": [square(k) for k in (2, 4)]}
+    masks = read_rtstruct(structure_set(tmp_path / "rs.dcm", drawn), IMAGE)
+    assert masks.mask(2).array.sum() == 27
+    alone, notes = read_voxels(structure_set(tmp_path / "one.dcm", {"GTV": [square(2), square(4)]}))
+    assert alone == 18
+    assert "1 of the 3 slices from its first to its last contour have none" in notes[0]
+
+
+def test_a_slab_thickness_of_two_slices_says_that_every_second_was_drawn(tmp_path):
+    def thick(ds):
+        for line in ds.ROIContourSequence[0].ContourSequence:
+            line.ContourSlabThickness = 8
+
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(2), square(4)]})
+    assert read_voxels(changed(path, thick))[0] == 27
+
+
+def test_a_region_in_two_contour_items_has_the_contours_of_both(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1), square(2)], "rest": [square(3), square(4)]})
+
+    def join(ds):
+        ds.ROIContourSequence[1].ReferencedROINumber = 1
+        del ds.StructureSetROISequence[1]
+
+    voxels, notes = read_voxels(changed(path, join))
+    assert (voxels, notes) == (36, ())
+
+
+def test_two_regions_of_one_number_are_told_apart_by_their_order(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1), square(2)], "PTV": [square(3)], "liver": []})
+
+    def collide(ds):
+        ds.StructureSetROISequence[1].ROINumber = ds.ROIContourSequence[1].ReferencedROINumber = 1
+
+    masks = read_rtstruct(changed(path, collide), IMAGE)
+    assert {one.name: int(masks.mask(one.value).array.sum()) for one in masks.table} == {
+        "GTV": 18,
+        "liver": 0,
+        "PTV": 9,
+    }
+    assert masks.notes == (
+        "Several regions have the number 1. Their contours were given to them in the order of the file; 'PTV' is "
+        "read as 4.",
+    )
+
+
+def test_a_region_that_is_described_twice_is_one(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1)]})
+    changed(path, lambda ds: ds.StructureSetROISequence.append(ds.StructureSetROISequence[0]))
+    assert read_voxels(path) == (9, ())
+
+
+def test_regions_of_one_number_without_contours_for_each_are_refused(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1)], "PTV": [square(3)]})
+
+    def collide(ds):
+        ds.StructureSetROISequence[1].ROINumber = 1
+        del ds.ROIContourSequence[1]
+
+    with pytest.raises(
+        FileError, match=r"regions 'GTV' and 'PTV' have one number, 1, and 1 items of contours: nothing"
+    ):
+        read_rtstruct(changed(path, collide), IMAGE)
+
+
+def test_contours_of_a_region_that_is_not_described_are_read_and_noted(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1)], "PTV": [square(3)]})
+    masks = read_rtstruct(changed(path, lambda ds: ds.StructureSetROISequence.pop()), IMAGE)
+    assert [(one.value, one.name) for one in masks.table] == [(1, "GTV"), (2, "region 2")]
+    assert masks.mask(2).array.sum() == 9
+    assert masks.notes == ("Contours of the number 2, which the file does not describe, are called 'region 2'.",)
+
+
+def test_an_offset_vector_moves_the_contour(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1)]})
+
+    def move(ds):
+        ds.ROIContourSequence[0].ContourSequence[0].ContourOffsetVector = [2, 3, 8]  # LPS: 1, 1 and 2 voxels
+
+    masks = read_rtstruct(changed(path, move), IMAGE)
+    assert np.argwhere(masks.mask(1).array).min(axis=0).tolist() == [3, 3, 3]
+    assert masks.notes == ("'GTV': 1 contours were moved by their Contour Offset Vector, up to 8.77 mm.",)
+
+    def break_it(ds):
+        ds.ROIContourSequence[0].ContourSequence[0].ContourOffsetVector = [2, 3]
+
+    with pytest.raises(FileError, match=r"rs\.dcm: a Contour Offset Vector of '2.*3.*' is not three numbers"):
+        read_rtstruct(changed(path, break_it), IMAGE)
+
+
+def test_regions_of_another_frame_of_reference_are_left_out_and_noted(tmp_path):
+    from dataclasses import replace
+
+    image = replace(IMAGE, frame_of_reference="1.2.3")
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1)], "PTV": [square(3)]}, frame_of_reference="1.2.3")
+    changed(path, lambda ds: setattr(ds.StructureSetROISequence[1], "ReferencedFrameOfReferenceUID", "1.2.4"))
+    masks = read_rtstruct(path, image)
+    assert [one.name for one in masks.table] == ["GTV"]
+    assert masks.notes == ("'PTV' belongs to another frame of reference than the image; left out.",)
+
+
+def test_contours_of_two_points_enclose_nothing_and_are_noted(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1), square(2)[:2]]})
+    assert read_voxels(path) == (9, ("'GTV': 1 contours of fewer than three points enclose no area; left out.",))
+
+
+def test_a_wrong_count_of_points_is_named(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1)]})
+
+    def miscount(ds):
+        ds.ROIContourSequence[0].ContourSequence[0].NumberOfContourPoints = 3
+
+    with pytest.raises(
+        FileError, match=r"rs\.dcm: 'GTV' has a contour of 4 points whose NumberOfContourPoints says 3\."
+    ):
+        read_rtstruct(changed(path, miscount), IMAGE)
+
+
+def test_contours_that_are_all_shifted_off_their_slices_say_so(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(k + 0.15) for k in range(4)]})
+    with pytest.raises(GeometryError) as caught:
+        read_rtstruct(path, IMAGE)
+    assert str(caught.value) == (
+        "rs.dcm: the contours were drawn on another image: they lie up to 0.60 mm off its slices, which are 4.00 mm "
+        "apart. All are off by the same 0.60 mm: image and contours were moved against each other. Up to 0.48 mm is "
+        "taken for rounding. Give the image of the contours."
+    )
+
+
+def test_contours_of_another_slice_distance_say_so(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1.3 * k) for k in range(4)]})
+    with pytest.raises(GeometryError, match=r"The contours are 5\.20 mm apart: they were drawn on other slices\."):
+        read_rtstruct(path, IMAGE)
+
+
+def test_a_contour_within_a_thousandth_of_a_pixel_of_centres_is_taken_as_it_is(tmp_path):
+    """0.0004 pixel beyond the centres of the outermost pixels: they are inside; 0.0004 before them, outside."""
+    path = structure_set(tmp_path / "in.dcm", {"a": [square(1, (0.9996, 0.9996), (4.0004, 4.0004))]})
+    assert read_voxels(path)[0] == 16
+    path = structure_set(tmp_path / "out.dcm", {"a": [square(1, (1.0004, 1.0004), (3.9996, 3.9996))]})
+    assert read_voxels(path)[0] == 4
