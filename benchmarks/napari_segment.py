@@ -20,8 +20,8 @@ from qtpy.QtWidgets import QApplication
 
 from monai_attn import read
 from monai_attn.cli.demo import brain_file
-from monai_attn.napari._layers import image_layer
-from monai_attn.napari._segment import SegmentWidget
+from monai_attn.napari.layers.volumes import image_layer
+from monai_attn.napari.segment.panel import SegmentWidget
 
 RECTANGLE = np.array([(-12.0, p, left) for p, left in [(-5.0, -9.0), (-5.0, -45.0), (47.0, -45.0), (47.0, -9.0)]])
 """Around the right hippocampus, in S, P, L: R 9..45, A -47..5 mm at S -12."""

@@ -30,8 +30,8 @@ def main(steps: int) -> None:
     import napari
 
     from monai_attn.labels import LabelTable
-    from monai_attn.napari._layers import image_layer, labels_layer
-    from monai_attn.napari._planes import show_plane
+    from monai_attn.napari.layers.volumes import image_layer, labels_layer
+    from monai_attn.napari.look.planes import show_plane
     from monai_attn.volume import Volume
 
     image, mask = phantom()
@@ -60,8 +60,8 @@ def main(steps: int) -> None:
 
 def compare(name: str, viewer, steps: int, *, linked: bool = False) -> None:
     """One line: steps without and with our text on the canvas and the linked views, if there are any, in turns."""
-    from monai_attn.napari._canvas import canvas_notes
-    from monai_attn.napari._views import LinkedViews
+    from monai_attn.napari.look.canvas import canvas_notes
+    from monai_attn.napari.look.views import LinkedViews
 
     bare, ours = ([], []), ([], [])
     for turn in range(4):

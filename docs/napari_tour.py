@@ -19,8 +19,8 @@ import numpy as np
 from napari.qt import get_qapp
 from qtpy.QtCore import Qt
 
-from monai_attn.napari import _rescue
-from monai_attn.napari._layers import displayed_point, grid_of, labels_layer, origin_of, volume_of, world_of
+from monai_attn.napari.keep import rescue
+from monai_attn.napari.layers.volumes import displayed_point, grid_of, labels_layer, origin_of, volume_of, world_of
 
 IMAGES = Path(__file__).parent / "images"
 PLUGIN = "monai_attn"
@@ -153,7 +153,7 @@ def open_panel(folder: Path) -> None:
 
 if __name__ == "__main__":
     kept = Path(tempfile.mkdtemp())
-    _rescue.state_folder = lambda: kept  # what others left unsaved does not belong into the pictures
+    rescue.state_folder = lambda: kept  # what others left unsaved does not belong into the pictures
     if len(sys.argv) > 1:
         open_panel(Path(sys.argv[1]))
     segment()

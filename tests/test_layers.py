@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ PAGE = (
     {"volume", "labels", "shapes"},
     {"errors", "thumbnail"},
 )
+
+NAPARI = (
+    {"save"},
+    {"compare", "correct"},
+    {"open", "segment", "structures"},
+    {"look", "keep"},
+    {"settings"},
+    {"qt"},
+    {"layers"},
+)
+"""The page of the plugin, a house within the house."""
 
 WITHOUT_TORCH = {
     "report", "segmentation", "io", "measure", "edit", "volume", "labels", "shapes", "errors", "thumbnail",
@@ -46,6 +58,8 @@ def violations(package: Path) -> list[str]:
             top, _, rest = name.partition(".")
             if top == package.name:
                 found += _wrong_way("/".join(parts), room, rest.partition(".")[0])
+                if room == "napari" and rest.startswith("napari."):
+                    found += _wrong_way("/".join(parts), parts[1], rest.split(".")[1], NAPARI)
             elif top in HEAVY and room in WITHOUT_TORCH:
                 found.append(f"{'/'.join(parts)} imports {top}")
             elif top == "napari" and room != "napari":
@@ -53,16 +67,32 @@ def violations(package: Path) -> list[str]:
     return found
 
 
-def _wrong_way(module: str, room: str, other: str) -> list[str]:
+def _wrong_way(module: str, room: str, other: str, page: tuple[set[str], ...] = PAGE) -> list[str]:
     if other in {room, "__version__"}:
         return []
-    if _floor(room) is None or _floor(other) is None:
+    above, below = _floor(room, page), _floor(other, page)
+    if above is None or below is None:
         return [f"{module} imports {other or 'the package itself'}: one of them is on no floor of the page"]
-    return [] if _floor(room) < _floor(other) else [f"{module} imports {other}, which is not below {room}"]  # type: ignore[operator]
+    return [] if above < below else [f"{module} imports {other}, which is not below {room}"]
 
 
-def _floor(room: str) -> int | None:
-    return next((number for number, rooms in enumerate(PAGE) if room in rooms), None)
+def _floor(room: str, page: tuple[set[str], ...] = PAGE) -> int | None:
+    return next((number for number, rooms in enumerate(page) if room in rooms), None)
+
+
+def circle(package: Path) -> list[str]:
+    """Files of a package that import each other in a circle, in its order; empty where there is none."""
+    files = {path.relative_to(package.parent).with_suffix("").as_posix(): path for path in package.rglob("*.py")}
+    imports = {}
+    for module, path in files.items():
+        names = (name.replace(".", "/") for name in _imported(path, tuple(module.split("/"))))
+        known = ({name, name.rpartition("/")[0]} & files.keys() for name in names)
+        imports[module] = set().union(*known) - {module}
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def _imported(path: Path, module: tuple[str, ...]) -> Iterator[str]:
@@ -86,6 +116,12 @@ def test_every_room_is_on_the_page() -> None:
         path.parent.name for path in PACKAGE.glob("*/__init__.py")
     }
     assert {name for name in modules if _floor(name) is None} == {"__init__"}
+    rooms = {path.stem for path in (PACKAGE / "napari").iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    assert {name for name in rooms if _floor(name, NAPARI) is None} == {"__init__"}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circle(PACKAGE) == []
 
 
 @pytest.mark.parametrize(
@@ -101,6 +137,10 @@ def test_every_room_is_on_the_page() -> None:
         ("cli/main.py", "import napari", "cli/main imports napari"),
         ("cli/main.py", "from house import Volume",
          "cli/main imports Volume: one of them is on no floor of the page"),
+        ("napari/look/panel.py", "from house.napari.save.writer import write",
+         "napari/look/panel imports save, which is not below look"),
+        ("napari/open/panel.py", "def f():\n    from house.napari.segment import run",
+         "napari/open/panel imports segment, which is not below open"),
     ],
 )  # fmt: skip
 def test_the_check_sees_a_wrong_import(tmp_path: Path, file: str, line: str, sentence: str) -> None:
@@ -118,6 +158,17 @@ def test_the_check_lets_right_imports_pass(tmp_path: Path) -> None:
     )
     (tmp_path / "house" / "segmenter.py").write_text("import torch, monai\nfrom house.io.files import read")
     assert violations(tmp_path / "house") == []
+
+
+def test_the_check_sees_a_circle(tmp_path: Path) -> None:
+    house = tmp_path / "house"
+    house.mkdir()
+    (house / "door.py").write_text("def f():\n    from house.wall import brick")
+    (house / "wall.py").write_text("from house import window")
+    (house / "window.py").write_text("from house.door import f")
+    assert set(circle(house)) == {"house/door", "house/wall", "house/window"}
+    (house / "window.py").write_text("import numpy")
+    assert circle(house) == []
 
 
 def test_the_left_half_of_the_page_and_the_command_line_load_neither_torch_nor_monai() -> None:

@@ -10,7 +10,7 @@ from npe2 import PluginManager, PluginManifest
 from npe2._pytest_plugin import TestPluginManager
 
 import monai_attn.napari
-from monai_attn.napari import _rescue
+from monai_attn.napari.keep import rescue
 
 MANIFEST = Path(monai_attn.napari.__file__).with_name("napari.yaml")
 
@@ -32,7 +32,7 @@ def model(plugin: PluginManager) -> ViewerModel:
 def own_state_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unsaved masks of the tests never reach the user's own state folder."""
     folder = tmp_path_factory.mktemp("state", numbered=True)
-    monkeypatch.setattr(_rescue, "state_folder", lambda: folder)
+    monkeypatch.setattr(rescue, "state_folder", lambda: folder)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -44,4 +44,4 @@ def no_state_folder_at_the_end(tmp_path_factory: pytest.TempPathFactory) -> None
         """A folder of the tests, in place of the user's."""
         return folder
 
-    _rescue.state_folder = state_folder
+    rescue.state_folder = state_folder

@@ -13,7 +13,7 @@ from napari.utils._proxies import ReadOnlyWrapper
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
 from monai_attn.labels import LabelTable
-from monai_attn.napari._layers import displayed_point, image_layer, labels_layer
+from monai_attn.napari.layers.volumes import displayed_point, image_layer, labels_layer
 from monai_attn.volume import Volume
 
 TABLE = LabelTable.of_names({1: "liver", 2: "tumour", 3: "vein"})

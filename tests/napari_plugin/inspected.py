@@ -7,7 +7,7 @@ import pytest
 from phantoms import affine_of, signed_permutations
 
 from monai_attn.labels import LabelTable
-from monai_attn.napari._layers import image_layer, labels_layer
+from monai_attn.napari.layers.volumes import image_layer, labels_layer
 from monai_attn.volume import Volume
 
 TABLE = LabelTable.of_names({1: "liver", 2: "liver tumour", 5: "spleen"})

@@ -17,11 +17,13 @@ from napari.layers import Labels
 
 from monai_attn.errors import FileError
 from monai_attn.labels import LabelTable
-from monai_attn.napari import _rescue
-from monai_attn.napari._autosave import EDITED, PROVENANCE, Keeper, saved, watch
-from monai_attn.napari._layers import image_layer, origin_of, volume_of
-from monai_attn.napari._rescue import Rescue, find_rescues, source_key, write_rescue
-from monai_attn.napari._writer import write_label_map
+from monai_attn.napari.keep import rescue
+from monai_attn.napari.keep.keeper import Keeper, saved
+from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key, write_rescue
+from monai_attn.napari.keep.window import watch
+from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
+from monai_attn.napari.layers.volumes import image_layer, origin_of, volume_of
+from monai_attn.napari.save.writer import write_label_map
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
@@ -211,7 +213,7 @@ def test_files_of_a_process_that_still_runs_are_not_offered(tmp_path: Path, monk
     try:
         import psutil
 
-        monkeypatch.setattr(_rescue, "_this_process", lambda: (child.pid, psutil.Process(child.pid).create_time()))
+        monkeypatch.setattr(rescue, "_this_process", lambda: (child.pid, psutil.Process(child.pid).create_time()))
         write_rescue(labels, TABLE, ["key"], folder=tmp_path)
         assert find_rescues(folder=tmp_path) == []
     finally:

@@ -8,10 +8,9 @@ from corrected import drag, opened, phantom, show_middle
 from napari.layers import Labels
 
 from monai_attn.edit import Brush, paint
-from monai_attn.napari import _brush
-from monai_attn.napari._brush import HandBrush, gate_images
-from monai_attn.napari._layers import displayed_point, volume_of
-from monai_attn.napari._styles import restyle
+from monai_attn.napari.correct.brush import HandBrush, gate_images
+from monai_attn.napari.layers.styles import restyle
+from monai_attn.napari.layers.volumes import displayed_point, volume_of
 from monai_attn.volume import Volume
 
 TURN = (20, -35, 50)
@@ -20,7 +19,7 @@ TURN = (20, -35, 50)
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
-    monkeypatch.setattr(_brush, "show_warning", said.append)
+    monkeypatch.setattr("monai_attn.napari.correct.brush.show_warning", said.append)
     return said
 
 

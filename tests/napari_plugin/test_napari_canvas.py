@@ -8,10 +8,10 @@ import pytest
 from napari.components import ViewerModel
 
 from monai_attn.labels import LabelTable
-from monai_attn.napari._canvas import CanvasNotes, canvas_notes
-from monai_attn.napari._layers import displayed_point, image_layer, labels_layer, world_of
-from monai_attn.napari._planes import show_3d, show_plane
-from monai_attn.napari._readout import coordinates, cursor_text, value_text
+from monai_attn.napari.layers.volumes import displayed_point, image_layer, labels_layer, world_of
+from monai_attn.napari.look.canvas import CanvasNotes, canvas_notes
+from monai_attn.napari.look.planes import show_3d, show_plane
+from monai_attn.napari.look.readout import coordinates, cursor_text, value_text
 from monai_attn.volume import Volume
 
 TABLE = LabelTable.of_names({1: "liver", 7: "lesion"})

@@ -11,9 +11,9 @@ from scipy import ndimage
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.labels import LabelTable
 from monai_attn.measure import ERRORS, compare, error_map
-from monai_attn.napari._compare import CompareWidget
-from monai_attn.napari._comparing import Compared, common_table, compare_steps, deepest, lesion_text
-from monai_attn.napari._layers import displayed_point, labels_layer, origin_of, patient_point
+from monai_attn.napari.compare.comparing import Compared, common_table, compare_steps, deepest, lesion_text
+from monai_attn.napari.compare.panel import CompareWidget
+from monai_attn.napari.layers.volumes import displayed_point, labels_layer, origin_of, patient_point
 from monai_attn.volume import Volume
 
 GRIDS = [("RAS", (0, 0, 0)), ("LPS", (11, -7, 19)), ("sagittal", (3, 2, -4))]

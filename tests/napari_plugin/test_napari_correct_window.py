@@ -16,11 +16,11 @@ import pytest
 from corrected import TABLE, drag, phantom, show_middle
 from napari.layers import Layer
 
-from monai_attn.napari import _correct, _editing, _saving
-from monai_attn.napari._correct import CorrectWidget
-from monai_attn.napari._layers import image_layer, labels_layer, volume_of
-from monai_attn.napari._rescue import find_rescues
-from monai_attn.napari._saveall import SaveAllWidget
+from monai_attn.napari.correct import editing
+from monai_attn.napari.correct.panel import CorrectWidget
+from monai_attn.napari.keep.rescue import find_rescues
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, volume_of
+from monai_attn.napari.save.panel import SaveAllWidget
 from monai_attn.segmentation import Segmentation
 
 pytestmark = pytest.mark.gui
@@ -31,9 +31,9 @@ import numpy as np, napari
 from corrected import TABLE, phantom
 from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
-from monai_attn.napari import _autosave
-from monai_attn.napari._layers import image_layer, labels_layer
-from monai_attn.napari._correct import CorrectWidget
+from monai_attn.napari.keep import keeper
+from monai_attn.napari.layers.volumes import image_layer, labels_layer
+from monai_attn.napari.correct.panel import CorrectWidget
 
 mask = phantom(turn_deg=(20, -35, 50))
 viewer = napari.Viewer()
@@ -96,7 +96,7 @@ def test_the_panels_correct_and_save(
     assert painted == pytest.approx(4 / 3 * np.pi * 4**3 / 1000, rel=0.1)
 
     qtbot.waitUntil(lambda: len(find_rescues()) == 1, timeout=20000)
-    monkeypatch.setattr(_saving, "case_page", lambda *page: "<html>")  # noqa: ARG005
+    monkeypatch.setattr("monai_attn.napari.save.saving.case_page", lambda *page: "<html>")  # noqa: ARG005
     assert save.case.text() == "case_1"
     save.folder.setText(str(tmp_path / "out"))
     save.save.click()
@@ -117,8 +117,10 @@ def test_the_window_can_be_closed_while_a_correction_is_computed(
     panel = CorrectWidget(viewer)
     viewer.window.add_dock_widget(panel)
     add(viewer)
-    real = _editing.grow
-    monkeypatch.setattr(_editing, "grow", lambda *one, **more: time.sleep(0.5) or real(*one, **more))
+    real = editing.grow
+    monkeypatch.setattr(
+        "monai_attn.napari.correct.editing.grow", lambda *one, **more: time.sleep(0.5) or real(*one, **more)
+    )
     panel.actions["grow"].click()
     assert not panel.shapes.isEnabled()
     viewer.close()
@@ -133,7 +135,7 @@ def test_painting_while_a_correction_is_computed_makes_it_void(
     viewer.window.add_dock_widget(panel)
     _, _, layer = add(viewer)
     said: list[str] = []
-    monkeypatch.setattr(_correct, "show_warning", said.append)
+    monkeypatch.setattr("monai_attn.napari.correct.panel.show_warning", said.append)
     panel.actions["grow"].click()
     layer.paint((5, 6, 7), 3)
     painted = layer.data.copy()
@@ -164,7 +166,7 @@ def test_a_mask_painted_before_the_process_was_killed_comes_back(
         child.kill()
         child.wait()
     # Not before: windows of earlier tests, in this process, may still be keeping their masks.
-    monkeypatch.setattr("monai_attn.napari._rescue.state_folder", lambda: folder)
+    monkeypatch.setattr("monai_attn.napari.keep.rescue.state_folder", lambda: folder)
     viewer = make_napari_viewer()
     panel = CorrectWidget(viewer)
     viewer.window.add_dock_widget(panel)

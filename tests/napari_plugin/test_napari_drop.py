@@ -12,7 +12,7 @@ from npe2 import PluginManager
 from scipy import ndimage
 
 from monai_attn.io import read
-from monai_attn.napari._layers import go_to, ras_of, world_of
+from monai_attn.napari.layers.volumes import go_to, ras_of, world_of
 from monai_attn.volume import Volume
 
 STEP = 4

@@ -8,7 +8,7 @@ from corrected import opened, phantom, show_middle
 
 from monai_attn.edit import Change, grow
 from monai_attn.errors import LabelError
-from monai_attn.napari._editing import (
+from monai_attn.napari.correct.editing import (
     OPERATIONS,
     Choices,
     Correction,
@@ -18,8 +18,8 @@ from monai_attn.napari._editing import (
     native_index,
     sentence,
 )
-from monai_attn.napari._layers import volume_of
-from monai_attn.napari._styles import restyle
+from monai_attn.napari.layers.styles import restyle
+from monai_attn.napari.layers.volumes import volume_of
 from monai_attn.volume import Volume
 
 TURNS = [(0, 0, 0), (20, -35, 50), (90, 0, 0), (0, 80, 10)]

@@ -13,10 +13,10 @@ from segmented import with_labels
 from monai_attn import Box, read
 from monai_attn.cli.demo import CENTRES_MM, SIZE_MM, brain_file
 from monai_attn.io import read_dicom_seg
-from monai_attn.napari import _estimate, _segment
-from monai_attn.napari._layers import displayed_point, grid_of, origin_of, volume_of
-from monai_attn.napari._segment import SegmentWidget
-from monai_attn.napari._structures import StructuresWidget
+from monai_attn.napari.layers.volumes import displayed_point, grid_of, origin_of, volume_of
+from monai_attn.napari.segment import estimate
+from monai_attn.napari.segment.panel import SegmentWidget
+from monai_attn.napari.structures.panel import StructuresWidget
 from monai_attn.volume import Volume, same_grid
 
 ID = "monai_attn"
@@ -33,9 +33,9 @@ def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
 
 
 def test_from_a_dicom_folder_to_a_corrected_mask_and_back(make_napari_viewer, plugin, tmp_path, monkeypatch):
-    monkeypatch.setattr(_estimate, "speed_file", lambda: tmp_path / "speeds.json")
+    monkeypatch.setattr(estimate, "speed_file", lambda: tmp_path / "speeds.json")
     told: list[str] = []
-    monkeypatch.setattr(_segment, "show_error", told.append)
+    monkeypatch.setattr("monai_attn.napari.segment.panel.show_error", told.append)
     brain = read(brain_file())
     around = brain.crop(brain.slices_of(Box.around(CENTRES_MM["left"], SIZE_MM)))
     scaled = np.rint(around.array / around.array.max() * 1000).astype(np.int16)

@@ -13,12 +13,12 @@ from qtpy.QtGui import QImage
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.labels import LabelTable
-from monai_attn.napari._inspection import Inspection
-from monai_attn.napari._keyimages import key_image_names, lesion_sentence, sentences_of, take_key_images
-from monai_attn.napari._layers import displayed_point, go_to
-from monai_attn.napari._legend import Picture, png_bytes, with_legend
-from monai_attn.napari._seen import legend_of, values_seen
-from monai_attn.napari._styles import rename, restyle
+from monai_attn.napari.layers.styles import rename, restyle
+from monai_attn.napari.layers.volumes import displayed_point, go_to
+from monai_attn.napari.look.legend import Picture, png_bytes, with_legend
+from monai_attn.napari.look.seen import legend_of, values_seen
+from monai_attn.napari.structures.inspection import Inspection
+from monai_attn.napari.structures.keyimages import key_image_names, lesion_sentence, sentences_of, take_key_images
 
 PICTURE: Picture = np.random.default_rng(3).integers(0, 255, (300, 401, 4), dtype=np.uint8) | np.uint8([0, 0, 0, 255])
 

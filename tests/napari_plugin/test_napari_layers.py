@@ -10,7 +10,7 @@ from phantoms import affine_of, assert_same_in_patient, phantom, signed_permutat
 
 from monai_attn.errors import GeometryError, LabelError
 from monai_attn.labels import LabelTable
-from monai_attn.napari._layers import (
+from monai_attn.napari.layers.volumes import (
     camera_orientation,
     compatible,
     displayed_point,

@@ -15,11 +15,12 @@ from monai_attn.cohort import measure_case
 from monai_attn.errors import GeometryError
 from monai_attn.labels import LabelTable
 from monai_attn.measure import to_csv
-from monai_attn.napari._inspection import Inspection
-from monai_attn.napari._layers import image_layer, labels_layer, to_display, volume_of
-from monai_attn.napari._lesions import displayed_blocks, lesion_labels, native_block, neighbour
-from monai_attn.napari._strokes import change_of
-from monai_attn.napari._styles import adopt, table_of
+from monai_attn.napari.layers.blocks import displayed_blocks, native_block
+from monai_attn.napari.layers.strokes import change_of
+from monai_attn.napari.layers.styles import adopt, table_of
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, to_display, volume_of
+from monai_attn.napari.structures.inspection import Inspection
+from monai_attn.napari.structures.lesions import lesion_labels, neighbour
 from monai_attn.segmentation import Segmentation
 
 GRIDS = [("RAS", (0, 0, 0)), ("RAS", (11, -7, 19)), ("LPS", (11, -7, 19)), ("sagittal", (3, 2, -4))]

@@ -6,11 +6,11 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtTest import QTest
 
 from monai_attn.labels import LabelTable
-from monai_attn.napari._canvas import canvas_notes
-from monai_attn.napari._layers import image_layer, labels_layer, world_of
-from monai_attn.napari._look import LookWidget
-from monai_attn.napari._looking import drag_window
-from monai_attn.napari._planes import show_3d, show_plane
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, world_of
+from monai_attn.napari.look.canvas import canvas_notes
+from monai_attn.napari.look.looking import drag_window
+from monai_attn.napari.look.panel import LookWidget
+from monai_attn.napari.look.planes import show_3d, show_plane
 from monai_attn.volume import Volume
 
 pytestmark = pytest.mark.gui

@@ -8,10 +8,10 @@ from napari.components import ViewerModel
 from napari.settings import get_plugin_settings
 
 from monai_attn.errors import GeometryError, InputError
-from monai_attn.napari._layers import image_layer, labels_layer, world_of
-from monai_attn.napari._looking import SLABS, drag_window, opening_window, set_slab, set_window, slab_of
-from monai_attn.napari._planes import show_plane
-from monai_attn.napari._settings import PLUGIN, settings
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, world_of
+from monai_attn.napari.look.looking import SLABS, drag_window, opening_window, set_slab, set_window, slab_of
+from monai_attn.napari.look.planes import show_plane
+from monai_attn.napari.settings import PLUGIN, settings
 from monai_attn.volume import Volume
 
 RAMP = np.linspace(0, 1000, 20 * 30 * 40).reshape(20, 30, 40).astype(np.float32)

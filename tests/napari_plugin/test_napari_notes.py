@@ -5,13 +5,13 @@ import pytest
 from napari.components import ViewerModel
 
 from monai_attn.labels import LabelTable
-from monai_attn.napari import _notes_overlay
-from monai_attn.napari._canvas import canvas_notes
-from monai_attn.napari._layers import image_layer, labels_layer
-from monai_attn.napari._notes import LEGEND_LINES, Note, arrange, legend_note, stacked
-from monai_attn.napari._planes import show_3d, show_plane
-from monai_attn.napari._seen import values_seen
-from monai_attn.napari._styles import recolour, rename, restyle
+from monai_attn.napari.layers.styles import recolour, rename, restyle
+from monai_attn.napari.layers.volumes import image_layer, labels_layer
+from monai_attn.napari.look import notes_overlay
+from monai_attn.napari.look.canvas import canvas_notes
+from monai_attn.napari.look.notes import LEGEND_LINES, Note, arrange, legend_note, stacked
+from monai_attn.napari.look.planes import show_3d, show_plane
+from monai_attn.napari.look.seen import values_seen
 from monai_attn.volume import Volume
 
 AFFINE = np.diag([1.0, 1.5, 3.0, 1.0])
@@ -44,7 +44,7 @@ def test_the_legend_follows_names_colours_eyes_and_the_brush(viewer):
     viewer.dims.set_current_step(0, 0)
     rename(layer, 1, "hepar")
     recolour(layer, 1, "#102030")
-    overlay = viewer.canvas.overlays[_notes_overlay.KEY]
+    overlay = viewer.canvas.overlays[notes_overlay.KEY]
     assert overlay.notes["legend"] == Note("hepar", "top_right", size_pt=10.0, swatches=("#102030",))
     layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
     assert notes.text("legend") == "hepar\nliver tumour"
@@ -61,7 +61,7 @@ def test_the_legend_can_be_switched_off_and_names_all_structures_in_3d(viewer):
     assert notes.text("legend") == "liver\nspleen"
     notes.legend = False
     assert notes.text("legend") == ""
-    assert "legend" not in viewer.canvas.overlays[_notes_overlay.KEY].notes
+    assert "legend" not in viewer.canvas.overlays[notes_overlay.KEY].notes
 
 
 def test_a_long_legend_counts_what_it_leaves_out():
@@ -102,7 +102,7 @@ def test_sprites_are_found_again_in_the_picture_of_all():
 
 def test_where_napari_draws_overlays_otherwise_its_own_text_says_the_same(viewer, monkeypatch):
     canvas_notes(viewer).close()
-    monkeypatch.setattr(_notes_overlay, "_overlay_class", lambda: None)
+    monkeypatch.setattr(notes_overlay, "_overlay_class", lambda: None)
     notes = canvas_notes(viewer)
     viewer.dims.set_current_step(0, 0)
     said = {str(overlay.text) for overlay in viewer.canvas.overlays.values() if getattr(overlay, "text", "")}

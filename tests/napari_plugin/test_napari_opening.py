@@ -17,9 +17,9 @@ from segmented import with_labels
 
 from monai_attn.io import write, write_dicom_seg
 from monai_attn.labels import LabelTable
-from monai_attn.napari._dicomseg import OpenImage
-from monai_attn.napari._layers import META, compatible, image_layer, labels_layer, origin_of
-from monai_attn.napari._opening import (
+from monai_attn.napari.layers.volumes import META, compatible, image_layer, labels_layer, origin_of
+from monai_attn.napari.open.dicomseg import OpenImage
+from monai_attn.napari.open.opening import (
     add_layers,
     patterns_of,
     read_steps,
@@ -27,7 +27,7 @@ from monai_attn.napari._opening import (
     scan_steps,
     use_from_now_on,
 )
-from monai_attn.napari._reslice import along_patient_axes, resliced_layer
+from monai_attn.napari.open.reslice import along_patient_axes, resliced_layer
 from monai_attn.volume import Volume, same_grid
 
 STRAIGHT = (0, 0, 0)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from monai_attn.napari._layers import image_layer
-from monai_attn.napari._planes import (
+from monai_attn.napari.layers.volumes import image_layer
+from monai_attn.napari.look.planes import (
     PLANES,
     Edges,
     canvas_directions,

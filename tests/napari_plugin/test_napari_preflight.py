@@ -11,9 +11,9 @@ from tiny_bundle import METADATA, config, make_bundle
 from monai_attn import Box, Segmenter, Volume
 from monai_attn.errors import BundleError
 from monai_attn.inferers.windows import lay_windows
-from monai_attn.napari._estimate import count_windows, network_shape, peak_bytes, remember, seconds_per_window
-from monai_attn.napari._needs import Slot, needs_of
-from monai_attn.napari._preflight import preflight, time_text
+from monai_attn.napari.segment.estimate import count_windows, network_shape, peak_bytes, remember, seconds_per_window
+from monai_attn.napari.segment.needs import Slot, needs_of
+from monai_attn.napari.segment.preflight import preflight, time_text
 
 
 def volume(shape=(40, 48, 20), spacing_mm=(0.9, 1.1, 2.4), modality="MR", fill=0.0) -> Volume:

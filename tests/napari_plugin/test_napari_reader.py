@@ -19,11 +19,12 @@ from segmented import with_labels
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io import read, write, write_dicom_seg
 from monai_attn.labels import LabelTable
-from monai_attn.napari._dicomseg import OpenImage
-from monai_attn.napari._kinds import is_label_map, named_as_labels
-from monai_attn.napari._layers import origin_of, volume_of
-from monai_attn.napari._reader import get_reader, read_path
-from monai_attn.napari._series import notes_of, offers_in, overlay_warnings
+from monai_attn.napari.layers.volumes import origin_of, volume_of
+from monai_attn.napari.open.dicomseg import OpenImage
+from monai_attn.napari.open.kinds import is_label_map, named_as_labels
+from monai_attn.napari.open.reader import get_reader
+from monai_attn.napari.open.reading import read_path
+from monai_attn.napari.open.series import notes_of, offers_in, overlay_warnings
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
@@ -303,7 +304,7 @@ def test_opening_a_file_loads_neither_torch_nor_monai(tmp_path: Path) -> None:
     write(phantom(), tmp_path / "t1.nii.gz")
     save(tmp_path / "scan", slices_of(phantom()))
     code = (
-        "import sys, monai_attn.napari._reader as reader\n"
+        "import sys, monai_attn.napari.open.reader as reader\n"
         f"for path in {[str(tmp_path / 't1.nii.gz'), str(tmp_path / 'scan')]!r}:\n"
         "    assert reader.get_reader(path)(path)\n"
         "print(*sorted({'torch', 'monai', 'ignite', 'openvino'} & set(sys.modules)))"

@@ -8,8 +8,15 @@ from napari.components import ViewerModel
 
 from monai_attn import Box, Volume
 from monai_attn.errors import GeometryError
-from monai_attn.napari._layers import displayed_point, image_layer, placement
-from monai_attn.napari._region import REGION, box_text, region_layer, region_of_points, region_of_shape, region_of_view
+from monai_attn.napari.layers.volumes import displayed_point, image_layer, placement
+from monai_attn.napari.segment.region import (
+    REGION,
+    box_text,
+    region_layer,
+    region_of_points,
+    region_of_shape,
+    region_of_view,
+)
 
 
 def grid(tilt_deg: float = 0.0) -> Volume:

@@ -14,14 +14,15 @@ from tiny_bundle import config, make_bundle
 from monai_attn import Box, LabelTable, Segmentation, Volume, read, write
 from monai_attn.cli.demo import brain_file
 from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
-from monai_attn.napari import _estimate
-from monai_attn.napari._autosave import PROVENANCE
-from monai_attn.napari._choices import is_mask
-from monai_attn.napari._growing import Growing, GrowingLayer
-from monai_attn.napari._layers import image_layer, labels_layer, origin_of, volume_of
-from monai_attn.napari._needs import Slot, needs_of
-from monai_attn.napari._readout import honesty_text
-from monai_attn.napari._run import (
+from monai_attn.napari.layers.provenance import PROVENANCE
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, origin_of, volume_of
+from monai_attn.napari.look.readout import honesty_text
+from monai_attn.napari.qt.choices import is_mask
+from monai_attn.napari.save.writer import check_native
+from monai_attn.napari.segment import estimate
+from monai_attn.napari.segment.growing import Growing, GrowingLayer
+from monai_attn.napari.segment.needs import Slot, needs_of
+from monai_attn.napari.segment.run import (
     RUN,
     Request,
     Runner,
@@ -32,8 +33,7 @@ from monai_attn.napari._run import (
     sentence_of,
     volumes_of,
 )
-from monai_attn.napari._task import Task
-from monai_attn.napari._writer import check_native
+from monai_attn.napari.segment.task import Task
 
 
 def tilted(modality: str = "") -> Volume:
@@ -56,7 +56,7 @@ def bundle(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _speeds(tmp_path, monkeypatch):
     """Keep measured times of the tests to themselves."""
-    monkeypatch.setattr(_estimate, "speed_file", lambda: tmp_path / "speeds.json")
+    monkeypatch.setattr(estimate, "speed_file", lambda: tmp_path / "speeds.json")
 
 
 def add(viewer, layer):
@@ -111,7 +111,7 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     assert mask.metadata[PROVENANCE]["region_mm"] == [list(region.lower_mm), list(region.upper_mm)]
     assert mask.metadata[RUN] == entropy.metadata[RUN]
     assert origin_of(entropy).role == "uncertainty"
-    assert _estimate.seconds_per_window(needs_of(bundle), "cpu", "torch")[1]
+    assert estimate.seconds_per_window(needs_of(bundle), "cpu", "torch")[1]
 
 
 @pytest.mark.slow

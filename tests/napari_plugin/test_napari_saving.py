@@ -18,11 +18,10 @@ from pydicom.uid import generate_uid
 
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io import read, read_dicom_seg
-from monai_attn.napari import _saving
-from monai_attn.napari._autosave import EDITED, PROVENANCE
-from monai_attn.napari._layers import image_layer, labels_layer, volume_of
-from monai_attn.napari._saving import Saving, free_of_identity, save_all
-from monai_attn.napari._writer import write_seg
+from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, volume_of
+from monai_attn.napari.save.saving import Saving, free_of_identity, save_all
+from monai_attn.napari.save.writer import write_seg
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
@@ -33,7 +32,7 @@ NAMES = ["case_1_measurements.json", "case_1_report.html", "case_1_seg.csv", "ca
 @pytest.fixture
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the report is not the point: its pictures take seconds."""
-    monkeypatch.setattr(_saving, "case_page", lambda *page: "<html>")  # noqa: ARG005
+    monkeypatch.setattr("monai_attn.napari.save.saving.case_page", lambda *page: "<html>")  # noqa: ARG005
 
 
 def finish(saving: Saving) -> dict[str, Path]:
@@ -143,7 +142,7 @@ def test_when_a_file_cannot_get_its_place_all_is_as_it_was(
         placed.append(path)
         temporary.rename(path)
 
-    monkeypatch.setattr(_saving, "take_name", take)
+    monkeypatch.setattr("monai_attn.napari.save.saving.take_name", take)
     with pytest.raises(FileError, match="cannot be written to: No space left on device"):
         finish(saving)
     assert [path.name for path in tmp_path.iterdir()] == NAMES[:1]
@@ -157,7 +156,7 @@ def test_a_failure_while_writing_leaves_no_new_folder(tmp_path: Path, monkeypatc
     def fail(*args: Any, **more: Any) -> None:
         raise InputError("no")
 
-    monkeypatch.setattr(_saving, "to_json", fail)
+    monkeypatch.setattr("monai_attn.napari.save.saving.to_json", fail)
     with pytest.raises(InputError, match="no"):
         finish(saving)
     assert not (tmp_path / "new").exists()

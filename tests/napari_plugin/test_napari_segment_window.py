@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QApplication
 from tiny_bundle import config, make_bundle
 
 from monai_attn import Volume
-from monai_attn.napari import _estimate, _segment
-from monai_attn.napari._autosave import PROVENANCE
-from monai_attn.napari._layers import displayed_point, image_layer, volume_of
-from monai_attn.napari._segment import SegmentWidget
-from monai_attn.napari._trust import TrustDialog, disclosure_of
+from monai_attn.napari.layers.provenance import PROVENANCE
+from monai_attn.napari.layers.volumes import displayed_point, image_layer, volume_of
+from monai_attn.napari.segment import estimate
+from monai_attn.napari.segment.panel import SegmentWidget
+from monai_attn.napari.segment.trust import TrustDialog, disclosure_of
 
 pytestmark = pytest.mark.gui
 
@@ -38,14 +38,14 @@ the longest gap is below 0.2 s."""
 
 @pytest.fixture(autouse=True)
 def _speeds(tmp_path, monkeypatch):
-    monkeypatch.setattr(_estimate, "speed_file", lambda: tmp_path / "speeds.json")
+    monkeypatch.setattr(estimate, "speed_file", lambda: tmp_path / "speeds.json")
 
 
 @pytest.fixture
 def errors(monkeypatch) -> list[str]:
     """What the user is told has gone wrong."""
     told: list[str] = []
-    monkeypatch.setattr(_segment, "show_error", told.append)
+    monkeypatch.setattr("monai_attn.napari.segment.panel.show_error", told.append)
     return told
 
 

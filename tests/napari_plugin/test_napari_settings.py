@@ -10,7 +10,7 @@ from napari.settings import get_plugin_settings
 from npe2 import PluginManager
 
 from monai_attn.errors import InputError
-from monai_attn.napari._settings import PLUGIN, Settings, settings
+from monai_attn.napari.settings import PLUGIN, Settings, settings
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import pytest
 from napari.components import ViewerModel
 
 from monai_attn.labels import LabelTable
-from monai_attn.napari._crosshair import TILT_MM, Crosshair, crosshair_lines
-from monai_attn.napari._layers import image_layer, labels_layer, world_of
-from monai_attn.napari._looking import set_slab
-from monai_attn.napari._planes import PLANES
-from monai_attn.napari._slices import extent_mm, layer_picture, slice_index, slice_pictures
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, world_of
+from monai_attn.napari.look.crosshair import TILT_MM, Crosshair, crosshair_lines
+from monai_attn.napari.look.looking import set_slab
+from monai_attn.napari.look.planes import PLANES
+from monai_attn.napari.look.slices import extent_mm, layer_picture, slice_index, slice_pictures
 from monai_attn.volume import Volume
 
 AFFINE = np.array([[-1, 0, 0, 30], [0, 1.5, 0, -20], [0, 0, 4, 100], [0, 0, 0, 1.0]])

@@ -9,9 +9,8 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from monai_attn.errors import InputError, LabelError
-from monai_attn.napari._layers import origin_of
-from monai_attn.napari._strokes import change_of, keep_locked, new_steps, step_counts
-from monai_attn.napari._styles import (
+from monai_attn.napari.layers.strokes import change_of, keep_locked, new_steps, step_counts
+from monai_attn.napari.layers.styles import (
     Style,
     locked_values,
     recolour,
@@ -22,6 +21,7 @@ from monai_attn.napari._styles import (
     styled_colormap,
     table_of,
 )
+from monai_attn.napari.layers.volumes import origin_of
 
 
 def halves() -> tuple[Labels, list]:

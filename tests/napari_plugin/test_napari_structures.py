@@ -12,16 +12,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
 
 from monai_attn.errors import FileError
-from monai_attn.napari._exports import case_of, save_rows
-from monai_attn.napari._inspection import Inspection
-from monai_attn.napari._keyimages import take_key_images
-from monai_attn.napari._keys import bind_free_keys, release_keys
-from monai_attn.napari._layers import displayed_point, labels_layer
-from monai_attn.napari._strokes import step_counts
-from monai_attn.napari._structures import StructuresWidget
-from monai_attn.napari._styles import restyle, style_of, table_of
-from monai_attn.napari._tree import COLUMNS, StructureModel, column_of
-from monai_attn.napari._watch import Watch
+from monai_attn.napari.layers.strokes import step_counts
+from monai_attn.napari.layers.styles import restyle, style_of, table_of
+from monai_attn.napari.layers.volumes import displayed_point, labels_layer
+from monai_attn.napari.qt.keys import bind_free_keys, release_keys
+from monai_attn.napari.structures.exports import case_of, save_rows
+from monai_attn.napari.structures.inspection import Inspection
+from monai_attn.napari.structures.keyimages import take_key_images
+from monai_attn.napari.structures.panel import StructuresWidget
+from monai_attn.napari.structures.tree import COLUMNS, StructureModel, column_of
+from monai_attn.napari.structures.watch import Watch
 from monai_attn.volume import Volume
 
 CHECK = Qt.ItemDataRole.CheckStateRole

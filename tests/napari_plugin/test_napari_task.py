@@ -12,8 +12,8 @@ from collections.abc import Generator
 import pytest
 
 from monai_attn.errors import Cancelled, InputError
-from monai_attn.napari._loading import without_collections
-from monai_attn.napari._task import Step, Task, remaining_seconds
+from monai_attn.napari.segment.loading import without_collections
+from monai_attn.napari.segment.task import Step, Task, remaining_seconds
 
 
 def run(generator: Generator[Step, None, object]) -> tuple[list[Step], object]:
@@ -140,7 +140,7 @@ def test_nothing_is_collected_while_libraries_are_loaded_nor_at_once_afterwards(
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the import loads it")
 def test_the_library_that_is_loaded_before_is_that_of_torch():
     script = (
-        "from monai_attn.napari._loading import LIBRARY, load_torch_library; import sys;"
+        "from monai_attn.napari.segment.loading import LIBRARY, load_torch_library; import sys;"
         "assert load_torch_library() and 'torch' not in sys.modules;"
         "assert LIBRARY in open('/proc/self/maps').read();"
         "import torch; assert torch.ones(3).sum() == 3"

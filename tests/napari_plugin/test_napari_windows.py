@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from monai_attn.errors import InputError
-from monai_attn.napari._windows import (
+from monai_attn.napari.layers.windows import (
     PRESETS,
     centre_width,
     dragged,

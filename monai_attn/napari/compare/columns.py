@@ -1,0 +1,30 @@
+"""What stands in the tables of the Compare panel. Definitions: docs/measurements.md."""
+
+from __future__ import annotations
+
+from monai_attn.napari.qt.table_model import Field
+from monai_attn.report.page import number
+
+__all__ = ["MISTAKES", "SCORES"]
+
+SCORES = (
+    Field("Structure", "", lambda one: str(one.name), number=False),
+    Field("Dice", "2 |A∩B| / (|A| + |B|)", lambda one: number(one.dice, 3)),
+    Field("NSD", "Share of both surfaces within the tolerance", lambda one: number(one.nsd, 3)),
+    Field("HD95", "95th percentile of the distances of the surfaces, mm", lambda one: number(one.hd95_mm, 1)),
+    Field("ASSD", "Mean distance of the surfaces, mm", lambda one: number(one.assd_mm, 2)),
+    Field("Δ ml", "Prediction minus reference", lambda one: number(one.volume_difference_ml, 2)),
+    Field("ml", "Volume of the prediction", lambda one: number(one.prediction_ml, 2)),
+    Field("Ref. ml", "Volume of the reference", lambda one: number(one.reference_ml, 2)),
+    Field("Sens.", "Share of the reference that was found", lambda one: number(one.sensitivity, 3)),
+    Field("Prec.", "Share of the prediction that is right", lambda one: number(one.precision, 3)),
+)
+
+MISTAKES = (
+    Field("Error", "", lambda one: str(one.kind.name), lambda one: str(one.kind.colour), number=False),
+    Field(
+        "Structure", "What the prediction says there, else the reference", lambda one: str(one.structure), number=False
+    ),
+    Field("ml", "Volume", lambda one: number(one.volume_ml, 3)),
+    Field("Thick mm", "Diameter of the ball that fits into its thickest spot", lambda one: number(one.thickness_mm, 1)),
+)

@@ -1,0 +1,238 @@
+"""The Compare panel: a mask against a reference, with scores, a map of the errors, and a list to fly along."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent, QModelIndex
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from monai_attn.errors import AttnError
+from monai_attn.measure import ERRORS, rows
+from monai_attn.napari.compare.columns import MISTAKES, SCORES
+from monai_attn.napari.compare.comparing import Compared, Errors, compare_steps, error_steps, lesion_text
+from monai_attn.napari.layers.styles import restyle, table_of
+from monai_attn.napari.layers.volumes import displayed_point, go_to, labels_layer, volume_of
+from monai_attn.napari.qt.choices import LayerBox, is_mask
+from monai_attn.napari.qt.controls import row, spin
+from monai_attn.napari.qt.table_model import TableModel, table_view
+from monai_attn.napari.structures.exports import ask_and_save, case_of, save_rows
+from monai_attn.segmentation import RESEARCH_USE
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Layer
+
+__all__ = ["CompareWidget"]
+
+
+class CompareWidget(QWidget):
+    """Compares two labels layers of one grid, in a thread; a click on an error shows its thickest spot."""
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.compared: Compared | None = None
+        self.errors: Errors | None = None
+        self.map_layer: Any = None
+        self.worker: Any = None
+        self._active = False
+        self.predictions = LayerBox(viewer, is_mask)
+        self.references = LayerBox(viewer, lambda layer: is_mask(layer) and layer is not self.predictions.layer)
+        self.scores, self.mistakes = TableModel(SCORES, self), TableModel(MISTAKES, self)
+        self.tolerance_mm = spin(1.0, (0.0, 50.0), " mm", "Tolerance of the surface Dice, NSD.")
+        self.of = QComboBox()
+        self.message = QLabel(RESEARCH_USE)
+        self._lay_out()
+        self.destroyed.connect(partial(_release, weakref.ref(self)))
+        self.resume()
+
+    def resume(self) -> None:
+        """Follow the viewer."""
+        if not self._active:
+            self._active = True
+            self.predictions.follow()
+            self.references.follow()
+            self._chosen()
+
+    def pause(self) -> None:
+        """Let go of the viewer, and of the thread."""
+        if self._active:
+            self._active = False
+            self.predictions.release()
+            self.references.release()
+            self._stop()
+
+    def event(self, event: QEvent) -> bool:
+        """Pause while the panel is in no window: a closed one may live on, hidden."""
+        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_active"):
+            (self.pause if self.parentWidget() is None else self.resume)()
+        return bool(super().event(event))
+
+    def compare(self) -> None:
+        """Compare what is chosen."""
+        prediction, reference = self.predictions.layer, self.references.layer
+        if prediction is None or reference is None:
+            return
+        self.predictions.choose(prediction)  # so that a layer added later leaves the choice and its scores alone
+        self.references.choose(reference)
+        try:
+            one, other = (_snapshot(layer, self.viewer.layers) for layer in (prediction, reference))
+        except AttnError as error:
+            self._refuse(str(error))
+            return
+        tables = (table_of(prediction), table_of(reference))
+        steps = partial(compare_steps, one, other, tables, tolerance_mm=self.tolerance_mm.value())
+        self._start(steps, self._show)
+
+    def fly_to(self, index: QModelIndex) -> None:
+        """Show the thickest spot of an error in all planes."""
+        if self.compared is not None:
+            place_mm = self.mistakes.things[index.row()].place_mm
+            go_to(self.viewer, displayed_point(self.compared.prediction, place_mm))
+
+    def _start(self, steps: Any, done: Any) -> None:
+        self._stop()
+        self.worker = create_worker(_safely, steps, _start_thread=False)
+        self.worker.yielded.connect(partial(self._say, self.worker))
+        self.worker.returned.connect(partial(self._finished, self.worker, done))
+        self._enable()
+        self.worker.start()
+
+    def _stop(self) -> None:
+        if self.worker is not None:
+            self.worker.quit()
+            self.worker = None
+
+    def _say(self, worker: Any, text: str) -> None:
+        if worker is self.worker:
+            self.message.setText(text)
+
+    def _finished(self, worker: Any, done: Any, outcome: tuple[Any, str] | None) -> None:
+        if worker is not self.worker or outcome is None:  # it was told to stop
+            return
+        self.worker = None
+        result, refusal = outcome
+        if refusal:
+            self._refuse(refusal)
+        else:
+            done(result)
+        self._enable()
+
+    def _refuse(self, text: str) -> None:
+        self._clear()
+        self.message.setText(text)
+        show_error(text)
+
+    def _show(self, compared: Compared) -> None:
+        self.compared = compared
+        self.scores.show(compared.scores)
+        self.of.blockSignals(True)
+        self.of.clear()
+        self.of.addItem("all structures", None)
+        for label in compared.table:
+            self.of.addItem(label.name, label.value)
+        self.of.blockSignals(False)
+        self._show_errors(compared.errors)
+
+    def _show_errors(self, errors: Errors) -> None:
+        self.errors = errors
+        self.mistakes.show(errors.largest)
+        made, keywords, _ = labels_layer(errors.map, name="errors", table=ERRORS, role="error")
+        if self.map_layer in self.viewer.layers and self.map_layer.data.shape == made.shape:
+            self.map_layer.metadata.update(keywords["metadata"])
+            self.map_layer.scale, self.map_layer.translate = keywords["scale"], keywords["translate"]
+            self.map_layer.data = made
+        else:
+            self.map_layer = self.viewer.add_labels(made, **keywords)
+            restyle(self.map_layer, 1, visible=False)  # what is right would cover what is wrong
+        listed = f", the {len(errors.largest)} largest listed" if len(errors.largest) < errors.count else ""
+        notes = self.compared.notes if self.compared is not None else ()
+        lesions = lesion_text(self.compared) if self.compared is not None else ""
+        parts = (f"{errors.count} errors{listed}.", lesions, *notes, RESEARCH_USE)
+        self.message.setText(" ".join(part for part in parts if part))
+
+    def _errors_of(self, _row: int) -> None:
+        compared, value = self.compared, self.of.currentData()
+        if compared is not None:
+            steps = partial(error_steps, compared.prediction, compared.reference, compared.table, value)
+            self._start(steps, self._show_errors)
+
+    def _chosen(self) -> None:
+        with self.references.quiet():
+            self.references.refresh()
+        self._stop()
+        self._clear()
+        enough = self.references.layer is not None
+        self.message.setText(RESEARCH_USE if enough else f"Open two masks to compare. {RESEARCH_USE}")
+
+    def _clear(self) -> None:
+        self.compared = self.errors = None
+        self.scores.show(())
+        self.mistakes.show(())
+        self._enable()
+
+    def _enable(self) -> None:
+        self.start.setEnabled(self.references.layer is not None and self.worker is None)
+        self.cancel.setEnabled(self.worker is not None)
+        for part in (self.csv, self.of):
+            part.setEnabled(self.compared is not None and self.worker is None)
+
+    def _cancel(self) -> None:
+        self._stop()
+        self.message.setText("Stopped.")
+        self._enable()
+
+    def _save_csv(self) -> None:
+        if self.compared is not None and self.predictions.layer is not None:
+            found = rows([*self.compared.scores, *self.compared.detections], case=case_of(self.predictions.layer))
+            ask_and_save(self, "Export scores", "scores.csv", partial(save_rows, found))
+
+    def _lay_out(self) -> None:
+        self.start, self.cancel, self.csv = (QPushButton(text) for text in ("Compare", "Stop", "CSV …"))
+        self.message.setWordWrap(True)
+        score_view, self.mistake_view = table_view(self.scores), table_view(self.mistakes)
+        form, layout = QFormLayout(), QVBoxLayout(self)
+        form.addRow("Prediction", self.predictions)
+        form.addRow("Reference", self.references)
+        form.addRow("Tolerance", self.tolerance_mm)
+        layout.addLayout(form)
+        layout.addWidget(row(self.start, self.cancel, self.csv))
+        layout.addWidget(score_view, 1)
+        layout.addWidget(row(QLabel("Errors of"), self.of))
+        layout.addWidget(self.mistake_view, 1)
+        layout.addWidget(self.message)
+        score_view.setMinimumWidth(430)
+        self.predictions.chosen.connect(self._chosen)
+        self.references.chosen.connect(self._chosen)
+        self.of.currentIndexChanged.connect(self._errors_of)
+        self.mistake_view.clicked.connect(self.fly_to)
+        for push, action in ((self.start, self.compare), (self.cancel, self._cancel), (self.csv, self._save_csv)):
+            push.clicked.connect(lambda _checked=False, act=action: act())
+
+
+def _snapshot(layer: Layer, layers: Iterable[Layer]) -> Volume:
+    """A copy of what a layer shows now: it may be painted on while it is compared."""
+    volume = volume_of(layer, layers)
+    return volume.with_array(volume.array.copy(order="K"))
+
+
+def _safely(steps: Any) -> Any:
+    """The steps; then the result, or why there is none: of an exception a worker would show the traceback."""
+    try:
+        return (yield from steps()), ""
+    except AttnError as error:
+        return None, str(error)
+
+
+def _release(panel: weakref.ref[CompareWidget]) -> None:
+    """Let go of the viewer when Qt's half of the panel is gone."""
+    widget = panel()
+    if widget is not None:
+        widget.pause()

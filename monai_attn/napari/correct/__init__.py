@@ -1,0 +1,1 @@
+"""Corrections of a mask by hand, each one step of undo."""

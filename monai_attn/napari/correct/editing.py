@@ -1,0 +1,155 @@
+"""Corrections of a labels layer: computed by `edit` on the native grid, applied as one undo step. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.edit import Change, close_holes, grow, interpolate_slices, keep_largest, shrink
+from monai_attn.errors import LabelError
+from monai_attn.napari.layers.strokes import step_counts
+from monai_attn.napari.layers.styles import locked_values, table_of
+from monai_attn.napari.layers.volumes import grid_of, patient_point, to_display, to_native, volume_of
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+__all__ = [
+    "OPERATIONS",
+    "Choices",
+    "Correction",
+    "Seal",
+    "apply_change",
+    "check_free_label",
+    "displayed_index",
+    "label_name",
+    "native_axis",
+    "native_index",
+    "sentence",
+]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user chose: the margin, the native axis that slices lie across, and what holes and others are."""
+
+    margin_mm: float = 3.0
+    axis: int = 2
+    holes_by_slice: bool = False
+    replace_others: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """One operation on the selected label, ready to be computed in a thread: it sees arrays, no layer."""
+
+    name: str
+    labels: Volume
+    value: int
+    locked: frozenset[int]
+    choices: Choices
+
+    @classmethod
+    def of(cls, name: str, layer: Labels, choices: Choices, layers: Iterable[Layer] = ()) -> Correction:
+        """For the selected label of a layer as it is now; raises `LabelError` for a locked one or background."""
+        value = int(layer.selected_label)
+        if value == 0:
+            raise LabelError("The selected label is 0, the background. Select the label to correct.")
+        check_free_label(layer, value)
+        return cls(name, volume_of(layer, layers), value, locked_values(layer), choices)
+
+    @property
+    def protected(self) -> frozenset[int] | None:
+        """The labels that the selected one may not replace; None for all of them."""
+        return self.locked if self.choices.replace_others else None
+
+    def compute(self) -> Change:
+        """The change; nothing is touched. Raises `AttnError` as the functions of `edit` do."""
+        return OPERATIONS[self.name](self)
+
+
+OPERATIONS: dict[str, Callable[[Correction], Change]] = {
+    "grow": lambda one: grow(one.labels, one.value, one.choices.margin_mm, protected=one.protected),
+    "shrink": lambda one: shrink(one.labels, one.value, one.choices.margin_mm),
+    "fill holes": lambda one: close_holes(
+        one.labels, one.value, axis=one.choices.axis if one.choices.holes_by_slice else None, protected=one.protected
+    ),
+    "keep largest": lambda one: keep_largest(one.labels, one.value),
+    "interpolate": lambda one: interpolate_slices(one.labels, one.value, one.choices.axis, protected=one.protected),
+}
+"""What can be done to a label, by the name it has on its button."""
+
+
+def apply_change(layer: Labels, change: Change, grid: Volume) -> int:
+    """Write a change into a layer as one undo step, and give the number of voxels; nothing happens for none."""
+    if change.value > np.iinfo(layer.data.dtype).max:
+        raise LabelError(f"The layer {layer.name!r} holds {layer.data.dtype}, which has no label {change.value}.")
+    if change.mask.any():
+        layer.data_setitem(displayed_index(change, grid), change.value)
+    return change.voxels
+
+
+def check_free_label(layer: Labels, value: int) -> None:
+    """Raise `LabelError` for a label that is locked."""
+    if value in locked_values(layer):
+        raise LabelError(f"{label_name(layer, value)} is locked. Unlock it in the Structures table to change it.")
+
+
+def label_name(layer: Labels, value: int) -> str:
+    """ "liver (5)", or "label 5" where the table has no name for it."""
+    name = next((label.name for label in table_of(layer) if label.value == value), None)
+    return f"{name} ({value})" if name else f"label {value}"
+
+
+class Seal:
+    """Broken as soon as a layer is painted on, corrected, undone or redone: what was computed of it is out of date."""
+
+    def __init__(self, layer: Labels) -> None:
+        self._layer, self._steps, self._painted = layer, step_counts(layer), False
+        layer.events.paint.connect(self._break)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing happened since."""
+        return not self._painted and step_counts(self._layer) == self._steps
+
+    def _break(self, event: object = None) -> None:  # noqa: ARG002
+        self._painted = True
+
+
+def sentence(name: str, change: Change, grid: Volume, structure: str) -> str:
+    """What a correction did, and whether other labels were in its way, for the user."""
+    blocked = f"{change.in_the_way} voxels belong to other labels" if change.in_the_way else ""
+    if not change.voxels:
+        if blocked:
+            return f'{name}: {structure} stays as it is, {blocked}. Tick "may replace other labels", or unlock them.'
+        return f"{name}: nothing to change in {structure}."
+    sign = "-" if change.value == 0 else "+"
+    done = f"{name}: {structure} {sign}{change.voxels * grid.voxel_ml:.2f} ml ({change.voxels} voxels)"
+    return f"{done}; {blocked} and stay so." if blocked else f"{done}."
+
+
+def displayed_index(change: Change, grid: Volume) -> tuple[NDArray[np.generic], ...]:
+    """The voxels of a change as indices of the displayed array."""
+    shape = to_display(grid.array, grid).shape
+    counts = [
+        np.arange(size).reshape([-1 if axis == other else 1 for other in range(3)]) for axis, size in enumerate(shape)
+    ]
+    return tuple(to_native(np.broadcast_to(count, shape), grid)[change.block][change.mask] for count in counts)
+
+
+def native_index(grid: Volume, world: Sequence[float]) -> NDArray[np.float64]:
+    """The index on the native grid, not rounded, of a place of napari's world where that grid is shown."""
+    return grid.to_index(patient_point(grid, world))
+
+
+def native_axis(layer: Layer, displayed: int, layers: Iterable[Layer] = ()) -> int:
+    """The axis of the native array that is shown as axis `displayed`, 0 to 2, of the layer."""
+    grid = grid_of(layer, layers)
+    step = native_index(grid, np.eye(3)[displayed].tolist()) - native_index(grid, (0, 0, 0))
+    return int(np.abs(step).argmax())

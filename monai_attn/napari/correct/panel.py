@@ -1,0 +1,243 @@
+"""The panel "Correct": a brush in millimetres, margins, holes, pieces and slices in between, each one undo step."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error, show_warning
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QGroupBox,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from monai_attn.edit import Change
+from monai_attn.errors import AttnError
+from monai_attn.napari.correct.brush import HandBrush, gate_images, shown_axis
+from monai_attn.napari.correct.editing import Choices, Correction, Seal, apply_change, label_name, sentence
+from monai_attn.napari.keep.window import UnsavedBar, watch
+from monai_attn.napari.qt.controls import button, check, offer_layers, releasing, row, spin
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["CorrectWidget"]
+
+TIPS = {
+    "grow": "Add what lies within the margin of the surface, in space.",
+    "shrink": "Take away what lies within the margin of the surface, in space.",
+    "fill holes": "Add what the structure encloses.",
+    "keep largest": "Remove all pieces but the largest. Voxels that touch by a corner are one piece.",
+    "interpolate": "Paint the empty slices between painted ones, across the plane that is shown.",
+}
+
+
+class CorrectWidget(QWidget):
+    """Corrects the selected label of the active labels layer.
+
+    The brush works in napari's paint and erase modes instead of napari's own, until the panel is closed. Labels
+    that are locked in the Structures table are never changed (`_styles.locked_values`).
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.brush = HandBrush(viewer)
+        self.brush.resized = self._brush_resized
+        self.layer: Labels | None = None
+        self.worker: Any = None
+        self._task: tuple[Labels, Correction, Seal]
+        self._build()
+        self._links = [
+            (viewer.layers.selection.events.active, self._follow),
+            (viewer.layers.events.inserted, self._list_images),
+            (viewer.layers.events.inserted, self.unsaved.refresh),
+            (viewer.layers.events.removed, self.unsaved.refresh),
+            (viewer.layers.events.removed, self._list_images),
+        ]
+        for emitter, callback in self._links:
+            emitter.connect(callback)
+        self.brush.attach()
+        self.destroyed.connect(releasing(self._links))
+        self.destroyed.connect(self.brush.detach)
+        self._follow()
+
+    def event(self, event: QEvent) -> bool:
+        """Give painting back to napari's brush while the panel is in no window: a closed panel lives on, hidden."""
+        brush = getattr(self, "brush", None)  # Qt may ask before there is one
+        if brush is not None and event.type() == QEvent.Type.ParentChange:
+            (brush.detach if self.parentWidget() is None else brush.attach)()
+        return bool(super().event(event))
+
+    def _build(self) -> None:
+        self.target, self.said = QLabel(), QLabel()
+        self.unsaved = UnsavedBar(watch(self.viewer))
+        layout = QVBoxLayout(self)
+        for part in (self.unsaved, self.target, self._brush_group(), self._shape_group(), self.said):
+            layout.addWidget(part)
+        for text in (self.target, self.said):
+            text.setWordWrap(True)
+        layout.addStretch()
+
+    def _brush_group(self) -> QGroupBox:
+        self.diameter = spin(2 * self.brush.radius_mm, (0.5, 200.0), " mm", "Diameter of the brush in the patient.")
+        self.ball = check("ball", "Paint through the slices too: a ball in the patient, however thick the slices.")
+        self.gated = check("only intensities", "Paint only voxels of the image whose intensity is in the range.")
+        self.low, self.high = spin(0.0, (-1e6, 1e6)), spin(0.0, (-1e6, 1e6))
+        self.image = QComboBox()
+        self.image.setToolTip("The image, on the grid of the mask, whose intensities are meant.")
+        self.modes = {mode: button(mode, f"napari's mode: {mode}.", self._set_mode) for mode in ("paint", "erase")}
+        for number in (self.diameter, self.low, self.high):
+            number.valueChanged.connect(self._set_brush)
+        for box in (self.ball, self.gated):
+            box.toggled.connect(self._set_brush)
+        self.gated.toggled.connect(self._suggest_range)
+        self.image.currentIndexChanged.connect(self._set_brush)
+        group = QGroupBox("Brush")
+        form = QFormLayout(group)
+        form.addRow("diameter", row(self.diameter, self.ball))
+        form.addRow(self.gated)
+        form.addRow("from", row(self.low, QLabel("to"), self.high))
+        form.addRow("of", self.image)
+        form.addRow(row(*self.modes.values()))
+        return group
+
+    def _shape_group(self) -> QGroupBox:
+        self.margin = spin(3.0, (0.1, 100.0), " mm", "How far to grow or shrink, in the patient.")
+        self.by_slice = check("in each slice", "Fill holes in the shown plane, slice by slice: tunnels too.")
+        self.replace = check("may replace other labels", "Locked labels are never replaced.")
+        self.actions = {name: button(name, tip, self._start) for name, tip in TIPS.items()}
+        self.steps = {
+            name: button(name, tip, self._step)
+            for name, tip in {
+                "undo": "Take the last step back (Ctrl+Z).",
+                "redo": "Do it again (Ctrl+Shift+Z).",
+            }.items()
+        }
+        self.shapes = QGroupBox("Selected label")
+        grid = QGridLayout(self.shapes)
+        rows: list[tuple[QWidget, ...]] = [
+            (QLabel("margin"), self.margin),
+            (self.actions["grow"], self.actions["shrink"]),
+            (self.actions["fill holes"], self.by_slice),
+            (self.actions["keep largest"], self.actions["interpolate"]),
+            (self.replace,),
+            tuple(self.steps.values()),
+        ]
+        for number, line in enumerate(rows):
+            for column, part in enumerate(line):
+                grid.addWidget(part, number, column, 1, 3 - len(line))
+        return self.shapes
+
+    def _follow(self, event: Any = None) -> None:  # noqa: ARG002
+        if self.layer is not None:
+            self.layer.events.selected_label.disconnect(self._show_target)
+        active = self.viewer.layers.selection.active
+        self.layer = active if isinstance(active, Labels) and active.ndim == 3 else None
+        if self.layer is not None:
+            self.layer.events.selected_label.connect(self._show_target)
+        self._list_images()
+        self._show_target()
+
+    def _list_images(self, event: Any = None) -> None:  # noqa: ARG002
+        images = gate_images(self.viewer, self.layer) if self.layer is not None else []
+        offer_layers(self.image, images)
+        self._set_brush()
+
+    def _show_target(self, event: Any = None) -> None:  # noqa: ARG002
+        layer = self.layer
+        for part in (self.shapes, *self.modes.values()):
+            part.setEnabled(layer is not None and self.worker is None)
+        if layer is None:
+            self.target.setText("Select a labels layer, and in it the label to correct.")
+        else:
+            self.target.setText(f"Label: {label_name(layer, int(layer.selected_label))}, in {layer.name}")
+
+    def _set_brush(self) -> None:
+        for part in (self.low, self.high, self.image):
+            part.setEnabled(self.gated.isChecked())
+        if self.gated.isChecked():
+            self.high.setMinimum(self.low.value())
+        brush = self.brush
+        brush.radius_mm, brush.ball = self.diameter.value() / 2, self.ball.isChecked()
+        brush.gate = (self.low.value(), self.high.value()) if self.gated.isChecked() else None
+        brush.gate_image = self.image.currentData()
+        brush.show_size()
+
+    def _suggest_range(self, on: bool) -> None:
+        """Begin with what the image's window shows."""
+        image = self.image.currentData()
+        if on and image is not None and self.low.value() == self.high.value() == 0:
+            low, high = image.contrast_limits
+            self.high.setValue(high)
+            self.low.setValue(low)
+
+    def _brush_resized(self) -> None:
+        self.diameter.setValue(2 * self.brush.radius_mm)
+
+    def _set_mode(self, mode: str) -> None:
+        if self.layer is not None:
+            self.layer.mode = mode
+
+    def _step(self, name: str) -> None:
+        if self.layer is not None:
+            getattr(self.layer, name)()
+
+    def choices(self) -> Choices:
+        """What is set on the panel, for the plane that is shown. Raises `GeometryError` for a layer without a place."""
+        assert self.layer is not None
+        axis = shown_axis(self.viewer, self.layer)
+        return Choices(self.margin.value(), axis, self.by_slice.isChecked(), self.replace.isChecked())
+
+    def _start(self, name: str) -> None:
+        layer = self.layer
+        if layer is None or self.worker is not None:
+            return
+        try:
+            correction = Correction.of(name, layer, self.choices(), self.viewer.layers)
+        except AttnError as error:
+            show_error(str(error))
+            return
+        self._task = layer, correction, Seal(layer)
+        self.worker = create_worker(_compute, correction, _start_thread=False)
+        self.worker.returned.connect(self._finish)  # methods of a widget: Qt does not call them when it is gone
+        self.worker.errored.connect(self._fail)
+        self.worker.finished.connect(self._done)
+        self.said.setText(f"{name} ...")
+        self._show_target()
+        self.worker.start()
+
+    def _fail(self, error: Exception) -> None:
+        show_error(str(error))
+
+    def _finish(self, change: Change) -> None:
+        layer, correction, seal = self._task
+        if not seal.whole:
+            show_warning(f"{layer.name} was painted on meanwhile, so nothing was changed. Do it again.")
+            return
+        try:
+            apply_change(layer, change, correction.labels)
+        except AttnError as error:
+            show_error(str(error))
+            return
+        structure = label_name(layer, correction.value)
+        self.said.setText(sentence(correction.name, change, correction.labels, structure))
+
+    def _done(self) -> None:
+        self.worker = None
+        if self.said.text().endswith("..."):
+            self.said.clear()
+        self._show_target()
+
+
+def _compute(correction: Correction) -> Generator[None, None, Change]:
+    yield  # here a window that is being closed stops it
+    return correction.compute()

@@ -1,0 +1,1 @@
+"""Masks that were painted and not saved, kept from a crash."""

@@ -1,0 +1,209 @@
+"""Keeps painted masks from a crash: a while after each stroke they are written to the user's state folder.
+
+    keeper = watch(viewer)   # once for each viewer; a second call gives the same keeper
+    saved(layer.data)        # a writer says so when the mask is safe in a file of the user's
+
+A file goes when its mask was saved, when the user discards it, or after a month. It stays when the window or the layer
+is closed without saving: when its image is opened again, the mask is offered.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, finalize, ref
+
+from napari.layers import Labels
+
+from monai_attn.errors import AttnError
+from monai_attn.labels import LabelTable
+from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key, write_rescue
+from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
+from monai_attn.napari.layers.strokes import step_counts
+from monai_attn.napari.layers.styles import table_of
+from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, volume_of
+from monai_attn.volume import Volume, same_grid
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+__all__ = ["Keeper", "Task", "keeper_of", "saved"]
+
+PAUSE_S, LONGEST_S = 2.0, 20.0
+"""A mask is kept when nobody painted for the first time span, or painted without a pause for the second."""
+
+log = logging.getLogger(__name__)
+_keepers: dict[int, Keeper] = {}
+"""By the `id` of the viewer, until it is gone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a thread needs to write one mask; `round` tells whether it was saved meanwhile."""
+
+    layer: Labels
+    labels: Volume
+    table: LabelTable
+    sources: frozenset[str]
+    provenance: dict[str, Any]
+    path: Path | None
+    folder: Path | None
+    round: int
+
+    def write(self) -> Path:
+        """Write it; give the file."""
+        return write_rescue(
+            self.labels, self.table, self.sources, provenance=self.provenance, path=self.path, folder=self.folder
+        )
+
+
+class Keeper:
+    """Watches the labels layers of one viewer; it knows no Qt.
+
+    `schedule` is called with the seconds after which `tasks` wants to be asked, `offer` with unsaved masks of an image
+    that was opened. Without a window, call `keep`.
+    """
+
+    def __init__(self, viewer: ViewerModel, *, folder: Path | None = None) -> None:
+        self._viewer, self.folder = ref(viewer), folder
+        self.files: WeakKeyDictionary[Labels, Path] = WeakKeyDictionary()
+        self.schedule: Callable[[float], None] = lambda seconds: None  # noqa: ARG005
+        self.offer: Callable[[list[Rescue]], None] = lambda found: None  # noqa: ARG005
+        self._pending: dict[Labels, float] = {}  # since when
+        self._rounds: WeakKeyDictionary[Labels, int] = WeakKeyDictionary()
+        self._steps: WeakKeyDictionary[Labels, tuple[int, int]] = WeakKeyDictionary()
+        self._callbacks: WeakKeyDictionary[Labels, Callable[..., None]] = WeakKeyDictionary()
+        self._offered: set[Path] = set()
+        viewer.layers.events.inserted.connect(self._inserted)
+        for layer in viewer.layers:
+            self._watch(layer)
+        _keepers[id(viewer)] = self
+        finalize(viewer, _keepers.pop, id(viewer), None)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Those of the viewer; a viewer that is gone has none."""
+        viewer = self._viewer()
+        return list(viewer.layers) if viewer is not None else []
+
+    def waiting(self, source: str | None = None) -> list[Rescue]:
+        """Unsaved masks that are on no layer: of one image, or of all."""
+        keepers = list(_keepers.values())
+        shown = {keeper.files[layer] for keeper in keepers for layer in keeper.layers if layer in keeper.files}
+        return [one for one in find_rescues(source, self.folder) if one.path not in shown]
+
+    def tasks(self) -> list[Task]:
+        """What is to be written now. A layer without a place in the patient is left out: it cannot be saved either."""
+        found = []
+        for layer in self._pending:
+            try:
+                found.append(self._task(layer))
+            except AttnError as error:
+                log.info("A painted layer is not kept: %s", error)
+        self._pending.clear()
+        return found
+
+    def written(self, task: Task, path: Path) -> None:
+        """Remember the file of a layer; the file of a mask that was saved meanwhile goes at once."""
+        if task.round == self._rounds.get(task.layer, 0):
+            self.files[task.layer] = path
+        else:
+            path.unlink(missing_ok=True)
+
+    def keep(self) -> list[Path]:
+        """Write what is pending, here and now. Raises `FileError`."""
+        done = [(task, task.write()) for task in self.tasks()]
+        for task, path in done:
+            self.written(task, path)
+        return [path for _, path in done]
+
+    def restore(self, rescue: Rescue) -> Labels:
+        """Add an unsaved mask as a layer; it stays kept until it is saved. Raises `FileError`."""
+        data, keywords, _ = labels_layer(rescue.labels(), name="unsaved mask", table=rescue.table)
+        made = {PROVENANCE: dict(rescue.provenance)} if rescue.provenance else {}
+        keywords["metadata"] = {**keywords["metadata"], **made}
+        layer = Labels(data, **keywords)
+        viewer = self._viewer()
+        if viewer is not None:
+            self.files[layer] = rescue.path
+            viewer.add_layer(layer)
+            self._changed(layer)
+        return layer
+
+    def forget(self, layer: Labels) -> None:
+        """The mask is safe: its file goes."""
+        self._pending.pop(layer, None)
+        self._rounds[layer] = self._rounds.get(layer, 0) + 1
+        path = self.files.pop(layer, None)
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    def look(self, layer: Layer) -> None:
+        """Offer the unsaved masks of an image or mask that was opened; each once."""
+        origin = origin_of(layer)
+        if origin is not None and origin.path is not None:
+            self.greet(source_key(origin.path, origin.grid))
+
+    def greet(self, source: str | None = None) -> None:
+        """Offer the unsaved masks of one image, or all of them, but for those that were offered already."""
+        found = [one for one in self.waiting(source) if one.path not in self._offered]
+        self._offered |= {one.path for one in found}
+        if found and self._viewer() is not None:
+            self.offer(found)
+
+    def _inserted(self, event: Any) -> None:
+        self._watch(event.value)
+        self.look(event.value)
+
+    def _watch(self, layer: Layer) -> None:
+        if isinstance(layer, Labels) and layer.ndim == 3 and layer not in self._callbacks:
+            self._steps[layer] = step_counts(layer)
+            self._callbacks[layer] = callback = lambda event: self._moved(event.source)
+            layer.events.paint.connect(lambda event: self._changed(event.source))
+            layer.events.set_data.connect(callback)
+
+    def _moved(self, layer: Labels) -> None:
+        """Undo and redo have no event of their own: the layer is drawn anew, and its history has changed."""
+        if layer.metadata.get(EDITED) and self._steps.get(layer) != step_counts(layer):
+            self._changed(layer)
+
+    def _changed(self, layer: Labels) -> None:
+        origin = origin_of(layer)
+        if origin is not None and (origin.role != "labels" or origin.display_only):
+            return
+        layer.metadata[EDITED] = True
+        self._steps[layer] = step_counts(layer)
+        since = self._pending.setdefault(layer, time.monotonic())
+        self.schedule(max(min(PAUSE_S, since + LONGEST_S - time.monotonic()), 0.0))
+
+    def _task(self, layer: Labels) -> Task:
+        layers = self.layers
+        grid, labels = grid_of(layer, layers), volume_of(layer, layers)
+        provenance = dict(layer.metadata.get(PROVENANCE, {}))
+        path, sources = self.files.get(layer), _sources(grid, layers)
+        return Task(layer, labels, table_of(layer), sources, provenance, path, self.folder, self._rounds.get(layer, 0))
+
+
+def keeper_of(viewer: ViewerModel) -> Keeper | None:
+    """The keeper that watches a viewer already."""
+    return _keepers.get(id(viewer))
+
+
+def saved(data: Any) -> None:
+    """The array of a labels layer was saved to a file of the user's: what was kept of it goes."""
+    for keeper in list(_keepers.values()):
+        for layer in keeper.layers:
+            if isinstance(layer, Labels) and layer.data is data:
+                keeper.forget(layer)
+
+
+def _sources(grid: Volume, layers: list[Layer]) -> frozenset[str]:
+    """The keys of the files whose grid a mask lies on; of the grid alone when there is none."""
+    origins = [origin for origin in map(origin_of, layers) if origin is not None and same_grid(origin.grid, grid)]
+    keys = {source_key(origin.path, origin.grid) for origin in origins if origin.path is not None}
+    return frozenset(keys or {source_key(None, grid)})

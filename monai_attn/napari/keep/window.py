@@ -1,0 +1,155 @@
+"""The window's side of keeping unsaved masks: a timer, a thread, and the offer to restore."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import Notification, NotificationSeverity, notification_manager, show_error
+from qtpy.QtCore import QCoreApplication, QTimer
+from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout
+
+from monai_attn.errors import AttnError
+from monai_attn.napari.keep.keeper import Keeper, Task, keeper_of
+from monai_attn.napari.keep.rescue import Rescue
+from monai_attn.napari.qt.controls import button, row
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["UnsavedBar", "connect", "discard", "keep_now", "offer", "restore", "watch"]
+
+
+GREETING_MS = 1500
+"""How long after the plugin is first used it offers what earlier sessions left."""
+
+log = logging.getLogger(__name__)
+
+
+class Clock:
+    """Runs the tasks of a keeper in a thread, one round at a time."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+        self.busy = False
+        self.timer = QTimer()
+        self.timer.setSingleShot(True)
+        self.timer.timeout.connect(self.tick)
+
+    def schedule(self, seconds: float) -> None:
+        """Do the next round after so many seconds; a later call puts it off."""
+        self.timer.start(int(seconds * 1000))
+
+    def tick(self) -> None:
+        """Write what is pending."""
+        if self.busy:
+            self.schedule(1.0)
+            return
+        tasks = self.keeper.tasks()
+        if not tasks:
+            return
+        self.busy = True
+        worker = create_worker(_write, tasks, _start_thread=False)
+        worker.yielded.connect(lambda done: self.keeper.written(*done))
+        worker.errored.connect(lambda error: show_error(f"Unsaved masks are not kept: {error}"))
+        worker.finished.connect(self.rest)
+        worker.start()
+
+    def rest(self) -> None:
+        """The round is over."""
+        self.busy = False
+
+
+def watch(viewer: ViewerModel) -> Keeper:
+    """The keeper of a viewer; in a window, with a timer, a thread and notifications."""
+    return keeper_of(viewer) or connect(Keeper(viewer))
+
+
+def connect(keeper: Keeper) -> Keeper:
+    """Give a keeper its clock, and offer what earlier sessions left for the images that are open."""
+    application = QCoreApplication.instance()
+    if application is None:
+        return keeper
+    application.aboutToQuit.connect(partial(keep_now, keeper))
+    keeper.schedule = Clock(keeper).schedule
+    keeper.offer = lambda found: offer(keeper, found)
+    QTimer.singleShot(GREETING_MS, keeper.greet)  # what belongs to an image that is being opened is offered with it
+    return keeper
+
+
+def keep_now(keeper: Keeper) -> None:
+    """Write what is pending: napari ends before the clock strikes."""
+    try:
+        keeper.keep()
+    except AttnError as error:
+        log.error("%s", error)
+
+
+def offer(keeper: Keeper, found: list[Rescue]) -> None:
+    """Say that there are unsaved masks; buttons restore or discard them. The panel "Correct" has them too."""
+    actions = (("Restore", lambda: restore(keeper, found)), ("Discard", lambda: discard(found)))
+    notification_manager.dispatch(Notification(_sentence(found), NotificationSeverity.WARNING, actions=actions))
+
+
+def restore(keeper: Keeper, found: list[Rescue]) -> None:
+    """Open unsaved masks as layers, those that were not restored or discarded meanwhile."""
+    waiting = keeper.waiting()
+    for one in found:
+        try:
+            if one in waiting:
+                keeper.restore(one)
+        except AttnError as error:
+            show_error(str(error))
+
+
+def discard(found: list[Rescue]) -> None:
+    """Remove unsaved masks."""
+    for one in found:
+        one.discard()
+
+
+class UnsavedBar(QGroupBox):
+    """What was painted and not saved, with buttons; hidden while there is nothing."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        super().__init__("Not saved")
+        self.keeper = keeper
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self.choices = {
+            name: button(name, tip, self._act)
+            for name, tip in {"restore": "Open them as layers.", "discard": "Remove them for good."}.items()
+        }
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.said)
+        layout.addWidget(row(*self.choices.values()))
+        self.refresh()
+
+    def refresh(self, event: object = None) -> None:  # noqa: ARG002
+        """Look again what there is."""
+        self.found = self.keeper.waiting()
+        self.setVisible(bool(self.found))
+        if self.found:
+            self.said.setText(_sentence(self.found))
+
+    def _act(self, name: str) -> None:
+        if name == "restore":
+            restore(self.keeper, self.found)
+        else:
+            discard(self.found)
+        self.refresh()
+
+
+def _sentence(found: list[Rescue]) -> str:
+    many = f"{len(found)} masks were" if len(found) > 1 else "A mask was"
+    when = ", ".join(one.clock for one in found[:3]) + (", ..." if len(found) > 3 else "")
+    return f"{many} painted and not saved ({when})."
+
+
+def _write(tasks: list[Task]) -> Generator[tuple[Task, Path], None, None]:
+    for task in tasks:
+        yield task, task.write()

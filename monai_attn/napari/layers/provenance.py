@@ -1,0 +1,21 @@
+"""How the labels of a layer came to be, kept in its metadata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Labels
+
+__all__ = ["EDITED", "PROVENANCE", "provenance_of"]
+
+EDITED = "monai_attn_edited"
+"""Key in a labels layer's metadata: True once it was painted on or corrected by hand."""
+
+PROVENANCE = "monai_attn_provenance"
+"""Key in a labels layer's metadata: how its segmentation came to be, where it is one."""
+
+
+def provenance_of(layer: Labels) -> dict[str, Any]:
+    """How the labels of a layer came to be, and whether a hand changed them since."""
+    made = dict(layer.metadata.get(PROVENANCE, {}))
+    return {**made, "edited_by_hand": True} if layer.metadata.get(EDITED) else made

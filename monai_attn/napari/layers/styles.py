@@ -1,0 +1,164 @@
+"""How each structure of a labels layer is shown, and its name: kept on the layer, drawn through its colormap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monai_attn.errors import InputError
+from monai_attn.labels import Label, LabelTable, default_colour
+from monai_attn.napari.layers.volumes import META, UNNAMED_COLOUR, Origin, grid_of, label_features, origin_of
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+    from napari.utils.colormaps import DirectLabelColormap
+
+__all__ = [
+    "STYLES",
+    "Style",
+    "adopt",
+    "extended",
+    "locked_values",
+    "recolour",
+    "rename",
+    "restyle",
+    "shown_values",
+    "style_of",
+    "styled_colormap",
+    "table_of",
+]
+
+STYLES = "monai_attn_styles"
+"""Key of the styles, by label value, in a layer's metadata."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one structure is shown; its colour stands in the label table, which is saved with the mask.
+
+    `opacity` is between 0 and 1, beside that of the whole layer. While any structure is `solo`, only such are shown.
+    Painting leaves a `locked` one as it is (`_strokes.keep_locked`).
+    """
+
+    visible: bool = True
+    solo: bool = False
+    locked: bool = False
+    opacity: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opacity <= 1:
+            raise InputError(f"An opacity lies between 0 and 1 (0 and 100 %), not {self.opacity}.")
+
+
+def table_of(layer: Labels) -> LabelTable:
+    """The names and colours of a layer; empty for one that nobody named."""
+    origin = origin_of(layer)
+    return origin.table or LabelTable() if origin is not None else LabelTable()
+
+
+def adopt(layer: Labels, values: Iterable[int] = (), layers: Iterable[Layer] = ()) -> LabelTable:
+    """Name those of the values that the layer's table lacks, and remember the table on the layer.
+
+    A layer made in napari gets the grid of the image it lies on, and keeps its colours; for others a new label gets
+    the colour of its number. Raises `GeometryError` as `grid_of` does.
+    """
+    origin, table = origin_of(layer), table_of(layer)
+    if origin is None:
+        grid = grid_of(layer, layers)
+        _keep(layer, Origin(grid, None, extended(table, values, lambda value: _shown(layer, value)), "labels"))
+    elif origin.table is None or set(values) - {0, *(label.value for label in table)}:
+        _keep(layer, replace(origin, table=extended(table, values)))
+    return table_of(layer)
+
+
+def extended(table: LabelTable, values: Iterable[int], colour_of: Callable[[int], str] = default_colour) -> LabelTable:
+    """A table that names all of the values, those it lacks "label N"."""
+    taken = {label.name for label in table}
+    new = set(values) - {0, *(label.value for label in table)}
+    added = (Label(value, _free(f"label {value}", taken), colour_of(value)) for value in sorted(new))
+    return LabelTable((*table, *added))
+
+
+def rename(layer: Labels, value: int, name: str) -> None:
+    """Give a structure another name. Raises `LabelError` for an empty name and one that is taken."""
+    _change_label(layer, value, name=name.strip())
+
+
+def recolour(layer: Labels, value: int, colour: str) -> None:
+    """Give a structure another colour, `#rrggbb`."""
+    _change_label(layer, value, colour=colour)
+
+
+def restyle(layer: Labels, value: int, **changes: Any) -> None:
+    """Change fields of a structure's `Style`, and show it so."""
+    styles = {**_styles(layer), value: replace(style_of(layer, value), **changes)}
+    layer.metadata[STYLES] = styles
+    if set(changes) != {"locked"}:
+        layer.colormap = styled_colormap(table_of(layer), styles)
+
+
+def style_of(layer: Labels, value: int) -> Style:
+    """How a structure is shown; one that nobody touched is visible, opaque and free."""
+    return _styles(layer).get(value, Style())
+
+
+def locked_values(layer: Labels) -> frozenset[int]:
+    """The structures that painting leaves alone."""
+    return frozenset(value for value, style in _styles(layer).items() if style.locked)
+
+
+def shown_values(table: LabelTable, styles: Mapping[int, Style]) -> list[int]:
+    """The labels of a table that are shown: those visible, or where any is solo, only such."""
+    alone = any(style.solo for style in styles.values())
+    chosen = ((label.value, styles.get(label.value, Style())) for label in table)
+    return [value for value, style in chosen if (style.solo if alone else style.visible)]
+
+
+def styled_colormap(table: LabelTable, styles: Mapping[int, Style]) -> DirectLabelColormap:
+    """The colours of a table with the opacity of each style; what is not shown is clear."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    shown = set(shown_values(table, styles))
+    colours: dict[int | None, Any] = {None: UNNAMED_COLOUR, 0: "transparent"}
+    if any(style.solo for style in styles.values()):
+        colours[None] = "transparent"
+    for label in table:
+        alpha = styles.get(label.value, Style()).opacity if label.value in shown else 0.0
+        colours[label.value] = np.array([*label.rgb, alpha], np.float32)
+    return DirectLabelColormap(color_dict=colours)
+
+
+def _styles(layer: Labels) -> dict[int, Style]:
+    styles = layer.metadata.get(STYLES, {})
+    return styles if isinstance(styles, dict) else {}
+
+
+def _change_label(layer: Labels, value: int, **changes: str) -> None:
+    origin, table = origin_of(layer), table_of(layer)
+    changed = replace(table[value], **changes)  # type: ignore[arg-type]
+    table = LabelTable(tuple(changed if label.value == value else label for label in table))
+    if origin is not None:
+        _keep(layer, replace(origin, table=table))
+
+
+def _keep(layer: Labels, origin: Origin) -> None:
+    table = origin.table or LabelTable()
+    layer.metadata[META] = origin
+    layer.features = label_features(table)
+    layer.colormap = styled_colormap(table, _styles(layer))
+
+
+def _shown(layer: Labels, value: int) -> str:
+    rgba = layer.get_color(value)
+    if rgba is None:
+        return default_colour(value)
+    return "#" + "".join(f"{round(255 * float(part)):02x}" for part in rgba[:3])
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name

@@ -1,0 +1,1 @@
+"""How a viewer shows layers: window, slab, planes, linked views, and the text on the canvas."""

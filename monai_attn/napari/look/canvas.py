@@ -1,0 +1,206 @@
+"""Text on the canvas of a viewer: letters at the edges, plane, window, legend, what is under the cursor, a scale bar.
+
+`canvas_notes(viewer)` puts them there once; they follow the viewer until it is closed. They are an overlay of the
+canvas, so that they stand in screenshots too; works on a `ViewerModel` without a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from psygnal import Signal
+
+from monai_attn.errors import InputError
+from monai_attn.labels import Label
+from monai_attn.napari.layers.links import Links
+from monai_attn.napari.look import readout
+from monai_attn.napari.look.notes import INK, Note, legend_note
+from monai_attn.napari.look.notes_overlay import notes_surface
+from monai_attn.napari.look.planes import Edges, canvas_directions, edge_letters, orient
+from monai_attn.napari.look.seen import labels_seen
+from monai_attn.napari.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+__all__ = ["CanvasNotes", "canvas_notes"]
+
+PLACES = {
+    "place": "top_left",
+    "honesty": "top_left",
+    "window": "top_right",
+    "cursor": "bottom_left",
+    "left": "middle_left",
+    "right": "middle_right",
+    "top": "top_center",
+    "bottom": "bottom_center",
+}
+"""Our texts and where on the canvas they stand; those of one corner are stacked, the legend last."""
+
+LEGEND = "legend"
+
+EDGES = ("left", "right", "top", "bottom")
+COLOURS = {"honesty": "#ff9f1c", **dict.fromkeys(EDGES, "#ffa600")}
+SIZES = {"cursor": 10.0, **dict.fromkeys(EDGES, 14.0)}
+
+LAYER_EVENTS = ("visible", "contrast_limits", "projection_mode", "name")
+"""Changes of a layer that change what stands on the canvas; a layer without one of them does not have it."""
+
+LABEL_EVENTS = ("visible", "colormap", "features", "labels_update", "paint", "data")
+"""Changes of a labels layer that change the legend."""
+
+
+class CanvasNotes:
+    """The text on the canvas of one viewer, and the convention in which the viewer shows the patient.
+
+    Kept by the viewer's own events; holds the viewer weakly, so that a closed one is freed.
+    """
+
+    convention_changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, *, radiological: bool = True, legend: bool = True) -> None:
+        self._viewer = ref(viewer)
+        self._radiological = radiological
+        self._texts = dict.fromkeys(PLACES, "")
+        self._labels: list[Label] = []
+        self._shows_legend = legend
+        self._surface = notes_surface(viewer)
+        self._links = Links()
+        follow = self._links.follow
+        dims, camera, layers = viewer.dims.events, viewer.scene.camera.events, viewer.layers.events
+        follow(self._turn, dims.order, dims.ndisplay, dims.ndim, layers.inserted)
+        follow(self._edges, camera.orientation, camera.angles)
+        follow(self._place, dims.point, dims.margin_left, dims.margin_right)
+        follow(self._layers, layers.removed, layers.reordered, viewer.layers.selection.events.active)
+        follow(self._under_cursor, viewer.cursor.events.position)
+        follow(self._watch, layers.inserted)
+        for layer in viewer.layers:
+            self._watch_layer(layer)
+        viewer.canvas.overlays.scale_bar.visible = True
+        self._turn()
+
+    @property
+    def radiological(self) -> bool:
+        """Whether the patient's right is shown on the left; setting it turns the view."""
+        return self._radiological
+
+    @radiological.setter
+    def radiological(self, value: bool) -> None:
+        self._radiological = value
+        self._turn()
+        self.convention_changed.emit()
+
+    @property
+    def legend(self) -> bool:
+        """Whether the structures that are seen stand on the canvas with their colours."""
+        return self._shows_legend
+
+    @legend.setter
+    def legend(self, value: bool) -> None:
+        self._shows_legend = value
+        self._structures()
+
+    def close(self) -> None:
+        """Take the text off the canvas and let the viewer go."""
+        self._links.close()
+        self._surface.close()
+        for viewer in self._alive():
+            _NOTES.pop(viewer, None)
+
+    def text(self, name: str) -> str:
+        """What one of `PLACES`, or the "legend", says now; "" when it is not there."""
+        return "\n".join(label.name for label in self._labels) if name == LEGEND else self._texts[name]
+
+    def _turn(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            if len(viewer.layers):
+                orient(viewer, radiological=self._radiological)
+        self._edges()
+        self._layers()
+
+    def _edges(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            grid = readout.shown_grid(viewer.layers)
+            edges = edge_letters(*canvas_directions(viewer, grid)) if len(viewer.layers) else Edges("", "", "", "")
+            for name in EDGES:
+                self._say(name, getattr(edges, name))
+
+    def _layers(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            self._say("honesty", readout.honesty_text(viewer.layers))
+            self._say("window", readout.window_text(readout.shown_image(viewer.layers)))
+        self._place()
+        if self._in_3d():
+            self._structures()
+
+    def _place(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            self._say("place", readout.place_text(viewer) if len(viewer.layers) else "")
+        self._under_cursor()
+        if not self._in_3d():  # where the structures seen do not depend on the place
+            self._structures()
+
+    def _under_cursor(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            self._say("cursor", readout.cursor_text(viewer, viewer.cursor.position))
+
+    def _structures(self, _event: Any = None) -> None:
+        for viewer in self._alive():
+            labels = labels_seen(viewer) if self._shows_legend else []
+            if labels != self._labels:
+                self._labels = labels
+                self._show()
+
+    def _watch(self, event: Any) -> None:
+        self._watch_layer(event.value)
+
+    def _watch_layer(self, layer: Layer) -> None:
+        self._links.follow_layer(self._layers, layer, LAYER_EVENTS)
+        if layer._type_string == "labels":
+            self._links.follow_layer(self._structures, layer, LABEL_EVENTS)
+
+    def _say(self, name: str, text: str) -> None:
+        if self._texts[name] != text:
+            self._texts[name] = text
+            self._show()
+
+    def _show(self) -> None:
+        notes = {name: _note(name, text) for name, text in self._texts.items() if text}
+        legend = {LEGEND: legend_note(self._labels, PLACES["window"])} if self._labels else {}
+        self._surface.show({**notes, **legend})
+
+    def _in_3d(self) -> bool:
+        return any(viewer.dims.ndisplay == 3 for viewer in self._alive())
+
+    def _alive(self) -> Iterator[ViewerModel]:
+        viewer = self._viewer()
+        if viewer is not None:
+            yield viewer
+
+
+_NOTES: WeakKeyDictionary[ViewerModel, CanvasNotes] = WeakKeyDictionary()
+
+
+def canvas_notes(viewer: ViewerModel) -> CanvasNotes:
+    """The text on a viewer's canvas, put there if it is not yet, as the preferences say."""
+    if viewer not in _NOTES:
+        given = _preferences()
+        _NOTES[viewer] = CanvasNotes(viewer, radiological=given.radiological, legend=given.legend)
+    return _NOTES[viewer]
+
+
+def _preferences() -> Settings:
+    try:
+        return settings()
+    except InputError as error:  # of another setting; said, and no reason to show nothing
+        from napari.utils.notifications import show_warning
+
+        show_warning(str(error))
+        return Settings()
+
+
+def _note(name: str, text: str) -> Note:
+    return Note(text, PLACES[name], COLOURS.get(name, INK), SIZES.get(name, 11.0))

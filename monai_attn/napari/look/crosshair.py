@@ -1,0 +1,117 @@
+"""The crosshair on the canvas: three lines through the viewer's point, in 2-D and in 3-D."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from monai_attn.napari.layers.links import Links
+from monai_attn.napari.layers.volumes import PLACE
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Vectors
+
+__all__ = ["Crosshair", "crosshair_lines"]
+
+NAME = "crosshair"
+COLOUR = "#ffd166"
+WIDTH_PX = 1.5
+
+TILT_MM = 0.01
+"""napari draws a line in 3-D as two ribbons, at right angles to the third and to the first axis: both ribbons of the
+lines along these two are seen edge-on from the patient's front. Leaning so little, one of each turns to the front."""
+
+
+def crosshair_lines(point: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> NDArray[np.float64]:
+    """The three lines through a point and across a box, as napari's vectors (3, 2, 3): start and length, in mm.
+
+    Exact but for `TILT_MM`.
+    """
+    lower, upper, lines = np.asarray(lower, float), np.asarray(upper, float), np.zeros((3, 2, 3))
+    for axis in range(3):
+        lines[axis, 0] = point
+        lines[axis, 0, axis] = lower[axis]
+        lines[axis, 1, axis] = upper[axis] - lower[axis]
+    lines[[0, 2], 1, 1] = TILT_MM
+    return lines
+
+
+class Crosshair:
+    """A vectors layer that follows the viewer's point, until `close`; one that the user deletes is not made again.
+
+    Its spacing is that of the coarsest slider, so that the sliders, which step by the finest layer, stay as they are.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer, self.links = viewer, Links()
+        self.layer: Vectors | None = None
+        self._box: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None
+        self.links.follow(self._move, viewer.dims.events.point)
+        self.links.follow(self._thin, viewer.scene.camera.events.zoom)
+        self.links.follow(self._refit, viewer.layers.events.inserted, viewer.layers.events.removed)
+        self._refit()
+
+    def close(self) -> None:
+        """Take the lines off the canvas and stop following the viewer; doing it again does no harm."""
+        self.links.close()
+        layer, self.layer = self.layer, None
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
+    def _refit(self, _event: Any = None) -> None:
+        """Make the lines when there is the first image, on top of all; take them away with the last."""
+        layers = self.viewer.layers
+        others = [layer for layer in layers if layer is not self.layer]
+        if self.layer is not None and self.layer not in layers:  # deleted by the user
+            return self.close()
+        if not others or self.viewer.dims.ndim < 3:
+            self._box = None
+            if self.layer is not None:
+                mine, self.layer = self.layer, None
+                layers.remove(mine)
+            return None
+        extent = layers.get_extent(others)
+        self._box = extent.world[0][-3:], extent.world[1][-3:], float(np.max(extent.step[-3:]))
+        if self.layer is None:
+            self._make(self._box[2])
+        elif layers[-1] is not self.layer:
+            layers.move(layers.index(self.layer), len(layers))
+        self._move()
+        return None
+
+    def _make(self, spacing: float) -> None:
+        from napari.layers import Vectors
+
+        layers = self.viewer.layers
+        active, selected = layers.selection.active, set(layers.selection)
+        self.layer = Vectors(
+            np.zeros((3, 2, 3)),
+            name=NAME,
+            edge_color=COLOUR,
+            vector_style="line",
+            scale=(spacing,) * 3,
+            blending="translucent_no_depth",
+            opacity=0.8,
+            **PLACE,
+        )
+        layers.append(self.layer)
+        layers.selection.clear()
+        layers.selection.update(selected)
+        layers.selection.active = active
+        self._thin()
+
+    def _move(self, _event: Any = None) -> None:
+        if self.layer is None or self._box is None:
+            return
+        lower, upper, spacing = self._box
+        if self.layer.scale[0] != spacing:
+            self.layer.scale = (spacing,) * 3
+        self.layer.data = crosshair_lines(self.viewer.dims.point[-3:], lower, upper) / spacing
+
+    def _thin(self, _event: Any = None) -> None:
+        """Keep the lines as thin on the screen whatever the zoom."""
+        if self.layer is not None:
+            self.layer.edge_width = WIDTH_PX / (float(self.viewer.scene.camera.zoom) * float(self.layer.scale[0]))

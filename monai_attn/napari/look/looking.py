@@ -1,0 +1,120 @@
+"""What the Look panel does to a viewer: window, slab and mouse. Works without a Qt window."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monai_attn.errors import AttnError, GeometryError
+from monai_attn.napari.layers.volumes import origin_of
+from monai_attn.napari.layers.windows import centre_width, dragged, kind_of, written_window
+from monai_attn.napari.look.readout import shown_image
+from monai_attn.napari.settings import remember_window, settings
+from monai_attn.report.window import GreyWindow
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+__all__ = [
+    "SLABS",
+    "drag_window",
+    "image_volume",
+    "opening_window",
+    "set_slab",
+    "set_window",
+    "slab_of",
+]
+
+SLABS = {"single slice": "none", "maximum (MIP)": "max", "mean": "mean", "minimum": "min"}
+"""How a thick slab is drawn, and napari's name for it."""
+
+
+def image_volume(layer: Layer) -> Volume | None:
+    """The volume an image layer shows; None where it is not one 3-D image in numbers (a pyramid, colours, a film).
+
+    A layer from elsewhere has no unit.
+    """
+    origin = origin_of(layer)
+    if origin is not None:
+        return origin.grid
+    if layer.multiscale or layer.rgb or layer.ndim != 3 or not isinstance(layer.data, np.ndarray):
+        return None
+    try:
+        return Volume(layer.data)
+    except AttnError:
+        return None
+
+
+def set_window(layer: Image, text: str) -> None:
+    """Draw an image in a window such as "40/400" or "1-99 %", and remember it for images of its kind.
+
+    Raises `InputError` for a text that is no window, `GeometryError` for a layer that is no 3-D image.
+    """
+    volume = image_volume(layer)
+    if volume is None:
+        raise GeometryError(f"The layer {layer.name!r} is not one 3-D image. Use napari's own contrast limits for it.")
+    window = written_window(volume, text)
+    layer.contrast_limits = (window.lower, window.upper)
+    _remember(kind_of(volume), text)
+
+
+def opening_window(image: Volume) -> GreyWindow:
+    """The window an image opens with: the last one chosen for its kind, which stands in the preferences.
+
+    Raises `InputError` when someone wrote there what is no window.
+    """
+    return written_window(image, settings().window_of(kind_of(image)))
+
+
+def set_slab(viewer: ViewerModel, mode: str, thickness_mm: float) -> None:
+    """Draw images as the maximum, mean or minimum of a slab so thick around the slice; labels stay single slices.
+
+    `mode` is one of the values of `SLABS`. The thickness is along the axis that is cut, whichever is.
+    """
+    thick = thickness_mm if mode != "none" else 0.0
+    extra = viewer.dims.ndim - 3
+    for layer in viewer.layers:
+        if layer._type_string == "image":
+            layer.projection_mode = mode
+    viewer.dims.thickness = tuple(thick if axis >= extra else 0.0 for axis in range(viewer.dims.ndim))
+
+
+def slab_of(viewer: ViewerModel) -> tuple[str, float]:
+    """The mode and thickness in mm of the slab shown; ("none", 0) without one."""
+    layer = shown_image(viewer.layers)
+    if layer is None or viewer.dims.ndim < 3:
+        return "none", 0.0
+    return str(layer.projection_mode), float(viewer.dims.thickness[-3])
+
+
+def drag_window(viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
+    """A mouse callback of napari: drag to the right for a wider window, upwards for a brighter picture.
+
+    Acts with the left button while the active layer is not painted on or edited.
+    """
+    layer, active = shown_image(viewer.layers), viewer.layers.selection.active
+    editing = active is not None and str(active.mode) != "pan_zoom"
+    if layer is None or event.button != 1 or event.modifiers or editing:
+        return
+    start, pressed = centre_width(*layer.contrast_limits), np.array(event.pos, float)
+    yield
+    moved = False
+    while event.type == "mouse_move":
+        event.handled = moved = True  # the camera stays where it is
+        right_px, down_px = np.array(event.pos, float) - pressed
+        centre, width = dragged(start, right_px, down_px)
+        layer.contrast_limits = (centre - width / 2, centre + width / 2)
+        yield
+    volume = image_volume(layer)
+    if moved and volume is not None:
+        centre, width = centre_width(*layer.contrast_limits)
+        _remember(kind_of(volume), f"{centre:.6g}/{width:.6g}")
+
+
+def _remember(kind: str, text: str) -> None:
+    if kind or text.rstrip().endswith("%"):  # MR has no scale: the numbers of one say nothing about the next
+        remember_window(kind, text)

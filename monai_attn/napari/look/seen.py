@@ -1,0 +1,53 @@
+"""Which structures are seen on a canvas now, with the names and colours they have there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.labels import Label
+from monai_attn.napari.layers.blocks import displayed_blocks
+from monai_attn.napari.layers.styles import STYLES, shown_values, table_of
+
+if TYPE_CHECKING:
+    from napari.components import Dims, ViewerModel
+    from napari.layers import Labels
+
+__all__ = ["labels_seen", "legend_of", "values_seen"]
+
+COUNTED = (np.dtype(np.uint8), np.dtype(np.uint16))
+"""Types whose values are few enough to count them all, which takes a tenth of the time of sorting a slice."""
+
+
+def values_seen(layer: Labels, dims: Dims) -> frozenset[int]:
+    """The labels in the slice that is shown; in 3-D all of the layer."""
+    data = np.asarray(layer.data)
+    if dims.ndisplay == 3:
+        return frozenset(displayed_blocks(data))
+    index = np.round(layer.world_to_data(dims.point[-3:])).astype(int)
+    axis = next(axis - dims.ndim + 3 for axis in dims.not_displayed if axis >= dims.ndim - 3)
+    if not 0 <= index[axis] < data.shape[axis]:
+        return frozenset()
+    return frozenset(int(value) for value in _values(data.take(int(index[axis]), axis=axis)) if value)
+
+
+def legend_of(layer: Labels, values: Iterable[int]) -> list[Label]:
+    """Of these structures those that are shown, with the names and colours they have now."""
+    table = table_of(layer)
+    shown = set(shown_values(table, layer.metadata.get(STYLES, {})))
+    return [label for label in table if label.value in shown & set(values)]
+
+
+def labels_seen(viewer: ViewerModel) -> list[Label]:
+    """The named structures that are on the canvas, those of the topmost layer first."""
+    if viewer.dims.ndim < 3:
+        return []
+    layers = [layer for layer in reversed(viewer.layers) if layer._type_string == "labels" and layer.visible]
+    return [label for layer in layers if layer.ndim == 3 for label in legend_of(layer, values_seen(layer, viewer.dims))]
+
+
+def _values(slice_: NDArray[np.integer]) -> NDArray[np.integer]:
+    return np.flatnonzero(np.bincount(slice_.ravel())) if slice_.dtype in COUNTED else np.unique(slice_)

@@ -1,0 +1,1 @@
+"""Files, folders and samples into layers: what is offered, and what is chosen."""

@@ -1,0 +1,123 @@
+"""DICOM SEG and RTSTRUCT to labels layers, on the grid of the image they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from monai_attn.errors import AttnError, FileError, GeometryError, InputError, LabelError
+from monai_attn.io import Masks, Series, list_series, read_masks, stem
+from monai_attn.io.dicom.files import read_errors, read_header, text
+from monai_attn.io.dicomseg.source import silent
+from monai_attn.labels import LabelTable
+from monai_attn.napari.layers.volumes import LayerTuple, labels_layer
+from monai_attn.volume import Volume
+
+__all__ = ["OpenImage", "masks_on", "structure_layers", "title_of"]
+
+
+class OpenImage(NamedTuple):
+    """An image that structures may belong to: its name in the viewer, its grid, its DICOM series where it has one."""
+
+    name: str
+    grid: Volume
+    series: str | None = None
+
+
+THRESHOLD = 0.5
+"""From which fraction on a voxel of a fractional SEG is shown as inside; a note says so."""
+
+
+def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str = "") -> list[LayerTuple]:
+    """The structures of a file as labels layers: one, or one each where they overlap.
+
+    They lie on the grid of the image they were drawn on, where it is among `images`, in the same folder, or in
+    a folder within or beside that; else of the first of these that they fit; a SEG that fits none on its own. Raises
+    `FileError`, or `InputError` for contours without an image.
+    """
+    masks = masks_on(path, images)
+    threshold = THRESHOLD if masks.fractional else None
+    notes = masks.notes
+    if threshold is not None:
+        notes += (f"The masks are fractional ({masks.fractional}); shown is what is at least {threshold:g}.",)
+    name = name or stem(path)
+    try:
+        whole = masks.label_map(threshold=threshold)
+    except LabelError:
+        notes += ("Structures overlap: each is a layer of its own.",)
+        return [
+            labels_layer(
+                replace(masks.label_map(values=[label.value], threshold=threshold), notes=notes if not place else ()),
+                name=f"{name}: {label.name}",
+                table=LabelTable((label,)),
+                path=str(path),
+            )
+            for place, label in enumerate(masks.table)
+        ]
+    return [labels_layer(replace(whole, notes=notes), name=name, table=masks.table, path=str(path))]
+
+
+def title_of(path: Path) -> tuple[str, str]:
+    """Modality, "SEG" or "RTSTRUCT", and what the file is called in its header; the last is "" where it has no name."""
+    header = read_header(path)
+    modality = text(header, "Modality")
+    return modality, text(header, "StructureSetLabel") or text(header, "SeriesDescription")
+
+
+def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
+    """The structures on the grid of the image they name, else the first that they fit; else a SEG on its own."""
+    reason: AttnError | None = None
+    for image in _candidates(path, images):
+        try:
+            return read_masks(path, like=image)
+        except GeometryError as error:
+            reason = reason or error
+    try:
+        return read_masks(path)
+    except InputError as error:  # contours
+        if reason is not None:
+            raise GeometryError(f"{reason} No image that is open, or lies beside {path.name}, fits.") from reason
+        raise InputError(f"{error} Open that image first, then the contours.") from error
+
+
+def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[Volume]:
+    """Grids to try: of the images that the file names as its own first, those that are open before those beside it."""
+    named = _named_series(path)
+    yield from (image.grid for image in images if image.series in named)
+    found = [OpenImage("", series.grid, series.uid) for series in _beside(path) if series.grid is not None]
+    yield from (image.grid for image in found if image.series in named)
+    yield from (image.grid for image in (*images, *found) if image.series not in named)
+
+
+def _beside(path: Path) -> list[Series]:
+    """The series in a file's folder, in the folders in it and in those beside it, no deeper; damaged ones left out."""
+    home = path.resolve().parent
+    folders = [home]
+    for place in (home, home.parent):
+        with suppress(OSError):
+            folders += sorted(one for one in place.iterdir() if one.is_dir() and one != home)
+    found: list[Series] = []
+    for folder in folders:
+        with suppress(FileError, OSError):
+            found += list_series(folder, recursive=False)
+    return found
+
+
+def _named_series(path: Path) -> set[str]:
+    """The UIDs of the series that a SEG or RTSTRUCT was drawn on."""
+    from pydicom import dcmread
+
+    wanted: list[Any] = ["ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence"]
+    try:
+        with silent():
+            header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=wanted)
+            items = list(header.get("ReferencedSeriesSequence") or ())
+            for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
+                for study in frame.get("RTReferencedStudySequence") or ():
+                    items += study.get("RTReferencedSeriesSequence") or ()
+            return {text(item, "SeriesInstanceUID") for item in items}
+    except read_errors():
+        return set()

@@ -1,0 +1,97 @@
+"""What the Open panel does: list, read, reslice, add to the viewer. Works without a Qt window."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monai_attn.errors import AttnError, Cancelled
+from monai_attn.io.names import suffix_of
+from monai_attn.napari.layers.volumes import LayerTuple
+from monai_attn.napari.look.canvas import canvas_notes
+from monai_attn.napari.open.dicomseg import OpenImage
+from monai_attn.napari.open.reading import images_of, new_overlay_warnings, open_images, read_offers
+from monai_attn.napari.open.reslice import resliced_layer
+from monai_attn.napari.open.series import Offer, notes_of, offers_in
+from monai_attn.napari.settings import PLUGIN
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["COLUMNS", "add_layers", "patterns_of", "read_steps", "row_of", "scan_steps", "use_from_now_on"]
+
+COLUMNS = ("Kind", "Name", "Voxels", "Spacing (mm)", "Notes")
+"""Of the table of what can be opened; `row_of` gives its cells."""
+
+DICOM_PATTERNS = ("*.dcm", "*.ima", "*.dicom")
+
+
+def scan_steps(path: Path) -> Generator[str, None, tuple[list[Offer], str]]:
+    """List what is at a path, for a worker: says what it does, and ends with the offers, or the reason for none."""
+    yield f"Looking through {path.name} ..."
+    try:
+        return offers_in(path), ""
+    except AttnError as error:
+        return [], str(error)
+
+
+def read_steps(
+    offers: Sequence[Offer], images: Sequence[OpenImage], *, reslice: bool
+) -> Generator[str, None, tuple[list[LayerTuple], list[str]]]:
+    """Read offers one by one, for a worker; ends with the layers, and a sentence for each that could not be read.
+
+    Images come before structures, which are put on the grid of the first image that they fit.
+    """
+    layers: list[LayerTuple] = []
+    failed: list[str] = []
+    known = list(images)
+    for place, offer in enumerate(sorted(offers, key=lambda offer: offer.structures), 1):
+        yield f"Reading {place} of {len(offers)}: {offer.name}"
+        try:
+            read = read_offers([offer], known)
+        except Cancelled:
+            raise
+        except AttnError as error:
+            failed.append(f"{offer.name}: {error}")
+            continue
+        known += images_of(read)
+        if reslice:
+            yield f"Reslicing {offer.name}"
+            read = [resliced_layer(layer) for layer in read]
+        layers += read
+    return layers, failed
+
+
+def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
+    """Add layers that were read to a viewer; gives what the user should be told about them."""
+    from napari.layers import Layer
+
+    canvas_notes(viewer)
+    told = [*notes_of(layers), *new_overlay_warnings(open_images(viewer.layers), layers)]
+    for layer in layers:
+        viewer.add_layer(Layer.create(*layer))
+    return told
+
+
+def row_of(offer: Offer) -> tuple[str, ...]:
+    """The cells of a table row, in the order of `COLUMNS`."""
+    return offer.kind, offer.name, offer.size, offer.spacing_mm, offer.problem or offer.warning
+
+
+def patterns_of(path: Path) -> tuple[str, ...]:
+    """The file names that "these files" stands for: those with the same ending, or folders and DICOM."""
+    suffix = suffix_of(path)
+    if path.is_dir():
+        return ("*/", *DICOM_PATTERNS)
+    return (f"*{suffix}",) if suffix else DICOM_PATTERNS
+
+
+def use_from_now_on(path: Path) -> tuple[str, ...]:
+    """Have napari open files like this one with our reader without asking; gives the patterns it was told."""
+    from napari.settings import get_settings
+
+    plugins = get_settings().plugins
+    patterns = patterns_of(path)
+    plugins.extension2reader = {**plugins.extension2reader, **dict.fromkeys(patterns, PLUGIN)}
+    return patterns

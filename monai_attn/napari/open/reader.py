@@ -1,0 +1,86 @@
+"""The reader that napari asks: files dropped on the window or opened from its menu."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from monai_attn.errors import AttnError
+from monai_attn.io import is_dicom
+from monai_attn.io.names import suffix_of
+from monai_attn.io.reading import READERS
+from monai_attn.napari.open.activate import activate
+from monai_attn.napari.open.reading import chosen_of, new_overlay_warnings, open_images, read_offers
+from monai_attn.napari.open.series import FILES, Offer, notes_of, offers_in
+
+__all__ = ["get_reader"]
+
+LOOKED_AT = 64
+"""A folder is ours when one of so many of its first files is; to look through all of a large one would take long."""
+
+NOTHING: list[Any] = [(None,)]
+"""What a reader gives napari when it was not at fault but has no layer to add."""
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[Any]] | None:
+    """A function that reads the path or paths, or None when they are not ours; only first bytes are looked at."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return _read if paths and all(_is_ours(Path(one)) for one in paths) else None
+
+
+def _read(path: str | Sequence[str]) -> list[Any]:
+    """What napari calls. In a window what went wrong is said in a notification, elsewhere raised."""
+    from napari import current_viewer
+    from napari.utils.notifications import show_error, show_warning
+
+    viewer = current_viewer()
+    paths = [Path(one) for one in ([path] if isinstance(path, str) else path)]
+    try:
+        offers = _offers(paths, viewer)
+        if not offers:
+            return NOTHING
+        if viewer is not None and len(paths) == 1 and sum(offer.series is not None for offer in offers) > 1:
+            from monai_attn.napari.open.panel import show_chooser  # Qt, which a reader without a window does without
+
+            show_chooser(viewer, paths[0], offers)
+            return NOTHING
+        chosen = chosen_of(offers, paths[0])
+        images = [] if viewer is None else open_images(viewer.layers)
+        layers = read_offers(chosen, images)
+    except AttnError as error:
+        if viewer is None:
+            raise
+        show_error(str(error))
+        return NOTHING
+    if viewer is not None:
+        activate()
+        for note in [*notes_of(layers), *new_overlay_warnings(images, layers)]:
+            show_warning(note)
+    return layers
+
+
+def _offers(paths: Sequence[Path], viewer: Any) -> list[Offer]:
+    """What the paths offer; not the slices of a series again that is open, or offered by a path before.
+
+    Slices dropped together come one by one, and each stands for its whole series.
+    """
+    layers = [] if viewer is None else viewer.layers
+    covered = {file for layer in layers for file in layer.metadata.get(FILES, ())}
+    offers: list[Offer] = []
+    for path in paths:
+        if str(path) in covered:
+            continue
+        found = offers_in(path)
+        covered |= {str(frame.path) for offer in found if offer.series for frame in offer.series.frames}
+        offers += found
+    return offers
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_dir():
+        files = (Path(root, name) for root, _, names in os.walk(path) for name in names)
+        return any(_is_ours(file) for file in islice(files, LOOKED_AT))
+    return path.is_file() and (suffix_of(path) in READERS or is_dicom(path))

@@ -1,0 +1,46 @@
+"""File > Open Sample: a brain, and a CT phantom with organs and lesions of known volume."""
+
+from __future__ import annotations
+
+from monai_attn.io import read
+from monai_attn.io.samples import brain_file
+from monai_attn.napari.layers.volumes import LayerTuple, image_layer, labels_layer
+from monai_attn.napari.look.looking import opening_window
+from monai_attn.napari.open.activate import activate
+from monai_attn.napari.open.phantom import GRIDS, TABLE, ct_phantom
+
+__all__ = ["mni152", "phantom", "phantom_anisotropic", "phantom_oblique"]
+
+
+def mni152() -> list[LayerTuple]:
+    """The MNI152 T1 brain that nilearn carries. Raises `InputError` where nilearn is not installed."""
+    path = brain_file()
+    activate()
+    brain = read(path)
+    window = opening_window(brain)
+    return [image_layer(brain, name="mni152_t1", path=str(path), contrast_limits=(window.lower, window.upper))]
+
+
+def phantom() -> list[LayerTuple]:
+    """The CT phantom at 2 mm, and its labels."""
+    return _phantom("ct_phantom")
+
+
+def phantom_anisotropic() -> list[LayerTuple]:
+    """The CT phantom in thick slices."""
+    return _phantom("ct_phantom_anisotropic")
+
+
+def phantom_oblique() -> list[LayerTuple]:
+    """The CT phantom in oblique slices."""
+    return _phantom("ct_phantom_oblique")
+
+
+def _phantom(name: str) -> list[LayerTuple]:
+    activate()
+    image, labels = ct_phantom(*GRIDS[name])
+    window = opening_window(image)
+    return [
+        image_layer(image, name=name, contrast_limits=(window.lower, window.upper)),
+        labels_layer(labels, name=f"{name}_labels", table=TABLE),
+    ]

@@ -1,0 +1,1 @@
+"""Buttons, boxes, tables and keys that every panel shares."""

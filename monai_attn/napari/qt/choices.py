@@ -1,0 +1,122 @@
+"""Boxes to choose a layer in, which follow the viewer's list of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from monai_attn.errors import GeometryError
+from monai_attn.napari.layers.volumes import grid_of, origin_of
+from monai_attn.volume import same_grid
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+__all__ = ["LayerBox", "is_mask", "on_its_grid"]
+
+
+class LayerBox(QComboBox):
+    """The layers of a viewer that `fits` accepts, the newest first; `chosen` tells when it is another one.
+
+    The newest is chosen until the user chooses; with `keep`, the first one. Maps of a network come after what was
+    read. `none` is the text of an entry for no layer; without it there is none while a layer fits. Call `follow` first.
+    """
+
+    chosen = Signal()
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        fits: Callable[[Layer], bool],
+        *,
+        none: str = "",
+        keep: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._fits, self._none, self._keep = viewer, fits, none, keep
+        self._layers: list[Layer | None] = []
+        self._last: Layer | None = None
+        self._touched = False
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        self.activated.connect(self._on_activated)
+        events = viewer.layers.events
+        self._events = (events.inserted, events.removed, events.renamed)
+
+    @property
+    def layer(self) -> Layer | None:
+        """What is chosen."""
+        return self._last
+
+    def choose(self, layer: Layer | None) -> None:
+        """Choose a layer of the list."""
+        self._touched = True
+        self._select(layer if layer in self._layers else None)
+
+    def refresh(self, event: object = None) -> None:  # noqa: ARG002 - napari's events bring one
+        """Read the viewer's layers again; the choice stays while its layer is there."""
+        fitting: list[Layer | None] = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
+        fitting.sort(key=_is_map)
+        self._layers = [*fitting, None] if self._none else fitting
+        with self.quiet():
+            self.clear()
+            self.addItems([layer.name if layer is not None else self._none for layer in self._layers])
+        stays = self._touched or (self._keep and self._last is not None)
+        self._select(self._last if stays and self._last in self._layers else self._layers[0] if self._layers else None)
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Choose without telling."""
+        before = self.blockSignals(True)
+        try:
+            yield
+        finally:
+            self.blockSignals(before)
+
+    def follow(self) -> None:
+        """Follow the viewer from now on."""
+        for event in self._events:
+            event.connect(self.refresh)
+        with self.quiet():
+            self.refresh()
+
+    def release(self) -> None:
+        """Stop following the viewer."""
+        for event in self._events:
+            event.disconnect(self.refresh)
+
+    def _on_activated(self, row: int) -> None:
+        self.choose(self._layers[row])
+
+    def _select(self, layer: Layer | None) -> None:
+        self.setCurrentIndex(self._layers.index(layer) if layer in self._layers else -1)
+        if layer is not self._last:
+            self._last = layer
+            self.chosen.emit()
+
+
+def _is_map(layer: Layer | None) -> bool:
+    origin = origin_of(layer) if layer is not None else None
+    return origin is not None and origin.role not in ("image", "labels", "reference")
+
+
+def is_mask(layer: Layer) -> bool:
+    """Whether a layer holds structures: labels, but not a map of errors."""
+    return bool(layer._type_string == "labels") and not _is_map(layer)
+
+
+def on_its_grid(mask: Layer, image: Layer, layers: Iterable[Layer]) -> bool:
+    """Whether an image can be measured in a mask: both have the same voxels in the same places."""
+    origin = origin_of(image)
+    if origin is None or origin.display_only:
+        return False
+    try:
+        return same_grid(grid_of(mask, layers), origin.grid)
+    except GeometryError:
+        return False

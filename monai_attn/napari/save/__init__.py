@@ -1,0 +1,1 @@
+"""Masks, measurements and reports of layers into files."""

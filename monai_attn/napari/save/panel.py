@@ -1,0 +1,208 @@
+"""The panel "Save all": mask, measurements and report of a layer, into one folder with one button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from monai_attn.errors import AttnError, InputError
+from monai_attn.napari.correct.brush import gate_images
+from monai_attn.napari.correct.editing import Seal
+from monai_attn.napari.keep.keeper import saved
+from monai_attn.napari.keep.window import watch
+from monai_attn.napari.layers.styles import table_of
+from monai_attn.napari.qt.controls import button, check, offer_layers, releasing, row
+from monai_attn.napari.save.saving import FORMATS, Saving, free_of_identity, save_all
+from monai_attn.napari.settings import settings
+from monai_attn.napari.structures.lesions import lesion_labels
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["SaveAllWidget"]
+
+
+class SaveAllWidget(QWidget):
+    """Saves the active labels layer with its measurements and report; nothing is replaced unless it is allowed."""
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        watch(viewer)
+        self.layer: Labels | None = None
+        self.worker: Any = None
+        self._task: tuple[Labels, Seal]
+        self.done: dict[str, Path] = {}
+        self._build()
+        self._links = [
+            (viewer.layers.selection.events.active, self._follow),
+            (viewer.layers.events.inserted, self._follow),
+            (viewer.layers.events.removed, self._follow),
+        ]
+        for emitter, callback in self._links:
+            emitter.connect(callback)
+        self.destroyed.connect(releasing(self._links))
+        self._follow()
+
+    def _build(self) -> None:
+        self.target, self.said = QLabel(), QLabel()
+        for text in (self.target, self.said):
+            text.setWordWrap(True)
+        self.image, self.form = QComboBox(), QComboBox()
+        self.image.setToolTip("The image on the mask's grid: for intensities, and for the pictures of the report.")
+        self.image.currentIndexChanged.connect(self._name_case)
+        self.form.addItems(list(FORMATS))
+        self.case, self.folder = QLineEdit(), QLineEdit()
+        self.case.setToolTip("What the files are called. No patient's name: it would stand in file names and report.")
+        self.folder.setPlaceholderText("folder")
+        self.lesions = QListWidget()
+        self.lesions.setToolTip("Labels whose pieces are measured and pictured one by one.")
+        self.lesions.setMaximumHeight(110)
+        self.replace = check("replace files that exist", "Otherwise nothing is written when one of the files exists.")
+        self.browse = button("choose", "Choose the folder.", self._choose)
+        self.save = button("save all", "Write mask, table, measurements and report.", self._start)
+        self.stop = button("cancel", "Stop; nothing is written.", self._cancel)
+        self.show_report = button("show report", "Open the report in the browser.", self._show)
+        form = QFormLayout()
+        form.addRow("image", self.image)
+        form.addRow("case", self.case)
+        form.addRow("folder", row(self.folder, self.browse))
+        form.addRow("mask as", self.form)
+        form.addRow("lesions", self.lesions)
+        form.addRow(self.replace)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.target)
+        layout.addLayout(form)
+        for part in (row(self.save, self.stop), self.said, self.show_report):
+            layout.addWidget(part)
+        layout.addStretch()
+
+    def _follow(self, event: Any = None) -> None:  # noqa: ARG002
+        active = self.viewer.layers.selection.active
+        mask = active if isinstance(active, Labels) and active.ndim == 3 else None
+        if mask is None and self.layer in self.viewer.layers:
+            mask = self.layer  # another kind of layer was clicked: stay
+        self.layer = mask
+        offer_layers(self.image, gate_images(self.viewer, mask) if mask is not None else [])
+        self._name_case()
+        self._list_lesions()
+        self._enable()
+
+    def _list_lesions(self) -> None:
+        self.lesions.clear()
+        if self.layer is None:
+            return
+        table = table_of(self.layer)
+        likely = lesion_labels(table)
+        for label in table:
+            item = QListWidgetItem(label.name)
+            item.setData(Qt.ItemDataRole.UserRole, label.value)
+            item.setCheckState(Qt.CheckState.Checked if label.value in likely else Qt.CheckState.Unchecked)
+            self.lesions.addItem(item)
+
+    def _name_case(self) -> None:
+        image = self.image.currentData()
+        if image is not None and not self.case.isModified():
+            try:
+                self.case.setText(free_of_identity(image))
+            except AttnError:  # the file is gone meanwhile
+                self.case.setText("case")
+
+    def _enable(self) -> None:
+        busy = self.worker is not None
+        self.save.setEnabled(self.layer is not None and self.image.count() > 0 and not busy)
+        self.stop.setEnabled(busy)
+        self.show_report.setVisible("report" in self.done)
+        if self.layer is None:
+            self.target.setText("Select the labels layer to save.")
+        elif self.image.count() == 0:
+            self.target.setText(f"Open the image that {self.layer.name} belongs to.")
+        else:
+            self.target.setText(f"Saves {self.layer.name}")
+
+    def _choose(self, name: str) -> None:  # noqa: ARG002
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the results", self.folder.text())
+        if folder:
+            self.folder.setText(folder)
+
+    def saving(self) -> Saving:
+        """What the panel says. Raises `AttnError` when something is missing or cannot be saved."""
+        layer, image = self.layer, self.image.currentData()
+        folder = Path(self.folder.text()) if self.folder.text().strip() else settings().results
+        if layer is None or image is None:
+            raise InputError("Select the labels layer to save, and open the image that it belongs to.")
+        if folder is None:
+            raise InputError("Choose a folder for the results.")
+        items = [self.lesions.item(number) for number in range(self.lesions.count())]
+        checked = [item for item in items if item is not None and item.checkState() == Qt.CheckState.Checked]
+        return Saving.of(
+            layer,
+            image,
+            folder,
+            self.case.text(),
+            layers=self.viewer.layers,
+            form=self.form.currentText(),
+            lesions=[int(item.data(Qt.ItemDataRole.UserRole)) for item in checked],
+            overwrite=self.replace.isChecked(),
+        )
+
+    def _start(self, name: str) -> None:  # noqa: ARG002
+        layer = self.layer
+        try:
+            saving = self.saving()
+        except AttnError as error:
+            show_error(str(error))
+            return
+        assert layer is not None
+        self._task = layer, Seal(layer)
+        self.worker = create_worker(save_all, saving, _start_thread=False)
+        self.worker.yielded.connect(self._say)  # methods of a widget: Qt does not call them when it is gone
+        self.worker.returned.connect(self._finish)
+        self.worker.errored.connect(self._fail)
+        self.worker.finished.connect(self._end)
+        self._enable()
+        self.worker.start()
+
+    def _say(self, step: str) -> None:
+        self.said.setText(f"{step} ...")
+
+    def _fail(self, error: Exception) -> None:
+        show_error(str(error))
+
+    def _finish(self, files: dict[str, Path]) -> None:
+        layer, seal = self._task
+        self.done = files
+        if seal.whole:
+            saved(layer.data)
+        self.said.setText("Saved: " + ", ".join(path.name for path in files.values()))
+        show_info(f"Saved {len(files)} files into {files['mask'].parent.name}.")
+
+    def _end(self) -> None:
+        self.worker = None
+        if self.said.text().endswith("..."):
+            self.said.setText("Nothing was written.")
+        self._enable()
+
+    def _cancel(self, name: str) -> None:  # noqa: ARG002
+        if self.worker is not None:
+            self.worker.quit()
+
+    def _show(self, name: str) -> None:  # noqa: ARG002
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.done["report"])))

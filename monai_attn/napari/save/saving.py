@@ -1,0 +1,211 @@
+"""Mask, measurements and report of one layer into one folder: all of it or nothing. No Qt, no window."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monai_attn import __version__
+from monai_attn.cohort import Measured, measure_case
+from monai_attn.errors import FileError, GeometryError, InputError
+from monai_attn.io import stem, write_dicom_seg
+from monai_attn.io.atomic import check_free, take_name
+from monai_attn.labels import LabelTable
+from monai_attn.measure import to_csv, to_json
+from monai_attn.napari.layers.provenance import provenance_of
+from monai_attn.napari.layers.styles import extended, table_of
+from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
+from monai_attn.napari.save.writer import check_native
+from monai_attn.report import CaseOptions, anonymous_case, case_page, read_identity
+from monai_attn.segmentation import RESEARCH_USE, Segmentation, result_files
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+
+__all__ = ["FORMATS", "Saving", "all_or_none", "free_of_identity", "save_all"]
+
+FORMATS = {"NIfTI": ".nii.gz", "NRRD": ".nrrd", "DICOM SEG": ".dcm"}
+"""How the mask is written, by what the panel calls it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Saving:
+    """All that is to be saved, with a copy of the mask: painting may go on. `source` is the image's file or folder."""
+
+    folder: Path
+    case: str
+    labels: Volume
+    table: LabelTable
+    provenance: dict[str, Any]
+    image: Volume
+    source: Path | None
+    series: str | None
+    volume: int | None
+    form: str
+    lesions: tuple[int, ...]
+    window: tuple[float, float]
+    overwrite: bool
+
+    @classmethod
+    def of(
+        cls,
+        layer: Labels,
+        image: Image,
+        folder: Path,
+        case: str,
+        *,
+        layers: Iterable[Layer] = (),
+        form: str = "NIfTI",
+        lesions: Sequence[int] = (),
+        overwrite: bool = False,
+    ) -> Saving:
+        """Of a layer as it is now, with an image on its grid. Raises `AttnError` for what cannot be saved."""
+        check_native(layer)
+        origin = origin_of(image)
+        if origin is None or origin.display_only:
+            raise GeometryError(f"{image.name} was not opened with monai-attn or was resliced; choose its original.")
+        if not case.strip() or Path(case).name != case:
+            raise InputError(f"The name of a case becomes part of file names; {case!r} cannot be one.")
+        if form not in FORMATS:
+            raise InputError(f"A mask is saved as {', '.join(FORMATS)}, not {form!r}.")
+        labels = volume_of(layer, layers)
+        low, high = image.contrast_limits
+        return cls(
+            folder,
+            case,
+            labels.with_array(labels.array.copy(order="K")),
+            table_of(layer),
+            provenance_of(layer),
+            origin.grid,
+            Path(origin.path) if origin.path else None,
+            origin.series,
+            origin.volume,
+            form,
+            tuple(lesions),
+            ((low + high) / 2, high - low),
+            overwrite,
+        )
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What will be written: as `monai-attn segment --report` names it, and the measurements as JSON."""
+        mask, record, table = result_files(self.folder, self.case)
+        named = {
+            "mask": mask.with_name(stem(mask) + FORMATS[self.form]),
+            "record": record,
+            "table": table,
+            "measurements": self.folder / f"{self.case}_measurements.json",
+            "report": self.folder / f"{self.case}_report.html",
+        }
+        if self.form == "DICOM SEG":  # names its labels itself
+            del named["record"]
+        return named
+
+
+def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
+    """Measure, draw and write; says what it is about to do, and gives the files.
+
+    The mask is written by the same functions as on the command line, read back and compared. When anything fails, or
+    nobody asks for the next step, nothing is left behind. Raises `AttnError`.
+    """
+    for path in saving.files.values():
+        check_free(path, overwrite=saving.overwrite)
+    yield "naming the labels"
+    segmentation = Segmentation(
+        saving.labels, extended(saving.table, values_in(saving.labels.array)), saving.provenance
+    )
+    yield "measuring"
+    lesions = [str(value) for value in saving.lesions]
+    measured = measure_case(segmentation, saving.image, case=saving.case, lesions=lesions)
+    yield "drawing the report"
+    options = CaseOptions(lesions=saving.lesions, window=saving.window)
+    page = case_page(saving.case, saving.image, segmentation, options)
+    yield "writing"
+    with all_or_none(list(saving.files.values()), overwrite=saving.overwrite) as staging:
+        _write(saving, segmentation, measured, page, staging)
+    return saving.files
+
+
+def free_of_identity(image: Image) -> str:
+    """A name for the case of an image that does not tell the patient's: that of its file, or "case"."""
+    origin = origin_of(image)
+    if origin is None or origin.path is None:
+        return "case"
+    return anonymous_case(stem(origin.path), read_identity(origin.path, series=origin.series))
+
+
+@contextmanager
+def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[Path]:
+    """A hidden folder to write files of these names into; when the block ends well, all get their places.
+
+    The paths lie in one folder, which is made if it is missing. When the block raises, or one file cannot get its
+    place, everything is as it was. Raises `FileError`.
+    """
+    folder = paths[0].parent
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as hidden:
+            staging = Path(hidden)
+            yield staging
+            _place(staging, paths, overwrite=overwrite)
+            new = False
+    except OSError as error:
+        raise FileError(f"{folder.name} cannot be written to: {error.strerror or 'the disk refuses'}.") from error
+    finally:
+        if new and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _place(staging: Path, paths: Sequence[Path], *, overwrite: bool) -> None:
+    old: dict[Path, Path] = {}
+    placed: list[Path] = []
+    try:
+        for path in paths:
+            check_free(path, overwrite=overwrite)
+            if path.exists():
+                old[path] = path.rename(staging / f"old-{path.name}")
+            take_name(staging / path.name, path, overwrite=False)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            path.unlink()
+        for path, before in old.items():
+            before.replace(path)
+        raise
+
+
+def _write(saving: Saving, segmentation: Segmentation, measured: Measured, page: str, staging: Path) -> None:
+    places = {what: staging / path.name for what, path in saving.files.items()}
+    if saving.form == "DICOM SEG":
+        _write_dicom(saving, segmentation, places["mask"])
+    else:
+        segmentation.write(places["mask"])
+    rows = measured.rows()
+    labels, provenance = segmentation.table.to_json(), dict(segmentation.provenance)
+    numbers = to_json(rows, notice=RESEARCH_USE, version=__version__, labels=labels, provenance=provenance)
+    places["table"].write_text(to_csv(rows), encoding="utf-8")
+    places["measurements"].write_text(numbers, encoding="utf-8")
+    places["report"].write_text(page, encoding="utf-8")
+
+
+def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None:
+    if saving.source is None:
+        raise InputError("A DICOM SEG belongs to a DICOM series; this image was not opened from a file.")
+    name, version = segmentation.algorithm
+    write_dicom_seg(
+        segmentation.labels,
+        segmentation.table,
+        saving.source,
+        path,
+        algorithm=name,
+        algorithm_version=version,
+        algorithm_type=segmentation.algorithm_type,
+        series=saving.series,
+        volume=saving.volume,
+    )

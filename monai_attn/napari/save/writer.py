@@ -1,0 +1,124 @@
+"""File > Save: a labels layer on the exact grid of its image, as a label map or a DICOM SEG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import AttnError, GeometryError, InputError
+from monai_attn.io import holds_structures, is_dicom, write_dicom_seg
+from monai_attn.napari.keep.keeper import saved
+from monai_attn.napari.layers.provenance import provenance_of
+from monai_attn.napari.layers.styles import extended, table_of
+from monai_attn.napari.layers.volumes import GROWING, Origin, origin_of, values_in, volume_of
+from monai_attn.segmentation import Segmentation
+from monai_attn.volume import Volume, same_grid
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+__all__ = ["check_native", "dicom_source", "segmentation_of", "write_label_map", "write_seg"]
+
+
+def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
+    """napari's writer of .nii.gz, .nii, .nrrd and .mha: the mask, and beside it a JSON with names and provenance.
+
+    An existing file is replaced, as napari has asked before. Each is there completely or not at all; the mask
+    is read back and compared. Raises `AttnError` with the reason when that cannot be.
+    """
+    layer, layers = _layer(data, meta)
+    with _said_by_napari():
+        files = segmentation_of(layer, layers).write(path, overwrite=True)
+    saved(data)
+    return [str(file) for file in files]
+
+
+def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
+    """napari's writer of .dcm: a DICOM SEG against the series that the labels lie on, read back and compared.
+
+    Raises `AttnError` when that is not open, was not read from DICOM, or lies otherwise.
+    """
+    layer, layers = _layer(data, meta)
+    with _said_by_napari():
+        segmentation = segmentation_of(layer, layers)
+        source = dicom_source(layer.name, segmentation.labels, [layer, *layers])
+        name, version = segmentation.algorithm
+        write_dicom_seg(
+            segmentation.labels,
+            segmentation.table,
+            str(source.path),
+            path,
+            algorithm=name,
+            algorithm_version=version,
+            algorithm_type=segmentation.algorithm_type,
+            series=source.series,
+            volume=source.volume,
+            overwrite=True,
+        )
+    saved(data)
+    return [path]
+
+
+def segmentation_of(layer: Labels, layers: Iterable[Layer] = ()) -> Segmentation:
+    """The labels as they are painted now, on their native grid; labels that nobody named are "label N".
+
+    Raises `GeometryError` for a layer whose place is not known, or that was resliced for display.
+    """
+    check_native(layer)
+    labels = volume_of(layer, layers)
+    return Segmentation(labels, extended(table_of(layer), values_in(labels.array)), provenance_of(layer))
+
+
+def check_native(layer: Layer) -> None:
+    """Raise `GeometryError` for a layer that was resliced for display, `InputError` for a run that is not finished."""
+    origin = origin_of(layer)
+    if origin is not None and origin.role == GROWING:
+        raise InputError(f"{layer.name} is not finished. Wait for the mask, and save that.")
+    if origin is not None and origin.display_only:
+        raise GeometryError(
+            f"{layer.name} was resliced for display; its voxels are not those of a scan. Save the layer it was made "
+            "from: open it without reslicing."
+        )
+
+
+def dicom_source(name: str, labels: Volume, layers: Iterable[Layer]) -> Origin:
+    """The DICOM series, among layers, on whose grid labels lie. Raises `InputError` when there is none."""
+    origins = [origin for origin in map(origin_of, layers) if origin is not None and not origin.display_only]
+    for origin in origins:
+        if origin.path and same_grid(origin.grid, labels) and _is_series(Path(origin.path)):
+            return origin
+    raise InputError(
+        f"{name} lies on no DICOM series that is open, and a DICOM SEG repeats patient and study of one. Open "
+        "the series it was drawn on, or save as .nii.gz."
+    )
+
+
+@contextmanager
+def _said_by_napari() -> Iterator[None]:
+    """Every refusal as a plain `AttnError`: of a ValueError napari says that no plugin can write the file."""
+    try:
+        yield
+    except AttnError as error:
+        raise AttnError(str(error)) from error
+
+
+def _is_series(path: Path) -> bool:
+    return path.is_dir() or (is_dicom(path) and not holds_structures(path))
+
+
+def _layer(data: NDArray[np.generic], meta: dict[str, Any]) -> tuple[Labels, list[Layer]]:
+    """The layer that napari describes, and all that are open, where a fresh one finds the image it lies on."""
+    from napari import Viewer, current_viewer
+    from napari.layers import Layer
+
+    viewers = [*getattr(Viewer, "_instances", ()), current_viewer()]  # the first is private; it finds other windows
+    for viewer in viewers:
+        for layer in viewer.layers if viewer is not None else ():
+            if layer.data is data:
+                return layer, list(viewer.layers)
+    return Layer.create(data, meta, "labels"), [] if viewers[-1] is None else list(viewers[-1].layers)

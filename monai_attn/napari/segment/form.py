@@ -1,0 +1,255 @@
+"""The fields and buttons of the panel "Segment": what can be chosen and how it is shown, no logic."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from monai_attn.napari.qt.controls import check, row, spin
+from monai_attn.napari.segment.needs import Needs
+from monai_attn.napari.segment.overlays import LEGENDS
+from monai_attn.napari.segment.preflight import Preflight, time_text
+from monai_attn.napari.segment.region import box_text
+from monai_attn.napari.segment.task import Step
+from monai_attn.segmentation import RESEARCH_USE
+from monai_attn.volume import Box
+
+__all__ = ["SegmentForm"]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+BACKENDS = ("auto", "torch", "openvino", "torch-compile")
+REGIONS = {"whole": "whole image", "shape": "drawn rectangle", "view": "what is on the screen"}
+MAPS = {
+    "attention": "attention",
+    "entropy": "entropy",
+    "flip_variance": "flip variance",
+    "probabilities": "probabilities",
+}
+MARKS = {"error": ("●", "#e5484d"), "warning": ("●", "#f2a03d"), "note": ("●", "#8ab4f8")}
+NONE = "—"
+
+
+class SegmentForm(QWidget):
+    """Emits `changed` when a choice changes that the check before a run depends on."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bundles, self.folder = _combo(()), QPushButton("Folder…")
+        self.folder.setToolTip("A MONAI bundle of your own; you are asked before any of its code runs.")
+        self.task = _words()
+        self.images: dict[str, QComboBox] = {}
+        self.image_fields = QFormLayout()
+        self.device, self.backend = _combo(DEVICES), _combo(BACKENDS)
+        self.region = _combo(())
+        for key, text in REGIONS.items():
+            self.region.addItem(text, key)
+        self.draw = QPushButton("Draw")
+        self.draw.setToolTip("Drag a rectangle around the structure, in any plane.")
+        self.all_slices = check("all slices", "Through all slices, or as thick as said around the drawn or shown one.")
+        self.all_slices.setChecked(True)
+        self.thickness = spin(40.0, (1.0, 2000.0), " mm", "Thickness of the region across the plane.")
+        self.overrides = QLineEdit()
+        self.overrides.setToolTip("Change the bundle's config by id, as --set of the command line does.")
+        self.maps: dict[str, QCheckBox] = {}
+        for key, text in MAPS.items():
+            legend = LEGENDS["probability" if key == "probabilities" else key]
+            self.maps[key] = check(text, legend)
+        self.legend = _words()
+        self.jump = QPushButton("Jump to the most uncertain")
+        self.findings, self.estimate, self.box = _words(), _words(), _words()
+        self.run, self.cancel = QPushButton("Segment"), QPushButton("Cancel")
+        self.bar, self.status = QProgressBar(), _words()
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        bundle = QGroupBox("Bundle and images")
+        rows = QVBoxLayout(bundle)
+        rows.addWidget(row(self.bundles, self.folder))
+        rows.addWidget(self.task)
+        rows.addLayout(self.image_fields)
+        where = QGroupBox("Region and device")
+        fields = QFormLayout(where)
+        fields.addRow("region", row(self.region, self.draw))
+        fields.addRow("thickness", row(self.all_slices, self.thickness))
+        fields.addRow(self.box)
+        fields.addRow("run on", row(self.device, self.backend))
+        fields.addRow("overrides", self.overrides)
+        why = QGroupBox("Why and how sure")
+        lines = QVBoxLayout(why)
+        boxes = list(self.maps.values())
+        lines.addWidget(row(*boxes[:2]))
+        lines.addWidget(row(*boxes[2:]))
+        lines.addWidget(self.legend)
+        lines.addWidget(self.jump)
+        check_group = QGroupBox("Check")
+        checks = QVBoxLayout(check_group)
+        checks.addWidget(self.findings)
+        checks.addWidget(self.estimate)
+        for button in (self.folder, self.draw):
+            button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+        for group in (bundle, where, why, check_group):
+            column.addWidget(group)
+        column.addStretch()
+        area = _Column(inner)
+        outer = QVBoxLayout(self)
+        outer.addWidget(area, 1)
+        notice = _words()
+        notice.setText(f"<i>{RESEARCH_USE}</i>")
+        for part in (row(self.run, self.cancel), self.bar, self.status, notice):
+            outer.addWidget(part)
+        self.legend.setVisible(False)
+        self.bar.setRange(0, 1)
+        self.set_running(False, ready=False)
+
+    def _connect(self) -> None:
+        for combo in (self.device, self.backend, self.region):
+            combo.currentIndexChanged.connect(self._tell)
+        self.all_slices.toggled.connect(self._tell)
+        self.thickness.valueChanged.connect(self._tell)
+        self.overrides.textChanged.connect(self._tell)
+        for box in self.maps.values():
+            box.toggled.connect(self._tell)
+
+    def _tell(self) -> None:
+        self.thickness.setEnabled(not self.all_slices.isChecked())
+        chosen = [box for box in self.maps.values() if box.isChecked()]
+        self.legend.setText("<br>".join(f"<b>{box.text()}</b> {html.escape(box.toolTip())}" for box in chosen))
+        self.legend.setVisible(bool(chosen))
+        self.changed.emit()
+
+    def prefer_device(self, name: str) -> None:
+        """Choose a device, which need not be in the list ("cuda:1")."""
+        if self.device.findText(name) < 0:
+            self.device.addItem(name)
+        self.device.setCurrentText(name)
+
+    def thickness_mm(self) -> float | None:
+        """The thickness of a region; None through all slices."""
+        return None if self.all_slices.isChecked() else self.thickness.value()
+
+    def chosen_images(self) -> dict[str, str]:
+        """The layers chosen, by name of the bundle's slot."""
+        return {
+            slot: combo.currentText() for slot, combo in self.images.items() if combo.currentText() not in ("", NONE)
+        }
+
+    def chosen_maps(self) -> tuple[str, ...]:
+        """The maps that are wanted."""
+        return tuple(key for key, box in self.maps.items() if box.isChecked())
+
+    def show_bundle(self, needs: Needs) -> None:
+        """What the bundle does and finds."""
+        structures = f"<br>Finds: {html.escape(', '.join(needs.structures))}." if needs.structures else ""
+        self.task.setText(f"{html.escape(needs.task)}{structures}")
+        self.overrides.setPlaceholderText(f"{needs.overlap_id}=0.25; …" if needs.overlap_id else "id=value; …")
+
+    def offer_images(self, needs: Needs, layers: Sequence[str], likely: Mapping[str, str]) -> None:
+        """A choice of layers for each image of the bundle; what was chosen stays, else the likely one."""
+        before = self.chosen_images() if list(self.images) == [slot.name for slot in needs.slots] else {}
+        while self.image_fields.rowCount():
+            self.image_fields.removeRow(0)
+        self.images = {}
+        for slot in needs.slots:
+            combo = _combo([*([NONE] if needs.optional or not layers else []), *layers])
+            combo.setToolTip(" ".join(part for part in (slot.description, slot.modality) if part))
+            chosen = before.get(slot.name, likely.get(slot.name, NONE))
+            combo.setCurrentIndex(max(0, combo.findText(chosen if chosen in layers else likely.get(slot.name, NONE))))
+            combo.currentIndexChanged.connect(self._tell)
+            self.images[slot.name] = combo
+            self.image_fields.addRow(f"{slot.name} ({slot.modality})" if slot.modality else slot.name, combo)
+
+    def show_check(self, result: Preflight, region: Box | None) -> None:
+        """The findings, worst first, and the estimate."""
+        order = list(MARKS)
+        lines = []
+        for finding in sorted(result.findings, key=lambda one: order.index(one.severity)):
+            mark, colour = MARKS[finding.severity]
+            lines.append(f'<span style="color:{colour}">{mark}</span> {html.escape(finding.text)}')
+        self.findings.setText("<br>".join(lines) or "Image and bundle suit each other.")
+        self.estimate.setText(time_text(result))
+        self.box.setText(box_text(region) if region else "")
+        self.box.setVisible(region is not None)
+
+    def show_problem(self, text: str) -> None:
+        """Why there is nothing to check yet."""
+        mark, colour = MARKS["warning"]
+        self.findings.setText(f'<span style="color:{colour}">{mark}</span> {html.escape(text)}')
+        self.estimate.setText("")
+        self.box.setVisible(False)
+
+    def set_running(self, running: bool, *, ready: bool) -> None:
+        """Which buttons can be used."""
+        self.run.setEnabled(ready and not running)
+        self.cancel.setEnabled(running)
+        self.bar.setVisible(running)
+        if running:
+            self.bar.setRange(0, 0)  # busy, until the first windows are done
+
+    def show_progress(self, step: Step, total: int | None, left: str) -> None:
+        """A bar of windows where their number is known, and the time left."""
+        if total and step.windows:
+            self.bar.setRange(0, total)
+            self.bar.setValue(min(step.windows, total))
+        count = f" {step.windows} of {total} windows" if total and step.windows else ""
+        rest = f", {left} left" if left else f", {step.seconds:.0f} s"
+        self.status.setText(f"{step.stage}{count}{rest}")
+
+    def show_done(self, text: str) -> None:
+        """How the run ended."""
+        self.bar.setRange(0, 1)
+        self.status.setText(text)
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down only, and is as wide as its content needs."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Follow the content, whose width changes with the choices and the theme."""
+        content = self.widget()
+        if content is not None and watched is content and event.type() == QEvent.Type.LayoutRequest:
+            self.setMinimumWidth(content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
+        return bool(super().eventFilter(watched, event))
+
+
+def _words() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def _combo(items: Sequence[str]) -> QComboBox:
+    combo = QComboBox()
+    combo.addItems(list(items))
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(4)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return combo

@@ -1,0 +1,86 @@
+"""What a bundle from outside would run, and the dialog that asks whether it may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+
+from monai_attn.bundle.locate import is_shipped, read_metadata
+from monai_attn.bundle.trust import code_of
+from monai_attn.napari.segment.needs import read_config
+
+__all__ = ["Disclosure", "TrustDialog", "disclosure_of"]
+
+LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "docs/data_license.txt")
+
+LICENCE_CHARACTERS = 4000
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What one should know before a bundle is run: its name, authors, the code it brings, its licences."""
+
+    name: str
+    authors: str
+    code: tuple[str, ...]
+    licence: str
+
+
+def disclosure_of(root: Path) -> Disclosure | None:
+    """What a bundle would run, read without running any of it; None for one that came with the package.
+
+    Raises `BundleError` when its files cannot be read.
+    """
+    if is_shipped(root):
+        return None
+    metadata = read_metadata(root)
+    texts = []
+    for name in LICENCES:
+        path = root / name
+        if path.is_file():
+            texts.append(f"{name}:\n{path.read_text(encoding='utf-8', errors='replace')[:LICENCE_CHARACTERS].strip()}")
+    return Disclosure(
+        name=root.resolve().name,
+        authors=str(metadata.get("authors") or "not named"),
+        code=tuple(code_of(read_config(root), root)),
+        licence="\n\n".join(texts) or "The bundle comes without a licence.",
+    )
+
+
+class TrustDialog(QDialog):
+    """Shows a disclosure and asks; accepted means: run it."""
+
+    def __init__(self, disclosure: Disclosure, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Run the code of this bundle?")
+        self.resize(640, 520)
+        layout = QVBoxLayout(self)
+        count = len(disclosure.code)
+        what = f"{count} piece{'s' if count != 1 else ''} of code of its own" if count else "MONAI's components only"
+        words = QLabel(
+            f"<b>{disclosure.name}</b> did not come with monai_attn (authors: {disclosure.authors}). "
+            f"Opening it runs {what} with your rights on this computer. Go on only if you trust where it came from."
+        )
+        words.setWordWrap(True)
+        layout.addWidget(words)
+        layout.addWidget(QLabel("What it would run besides MONAI's own components:"))
+        self.code = _text("\n".join(disclosure.code) or "nothing")
+        layout.addWidget(self.code, 2)
+        layout.addWidget(QLabel("Licence:"))
+        self.licence = _text(disclosure.licence)
+        layout.addWidget(self.licence, 1)
+        buttons = QDialogButtonBox()
+        self.trust = buttons.addButton("Trust and run", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.refuse = buttons.addButton("Do not run", QDialogButtonBox.ButtonRole.RejectRole)
+        self.refuse.setDefault(True)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+
+
+def _text(content: str) -> QPlainTextEdit:
+    text = QPlainTextEdit(content)
+    text.setReadOnly(True)
+    return text

@@ -1,0 +1,104 @@
+"""What the user set for the plugin, under Preferences > Plugins; the manifest names, explains and bounds each value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monai_attn.errors import InputError
+from monai_attn.napari.layers.windows import parse_percentiles
+from monai_attn.report.window import parse_window
+
+__all__ = ["PLUGIN", "Settings", "remember_window", "settings"]
+
+PLUGIN = "monai_attn"
+"""Our name among napari's plugins: npe2 wants that of the package. The menus say monai-attn."""
+
+WINDOWS = {"CT": "window_ct", "PT": "window_pet"}
+"""The setting of each kind of image; all others share `window_mr`."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings, with the defaults of the manifest.
+
+    `threads` 0 means all cores. Windows are texts such as "40/400" or "1-99 %", by the kinds of `_windows.PRESETS`:
+    `window_of("CT")`. A folder is None where the user is to be asked.
+    """
+
+    radiological: bool = True
+    legend: bool = True
+    window_ct: str = "40/400"
+    window_pet: str = "5/10"
+    window_mr: str = "1-99 %"
+    device: str = "auto"
+    threads: int = 0
+    images: Path | None = None
+    results: Path | None = None
+    bundles: Path | None = None
+
+    def window_of(self, kind: str) -> str:
+        """The window that an image of a kind, "CT", "PT" or "" (see `_windows.kind_of`), opens with."""
+        return str(getattr(self, WINDOWS.get(kind, "window_mr")))
+
+
+def settings() -> Settings:
+    """The settings as they are now; the defaults where napari does not know the plugin.
+
+    Raises `InputError`, naming the setting, for a window that is none or a folder that is missing.
+    """
+    from napari.settings import get_plugin_settings
+
+    try:
+        given: Any = get_plugin_settings(PLUGIN)
+    except KeyError:
+        return Settings()
+    display, computing, folders = given.display, given.computing, given.folders
+    return Settings(
+        radiological=display.convention == "radiological",
+        legend=display.legend,
+        window_ct=_window(display.window_ct, "Window of CT"),
+        window_pet=_window(display.window_pet, "Window of PET"),
+        window_mr=_window(display.window_mr, "Window of MR and other images"),
+        device=computing.device.strip() or "auto",
+        threads=computing.threads,
+        images=_folder(folders.images, "Images"),
+        results=_folder(folders.results, "Results"),
+        bundles=_folder(folders.bundles, "Bundles"),
+    )
+
+
+def remember_window(kind: str, text: str) -> None:
+    """Make a window the one that images of a kind open with from now on, unless napari does not know the plugin."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        given: Any = get_plugin_settings(PLUGIN)
+    except KeyError:
+        return
+    setattr(given.display, WINDOWS.get(kind, "window_mr"), text)
+
+
+def _window(text: str, title: str) -> str:
+    try:
+        if text.rstrip().endswith("%"):
+            parse_percentiles(text)
+        else:
+            parse_window(text)
+    except InputError as error:
+        raise _in_preferences(title, str(error)) from error
+    return text.strip()
+
+
+def _folder(text: str, title: str) -> Path | None:
+    if not text.strip():
+        return None
+    folder = Path(text.strip()).expanduser()
+    if not folder.is_dir():
+        raise _in_preferences(title, f"There is no folder {folder.name!r}.")
+    return folder
+
+
+def _in_preferences(title: str, reason: str) -> InputError:
+    return InputError(f"{title!r} in Preferences > Plugins > monai-attn: {reason} Change or empty it there.")

@@ -1,0 +1,104 @@
+"""How the Structures panel looks: its boxes, table and buttons."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFormLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+from typing_extensions import override
+
+from monai_attn.napari.qt.choices import LayerBox
+from monai_attn.napari.qt.controls import row, spin
+from monai_attn.napari.structures.tree import StructureModel
+
+__all__ = ["NEXT_KEY", "PREVIOUS_KEY", "StructuresForm", "Tree"]
+
+NEXT_KEY, PREVIOUS_KEY = ".", ","
+
+BOXES = """
+QTreeView::indicator { border: 1px solid #8c8c8c; border-radius: 2px; width: 10px; height: 10px; }
+QTreeView::indicator:checked { background: #6f9cf0; }
+"""
+"""In napari's own style an empty box cannot be told from the background."""
+
+
+class StructuresForm(QWidget):
+    """The parts of the panel; what they do stands in `StructuresWidget`."""
+
+    def __init__(self, model: StructureModel, masks: LayerBox, images: LayerBox, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        model.setParent(self)
+        self.model, self.masks, self.images = model, masks, images
+        self.contour, self.message = QSpinBox(), QLabel()
+        self.contour.setRange(0, 20)
+        self.contour.setSpecialValueText("filled")
+        self.contour.setSuffix(" px")
+        self.contour.setToolTip("Draw outlines of this width in 2-D; 0 fills the structures.")
+        self.min_ml = spin(0.0, (0.0, 1000.0), " ml", "Leave out lesions below this volume.")
+        self.min_ml.setDecimals(2)
+        self.message.setWordWrap(True)
+        self.previous = _push("◀ Lesion", f"The lesion before (key {PREVIOUS_KEY})")
+        self.next = _push("Lesion ▶", f"The next lesion (key {NEXT_KEY})")
+        self.again = _push("Measure again", "Measure everything anew.")
+        self.csv = _push("CSV …", "Save the table, with all measurements.")
+        self.picture = _push("Picture …", "Save the view, with a legend.")
+        self.key_images = _push("Key images …", "Save a picture of each lesion.")
+        self.table = _tree_view(model)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        form, layout = QFormLayout(), QVBoxLayout(self)
+        for text, part in (("Mask", self.masks), ("Image", self.images), ("Outline", self.contour)):
+            form.addRow(text, part)
+        form.addRow("Lesions from", self.min_ml)
+        layout.addLayout(form)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(row(self.previous, self.next, self.again))
+        layout.addWidget(row(self.csv, self.picture, self.key_images))
+        layout.addWidget(self.message)
+
+
+class Tree(QTreeView):
+    """A tree in which the keys of the viewer go from lesion to lesion; `stepped` brings 1 or -1."""
+
+    stepped = Signal(int)
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        by = {NEXT_KEY: 1, PREVIOUS_KEY: -1}.get(event.text())
+        if by is None:
+            super().keyPressEvent(event)
+        else:
+            self.stepped.emit(by)
+
+
+def _tree_view(model: StructureModel) -> Tree:
+    """A view of the rows, as wide as what stands in them; names and opacities are edited with a double-click."""
+    view = Tree()
+    view.setModel(model)
+    view.setUniformRowHeights(True)
+    view.setExpandsOnDoubleClick(False)
+    view.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
+    view.setIndentation(14)
+    view.setMinimumWidth(430)
+    view.setStyleSheet(BOXES)
+    header = view.header()
+    header.setStretchLastSection(False)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    return view
+
+
+def _push(text: str, tip: str) -> QPushButton:
+    push = QPushButton(text)
+    push.setToolTip(tip)
+    return push

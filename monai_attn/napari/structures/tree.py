@@ -1,0 +1,258 @@
+"""Structures and their lesions as a Qt item model: what stands in the table, and what editing it does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, Signal
+from qtpy.QtGui import QColor
+from typing_extensions import override
+
+from monai_attn.errors import AttnError, InputError
+from monai_attn.measure import Lesion, Structure
+from monai_attn.napari.layers.styles import recolour, rename, restyle, style_of, table_of
+from monai_attn.napari.structures.inspection import Inspection
+
+__all__ = ["COLUMNS", "Column", "StructureModel", "column_of"]
+
+ROLE = Qt.ItemDataRole
+
+
+@dataclass(frozen=True)
+class Column:
+    """Title and explanation of a column; `style` is the field of `Style` that its box ticks."""
+
+    title: str
+    tip: str
+    style: str = ""
+
+
+COLUMNS = (
+    Column("Structure", "Double-click to rename. A click shows it in all planes and chooses its label for the brush."),
+    Column("Colour", "Double-click to choose another colour"),
+    Column("Show", "Show or hide this structure", "visible"),
+    Column("ml", "Volume in millilitres"),
+    Column("Long", "Longest diameter of a lesion in an axial slice, in mm (RECIST 1.1)"),
+    Column("Across", "Longest diameter at right angles to it in the same slice, in mm"),
+    Column("Mean", "Mean of the image inside, in its own unit"),
+    Column("Lesions", "Its separate pieces are lesions: measure each of them"),
+    Column(
+        "Lock",
+        "While this panel is open, painting does not change this structure: it is put back when the stroke ends",
+        "locked",
+    ),
+    Column("Solo", "Show only the structures ticked here", "solo"),
+    Column("Opacity", "Double-click to change, in percent"),
+)
+
+
+def column_of(title: str) -> int:
+    """The number of the column with that title."""
+    return [column.title for column in COLUMNS].index(title)
+
+
+NAME, COLOUR, OPACITY, LESIONS, ML, LONG, ACROSS, MEAN = (
+    column_of(title) for title in ("Structure", "Colour", "Opacity", "Lesions", "ml", "Long", "Across", "Mean")
+)
+
+
+class StructureModel(QAbstractItemModel):
+    """The rows of one inspection; each structure has its lesions below it.
+
+    `refused` brings the message when an edit is not possible, `lesions_changed` tells that other labels are to be
+    measured as lesions.
+    """
+
+    refused = Signal(str)
+    lesions_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.inspection: Inspection | None = None
+        self._values: list[int] = []
+        self._lesions: dict[int, tuple[Lesion, ...]] = {}
+
+    def show(self, inspection: Inspection | None) -> None:
+        """Show another inspection, or none."""
+        self.beginResetModel()
+        self.inspection = inspection
+        findings = inspection.findings if inspection is not None else {}
+        self._values = sorted(findings)
+        self._lesions = {value: finding.lesions for value, finding in findings.items()}
+        self.endResetModel()
+
+    def update_finding(self, value: int) -> None:
+        """A structure was measured anew."""
+        if self.inspection is None:
+            return
+        if value not in self._values:
+            row = sum(other < value for other in self._values)
+            self.beginInsertRows(QModelIndex(), row, row)
+            self._values.insert(row, value)
+            self._lesions[value] = ()
+            self.endInsertRows()
+        row, lesions = self._values.index(value), self.inspection.findings[value].lesions
+        parent, before = self.index(row, 0), len(self._lesions[value])
+        if len(lesions) > before:
+            self.beginInsertRows(parent, before, len(lesions) - 1)
+        elif len(lesions) < before:
+            self.beginRemoveRows(parent, len(lesions), before - 1)
+        self._lesions[value] = lesions
+        if len(lesions) > before:
+            self.endInsertRows()
+        elif len(lesions) < before:
+            self.endRemoveRows()
+        last = len(COLUMNS) - 1
+        self.dataChanged.emit(parent, self.index(row, last))
+        if lesions:
+            self.dataChanged.emit(self.index(0, 0, parent), self.index(len(lesions) - 1, last, parent))
+
+    def place_of(self, index: QModelIndex) -> tuple[int, int]:
+        """Label and number of the lesion of a row; 0 for a structure's own row."""
+        if index.internalId():
+            return int(index.internalId()), index.row() + 1
+        return self._values[index.row()], 0
+
+    def index_of(self, value: int, number: int = 0) -> QModelIndex:
+        """The row of a structure or lesion; an invalid one where there is none."""
+        if value not in self._values:
+            return QModelIndex()
+        parent = self.index(self._values.index(value), 0)
+        return self.index(number - 1, 0, parent) if number else parent
+
+    @override
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        if not parent.isValid():
+            return len(self._values)
+        top = parent.internalId() == 0 and parent.column() == 0
+        return len(self._lesions[self._values[parent.row()]]) if top else 0
+
+    @override
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return len(COLUMNS)
+
+    @override
+    def index(self, row: int, column: int, parent: QModelIndex = QModelIndex()) -> QModelIndex:  # noqa: B008
+        if not self.hasIndex(row, column, parent):
+            return QModelIndex()
+        return self.createIndex(row, column, self._values[parent.row()] if parent.isValid() else 0)
+
+    @override
+    def parent(self, child: QModelIndex = QModelIndex()) -> QModelIndex:  # noqa: B008
+        value = int(child.internalId()) if child.isValid() else 0
+        return self.createIndex(self._values.index(value), 0, 0) if value in self._values else QModelIndex()
+
+    @override
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = ROLE.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = COLUMNS[section]
+        if section == MEAN and self.inspection is not None and self.inspection.unit:
+            column = Column(self.inspection.unit, column.tip)
+        return {ROLE.DisplayRole: column.title, ROLE.ToolTipRole: column.tip}.get(ROLE(role))
+
+    @override
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if index.internalId():
+            return flags
+        if COLUMNS[index.column()].style or index.column() == LESIONS:
+            return flags | Qt.ItemFlag.ItemIsUserCheckable
+        return flags | Qt.ItemFlag.ItemIsEditable if index.column() in (NAME, OPACITY) else flags
+
+    @override
+    def data(self, index: QModelIndex, role: int = ROLE.DisplayRole) -> Any:
+        if self.inspection is None or not index.isValid():
+            return None
+        value, number = self.place_of(index)
+        if number:
+            return self._lesion_data(self._lesions[value][number - 1], index.column(), role)
+        return self._structure_data(value, index.column(), role)
+
+    @override
+    def setData(self, index: QModelIndex, given: Any, role: int = ROLE.EditRole) -> bool:
+        if self.inspection is None or not index.isValid() or index.internalId():
+            return False
+        inspection, value, column = self.inspection, self._values[index.row()], COLUMNS[index.column()]
+        ticked = Qt.CheckState(given) == Qt.CheckState.Checked if role == ROLE.CheckStateRole else False
+        try:
+            if role == ROLE.CheckStateRole and column.style:
+                restyle(inspection.layer, value, **{column.style: ticked})
+            elif role == ROLE.CheckStateRole:
+                inspection.set_lesions(inspection.lesions | {value} if ticked else inspection.lesions - {value})
+                self.lesions_changed.emit()
+            elif index.column() == OPACITY:
+                restyle(inspection.layer, value, opacity=_share(given))
+            elif index.column() == COLOUR:
+                recolour(inspection.layer, value, str(given))
+            else:
+                rename(inspection.layer, value, str(given))
+        except AttnError as error:
+            self.refused.emit(str(error))
+            return False
+        self.dataChanged.emit(index, index)
+        return True
+
+    def _structure_data(self, value: int, column: int, role: int) -> Any:
+        inspection = self.inspection
+        if inspection is None:
+            return None
+        label, style, finding = (
+            table_of(inspection.layer)[value],
+            style_of(inspection.layer, value),
+            inspection.findings[value],
+        )
+        if role == ROLE.CheckStateRole:
+            ticked = (
+                value in inspection.lesions if column == LESIONS else getattr(style, COLUMNS[column].style or "_", None)
+            )
+            return None if ticked is None else Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked
+        if role == ROLE.DecorationRole and column == COLOUR:
+            return QColor(label.colour)
+        if role == ROLE.EditRole:
+            return {NAME: label.name, OPACITY: round(100 * style.opacity), COLOUR: label.colour}.get(column)
+        if role == ROLE.DisplayRole and column == NAME:
+            return label.name
+        if role == ROLE.DisplayRole and column == OPACITY:
+            return f"{100 * style.opacity:.0f} %"
+        if role == ROLE.DisplayRole and column == LESIONS:
+            return str(len(finding.lesions)) if value in inspection.lesions else ""
+        return _numbers(finding.structure, finding.diameters_mm, column, role)
+
+    def _lesion_data(self, lesion: Lesion, column: int, role: int) -> Any:
+        if role == ROLE.DisplayRole and column == NAME:
+            return lesion.name
+        return _numbers(lesion, (lesion.axial_diameter_mm, lesion.perpendicular_diameter_mm), column, role)
+
+
+TEXTS: dict[int, Callable[[float], str]] = {
+    ML: lambda ml: f"{ml:.3f}" if ml < 1 else f"{ml:.1f}",
+    LONG: lambda mm: f"{mm:.1f}",
+    ACROSS: lambda mm: f"{mm:.1f}",
+    MEAN: lambda mean: "" if math.isnan(mean) else f"{mean:.1f}" if abs(mean) >= 10 else f"{mean:.2f}",
+}
+
+
+def _share(percent: Any) -> float:
+    try:
+        return float(str(percent).strip().removesuffix("%")) / 100
+    except ValueError as error:
+        raise InputError(f"An opacity is written in percent, for example 40, not {percent!r}.") from error
+
+
+def _numbers(one: Structure, diameters_mm: tuple[float, float] | None, column: int, role: int) -> Any:
+    if role == ROLE.TextAlignmentRole and column in TEXTS:
+        return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+    if role == ROLE.ToolTipRole and one.touches_border:
+        return "Reaches the edge of the image: it may go on outside."
+    if role != ROLE.DisplayRole or column not in TEXTS:
+        return None
+    long_mm, across_mm = diameters_mm or (None, None)
+    mean = one.intensity.mean if one.intensity is not None else None
+    number = {ML: one.volume_ml, LONG: long_mm, ACROSS: across_mm, MEAN: mean}[column]
+    return TEXTS[column](number) if number is not None else ""

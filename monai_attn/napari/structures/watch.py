@@ -1,0 +1,67 @@
+"""Hears what happens to a labels layer: holds locked structures, and tells its inspection what to measure. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from monai_attn.napari.layers.strokes import Step, change_of, keep_locked, new_steps, step_counts
+from monai_attn.napari.layers.styles import locked_values
+from monai_attn.napari.structures.inspection import Inspection
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Connects an inspection to the events of its layer, until `close`.
+
+    `wake` is called when something happened; call `settle` soon after, not at once: napari speaks of a stroke before
+    its voxels are written.
+    """
+
+    def __init__(self, inspection: Inspection, wake: Callable[[], None]) -> None:
+        self.inspection, self._wake = inspection, wake
+        self._painted: list[Step] = []
+        self._undone: list[Step] = []
+        self._counts = step_counts(inspection.layer)
+        events = inspection.layer.events
+        self._hooks = {events.paint: self._on_paint, events.set_data: self._on_shown, events.data: self._on_replaced}
+        for event, hook in self._hooks.items():
+            event.connect(hook)
+
+    def settle(self) -> None:
+        """Put back what locked structures lost, and note what has to be measured anew."""
+        layer = self.inspection.layer
+        painted, self._painted = self._painted, []
+        undone, self._undone = self._undone, []
+        touched = change_of([*painted, *undone])
+        if touched is None:
+            return
+        keep_locked(layer, painted, locked_values(layer))
+        self.inspection.note(touched)
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        for event, hook in self._hooks.items():
+            event.disconnect(hook)
+        self._hooks = {}
+
+    def _on_paint(self, event: Any) -> None:
+        self._painted.append(event.value)
+        self._counts = step_counts(self.inspection.layer)
+        self._wake()
+
+    def _on_shown(self) -> None:
+        layer = self.inspection.layer
+        steps = new_steps(layer, self._counts)
+        self._counts = step_counts(layer)
+        if steps:
+            self._undone += steps
+            self._wake()
+
+    def _on_replaced(self) -> None:
+        self._painted.clear()
+        self._undone.clear()
+        self._counts = step_counts(self.inspection.layer)
+        self.inspection.note_everything()
+        self._wake()
