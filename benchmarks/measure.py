@@ -2,8 +2,8 @@
 
     python benchmarks/measure.py [runs] [C|F]
 
-Prints, for each step, the median seconds over the runs (wall and CPU) and the peak resident memory of the process, of
-which two label maps of 1 byte and a CT of 2 bytes a voxel take 0.59 GiB. Order F is how NIfTI files are read.
+Prints, for each step, the median seconds over the runs (wall and CPU) and the peak resident memory of the process. Two
+label maps of 1 byte and a CT of 2 bytes a voxel take 0.59 GiB of this memory. Order F is how NIfTI files are read.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     xvfb-run -a -s "-screen 0 1920x1080x24" python benchmarks/napari_slices.py [steps]
 
 A step moves the slider by one slice and waits until canvas and panes are drawn. Prints the medians and quartiles of the
-wall-clock milliseconds without and with our text and legend, the medians of the CPU milliseconds of the process, which
-another job on the machine disturbs less, and their ratio; in a window of napari's own size and in a large one. OpenGL
-is what the machine has: under Xvfb, software.
+wall-clock milliseconds without and with our text and legend. Prints the medians of the CPU milliseconds of the process
+too, which another job on the machine disturbs less, and their ratio. Measures a window of napari's own size and a large
+one. OpenGL is what the machine has: under Xvfb, software.
 """
 
 from __future__ import annotations

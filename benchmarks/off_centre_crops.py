@@ -4,7 +4,7 @@
 
 DATASET holds a dataset.json with `training` entries of `id`, `label` and images; the first image is the reference.
 Along each axis of the reference a share KEEP (default 0.65) of its extent is kept, from one end or the other at
-random (seeded by the case's id), so that a tumour in the middle of the image lies at the border of the cut. The other
+random (seeded by the case's id). A tumour in the middle of the image then lies at the border of the cut. The other
 images are cut to the same box, 15 mm wider. Redrawn, at most 20 times, while less than half a millilitre is left.
 """
 

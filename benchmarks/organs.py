@@ -4,8 +4,8 @@
 
 `DATA_DIR` holds `images/ct_trunk_3mm.nii.gz` and its label map of many organs, which covers the upper 9 cm. It is
 trained and used on that one image: the labels look like anatomy, as speed in the last steps needs, and say nothing of
-accuracy. In the last part of the time it learns its own labels of the whole CT, smoothed and without specks, so that it
-is as decided as a trained network is, also where no label map taught it. The network is an `AttnUNet` of 32-64-128-256
+accuracy. In the last part of the time it learns its own labels of the whole CT, smoothed and without specks. It is then as
+decided as a trained network is, also where no label map taught it. The network is an `AttnUNet` of 32-64-128-256
 channels with attention gates, 901 GFLOP for a window of 128^3; nnU-Net's default for such a CT has 956. Weights are
 written every ten steps; `--go-on` starts from them.
 """
@@ -59,8 +59,8 @@ NETWORK: dict[str, Any] = {
 GRID_MM, HU_RANGE = 1.5, (-500.0, 300.0)
 
 FIRST_SLICE_MM = 82 * 3
-"""Where the label map belongs: its 30 slices are the last of the CT's 112, whatever its header says (there the labels
-explain 81 % of the variance of the intensities inside them; a slice beside it 72 %)."""
+"""Where the label map belongs: its 30 slices are the last of the CT's 112, whatever its header says. There the labels
+explain 81 % of the variance of the intensities inside them; one slice further they explain 72 %."""
 
 STAGES = (((48, 48, 48), 0.4), ((48, 48, 48), 0.7), ((96, 96, 64), 1.0))
 """Voxels of a training step, and until which share of the time; from the second on it learns its own labels."""

@@ -4,10 +4,10 @@
 
 OUT keeps the shipped weights of each fold, as sarcoma_folds.py does; IMAGES are subsets such as "t1 pet" ("t1 ct pet"
 and "t1" unless given).
-Voxels of 4 mm, as the networks see them, are put into ten bins of the tumour's probability; in each, the mean
+Voxels of 4 mm, as the networks see them, are put into ten bins of the tumour's probability. In each bin the mean
 probability is compared with the share of voxels that are tumour (reliability). The expected calibration error (ECE) is
-the mean of the differences, weighted by voxels (Naeini et al. 2015); over the voxels of at least 1 % too, since most of
-an image is certain background. Prints Markdown.
+the mean of the differences, weighted by voxels (Naeini et al. 2015). The ECE is given a second time over the voxels of
+at least 1 %, since most of an image is certain background. Prints Markdown.
 """
 
 from __future__ import annotations
