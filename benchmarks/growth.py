@@ -3,8 +3,8 @@
     python benchmarks/growth.py [--full] [--slices 100,300] [--classes 2,15] [--ways ours]
 
 A phantom CT of 512 x 512 at 0.75 x 0.75 x 1 mm, a network's grid of 1.5 mm, windows of 128^3 that overlap by half with
-Gaussian weights. The network is only two 1x1x1 convolutions (1 to 16 to classes). What is measured is therefore the work
-beside a network, from the preprocessed image to the label map on the source grid.
+Gaussian weights. The network is only two 1x1x1 convolutions (1 to 16 to classes). What is measured is therefore the
+work beside a network, from the preprocessed image to the label map on the source grid.
 
 - ours: `StreamingInferer` with `SourceLabels`.
 - usual: `SlidingWindowInferer`, `Invertd(nearest_interp=False)`, `AsDiscreted(argmax=True)`.

@@ -5,8 +5,9 @@
 No PET of a patient without a sarcoma is at hand, and organs that take up FDG must be seen once with the anatomy around
 them. Each organ gets its usual uptake (SUV, of the order in Zincirkeser et al. 2007 and Wang et al. 2007). Voxels
 without a label get the uptake of soft tissue, fat or air by their intensity. The blur of a scanner (7 mm full width at
-half maximum) and noise are added. Writes OUT/image.nii.gz and OUT/pet.nii.gz on one grid, the part of the image that the labels cover.
-`--last-slices`: the label map belongs to the last slices of the image, whatever its header says (ct_trunk_3mm).
+half maximum) and noise are added. Writes OUT/image.nii.gz and OUT/pet.nii.gz on one grid, the part of the image that
+the labels cover. `--last-slices`: the label map belongs to the last slices of the image, whatever its header says
+(ct_trunk_3mm).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 `DATA_DIR` holds `images/ct_trunk_3mm.nii.gz` and its label map of many organs, which covers the upper 9 cm. It is
 trained and used on that one image: the labels look like anatomy, as speed in the last steps needs, and say nothing of
-accuracy. In the last part of the time it learns its own labels of the whole CT, smoothed and without specks. It is then as
-decided as a trained network is, also where no label map taught it. The network is an `AttnUNet` of 32-64-128-256
+accuracy. In the last part of the time it learns its own labels of the whole CT, smoothed and without specks. It is then
+as decided as a trained network is, also where no label map taught it. The network is an `AttnUNet` of 32-64-128-256
 channels with attention gates, 901 GFLOP for a window of 128^3; nnU-Net's default for such a CT has 956. Weights are
 written every ten steps; `--go-on` starts from them.
 """

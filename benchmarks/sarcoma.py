@@ -3,8 +3,9 @@
     python benchmarks/sarcoma.py DATASET OFF_CENTRE RUNS [--epochs 60] [--seeds 1,2,3] [--rows ROW ...] [--full]
 
 DATASET is the sarcoma data set, OFF_CENTRE its cut copy (off_centre_crops.py), RUNS a folder for the trainings. A
-training that is there already is not done again, and a training that was stopped goes on. Each trains on four folds, with three seeds,
-and is scored on the fifth, fold 0. Prints a Markdown table: mean over seeds of the mean Dice, and the seeds' range.
+training that is there already is not done again, and a training that was stopped goes on. Each trains on four folds,
+with three seeds, and is scored on the fifth, fold 0. Prints a Markdown table: mean over seeds of the mean Dice, and the
+seeds' range.
 
 51 trainings: voxels of 6 mm and windows of 192 mm, so that each takes minutes; `--full` takes the bundle's 4 mm. Two
 processes can share the work with different `--seeds` or `--rows`; a last one without prints the whole table.

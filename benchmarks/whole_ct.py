@@ -5,9 +5,9 @@
 
 The same weights (`organs.py`), window (128^3), overlap (a half, Gaussian weights) and grid (1.5 mm) in all; no
 test-time augmentation. Each run is a process of its own, from the start of Python to the written label map. The CT is
-the one in `DATA_DIR`, 122 x 101 x 112 at 3 mm, brought to 512 x 512 x 300. Ways are interleaved. Before
-the runs that are counted, each of ours has segmented three windows of the CT. That run converts the network, compares it
-with PyTorch and keeps both in the cache (printed apart). int8 is calibrated on these windows.
+the one in `DATA_DIR`, 122 x 101 x 112 at 3 mm, brought to 512 x 512 x 300. Ways are interleaved. Before the runs that
+are counted, each of ours has segmented three windows of the CT. That run converts the network, compares it with PyTorch
+and keeps both in the cache (printed apart). int8 is calibrated on these windows.
 
 - ours-f32, ours-bf16, ours-int8: `monai-attn segment --backend openvino`; ours-torch, ours-torch-bf16: in PyTorch.
 - quarter-f32, quarter-bf16, quarter-int8: the same with an overlap of a quarter, 12 windows in place of 27.

@@ -2,9 +2,9 @@
 
     python benchmarks/window.py [runs]
 
-Two networks are timed. One is the network of the shipped hippocampus bundle at its window; the other is an attention
-U-Net of 32-64-128-256 channels at 96^3. int8 is calibrated on the windows themselves, because this is about speed. The
-runs are interleaved, so that other work on the machine falls on all alike.
+Two networks are timed. One is the network of the shipped hippocampus bundle at its window. The other is an attention
+U-Net of 32-64-128-256 channels at 96^3. The precision int8 is calibrated on the windows themselves, because this is
+about speed. The runs are interleaved, so that other work on the machine falls on all alike.
 
 CPU seconds are user and system of all threads. The rate is the arithmetic of convolutions and matrix products per CPU
 second. Its share of the rate of a 2048 x 2048 product in torch is printed beside it: the same precision, bf16 for int8.
