@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from monai_attn.errors import FileError
 
-__all__ = ["MAX_BYTES", "check_budget"]
+__all__ = ["MAX_BYTES", "check_budget", "check_memory"]
 
 MAX_BYTES = 2**33
 """8 GiB: a CT of 2048 x 2048 x 1000 voxels in 16 bit. A header that asks for more is damaged or hostile."""
@@ -37,3 +37,13 @@ def check_budget(name: str, shape: Sequence[int], itemsize: int, available: int,
             "The file is truncated or damaged; copy or export it again."
         )
     return wanted
+
+
+def check_memory(name: str, shape: Sequence[int], itemsize: int) -> None:
+    """Refuse with `FileError` what would take too much memory once it is read, such as scaled voxels of 32 bits."""
+    wanted = math.prod(shape) * itemsize
+    if wanted > MAX_BYTES:
+        raise FileError(
+            f"{name}: {' x '.join(str(part) for part in shape)} voxels take {wanted / 2**30:.1f} GiB of memory; "
+            f"at most {MAX_BYTES / 2**30:.0f} GiB are read. Crop the image."
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,10 @@ __all__ = ["pick_volume", "storable", "tidy"]
 
 LABEL_TYPES = (np.uint8, np.int16, np.uint16, np.int32, np.uint32)
 """What a 64-bit label map is stored as: the first that holds its values. Many viewers read no 64-bit integers."""
+
+
+PART = 2**22
+"""How many values are looked at together."""
 
 
 def tidy(array: NDArray[np.generic], name: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
@@ -33,21 +39,34 @@ def tidy(array: NDArray[np.generic], name: str) -> tuple[NDArray[np.generic], tu
     if array.dtype.kind != "f":
         return array, ()
     array = _single(array)
-    strange = int(array.size - np.count_nonzero(np.isfinite(array)))
+    strange = array.size - int(sum(np.count_nonzero(np.isfinite(array[part])) for part in _parts(array)))
     if not strange:
         return array, ()
     return array, (f"{strange} of {array.size} voxels are not finite numbers (NaN or infinite); they are kept.",)
+
+
+def _parts(array: NDArray[np.generic]) -> Iterator[tuple[slice, ...]]:
+    """Indices of thin blocks along the slowest axis, so that what is computed from a block takes little memory."""
+    axis = int(np.argmax(array.strides)) if array.ndim else 0
+    length = array.shape[axis] if array.ndim else 1
+    step = max(1, PART * length // max(array.size, 1))
+    for first in range(0, length, step):
+        yield (slice(None),) * axis + (slice(first, first + step),) * bool(array.ndim)
 
 
 def _single(array: NDArray[np.generic]) -> NDArray[np.generic]:
     if array.dtype.itemsize <= 4:
         return array.astype(np.float32, copy=False)
     double = array.astype(np.float64, copy=False)
-    with np.errstate(over="ignore"):  # an overflow shows in the comparison below
-        single = double.astype(np.float32)
-    changed = (single != double) & ~np.isnan(double)
-    lost = changed & ((double == np.rint(double)) | np.isinf(single))
-    return double if lost.any() else single
+    single = np.empty_like(double, np.float32)
+    for part in _parts(double):
+        before, after = double[part], single[part]
+        with np.errstate(over="ignore"):  # an overflow shows in the comparison below
+            after[...] = before
+        changed = (after != before) & ~np.isnan(before)
+        if (changed & ((before == np.rint(before)) | np.isinf(after))).any():
+            return double
+    return single
 
 
 def storable(array: NDArray[np.generic]) -> NDArray[np.generic]:

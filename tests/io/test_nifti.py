@@ -331,3 +331,61 @@ def test_an_oblique_phantom_agrees_with_nibabel(tmp_path):
     path = saved(image(phantom(tilt=(31, 12, -44))), tmp_path / "x.nii")
     np.testing.assert_allclose(read(path).affine, nibabel.load(path).affine)
     assert not np.allclose(affine_of(np.eye(3)), read(path).affine)
+
+
+@pytest.mark.parametrize(("slope", "inter"), [(0.1, 0), (2, -1000.5), (1, 7), (1e-38, 0), (3e38, 3e38)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.float32, np.float64])
+def test_scaled_values_are_those_of_nibabel(tmp_path, monkeypatch, slope, inter, dtype):
+    monkeypatch.setattr("monai_attn.io.nifti.STEP", 50)
+    array = np.random.default_rng(1).integers(0, 256, SHAPE).astype(dtype)
+    path = patched(
+        saved(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / "x.nii"), 112, struct.pack("<ff", slope, inter)
+    )
+    expected = np.asanyarray(nibabel.load(path).dataobj)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(read(path).array, expected.astype(np.float32))
+
+
+def test_scaled_voxels_take_the_memory_of_32_bits_and_no_more(tmp_path):
+    import tracemalloc
+
+    array = np.ones((256, 256, 256), np.uint8)
+    path = saved(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / "x.nii")
+    raw = bytearray(path.read_bytes())
+    raw[112:120] = struct.pack("<ff", 0.5, 0)
+    (tmp_path / "x.nii.gz").write_bytes(gzip.compress(bytes(raw)))
+    tracemalloc.start()
+    volume = read(tmp_path / "x.nii.gz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert volume.array.dtype == np.float32
+    assert peak < 64 * 2**20 + 130 * 2**20  # the voxels, and parts of some millions of them
+
+
+def test_the_memory_of_scaled_voxels_is_within_the_budget_too(tmp_path):
+    path = hostile(tmp_path / "x.nii", (1000, 1000, 1000))
+    header = nibabel.Nifti1Header(path.read_bytes()[:348], check=False)
+    header["datatype"], header["bitpix"], header["scl_slope"] = 2, 8, 0.5
+    header["dim"][1:4] = 2**10, 2**11, 2**11
+    with path.open("wb") as stream:
+        stream.write(header.binaryblock)
+        stream.truncate(352 + 2**32)  # a sparse file
+    with pytest.raises(FileError, match=r"1024 x 2048 x 2048 voxels take 16\.0 GiB of memory; at most 8 GiB"):
+        read(path)
+
+
+def test_a_header_whose_byte_order_contradicts_itself_is_refused_plainly(tmp_path):
+    path = patched(saved(image(), tmp_path / "x.nii"), 40, struct.pack(">h", 3))
+    with pytest.raises(FileError, match=r"x\.nii: the header is damaged"):
+        read(path)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    path = saved(image(), tmp_path / "x.nii")
+
+    def forbidden(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.open", forbidden)
+    with pytest.raises(FileError, match=r"^x\.nii: It may not be read: permission denied\. Ask for access to it\.$"):
+        read(path)

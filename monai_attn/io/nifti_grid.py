@@ -1,0 +1,60 @@
+"""Where the voxels of a NIfTI file lie: sform, qform, or neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monai_attn.errors import GeometryError
+from monai_attn.io.units import convert_lengths, mm_per
+
+__all__ = ["nifti_affine"]
+
+UNITS = {0: "", 1: "metres", 2: "mm", 3: "microns"}
+"""The low three bits of xyzt_units. Unknown is millimetre by custom."""
+
+FORM_TOLERANCE_MM = 0.1
+"""How far apart sform and qform may put a corner before that is worth a note."""
+
+CORNERS = [np.array([i, j, k, 1.0]) for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+
+
+def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Voxel index to millimetres RAS+, and notes on what had to be decided."""
+    from nibabel.spatialimages import HeaderDataError
+
+    header, notes = header.copy(), []
+    if header["pixdim"][0] == 0:
+        header["pixdim"][0] = 1  # qfac: "if 0, take 1" (nifti1.h, method 2)
+    try:
+        sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+    except (HeaderDataError, ValueError) as error:
+        if not header["sform_code"]:
+            raise GeometryError(f"{name}: the qform is not a rotation ({error}). Export the image again.") from error
+        sform, qform = header.get_sform(), None
+        notes.append("The qform of the header is not a rotation; the sform is used.")
+    affine = sform if sform is not None else qform
+    if affine is None:
+        sizes = np.abs(np.asarray(header["pixdim"][1:4], dtype=np.float64))
+        affine = np.diag([*sizes, 1.0])
+        affine[:3, 3] = -(np.array(shape) - 1) / 2 * sizes
+        notes.append(
+            "The header has no orientation (sform and qform codes are 0): left and right, and where the image lies, "
+            "are not known. Voxel axes are taken as right, anterior, superior, centred on the origin."
+        )
+    affine = np.array(affine, dtype=np.float64)
+    unit = UNITS.get(int(header["xyzt_units"]) & 7)
+    if unit is None:
+        raise GeometryError(f"{name}: xyzt_units is {int(header['xyzt_units'])}, which is no unit of length.")
+    notes += convert_lengths(affine, shape, [unit] * 3, name)
+    if sform is not None and qform is not None:
+        corner = np.array([*(np.array(shape) - 1), 1.0])
+        apart = max(np.linalg.norm(((sform - qform) @ (corner * pick))[:3]) * mm_per(unit, name) for pick in CORNERS)
+        if apart > FORM_TOLERANCE_MM:
+            notes.append(
+                f"sform and qform of the header disagree by up to {apart:.1f} mm; the sform is used. "
+                "Other programs may use the qform and show the image elsewhere."
+            )
+    return affine, tuple(notes)
