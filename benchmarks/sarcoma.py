@@ -25,7 +25,7 @@ import numpy as np
 
 from monai_attn import read
 from monai_attn.bundle import find_bundle
-from monai_attn.io.folds import fold_cases
+from monai_attn.cases import fold_cases
 from monai_attn.measure import dice
 
 IMAGES = ("t1", "ct", "pet")

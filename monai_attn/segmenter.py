@@ -156,7 +156,7 @@ class Segmenter:
 
         `source`: a path, a folder with a file or DICOM series for each image, or a mapping of names to paths;
         `series` chooses among DICOM series, by name where there are several images. `suv_factor` is for PET. See
-        `monai_attn.bundle.inputs.find_images` and `monai_attn.io.read`. Raises `InputError`, `FileError` or
+        `monai_attn.cases.find_images` and `monai_attn.io.read`. Raises `InputError`, `FileError` or
         `GeometryError`.
         """
         return read_case(source, self.parts, series=series, volume=volume, suv_factor=suv_factor)

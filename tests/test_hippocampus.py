@@ -11,8 +11,8 @@ import pytest
 
 from monai_attn import Box, Segmenter, Volume, read, write
 from monai_attn.bundle import find_bundle
+from monai_attn.cases import split_cases
 from monai_attn.errors import InputError
-from monai_attn.io.msd import split_cases
 
 RIGHT = Box.around((27, -21, -14), (36, 52, 36))
 LEFT = Box.around((-27, -21, -14), (36, 52, 36))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from monai_attn import Volume, write
-from monai_attn.bundle.inputs import ImageInput
+from monai_attn.cases import ImageInput
 from monai_attn.cohort import Recipe, find_cases, run_cases
 from monai_attn.cohort import run as run_module
 from monai_attn.labels import LabelTable

@@ -98,7 +98,7 @@ SEVERAL: dict[str, Any] = {
     "images": ["t1", "ct", "pet"],
     "ignore_frames": False,
     "datalist": {
-        "_target_": "monai_attn.io.folds.several_image_cases",
+        "_target_": "monai_attn.cases.several_image_cases",
         "dataset_dir": "@dataset_dir",
         "images": "@images",
     },

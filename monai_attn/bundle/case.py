@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monai_attn.bundle.inputs import ImageFile, ImageInput, find_images
+from monai_attn.cases import ImageFile, ImageInput, find_images
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import read
 from monai_attn.volume import Box, Volume, same_grid
@@ -57,7 +57,7 @@ def read_case(
     volume: int | None = None,
     suv_factor: float | None = None,
 ) -> dict[str, Volume]:
-    """The images of a case by name, the reference first; see `monai_attn.bundle.inputs.find_images`."""
+    """The images of a case by name, the reference first; see `monai_attn.cases.find_images`."""
     files = find_images(source, parts.inputs, series)
     images = read_images(files, parts.inputs, volume=volume, suv_factor=suv_factor)
     _check({name: [image] for name, image in images.items()}, parts)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from monai_attn.bundle.config import component_of, components, config_ids, overridden, resolve, walk
-from monai_attn.bundle.inputs import ImageInput, image_inputs
+from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import find_bundle, label_table, read_config, read_metadata
+from monai_attn.cases import ImageInput
 from monai_attn.labels import LabelTable
 
 __all__ = [

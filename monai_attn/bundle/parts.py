@@ -13,12 +13,13 @@ from torch import nn
 
 from monai_attn.bundle.describe import image_names, loads_part
 from monai_attn.bundle.ends import swap_ends
-from monai_attn.bundle.inputs import ImageInput, image_inputs
+from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_config, read_metadata
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import load_weights, sha256_of, weights_file
+from monai_attn.cases import ImageInput
 from monai_attn.errors import AttnError, BundleError
 from monai_attn.labels import LabelTable
 

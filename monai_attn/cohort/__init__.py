@@ -1,6 +1,6 @@
 """Many cases, one result each: segmented, measured or compared. `segment` is a cohort of one."""
 
-from monai_attn.cohort.cases import Case, find_cases
+from monai_attn.cases import Case, find_cases
 from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete
 from monai_attn.cohort.measure import Measured, find_label, measure_case
 from monai_attn.cohort.pairs import Pair, find_pairs

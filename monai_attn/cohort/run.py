@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monai_attn.bundle.case import read_images
-from monai_attn.bundle.inputs import ImageFile, ImageInput, find_images
-from monai_attn.cohort.cases import Case
+from monai_attn.cases import Case, ImageFile, ImageInput, find_images
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.errors import AttnError, InputError
 from monai_attn.io import is_dicom, write_bytes_atomic

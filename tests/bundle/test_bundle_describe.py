@@ -11,9 +11,9 @@ import pytest
 from tiny_bundle import SEVERAL, config, make_bundle, make_bundle_of_several
 
 from monai_attn.bundle.describe import describe_bundle
-from monai_attn.bundle.inputs import ImageInput
 from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.trust import code_of
+from monai_attn.cases import ImageInput
 
 
 def test_a_shipped_bundle_describes_itself():

@@ -8,7 +8,8 @@ import pytest
 import three_grids
 
 from monai_attn import Volume, read, write
-from monai_attn.bundle.inputs import ImageFile, ImageInput, find_images, image_inputs
+from monai_attn.bundle.inputs import image_inputs
+from monai_attn.cases import ImageFile, ImageInput, find_images
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io import list_series
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from monai_attn.bundle import find_bundle
+from monai_attn.cases import fold_cases, named_images, several_image_cases
 from monai_attn.errors import FileError, InputError
-from monai_attn.io.folds import fold_cases, named_images, several_image_cases
 
 IMAGES = ("t1", "ct")
 FOLDS = [["a", "b"], ["c"], ["d", "e"]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from monai_attn.cases import inference_cases, split_cases, unseen_cases
 from monai_attn.errors import FileError, InputError
-from monai_attn.io.msd import inference_cases, split_cases, unseen_cases
 
 
 def make(folder: Path, names: list[str], key: str = "training") -> Path:
@@ -91,7 +91,9 @@ def test_folders_of_dicom_slices_are_cases_and_so_is_dataset_dir_itself(tmp_path
 def test_two_images_of_one_name_are_refused(tmp_path):
     for name in ("a.nrrd", "a.nii.gz"):
         (tmp_path / name).touch()
-    with pytest.raises(InputError, match=r"Two images of .* are called 'a'"):
+    with pytest.raises(
+        InputError, match=r"Two inputs would both be called 'a', .*: a\.nii\.gz and a\.nrrd\. Rename one"
+    ):
         inference_cases(tmp_path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_attn.cohort import Case, find_cases
+from monai_attn.cases import Case, find_cases
 from monai_attn.errors import FileError, InputError
 
 THREE = ("t1", "ct", "pet")
@@ -28,9 +28,14 @@ def test_files_and_folders_of_images_are_a_case_each(folder):
     assert find_cases(["p4"]) == [Case("p4", Path("p4"))]  # no image files: a DICOM folder
 
 
-def test_for_a_bundle_of_several_a_folder_is_a_case(folder):
+def test_for_a_bundle_of_several_a_folder_is_a_case(folder, monkeypatch):
     assert find_cases(["p3", "p4"], THREE) == [Case("p3", Path("p3")), Case("p4", Path("p4"))]
-    assert find_cases(["."], THREE)[0].name == folder.name
+    monkeypatch.chdir("p4")
+    assert find_cases(["."], THREE) == [Case("p4", Path())]
+
+
+def test_for_a_bundle_of_several_a_folder_of_cases_is_not_one_case(folder):
+    assert find_cases(["."], THREE) == [Case("p3", Path("p3"))]  # the only one with files called like the images
 
 
 def test_named_images_are_one_case_called_by_its_folder_or_its_first_file(folder):

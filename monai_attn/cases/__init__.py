@@ -1,0 +1,36 @@
+"""Cases: what one is, where its images are, and what it is called. The same answers for every way in.
+
+No image is read here, and neither torch nor MONAI is loaded.
+"""
+
+from monai_attn.cases.case import Case
+from monai_attn.cases.datasets import dataset_cases, labelled_cases
+from monai_attn.cases.finding import find_cases
+from monai_attn.cases.folders import image_files, named_images
+from monai_attn.cases.folds import fold_cases
+from monai_attn.cases.images import ImageFile, ImageInput, find_images
+from monai_attn.cases.lists import inference_cases, several_image_cases
+from monai_attn.cases.naming import checked_name, names_of, safe_name
+from monai_attn.cases.split import split_cases, unseen_cases
+from monai_attn.cases.table import table_cases
+
+__all__ = [
+    "Case",
+    "ImageFile",
+    "ImageInput",
+    "checked_name",
+    "dataset_cases",
+    "find_cases",
+    "find_images",
+    "fold_cases",
+    "image_files",
+    "inference_cases",
+    "labelled_cases",
+    "named_images",
+    "names_of",
+    "safe_name",
+    "several_image_cases",
+    "split_cases",
+    "table_cases",
+    "unseen_cases",
+]

@@ -1,0 +1,147 @@
+"""Which file or DICOM series of a case is which image of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from monai_attn.cases.folders import named_images
+from monai_attn.errors import FileError, InputError
+from monai_attn.io import Series, list_series, stem
+
+__all__ = ["ImageFile", "ImageInput", "find_images"]
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """One image that a bundle takes, as the bundle's metadata describe it.
+
+    `modality` is DICOM's code (MR, CT, PT), "" where the metadata do not say. `description` is for a person. `series`
+    is a part of the series description, which tells the image from others of its modality.
+    """
+
+    name: str
+    modality: str = ""
+    description: str = ""
+    series: str = ""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """Where an image is: a file or DICOM folder, and which series of it."""
+
+    path: Path
+    series: str | None = None
+
+
+def find_images(
+    source: str | Path | Mapping[str, str | Path],
+    inputs: Sequence[ImageInput],
+    series: str | Mapping[str, str] | None = None,
+) -> dict[str, ImageFile]:
+    """Where the images of one case are, in the order of `inputs`; an image that is not there is left out.
+
+    `source` is a mapping of image names to paths, or one path. A bundle of one image takes any path. For several
+    images the path is a file called like one of them, or a folder of either of these kinds:
+
+    - with a file of each name (`t1.nii.gz`);
+    - with DICOM series. Each image takes the series of its modality; of several, the series whose description holds
+      `ImageInput.series`.
+
+    `series` chooses within DICOM folders, by the names of the images where there are several. Raises `InputError` for
+    an unknown name, when nothing is found, and with a list of the series when several could be meant. Raises
+    `FileError` for a path that does not exist.
+    """
+    names = [one.name for one in inputs]
+    chosen = _chosen(series, names)
+    if isinstance(source, Mapping):
+        return _of_names(source, inputs, chosen)
+    path = Path(source)
+    if len(inputs) == 1:
+        return {names[0]: ImageFile(path, chosen.get(names[0]))}
+    if not path.exists():
+        raise FileError(f"{path.name or path} does not exist. Check the path.")
+    if not path.is_dir():
+        name = next((name for name in names if name.lower() == stem(path).lower()), None)
+        if name is None:
+            raise InputError(f"Which of {', '.join(names)} is {path.name}? Write {names[0]}=..., or give a folder.")
+        return {name: ImageFile(path, chosen.get(name))}
+    named = named_images(path, names)
+    if named:
+        return {name: ImageFile(file, chosen.get(name)) for name, file in named.items()}
+    return _of_series(path, inputs, chosen)
+
+
+def _of_names(
+    source: Mapping[str, str | Path], inputs: Sequence[ImageInput], chosen: Mapping[str, str]
+) -> dict[str, ImageFile]:
+    names = [one.name for one in inputs]
+    _check_names(source, names)
+    if not source:
+        raise InputError(f"The case names no image. Give at least one of {', '.join(names)}.")
+    files = {}
+    for one in inputs:
+        if one.name in source:
+            path = Path(source[one.name])
+            several = len(inputs) > 1 and one.name not in chosen and path.is_dir()
+            found = list_series(path) if several else []
+            # Of a folder with one series the reader takes that; the modality is checked when it is read.
+            files[one.name] = ImageFile(
+                path, chosen.get(one.name) or (_series_of(found, one, path.name) if len(found) > 1 else None)
+            )
+    return files
+
+
+def _of_series(path: Path, inputs: Sequence[ImageInput], chosen: Mapping[str, str]) -> dict[str, ImageFile]:
+    """A series of a DICOM folder for each input, as far as they are there."""
+    found = list_series(path)
+    told = {one.name: chosen.get(one.name) or _series_of(found, one, path.name) for one in inputs}
+    files = {name: ImageFile(path, series) for name, series in told.items() if series is not None}
+    if not files:
+        names = [one.name for one in inputs]
+        raise InputError(
+            f"{path.resolve().name} holds neither a file called like one of {', '.join(names)} nor a DICOM series of "
+            f"their modalities. Name the images: {names[0]}=..."
+        )
+    return files
+
+
+def _series_of(found: Sequence[Series], one: ImageInput, folder: str) -> str | None:
+    """The series an input takes, for `read`; None when there is none. A lone one that cannot be read is taken, so
+    that reading it says why."""
+    fits = [series for series in found if one.modality and series.modality == one.modality]
+    if len(fits) > 1 and one.series:
+        fits = [series for series in fits if one.series.lower() in series.description.lower()] or fits
+    fits = [series for series in fits if not series.problem] or fits
+    if len(fits) > 1:
+        raise InputError(
+            f"{folder} holds {len(fits)} series that could be {one.name} ({one.modality}). Choose one by name, for "
+            f"example --series {one.name}={fits[0].key}:\n" + "\n".join(f"  {series}" for series in fits)
+        )
+    if not fits:
+        return None
+    alone = [series.uid for series in found].count(fits[0].uid) == 1
+    return fits[0].uid if alone else fits[0].key
+
+
+def _chosen(series: str | Mapping[str, str] | None, names: Sequence[str]) -> dict[str, str]:
+    """`series` by the names of the inputs. "t1=#2" names one; a description may hold such a sign as well."""
+    if series is None:
+        return {}
+    if isinstance(series, Mapping):
+        _check_names(series, names)
+        return dict(series)
+    name, sign, wanted = series.partition("=")
+    if sign and name in names:
+        return {name: wanted}
+    if len(names) > 1:
+        raise InputError(f"This bundle takes {', '.join(names)}: say which of them {series!r} is ({names[0]}=...).")
+    return {names[0]: series}
+
+
+def _check_names(given: Mapping[str, object], names: Sequence[str]) -> None:
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        what = f"one image, {names[0]!r}" if len(names) == 1 else f"the images {', '.join(names)}"
+        raise InputError(f"This bundle takes {what}, not {', '.join(unknown)}.")

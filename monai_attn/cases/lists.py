@@ -1,0 +1,59 @@
+"""The cases that a bundle's `inference.json` segments, as its config names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from monai_attn.cases.datasets import folder_of, holds_dataset
+from monai_attn.cases.finding import find_cases, named_cases
+from monai_attn.cases.folders import holds_dicom, matches, named_images
+from monai_attn.errors import InputError
+from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
+
+__all__ = ["inference_cases", "several_image_cases"]
+
+
+def inference_cases(dataset_dir: str | Path, pattern: str = "*") -> list[dict[str, str]]:
+    """The images to segment, `{"case": name, "image": path}` each, by path.
+
+    Those of `dataset_dir/dataset.json` where there is one (see `dataset_cases`). Otherwise what matches `pattern` in
+    the folder: NIfTI, NRRD and MetaImage files, and folders of DICOM slices; or `dataset_dir` itself when it is such
+    a folder. Cases have the names that `find_cases` gives them. Raises `FileError` for a missing folder or image, and
+    `InputError` when nothing is found or two cases have one name.
+    """
+    folder = folder_of(dataset_dir)
+    if holds_dataset(folder):
+        return [case.row() for case in find_cases([folder])]
+    places = matches(folder, pattern, _is_image)
+    if not places and holds_dicom(folder):
+        places = [folder]
+    if not places:
+        raise InputError(f"No image matches {pattern!r} in {folder.name!r}. Set --dataset_dir, or --pattern.")
+    return [case.row() for case in named_cases(places)]
+
+
+def several_image_cases(dataset_dir: str | Path, images: Sequence[str]) -> list[dict[str, str]]:
+    """The cases to segment, `{"case": name, name of an image: path for each that is there}` each, by name.
+
+    Those of `dataset_dir/dataset.json` where there is one (see `dataset_cases`; a path may be a DICOM folder of one
+    series). Otherwise the folder itself, when it has a file called like one of `images` (`STS_003/t1.nii.gz`), or
+    each subfolder that has one. Raises `FileError` or `InputError` for what is missing, or when nothing is found.
+    """
+    folder = folder_of(dataset_dir)
+    cases = [
+        case if isinstance(case.source, Mapping) else replace(case, source=named_images(case.source, images))
+        for case in find_cases([folder], images)
+    ]
+    if not all(case.source for case in cases):
+        raise InputError(
+            f"No case lies in {folder.resolve().name!r}: it has neither a dataset.json nor a file called "
+            f"{images[0]}.nii.gz or the like, in it or in its folders. Set --dataset_dir."
+        )
+    return [case.row() for case in cases]
+
+
+def _is_image(path: Path) -> bool:
+    """A file that holds a volume, or a folder of DICOM slices."""
+    return holds_dicom(path) if path.is_dir() else suffix_of(path) in VOLUME_SUFFIXES
