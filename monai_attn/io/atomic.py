@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,12 @@ from pathlib import Path
 from monai_attn.errors import FileError
 
 __all__ = ["atomic_path", "check_free", "write_bytes_atomic"]
+
+TOKEN = 6
+"""Random bytes in a temporary name."""
+
+MAX_NAME = 255 - len(f".{'00' * TOKEN}-")
+"""What is left of the 255 bytes that file systems allow for a name."""
 
 
 @contextmanager
@@ -22,23 +29,29 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Missing parent folders are made. The file is flushed to the disk before it gets its name, and the
     name is taken in one step. When the block raises, neither file nor new folder is left behind.
-    Raises `FileError` when `path` exists and `overwrite` is not set, also when it appeared meanwhile.
+    Raises `FileError` when `path` exists and `overwrite` is not set, also when it appeared meanwhile; when it is a
+    link, a folder, a pipe or a device, whatever `overwrite` says; and when the disk refuses.
     """
     path = Path(path)
     check_free(path, overwrite=overwrite)
     made = _make_folders(path.parent)
-    temporary = path.with_name(f".{secrets.token_hex(6)}-{path.name}")
+    temporary = path.with_name(_temporary_name(path.name))
     try:
         yield temporary
         if not temporary.is_file():
             raise FileError(f"{path.name}: nothing was written.")
         flush(temporary)
         take_name(temporary, path, overwrite=overwrite)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         for folder in reversed(made):
             with suppress(OSError):  # someone else has put a file there meanwhile: then it stays
                 folder.rmdir()
+        if isinstance(error, OSError) and error.errno is not None:
+            raise FileError(
+                f"{path.name} cannot be written: {os.strerror(error.errno)}. Free some space, or choose another folder."
+            ) from error
         raise
     flush(path.parent)
 
@@ -50,10 +63,25 @@ def write_bytes_atomic(path: str | Path, data: bytes, *, overwrite: bool = False
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """Raise `FileError` when something is at `path` that may not be replaced."""
-    if path.is_dir():
+    """Raise `FileError` when something is at `path` that may not be replaced.
+
+    Only a plain file ever may, and only with `overwrite`. A link, a folder, a pipe, a device or a socket never may.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path.name[:60]!r} cannot be the name of a file here. Choose another name.") from error
+    if stat.S_ISDIR(mode):
         raise FileError(f"{path.name} is a folder; choose another name for the file.")
-    if path.exists() and not overwrite:
+    if stat.S_ISLNK(mode):
+        raise FileError(f"{path.name} is a link, and links are not replaced. Give the name of the file it points to.")
+    if not stat.S_ISREG(mode):
+        raise FileError(
+            f"{path.name} is no plain file but a pipe, a device or a socket, and is not replaced. Choose another name."
+        )
+    if not overwrite:
         raise FileError(f"{path.name} exists and is not overwritten. Choose another name, or set overwrite.")
 
 
@@ -70,6 +98,7 @@ def take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
         else:
             temporary.unlink()
             return
+    check_free(path, overwrite=True)
     temporary.replace(path)
 
 
@@ -81,6 +110,13 @@ def flush(path: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _temporary_name(name: str) -> str:
+    """A hidden name with the same ending, and no longer than a file system allows."""
+    while len(os.fsencode(name)) > MAX_NAME:
+        name = name[1:]
+    return f".{secrets.token_hex(TOKEN)}-{name}"
 
 
 def _make_folders(folder: Path) -> list[Path]:

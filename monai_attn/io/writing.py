@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_attn.errors import FileError
+from monai_attn.errors import AttnError, FileError
 from monai_attn.io.atomic import atomic_path, check_free, flush, take_name
 from monai_attn.io.itk import write_itk
 from monai_attn.io.names import suffix_of
@@ -56,11 +56,12 @@ def write(volume: Volume, path: str | Path, *, overwrite: bool = False) -> None:
 def _write_checked(volume: Volume, temporary: Path, name: str) -> None:
     try:
         WRITERS[suffix_of(temporary)](volume, temporary)
-    except (OSError, RuntimeError) as error:
-        raise FileError(
-            f"{name} cannot be written: {getattr(error, 'strerror', None) or 'the disk refuses'}."
-        ) from error
-    back = read(temporary)
+        back = read(temporary)
+    except AttnError as error:  # it may speak of the file by its temporary name
+        raise type(error)(str(error).replace(temporary.name, name)) from error
+    except Exception as error:
+        why = getattr(error, "strerror", None) or "the disk or the format refuses"
+        raise FileError(f"{name} cannot be written: {why}. Nothing was kept.") from error
     if back.shape != volume.shape or not same_grid(volume, back):
         raise FileError(f"{name}: the geometry read back differs from what was written. Nothing was kept.")
     same_type = back.array.dtype == volume.array.dtype or volume.array.dtype == np.float64

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import socket
+import stat
+
 import pytest
 
 from monai_attn.errors import FileError
@@ -118,3 +122,71 @@ def test_the_stem_of_a_folder_is_its_name(tmp_path):
     folder = tmp_path / "case.nii"
     folder.mkdir()
     assert stem(folder) == "case.nii"
+
+
+def links_and_devices(folder):
+    """Things that are no plain files, by name."""
+    (folder / "target").write_text("kept")
+    (folder / "link").symlink_to(folder / "target")
+    (folder / "dangling").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "pipe")
+    (folder / "folder").mkdir()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / "socket"))
+    listener.close()
+    return ["link", "dangling", "pipe", "folder", "socket"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_only_plain_files_are_ever_replaced(tmp_path, overwrite):
+    for name in links_and_devices(tmp_path):
+        before = os.lstat(tmp_path / name)
+        with pytest.raises(FileError, match=rf"^{name} (is|exists)"):
+            write_bytes_atomic(tmp_path / name, b"new", overwrite=overwrite)
+        after = os.lstat(tmp_path / name)
+        assert (before.st_mode, before.st_ino) == (after.st_mode, after.st_ino)
+    assert (tmp_path / "target").read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["target", "link", "dangling", "pipe", "folder", "socket"]
+    )
+
+
+def test_devices_are_not_replaced(tmp_path):
+    path = tmp_path / "null"  # one of our own: a test that fails must not replace that of the machine
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    except OSError:
+        pytest.skip("device nodes cannot be made here")
+    with pytest.raises(FileError, match="null is no plain file but a pipe, a device or a socket"):
+        write_bytes_atomic(path, b"", overwrite=True)
+    assert stat.S_ISCHR(os.lstat(path).st_mode)
+
+
+def test_a_link_that_appears_meanwhile_is_not_replaced(tmp_path):
+    def race():
+        with atomic_path(tmp_path / "x.bin", overwrite=True) as temporary:
+            temporary.write_bytes(b"mine")
+            (tmp_path / "x.bin").symlink_to(tmp_path / "nowhere")
+
+    with pytest.raises(FileError, match=r"x\.bin is a link"):
+        race()
+    assert everything_in(tmp_path) == ["x.bin"]
+
+
+@pytest.mark.parametrize("length", [200, 250, 255])
+def test_a_long_name_is_written(tmp_path, length):
+    for letter in ("x", "ü"):
+        name = letter * ((length - 4) // len(letter.encode())) + ".csv"
+        write_bytes_atomic(tmp_path / name, b"1")
+        assert (tmp_path / name).read_bytes() == b"1"
+
+
+def test_what_the_disk_refuses_is_said_with_the_name_of_the_file_only(tmp_path):
+    def full():
+        with atomic_path(tmp_path / "x.bin") as temporary:
+            raise OSError(28, "No space left on device", str(temporary))
+
+    with pytest.raises(FileError, match=r"^x\.bin cannot be written: No space left on device\.") as caught:
+        full()
+    assert str(tmp_path) not in str(caught.value)
+    assert everything_in(tmp_path) == []

@@ -162,3 +162,12 @@ def test_an_image_of_more_than_32767_slices_is_written_as_nifti_2(tmp_path):
     write(volume, tmp_path / "x.nii.gz")
     assert isinstance(nibabel.load(tmp_path / "x.nii.gz"), nibabel.Nifti2Image)
     assert read(tmp_path / "x.nii.gz").shape == (1, 1, 40000)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".mhd"])
+def test_messages_name_the_file_and_never_the_temporary_one(tmp_path, suffix):
+    sheared = np.eye(4)
+    sheared[0, 1] = 0.5
+    with pytest.raises(GeometryError, match=rf"^x\{suffix}: the voxel axes are not at right angles"):
+        write(Volume(np.zeros((2, 2, 2), np.uint8), sheared), tmp_path / f"x{suffix}")
+    assert list(tmp_path.iterdir()) == []
