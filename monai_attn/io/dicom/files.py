@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import warnings
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.errors import FileError
+from monai_attn.io.dicom.folders import has_preamble, is_dicom, look_through
 from monai_attn.io.dicom.private import private_tags
+from monai_attn.io.foreign import is_foreign
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -21,13 +24,19 @@ __all__ = ["dicom_files", "is_dicom", "number", "numbers", "quiet", "read_errors
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 """Media Storage Directory: a DICOMDIR, a table of contents."""
 
+DIRECTORY = "Media Storage Directory Storage"
+
+DEFLATED = "1.2.840.10008.1.2.1.99"
+"""A transfer syntax whose header is unpacked before it is read, so that places in the file say nothing."""
+
+PICTURES = {"CT", "MR", "PT", "NM"}
+"""Modalities of which every object has pixels."""
+
 RESCALE_TAGS = (0x00281052, 0x00281053)
 
-FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
-"""How a data set without the 128-byte preamble begins: group 0008 or 0002, or 0008 in big endian."""
-
 HEADER_TAGS = [
-    "SOPClassUID SOPInstanceUID Modality SeriesInstanceUID SeriesNumber SeriesDescription StructureSetLabel",
+    "SpecificCharacterSet SOPClassUID SOPInstanceUID Modality StructureSetLabel",
+    "StudyInstanceUID SeriesInstanceUID SeriesNumber SeriesDescription",
     "FrameOfReferenceUID SamplesPerPixel PhotometricInterpretation PixelRepresentation",
     "ImageType Rows Columns",
     "NumberOfFrames InstanceNumber",
@@ -55,6 +64,14 @@ def read_errors() -> tuple[type[Exception], ...]:
     return (*READ_ERRORS, BytesLengthException, InvalidDicomError)
 
 
+class _Silence(logging.Filter):
+    """Lets nothing pass."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it: never."""
+        return False
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom's remarks on the form of values to itself: they quote values, a patient's name among them.
@@ -63,55 +80,70 @@ def quiet() -> Iterator[None]:
     """
     from pydicom import config
 
-    before = config.settings.reading_validation_mode
+    before, silence = config.settings.reading_validation_mode, _Silence()
     config.settings.reading_validation_mode = config.IGNORE
+    config.logger.addFilter(silence)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"pydicom(\.|$)|pylibjpeg|openjpeg|libjpeg|rle")
             yield
     finally:
+        config.logger.removeFilter(silence)
         config.settings.reading_validation_mode = before
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file begins like DICOM, with or without the preamble."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(132)
-    except OSError:
-        return False
-    if start[128:] == b"DICM":
-        return True
-    # Group, element below 0x0100 (small in either byte order), then a length or a VR.
-    return len(start) == 132 and start[:2] in FIRST_TAGS and 0 in start[2:4]
 
 
 def dicom_files(folder: Path) -> list[Path]:
     """Every file in a folder and its subfolders that begins like DICOM, by name."""
-    found = [Path(root, name) for root, _, names in os.walk(folder) for name in names]
-    return sorted(path for path in found if is_dicom(path))
+    return look_through(folder)[0]
 
 
 def read_header(path: Path) -> Dataset | None:
-    """The tags of `HEADER_TAGS`, or None where there is no DICOM object. `FileError` when the header is cut off."""
+    """The tags of `HEADER_TAGS`, or None where there is no DICOM object.
+
+    A SOPClassUID that is missing or empty, as anonymisers leave it, is taken from the meta information of the file.
+    Raises `FileError` when the header is cut off or damaged, or the file may not be read.
+    """
     from pydicom import dcmread
 
     tags: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()] + private_tags()
     try:
-        header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+        with path.open("rb") as stream:
+            header = dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
+            # Reading stops at the pixels; where it went on to the end of the file there are none.
+            no_pixels = stream.tell() >= os.fstat(stream.fileno()).st_size
         _parse(header)
-        meta = getattr(header, "file_meta", None) or {}
-        classes = {str(meta.get("MediaStorageSOPClassUID", "")), str(header.get("SOPClassUID", ""))}
-        kind = "" if "SOPClassUID" not in header else header.SOPClassUID.name
-    except read_errors() as error:
-        if not _has_preamble(path):
+        kind = _class_name(header)
+    except PermissionError as error:
+        raise FileError(f"{path.name} may not be read: permission denied. Ask for access to it.") from error
+    except BaseException as error:
+        if not is_foreign(error):
+            raise
+        if not has_preamble(path):
             return None  # something else that happens to begin like DICOM
         raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
-    if not kind or DIRECTORY_CLASS in classes:
+    if kind == DIRECTORY:
         return None
-    if "Image Storage" in kind and not header.get("Rows"):
-        raise FileError(f"{path.name} is a DICOM image cut off within its header. Copy or export it again.")
+    if kind is None and not header.get("Rows") and text(header, "Modality") not in PICTURES:
+        if len(header) == 0 and has_preamble(path):
+            raise FileError(f"{path.name} is a DICOM file cut off within its header. Copy or export it again.")
+        return header if len(header) and text(header, "Modality") else None
+    if kind is None or "Image Storage" in kind:
+        deflated = text(getattr(header, "file_meta", None), "TransferSyntaxUID") == DEFLATED
+        if not header.get("Rows") or (no_pixels and not deflated):
+            raise FileError(f"{path.name} is a DICOM image cut off within its header. Copy or export it again.")
     return header
+
+
+def _class_name(header: Dataset) -> str | None:
+    """The name of the SOP class, or None where neither the object nor its meta information says it."""
+    from pydicom.uid import UID
+
+    places = (header, getattr(header, "file_meta", None))
+    classes = [text(places[0], "SOPClassUID"), text(places[1], "MediaStorageSOPClassUID")]
+    if DIRECTORY_CLASS in classes:
+        return DIRECTORY
+    known = next((one for one in classes if one), "")
+    return UID(known).name if known else None
 
 
 def _parse(header: Dataset) -> None:
@@ -127,11 +159,6 @@ def _parse(header: Dataset) -> None:
         if element.VR == "SQ":
             for inner in element.value:
                 _parse(inner)
-
-
-def _has_preamble(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
 
 
 def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...] | None:
