@@ -6,7 +6,7 @@ Geometry is converted here and nowhere else. nibabel, SimpleITK and pydicom are 
 from __future__ import annotations
 
 from monai_attn.io.atomic import atomic_path, write_bytes_atomic
-from monai_attn.io.dicom import Series, is_dicom, list_series, read_series
+from monai_attn.io.dicom import Series, is_dicom, list_series, read_series, series_of_file
 from monai_attn.io.dicomseg import (
     Masks,
     holds_structures,
@@ -33,6 +33,7 @@ __all__ = [
     "read_masks",
     "read_rtstruct",
     "read_series",
+    "series_of_file",
     "stem",
     "write",
     "write_bytes_atomic",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.dicom import is_dicom, read_dicom
+from monai_attn.io.dicom.folders import has_preamble
 from monai_attn.io.dicom.units import times_suv_factor
 from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.io.metaimage import metaimage_volumes, read_metaimage
@@ -57,7 +58,7 @@ def read(
     suffix = suffix_of(path)
     if not path.is_dir() and not path.is_file():
         raise FileError(f"{path.name} is no plain file but a pipe or a device. Copy its content to a file first.")
-    if path.is_dir() or (suffix not in READERS and is_dicom(path)):
+    if path.is_dir() or (has_preamble(path) if suffix in READERS else is_dicom(path)):
         return read_dicom(path, series=series, volume=volume, suv_factor=suv_factor)
     if suffix not in READERS:
         raise FileError(

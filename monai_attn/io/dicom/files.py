@@ -6,20 +6,30 @@ import logging
 import os
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.errors import FileError
-from monai_attn.io.dicom.folders import has_preamble, is_dicom, look_through
+from monai_attn.io.dicom.folders import Unread, has_preamble, is_dicom, look_through
 from monai_attn.io.dicom.private import private_tags
 from monai_attn.io.foreign import is_foreign
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["dicom_files", "is_dicom", "number", "numbers", "quiet", "read_errors", "read_header", "text"]
+__all__ = [
+    "dicom_files",
+    "is_dicom",
+    "number",
+    "numbers",
+    "quiet",
+    "read_errors",
+    "read_header",
+    "read_headers",
+    "text",
+]
 
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 """Media Storage Directory: a DICOMDIR, a table of contents."""
@@ -32,11 +42,13 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 PICTURES = {"CT", "MR", "PT", "NM"}
 """Modalities of which every object has pixels."""
 
+SERIES_UID, OBJECT_UID = 0x0020000E, 0x00080018
+
 RESCALE_TAGS = (0x00281052, 0x00281053)
 
 HEADER_TAGS = [
     "SpecificCharacterSet SOPClassUID SOPInstanceUID Modality StructureSetLabel",
-    "StudyInstanceUID SeriesInstanceUID SeriesNumber SeriesDescription",
+    "SeriesInstanceUID SeriesNumber SeriesDescription",
     "FrameOfReferenceUID SamplesPerPixel PhotometricInterpretation PixelRepresentation",
     "ImageType Rows Columns",
     "NumberOfFrames InstanceNumber",
@@ -64,14 +76,6 @@ def read_errors() -> tuple[type[Exception], ...]:
     return (*READ_ERRORS, BytesLengthException, InvalidDicomError)
 
 
-class _Silence(logging.Filter):
-    """Lets nothing pass."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log it: never."""
-        return False
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom's remarks on the form of values to itself: they quote values, a patient's name among them.
@@ -80,7 +84,10 @@ def quiet() -> Iterator[None]:
     """
     from pydicom import config
 
-    before, silence = config.settings.reading_validation_mode, _Silence()
+    def silence(_: logging.LogRecord) -> bool:
+        return False
+
+    before = config.settings.reading_validation_mode
     config.settings.reading_validation_mode = config.IGNORE
     config.logger.addFilter(silence)
     try:
@@ -123,27 +130,56 @@ def read_header(path: Path) -> Dataset | None:
         raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
     if kind == DIRECTORY:
         return None
-    if kind is None and not header.get("Rows") and text(header, "Modality") not in PICTURES:
-        if len(header) == 0 and has_preamble(path):
+    modality, named = text(header, "Modality"), kind and not kind[0].isdigit()
+    nothing = not (named or modality or text(header, "SeriesInstanceUID"))
+    if not header.get("Rows") and not named and not (not kind and modality in PICTURES):
+        if nothing and has_preamble(path):
             raise FileError(f"{path.name} is a DICOM file cut off within its header. Copy or export it again.")
-        return header if len(header) and text(header, "Modality") else None
-    if kind is None or "Image Storage" in kind:
+        return header if modality else None
+    if not named or "Image Storage" in kind:
         deflated = text(getattr(header, "file_meta", None), "TransferSyntaxUID") == DEFLATED
         if not header.get("Rows") or (no_pixels and not deflated):
             raise FileError(f"{path.name} is a DICOM image cut off within its header. Copy or export it again.")
     return header
 
 
-def _class_name(header: Dataset) -> str | None:
-    """The name of the SOP class, or None where neither the object nor its meta information says it."""
+def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], list[Unread]]:
+    """The headers of those files that are DICOM objects, and the files that are damaged."""
+    found, damaged = [], []
+    for path in paths:
+        try:
+            header = read_header(path)
+        except FileError as error:
+            damaged.append(Unread(path, str(error), surely_dicom=True, series=series_uid(path)[0]))
+            continue
+        if header is not None:
+            found.append((path, header))
+    return found, damaged
+
+
+def series_uid(path: Path) -> tuple[str, str]:
+    """The UIDs of series and object, with no more of the file read than that; "" where they are missing or damaged."""
+    from pydicom.filereader import read_partial
+
+    try:
+        with path.open("rb") as stream:
+            wanted: list[Any] = [SERIES_UID, OBJECT_UID]
+            part = read_partial(stream, lambda tag, *_: tag > SERIES_UID, force=True, specific_tags=wanted)
+        return text(part, "SeriesInstanceUID"), text(part, "SOPInstanceUID")
+    except BaseException as error:
+        if not is_foreign(error):
+            raise
+        return "", ""
+
+
+def _class_name(header: Dataset) -> str:
+    """The name of the SOP class, from the object or its meta information; a number for a private one, "" for none."""
     from pydicom.uid import UID
 
-    places = (header, getattr(header, "file_meta", None))
-    classes = [text(places[0], "SOPClassUID"), text(places[1], "MediaStorageSOPClassUID")]
-    if DIRECTORY_CLASS in classes:
-        return DIRECTORY
-    known = next((one for one in classes if one), "")
-    return UID(known).name if known else None
+    classes = [text(header, "SOPClassUID"), text(getattr(header, "file_meta", None), "MediaStorageSOPClassUID")]
+    names = [UID(one).name for one in classes if one]
+    named = [name for name in names if name and not name[0].isdigit()]
+    return DIRECTORY if DIRECTORY_CLASS in classes else next(iter(named or names), "")
 
 
 def _parse(header: Dataset) -> None:

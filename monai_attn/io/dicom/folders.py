@@ -80,7 +80,7 @@ def files_in(folder: Path, *, recursive: bool = True) -> Iterator[Path]:
         if not recursive:
             return
         folders.sort()
-        here = os.stat(root)
+        here = Path(root).stat()
         seen.add((here.st_dev, here.st_ino))
         folders[:] = [name for name in folders if not _seen(Path(root, name), seen)]
 

@@ -156,4 +156,18 @@ def kept_as_stored(frame: Frame) -> tuple[str, ...]:
         notes.append("MONOCHROME1: viewers show low values bright. The values are kept as they are.")
     if text(frame.header, "LossyImageCompression") == "01":
         notes.append("The images were compressed with loss; values differ from those measured.")
+    unknown = [one for one in text(frame.header, "SpecificCharacterSet").split("\\") if one and not _known_set(one)]
+    if unknown:
+        notes.append(f"SpecificCharacterSet {unknown[0]!r} is not known: descriptions may hold wrong letters.")
     return tuple(notes)
+
+
+def _known_set(name: str) -> bool:
+    """Whether a character set is one of DICOM's, with small faults of writing such as ISO-IR 100."""
+    from pydicom.charset import python_encoding
+
+    return _plain(name) in {_plain(known) for known in python_encoding}
+
+
+def _plain(name: str) -> str:
+    return name.upper().replace("_", " ").replace("-", " ").strip()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from monai_attn.errors import FileError, GeometryError, InputError
-from monai_attn.io.dicom.files import dicom_files, is_dicom, quiet, read_header, text
+from monai_attn.io.dicom.files import quiet, read_header, read_headers, text
+from monai_attn.io.dicom.folders import Unread, look_through
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.pixels import decoded, kept_as_stored, read_values
-from monai_attn.io.dicom.series import Series, choose_series, group_series, image_problem
+from monai_attn.io.dicom.relatives import relatives
+from monai_attn.io.dicom.series import Series, choose_series, frame_of_reference, group_series, image_problem
 from monai_attn.io.dicom.stack import check_plane, stack_affine
 from monai_attn.io.dicom.units import check_alike, with_unit
 from monai_attn.io.dicom.volumes import split_volumes, without_copies
@@ -20,7 +23,7 @@ from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
 
-__all__ = ["list_series", "read_dicom", "read_series"]
+__all__ = ["list_series", "read_dicom", "read_series", "series_of_file"]
 
 
 @quiet()
@@ -31,7 +34,21 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
     Files that are not DICOM, a DICOMDIR, and objects that are no images are left out. A series which `read` would
     refuse says why in `problem`. Raises `FileError` when the folder is missing or a DICOM file is damaged.
     """
-    return _scan(Path(folder), recursive=recursive)[0]
+    found, _, unread = _scan(Path(folder), recursive=recursive)
+    first = next((one for one in unread if one.surely_dicom), None)
+    if first and not found:
+        raise FileError(first.why)
+    return found
+
+
+@quiet()
+@no_foreign_errors
+def series_of_file(path: str | Path) -> list[Series]:
+    """The series that a DICOM file belongs to, with its files in the folders around; several where it holds several.
+
+    Empty for a file that is no image. Raises `FileError` when it is damaged.
+    """
+    return _around(Path(path))[0]
 
 
 @quiet()
@@ -44,12 +61,15 @@ def read_dicom(
     Slices are sorted along their normal and must be evenly spaced; see docs/coordinates.md.
     Raises `FileError`, `GeometryError` or `InputError`.
     """
-    folder = path if path.is_dir() else path.parent
     whole_folder = path.is_dir() or read_header(path) is None  # a DICOMDIR stands for its folder
-    found, others = _scan(folder, recursive=whole_folder)
-    if not whole_folder:
-        found = [one for one in found if any(frame.path == path for frame in one.frames)]
+    if whole_folder:
+        found, others, unread = _scan(path if path.is_dir() else path.parent)
+    else:
+        (found, others), unread = _around(path), []
     if not found:
+        damaged = next((one for one in unread if one.surely_dicom), None)
+        if damaged:
+            raise FileError(damaged.why)
         kinds = f" It holds {_counted(others)}, which are no images." if others else ""
         raise FileError(f"{path.name} holds no DICOM images.{kinds} Choose the folder with the slices.")
     chosen = choose_series(found, series, path.name)
@@ -69,15 +89,51 @@ def read_series(series: Series, *, volume: int | None = None, suv_factor: float 
         return _volume(series, volume, name, (), suv_factor)
 
 
-def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counter[str]]:
+def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counter[str], list[Unread]]:
+    """The series of a folder, the objects that are no images, and the files that cannot be read."""
     if not folder.is_dir():
         raise FileError(f"{folder.name} is not a folder. Check the path.")
-    paths = dicom_files(folder) if recursive else sorted(p for p in folder.iterdir() if p.is_file() and is_dicom(p))
-    headers = ((path, read_header(path)) for path in paths)
-    return group_series((path, header) for path, header in headers if header is not None)
+    paths, unread = look_through(folder, recursive=recursive)
+    headers, damaged = read_headers(paths)
+    found, others = group_series(headers, unread + damaged)
+    return found, others, unread + damaged
+
+
+def _around(path: Path) -> tuple[list[Series], Counter[str]]:
+    """The series of one file, from its own folder and those around; those of the own folder alone if more do not fit.
+
+    The objects that are no images are counted too.
+    """
+    paths, unread = look_through(path.parent, recursive=False)
+    headers, damaged = read_headers(paths)
+    unread += damaged
+    found, others = group_series(headers, unread)
+    found = [one for one in found if any(frame.path == path for frame in one.frames)]
+    uid = found[0].uid if found else ""
+    if not uid or any(frame.index for one in found for frame in one.frames):
+        return found, others
+    elsewhere, searched_all = relatives(path, uid, {text(header, "SOPInstanceUID") for _, header in headers})
+    own = found
+    if elsewhere:
+        more, damaged = read_headers(elsewhere)
+        found, _ = group_series([*headers, *more], unread + damaged)
+        found = [one for one in found if any(frame.path == path for frame in one.frames)]
+        folders = len({one.parent for one in elsewhere}) + 1
+        note = f"The series lies in {folders} folders, which were read together."
+        if found[0].problem and not own[0].problem:
+            found = own
+            note = f"Files of {folders - 1} other folders have the same series UID, do not fit, and were left out."
+        found = [replace(one, notes=(*one.notes, note)) for one in found]
+    elif not searched_all:
+        note = "The folders around hold too many files to search: only the folder of this file was read."
+        found = [replace(one, notes=(*one.notes, note)) for one in found]
+    return found, others
 
 
 def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...], suv_factor: float | None) -> Volume:
+    if chosen.refusal is not None:
+        raise chosen.refusal
+    notes += chosen.notes
     problem = image_problem(chosen.frames[0], name)
     if problem:
         raise InputError(problem)
@@ -103,7 +159,7 @@ def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...
     if "LOCALIZER" in text(header, "ImageType").split("\\"):
         notes += ("The images are a localizer, made for planning.",)
     notes += place_notes + kept_as_stored(frames[0]) + value_notes + unit_notes
-    return Volume(array, affine, modality, unit, text(header, "FrameOfReferenceUID"), notes)
+    return Volume(array, affine, modality, unit, frame_of_reference(frames), notes)
 
 
 def _checked_copies(copies: Sequence[tuple[Frame, Frame]]) -> str:

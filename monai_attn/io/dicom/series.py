@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monai_attn.errors import GeometryError, InputError
+from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io.dicom.files import text
-from monai_attn.io.dicom.frames import Frame, frames_of
+from monai_attn.io.dicom.folders import Unread, names_alike
+from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicom.grouping import Group, grouped
 from monai_attn.io.dicom.stack import check_plane, stack_affine
 from monai_attn.io.dicom.volumes import split_volumes, without_copies
 from monai_attn.volume import Volume
@@ -20,13 +22,7 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["Series", "choose_series", "group_series", "image_problem"]
-
-COSINE_TOLERANCE = 1e-3
-"""Direction cosines that differ by less are one orientation (0.06 degrees)."""
-
-NOT_IMAGES = {"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "RTRECORD", "SR", "PR", "KO", "REG", "FID", "RWV", "DOC", "SM"}
-"""Modalities that are no pictures of a patient in slices; they are left out and counted."""
+__all__ = ["Series", "choose_series", "frame_of_reference", "group_series", "image_problem"]
 
 MAX_LISTED = 20
 
@@ -38,6 +34,7 @@ class Series:
     `key` ("#1") chooses it in `read`. `shape` and `spacing_mm` are of one volume, along (column, row, slice) index;
     both empty when `problem`, a sentence, says why the series cannot be read. `count` is the number of images,
     `volumes` the number of echoes or time points among them. `grid` is where a volume lies, without its values.
+    `refusal` is raised when it is read, where a file among its slices cannot be used; `notes` say what was decided.
     """
 
     key: str
@@ -51,6 +48,8 @@ class Series:
     orientation: str = ""
     volumes: int = 1
     problem: str = ""
+    notes: tuple[str, ...] = ()
+    refusal: InputError | None = field(default=None, repr=False, compare=False)
     frames: tuple[Frame, ...] = field(default=(), repr=False, compare=False)
     grid: Volume | None = field(default=None, repr=False, compare=False)
 
@@ -63,24 +62,15 @@ class Series:
         return ", ".join(parts) + f", UID {self.uid}" + (f" ({self.problem})" if self.problem else "")
 
 
-def group_series(headers: Iterable[tuple[Path, Dataset]]) -> tuple[list[Series], Counter[str]]:
-    """The image series among headers, by UID, and a count of the objects by modality that are no images."""
-    groups: dict[str, list[list[Frame]]] = {}
-    others: Counter[str] = Counter()
-    for path, header in headers:
-        modality = text(header, "Modality")
-        if modality in NOT_IMAGES or not header.get("Rows"):
-            others[modality or "object without an image"] += 1
-            continue
-        alike = groups.setdefault(text(header, "SeriesInstanceUID"), [])
-        for frame in frames_of(path, header):
-            home = next((group for group in alike if _belong_together(frame, group[0])), None)
-            if home is None:
-                alike.append([frame])
-            else:
-                home.append(frame)
-    parts = [group for uid in sorted(groups) for group in groups[uid]]
-    return [_describe(f"#{place}", group) for place, group in enumerate(parts, 1)], others
+def group_series(
+    headers: Iterable[tuple[Path, Dataset]], unread: Sequence[Unread] = ()
+) -> tuple[list[Series], Counter[str]]:
+    """The image series among headers, by UID, and a count of the objects by modality that are no images.
+
+    A series among whose slices lies a file that cannot be read says so, and is refused when it is read.
+    """
+    groups, others = grouped(headers)
+    return [_describe(f"#{place}", group, unread) for place, group in enumerate(groups, 1)], others
 
 
 def choose_series(found: Sequence[Series], wanted: str | None, name: str) -> Series:
@@ -92,7 +82,7 @@ def choose_series(found: Sequence[Series], wanted: str | None, name: str) -> Ser
     small = wanted.strip().lower()
     for meant in (
         [one for one in found if one.key == small],
-        [one for one in found if one.uid == small],
+        [one for one in found if small in _uids(one)],
         [one for one in found if one.description.lower() == small],
         [one for one in found if one.number == small],
         [one for one in found if one.modality.lower() == small],
@@ -104,6 +94,11 @@ def choose_series(found: Sequence[Series], wanted: str | None, name: str) -> Ser
         if meant:
             raise InputError(f"series={wanted!r} fits {len(meant)} series of {name}. Choose:\n{_listing(meant)}")
     raise InputError(f"No series of {name} fits series={wanted!r}. There are:\n{_listing(found)}")
+
+
+def _uids(series: Series) -> set[str]:
+    """The series UID; all of them where slices of several were joined."""
+    return {series.uid} | {text(frame.header, "SeriesInstanceUID") for frame in series.frames}
 
 
 def image_problem(frame: Frame, name: str) -> str:
@@ -129,29 +124,13 @@ def image_problem(frame: Frame, name: str) -> str:
     return ""
 
 
-def _belong_together(one: Frame, other: Frame) -> bool:
-    """Same size, pixel spacing, orientation, stack, frame of reference, and kind of pixels."""
-    if (one.rows, one.columns, one.stack) != (other.rows, other.columns, other.stack):
-        return False
-    for keyword in ("FrameOfReferenceUID", "SamplesPerPixel"):
-        if text(one.header, keyword) != text(other.header, keyword):
-            return False
-    return (
-        _close(one.spacing_mm, other.spacing_mm, 1e-4 * max(other.spacing_mm or (0.0,)))
-        and _close(one.orientation, other.orientation, COSINE_TOLERANCE)
-        and (one.position is None) == (other.position is None)
-    )
-
-
-def _close(one: tuple[float, ...] | None, other: tuple[float, ...] | None, tolerance: float) -> bool:
-    if one is None or other is None:
-        return one is other
-    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= tolerance
-
-
-def _describe(key: str, images: list[Frame]) -> Series:
+def _describe(key: str, group: Group, unread: Sequence[Unread]) -> Series:
+    images = list(group.frames)
     header, name = images[0].header, f"Series {key}"
     frames, _ = without_copies(images)
+    missing = next((one for one in unread if _among(one, images)), None)
+    refusal = FileError(missing.why) if missing else GeometryError(group.refusal) if group.refusal else None
+    beside = tuple(f"Left out: {one.why}" for one in unread if one.surely_dicom and not _among(one, images))
     series = Series(
         key,
         uid=text(header, "SeriesInstanceUID"),
@@ -159,20 +138,27 @@ def _describe(key: str, images: list[Frame]) -> Series:
         modality=text(header, "Modality"),
         description=text(header, "SeriesDescription"),
         count=len(images),
+        notes=group.notes + beside,
+        refusal=refusal,
         frames=tuple(images),
     )
     problem = image_problem(frames[0], name)
     try:
-        if problem:
-            raise GeometryError(problem)
+        if refusal or problem:
+            raise refusal or GeometryError(problem)
         check_plane(frames[0], name)
         stacks, _ = split_volumes(frames, name)
         affine, notes = stack_affine(stacks[0], name)
-    except GeometryError as error:
+    except InputError as error:
         return replace(series, problem=str(error).removeprefix(f"{name}: "))
     shape = (frames[0].columns, frames[0].rows, len(stacks[0]))
-    place = text(header, "FrameOfReferenceUID")
-    grid = Volume(np.broadcast_to(np.uint8(0), shape), affine, series.modality, frame_of_reference=place, notes=notes)
+    grid = Volume(
+        np.broadcast_to(np.uint8(0), shape),
+        affine,
+        series.modality,
+        frame_of_reference=frame_of_reference(frames),
+        notes=group.notes + notes,
+    )
     return replace(
         series,
         shape=shape,
@@ -181,6 +167,21 @@ def _describe(key: str, images: list[Frame]) -> Series:
         volumes=len(stacks),
         grid=grid,
     )
+
+
+def frame_of_reference(frames: Sequence[Frame]) -> str:
+    """The UID of the space that all slices lie in; "" where they do not agree or none says it."""
+    found = {text(frame.header, "FrameOfReferenceUID") for frame in frames}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _among(one: Unread, images: Sequence[Frame]) -> bool:
+    """Whether a file that cannot be read is one of these images: of their series, or called as its neighbours are."""
+    if one.series:
+        # A file that is cut within its UID holds the beginning of it.
+        return any(text(frame.header, "SeriesInstanceUID").startswith(one.series) for frame in images)
+    beside = {frame.path for frame in images if frame.path.parent == one.path.parent}
+    return any(names_alike(path.name, one.path.name) for path in beside)
 
 
 def _listing(found: Sequence[Series]) -> str:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from monai_attn.errors import GeometryError
+from monai_attn.io.dicom.files import text
 from monai_attn.io.dicom.frames import TELLING, Frame
 from monai_attn.io.dicom.stack import SAME_PLACE_MM, sorted_along_normal, stack_affine
 
@@ -20,7 +21,7 @@ def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Fra
     seen: dict[tuple[str, int, object], Frame] = {}
     copies = []
     for frame in frames:
-        key = (str(frame.header.get("SOPInstanceUID", frame.path)), frame.index, frame.position)
+        key = (text(frame.header, "SOPInstanceUID") or str(frame.path), frame.index, frame.position)
         if key in seen:
             copies.append((seen[key], frame))
         else:

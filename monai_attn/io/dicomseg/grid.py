@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import GeometryError
 from monai_attn.io.dicom.frames import Frame
-from monai_attn.io.dicom.series import COSINE_TOLERANCE
+from monai_attn.io.dicom.grouping import COSINE_TOLERANCE
 from monai_attn.io.dicom.stack import EVEN_MM, EVEN_SHARE, SAME_PLACE_MM, check_plane, sorted_along_normal, stack_affine
 from monai_attn.io.dicomseg.masks import empty_grid
 from monai_attn.io.dicomseg.source import plane_of

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, GeometryError, InputError, LabelError
-from monai_attn.io.dicom import list_series
-from monai_attn.io.dicom.files import quiet, read_errors, text
+from monai_attn.io.dicom import list_series, series_of_file
+from monai_attn.io.dicom.files import quiet, read_errors
 from monai_attn.io.dicom.frames import Frame
-from monai_attn.io.dicom.series import choose_series, image_problem
+from monai_attn.io.dicom.series import choose_series, frame_of_reference, image_problem
 from monai_attn.io.dicom.stack import check_plane, stack_affine
 from monai_attn.io.dicom.volumes import split_volumes, without_copies
 from monai_attn.io.values import pick_volume
@@ -77,13 +77,13 @@ def silent() -> Iterator[None]:
 def open_source(path: str | Path, *, series: str | None, volume: int | None) -> Source:
     """The series as `monai_attn.io.read` would take it. Raises `FileError`, `GeometryError` or `InputError`."""
     path = Path(path)
-    found = list_series(path if path.is_dir() else path.parent)
-    if not path.is_dir():
-        found = [one for one in found if any(frame.path == path for frame in one.frames)]
+    found = list_series(path) if path.is_dir() else series_of_file(path)
     if not found:
         raise FileError(f"{path.name} holds no DICOM images. Choose the folder of the series that was segmented.")
     chosen = choose_series(found, series, path.name)
     name = f"{path.name}, series {chosen.key}" if len(found) > 1 else path.name
+    if chosen.refusal is not None:
+        raise chosen.refusal
     problem = image_problem(chosen.frames[0], name)
     if problem:
         raise InputError(problem)
@@ -93,7 +93,7 @@ def open_source(path: str | Path, *, series: str | None, volume: int | None) -> 
     frames = stacks[pick_volume(name, len(stacks), volume, what=f"volumes at the same places, told apart by {told_by}")]
     affine, _ = stack_affine(frames, name)
     shape = (frames[0].columns, frames[0].rows, len(frames))
-    place = text(frames[0].header, "FrameOfReferenceUID")
+    place = frame_of_reference(frames)
     grid = Volume(np.broadcast_to(np.bool_(False), shape), affine, chosen.modality, frame_of_reference=place)
     headers = {frame.path: _header(frame.path) for frame in frames}
     with silent():

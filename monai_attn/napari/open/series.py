@@ -17,6 +17,7 @@ from monai_attn.io import (
     list_series,
     read,
     read_series,
+    series_of_file,
     stem,
 )
 from monai_attn.io.dicom.files import dicom_files
@@ -168,8 +169,7 @@ def _in_folder(folder: Path) -> list[Offer]:
 
 
 def _in_dicom_file(path: Path) -> list[Offer]:
-    series = list_series(path.parent, recursive=False)
-    found = [one for one in series if any(frame.path == path for frame in one.frames)]
+    found = series_of_file(path)
     if found:
         return [offer for one in found for offer in _of_series(path, one, found)]
     if path.name.upper() == "DICOMDIR":  # a table of contents stands for its folder

@@ -1,0 +1,56 @@
+"""The files of a series in the folders around one of them: CDs and archives spread a series over subfolders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from monai_attn.io.dicom.files import series_uid
+from monai_attn.io.dicom.folders import is_dicom
+
+__all__ = ["relatives"]
+
+LEVELS = 3
+"""How far up to look: the file's own subfolders, the folders beside its own, and those beside that."""
+
+MOST_FILES = 2000
+"""Up to so many files are looked into on each level; an archive of many patients is not searched."""
+
+
+def relatives(path: Path, uid: str, objects: set[str]) -> tuple[list[Path], bool]:
+    """Files of the series `uid` in other folders than that of `path`, and whether the folders beside it were searched.
+
+    `objects` holds the UIDs of the images in its own folder. A folder that repeats an image is a copy, and left out.
+    """
+    home = path.absolute().parent
+    seen = {home.resolve()}
+    known = set(objects)
+    found: list[Path] = []
+    complete = True
+    for level, top in enumerate([home, *home.parents][:LEVELS]):
+        here: dict[Path, dict[Path, str]] = {}
+        for count, one in enumerate(_files(top, seen)):
+            if count >= MOST_FILES:
+                complete = complete and level >= LEVELS - 1
+                break
+            series, instance = series_uid(one) if is_dicom(one) else ("", "")
+            if series == uid:
+                here.setdefault(one.parent, {})[one] = instance
+        for files in here.values():
+            instances = {instance for instance in files.values() if instance}
+            if not instances & known:
+                known |= instances
+                found += files
+    return sorted(found), complete
+
+
+def _files(top: Path, seen: set[Path]) -> Iterator[Path]:
+    """The files below a folder that are in none of the folders seen before, which grow by those gone through."""
+    for root, folders, names in os.walk(top, followlinks=True):
+        folders[:] = sorted(name for name in folders if Path(root, name).resolve() not in seen)
+        here = Path(root).resolve()
+        if here in seen:
+            continue
+        seen.add(here)
+        yield from (Path(root, name) for name in sorted(names))
