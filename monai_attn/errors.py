@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+from pathlib import Path
+
 __all__ = [
+    "DEBUG",
     "AttnError",
     "BackendError",
     "BundleError",
@@ -13,7 +18,11 @@ __all__ = [
     "LabelError",
     "OverrideError",
     "TrustError",
+    "sentence",
 ]
+
+DEBUG = "MONAI_ATTN_DEBUG"
+"""The environment variable that asks for the traceback of every error, beside the error's sentence."""
 
 
 class AttnError(Exception):
@@ -54,3 +63,23 @@ class TrustError(BundleError):
 
 class Cancelled(AttnError):  # noqa: N818 - a wish, not a failure
     """The user stopped the work; nothing was written."""
+
+
+def sentence(error: BaseException) -> str:
+    """What happened, in words for the user: the message of our own errors, a description of all others.
+
+    The text of an error from another library may hold what stands in a file, also a patient's name. Therefore only
+    the kind of such an error and the place in the code are told, and how to see the rest.
+    """
+    if isinstance(error, AttnError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There was not enough memory."
+    if isinstance(error, UnicodeError):
+        return "A name holds characters that cannot be written as UTF-8. Rename the file or folder."
+    if isinstance(error, OSError) and error.strerror:
+        name = Path(os.fsdecode(error.filename)).name if isinstance(error.filename, str | bytes) else ""
+        return f"{name}: {error.strerror}." if name else f"{error.strerror}."
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" in {Path(last[0].filename).name}, line {last[0].lineno}" if last else ""
+    return f"Unexpected {type(error).__name__}{where}. Set {DEBUG}=1 to see the traceback."

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from monai_attn.errors import FileError, LabelError
-from monai_attn.io import holds_structures, read, stem, write, write_bytes_atomic
-from monai_attn.io.atomic import check_free
+from monai_attn.io import holds_structures, read, stem, write
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import Structure, measure_structures, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks, mask_in
+from monai_attn.results import Writer, commit, text_writer
 from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
@@ -163,10 +163,12 @@ class Segmentation:
     def write(self, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write the mask, and beside it a JSON of the same name with label table and provenance; give both paths.
 
-        Each write is atomic, the mask is read back and compared, and the JSON comes last: where it stands, the mask
-        is complete. Raises `FileError` when one exists and `overwrite` is false; then nothing is written.
+        Both appear together or not at all. The mask is read back and compared; the JSON holds the mask's sha256.
+        Raises `FileError` when one exists and `overwrite` is false; then nothing is written.
         """
-        return self._write(Path(path), {}, overwrite=overwrite, maps={})
+        mask = Path(path)
+        files = {mask: partial(write, self.labels)}
+        return commit(files, record=record_of(mask), about=self.about(), overwrite=overwrite)
 
     def save(
         self,
@@ -178,26 +180,25 @@ class Segmentation:
     ) -> list[Path]:
         """Write `<stem>_seg.nii.gz`, `<stem>_seg.json` and, of what was `measured`, `<stem>_seg.csv`; give the paths.
 
-        Each of the `maps` that it holds becomes a file too, `<stem>_entropy.nii.gz` and the like. As `write` does, the
-        JSON last.
+        Each of the `maps` becomes a file too, `<stem>_entropy.nii.gz` and the like. All files appear together or none
+        does. Raises `FileError` as `write` does.
         """
-        mask, _, table = result_files(folder, stem)
-        texts = {} if measured is None else {table: to_csv(rows(measured, case=stem))}
-        maps = {Path(folder) / f"{stem}_{name}.nii.gz": one for name, one in self.maps.items()}
-        return [*self._write(mask, texts, overwrite=overwrite, maps=maps), *maps]
+        _, record, _ = result_files(folder, stem)
+        files = self.files(folder, stem=stem, measured=measured)
+        return commit(files, record=record, about=self.about(), overwrite=overwrite)
 
-    def _write(
-        self, mask: Path, texts: Mapping[Path, str], *, overwrite: bool, maps: Mapping[Path, Volume]
-    ) -> list[Path]:
-        record = record_of(mask)
-        content = {"notice": RESEARCH_USE, "labels": self.table.to_json(), "provenance": dict(self.provenance)}
-        for path in (mask, record, *texts, *maps):
-            check_free(path, overwrite=overwrite)
-        for path, volume in {**maps, mask: self.labels}.items():
-            write(volume, path, overwrite=overwrite)
-        for path, text in {**texts, record: json.dumps(content, indent=2, default=str) + "\n"}.items():
-            write_bytes_atomic(path, text.encode(), overwrite=overwrite)
-        return [mask, record, *texts]
+    def files(
+        self, folder: str | Path, *, stem: str, measured: Sequence[Structure] | None = None
+    ) -> dict[Path, Writer]:
+        """The files that `save` writes, without the record, and what writes each: for `monai_attn.results.commit`."""
+        mask, _, table = result_files(folder, stem)
+        maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write, one) for name, one in self.maps.items()}
+        texts = {} if measured is None else {table: text_writer(to_csv(rows(measured, case=stem)))}
+        return {mask: partial(write, self.labels), **texts, **maps}
+
+    def about(self) -> dict[str, Any]:
+        """What a record says of the segmentation: notice, label table, provenance."""
+        return {"notice": RESEARCH_USE, "labels": self.table.to_json(), "provenance": dict(self.provenance)}
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ PAGE = (
     {"bundle"},
     {"report", "transforms", "inferers"},
     {"segmentation", "backends"},
+    {"results"},
     {"cases"},
     {"io", "measure", "edit", "networks", "losses"},
     {"volume", "labels", "shapes"},
@@ -41,7 +42,8 @@ NAPARI = (
 """The page of the plugin, a house within the house."""
 
 WITHOUT_TORCH = {
-    "report", "segmentation", "cases", "io", "measure", "edit", "volume", "labels", "shapes", "errors", "thumbnail",
+    "report", "segmentation", "results", "cases", "io", "measure", "edit", "volume", "labels", "shapes",
+    "errors", "thumbnail",
 }  # fmt: skip
 """The left half of the page: files and numbers."""
 

@@ -17,12 +17,15 @@ from monai_attn.segmentation import Segmentation
 
 PATIENCE_S = 20
 
+MADE = {"bundle": "ones", "bundle_version": "1", "weights_sha256": "0", "overrides": {}, "region_mm": None}
+
 
 class Ones:
     """A segmenter whose result is 1 where the image is positive; `during` is called with the number of the case."""
 
     def __init__(self, during=lambda _: None) -> None:
-        self.parts = SimpleNamespace(inputs=(ImageInput("image"),))
+        made = {"name": "ones", "version": "1", "weights_sha256": "0", "overrides": {}}
+        self.parts = SimpleNamespace(inputs=(ImageInput("image"),), **made)
         self.during = during
         self.number = 0
 
@@ -34,7 +37,7 @@ class Ones:
         self.during(self.number)
         image = images["image"]
         labels = Volume((image.array > 0).astype(np.uint8), image.affine)
-        return Segmentation(labels, LabelTable.of_names({1: "one"}), {"bundle": "ones", "bundle_version": "1"})
+        return Segmentation(labels, LabelTable.of_names({1: "one"}), MADE)
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def recipe(tmp_path):
 @pytest.fixture
 def seen(monkeypatch):
     """Events: the case of this number has been read, or has been saved."""
-    read, save = run_module.read, Segmentation.save
+    read, save = run_module.read, run_module.save_case
     events = {(what, number): threading.Event() for what in ("read", "saved") for number in range(1, 6)}
 
     def watched_read(path, **options):
@@ -62,13 +65,13 @@ def seen(monkeypatch):
         events["read", int(path.name[5])].set()
         return image
 
-    def watched_save(self, *args, stem, **options):
-        files = save(self, *args, stem=stem, **options)
-        events["saved", int(stem[5])].set()
-        return files
+    def watched_save(recipe, case, *args):
+        saved = save(recipe, case, *args)
+        events["saved", int(case.name[5])].set()
+        return saved
 
     monkeypatch.setattr(run_module, "read", watched_read)
-    monkeypatch.setattr(Segmentation, "save", watched_save)
+    monkeypatch.setattr(run_module, "save_case", watched_save)
     return events
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from monai_attn.io.atomic import flush
+from monai_attn.io.digest import sha256
+from monai_attn.results import replace_folder
 
-__all__ = ["CACHE_VARIABLE", "Entry", "cache_folder", "sha256"]
+__all__ = ["CACHE_VARIABLE", "Entry", "cache_folder"]
 
 CACHE_VARIABLE = "MONAI_ATTN_CACHE"
 """The environment variable that names another cache folder."""
@@ -70,27 +68,16 @@ class Entry:
 
     def write(self, about: Mapping[str, Any], make: Callable[[Path], None] | None = None) -> bool:
         """Let `make` write files into a folder and put it in place of the entry; False where that is not possible."""
+
+        def fill(fresh: Path) -> None:
+            if make:
+                make(fresh)
+            manifest = {"about": dict(about), "sha256": {file.name: sha256(file) for file in fresh.iterdir()}}
+            (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1))
+
         try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=self.folder.parent, prefix=".", ignore_cleanup_errors=True) as name:
-                fresh, stale = Path(name) / "fresh", Path(name) / "stale"
-                fresh.mkdir()
-                if make:
-                    make(fresh)
-                manifest = {"about": dict(about), "sha256": {file.name: sha256(file) for file in fresh.iterdir()}}
-                (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1))
-                for file in fresh.iterdir():
-                    flush(file)
-                with suppress(FileNotFoundError):
-                    self.folder.rename(stale)
-                fresh.rename(self.folder)
+            replace_folder(self.folder, fill)
         except OSError as error:  # no room, no right, or another process was faster
             logger.info("The cache cannot be written: %s", error)
             return False
         return True
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

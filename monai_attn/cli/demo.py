@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,16 +44,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Segment, print the volumes, write mask, provenance, table and picture."""
-    from monai_attn.io import read, write_bytes_atomic
+    from monai_attn.io import read
     from monai_attn.io.atomic import check_free
     from monai_attn.measure import measure_structures, rows, to_csv
     from monai_attn.report import save_picture
-    from monai_attn.segmentation import RESEARCH_USE
+    from monai_attn.results import commit, text_writer
+    from monai_attn.segmentation import RESEARCH_USE, result_files
     from monai_attn.segmenter import Segmenter
     from monai_attn.volume import Box
 
     table, picture = args.out / f"{STEM}_volumes.csv", args.out / f"{STEM}.png"
-    for path in (table, picture):
+    mask, record, _ = result_files(args.out, STEM)
+    for path in (table, picture, mask, record):
         check_free(path, overwrite=args.overwrite)
     brain = read(brain_file())
     segmenter = Segmenter.from_bundle(BUNDLE, device=args.device)
@@ -62,15 +65,15 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
 
     measured = measure_structures(segmentation.labels, segmentation.table, brain)
-    files = segmentation.save(args.out, stem=STEM, overwrite=args.overwrite)
-    write_bytes_atomic(table, to_csv(rows(measured, case=STEM)).encode(), overwrite=args.overwrite)
-    save_picture(
-        picture, brain, segmentation.labels, segmentation.table, title="Hippocampi, MNI152 T1", overwrite=args.overwrite
-    )
+    text = to_csv(rows(measured, case=STEM))
+    labels, title = segmentation.labels, "Hippocampi, MNI152 T1"
+    draw = partial(save_picture, image=brain, labels=labels, table=segmentation.table, title=title)
+    files = {**segmentation.files(args.out, stem=STEM), table: text_writer(text), picture: draw}
+    written = commit(files, record=record, about=segmentation.about(), overwrite=args.overwrite)
     for structure in measured:
         print(f"{structure.name:<28}{structure.volume_ml:8.3f} ml")
     print(f"segmented in {seconds:.1f} s on {segmenter.device} ({segmenter.backend})")
-    print("written:", *[*files, table, picture], sep="\n  ")
+    print("written:", *written, sep="\n  ")
     print(RESEARCH_USE)
     return 0
 

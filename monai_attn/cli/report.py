@@ -124,7 +124,7 @@ def _case(args: argparse.Namespace) -> str:
 def _of_cohort(args: argparse.Namespace, pair: Pair) -> CohortCase:
     """One case, measured and compared; what cannot be done is its error."""
     from monai_attn.cohort import compare_pair
-    from monai_attn.errors import AttnError
+    from monai_attn.cohort.attempt import attempt
     from monai_attn.measure import measure_structures
     from monai_attn.report import CohortCase
     from monai_attn.segmentation import Segmentation
@@ -132,11 +132,11 @@ def _of_cohort(args: argparse.Namespace, pair: Pair) -> CohortCase:
     if pair.prediction is None:
         return CohortCase(pair.case, error="There is a reference, but no mask of this case.")
     table = bundle_table(args.bundle)
-    try:
+    with attempt() as work:
         segmentation = Segmentation.load(pair.prediction, table=table)
         structures = measure_structures(segmentation.labels, segmentation.table)
-    except (AttnError, MemoryError) as error:
-        return CohortCase(pair.case, error=str(error) or "There was not enough memory.")
+    if work.error:
+        return CohortCase(pair.case, error=work.error)
     if args.references is None:
         return CohortCase(pair.case, structures, provenance=segmentation.provenance)
     compared = compare_pair(pair, table=table)

@@ -4,8 +4,9 @@ from monai_attn.cases import Case, find_cases
 from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete
 from monai_attn.cohort.measure import Measured, find_label, measure_case
 from monai_attn.cohort.pairs import Pair, find_pairs
+from monai_attn.cohort.plan import done_cases
 from monai_attn.cohort.recipe import Recipe, Row
-from monai_attn.cohort.run import run_case, run_cases
+from monai_attn.cohort.run import run_cases
 
 __all__ = [
     "Case",
@@ -18,10 +19,10 @@ __all__ = [
     "compare_pair",
     "comparison_rows",
     "complete",
+    "done_cases",
     "find_cases",
     "find_label",
     "find_pairs",
     "measure_case",
-    "run_case",
     "run_cases",
 ]

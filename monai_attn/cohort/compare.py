@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.measure import find_label
 from monai_attn.cohort.pairs import Pair
-from monai_attn.errors import AttnError, FileError, InputError, LabelError
+from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import (
     ERRORS,
@@ -95,10 +96,9 @@ def compare_pair(
     are an error.
     """
     criteria = criteria or Criteria()
-    try:
+    with attempt() as work:
         return _compare(pair, criteria, table=table, errors_to=errors_to, overwrite=overwrite)
-    except (AttnError, MemoryError) as error:
-        return Compared(pair.case, str(error) or "There was not enough memory.")
+    return Compared(pair.case, work.error)
 
 
 def complete(cases: Sequence[Compared]) -> list[Compared]:

@@ -46,9 +46,13 @@ class Recipe:
         seg = {self.output / f"{case}_seg.dcm": write_dicom_seg} if self.dicom_seg else {}
         return {**seg, **({self.output / f"{case}_rtstruct.dcm": write_rtstruct} if self.rtstruct else {})}
 
+    def report_file(self, case: str) -> Path:
+        """Where the report of a case goes."""
+        return self.output / f"{case}_report.html"
+
     def files(self, case: str) -> tuple[Path, ...]:
-        """What a case gives: mask, record, measurements and, where they are wanted, DICOM files and the report."""
-        page = (self.output / f"{case}_report.html",) if self.report else ()
+        """What a case gives: mask, record, table and, where they are wanted, DICOM files and the report."""
+        page = (self.report_file(case),) if self.report else ()
         return (*result_files(self.output, case), *self.dicom_files(case), *page)
 
     def segmenter(self) -> Segmenter:
@@ -69,7 +73,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one case: `error` is empty when it was segmented."""
+    """What came of one case: `error` is empty when all files were written; `done` when they stood there before."""
 
     case: str
     error: str
@@ -77,6 +81,7 @@ class Row:
     structures: tuple[Structure, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    done: bool = False
 
     @property
     def volume_ml(self) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -100,6 +101,13 @@ def take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
             return
     check_free(path, overwrite=True)
     temporary.replace(path)
+
+
+@contextmanager
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """A hidden folder in `parent`, which goes with all that is in it when the block ends."""
+    with tempfile.TemporaryDirectory(prefix=".", dir=parent) as folder:
+        yield Path(folder)
 
 
 def flush(path: Path) -> None:

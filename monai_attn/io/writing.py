@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.errors import AttnError, FileError
-from monai_attn.io.atomic import atomic_path, check_free, flush, take_name
+from monai_attn.io.atomic import atomic_path, check_free, flush, hidden_folder, take_name
 from monai_attn.io.itk import write_itk
 from monai_attn.io.names import suffix_of
 from monai_attn.io.nifti_write import write_nifti
@@ -82,16 +80,10 @@ def _write_pair(volume: Volume, path: Path, *, overwrite: bool) -> None:
     voxels = path.with_suffix(".zraw")
     check_free(voxels, overwrite=overwrite)
     # The header names its voxels, so both are written under their final names in a folder of their own.
-    with atomic_path(path, overwrite=overwrite) as temporary, _folder_in(path.parent) as folder:
+    with atomic_path(path, overwrite=overwrite) as temporary, hidden_folder(path.parent) as folder:
         header = folder / path.name
         _write_checked(volume, header, path.name)
         written = header.with_suffix(".zraw")
         flush(written)
-        header.replace(temporary)
+        temporary.write_bytes(header.read_bytes())
         take_name(written, voxels, overwrite=overwrite)
-
-
-@contextmanager
-def _folder_in(parent: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix=".", dir=parent) as folder:
-        yield Path(folder)

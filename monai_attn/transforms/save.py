@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, GeometryError, LabelError
-from monai_attn.io import stem, write, write_bytes_atomic
+from monai_attn.io import stem, write
+from monai_attn.results import Writer, commit, text_writer
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["SaveSegmentationd", "label_map"]
@@ -80,13 +82,14 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
                 f"The label map has the grid {labels.shape}, the image {shape}. Bring it back to the image's grid "
                 "with Invertd before it is saved."
             )
-        write(mask, path, overwrite=self.overwrite)
-        self._written.add(path)
+        files: dict[Path, Writer] = {path: partial(write, mask)}
         if self.provenance is not None:
             if self._made_by is None:
                 self._made_by = dict(self.provenance())
             text = json.dumps({**self._made_by, **_images_of(source)}, indent=2, default=str) + "\n"
-            write_bytes_atomic(path.with_name(stem(path) + ".json"), text.encode(), overwrite=self.overwrite)
+            files[path.with_name(stem(path) + ".json")] = text_writer(text)
+        commit(files, overwrite=self.overwrite)
+        self._written.add(path)
         logger.info("Mask %d is written.", len(self._written))
 
 

@@ -76,20 +76,23 @@ def test_a_result_in_the_way_is_found_before_anything_is_segmented(bundle, image
     assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--dry-run") == 2
     assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust") == 2
     said = capsys.readouterr().err
-    assert f"{name} exists already" in said
-    assert f"{name} exists and is not overwritten" in said
+    assert said.count(f"{name} exists already, without the record of a finished case") == 2
+    assert "--overwrite" in said
     assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
     assert (tmp_path / "out" / name).read_text() == "mine"
 
 
-def test_results_are_not_overwritten_unless_told(bundle, image, tmp_path, capsys):
+def test_results_that_are_there_are_done_already_and_done_again_only_when_told(bundle, image, tmp_path, capsys):
     arguments = (image, "-b", bundle, "-o", tmp_path / "out", "--trust")
     assert segment(*arguments) == 0
-    before = (tmp_path / "out" / "case_1_seg.json").read_bytes()
-    assert segment(*arguments) == 2
-    assert "case_1_seg.nii.gz exists" in capsys.readouterr().err
-    assert (tmp_path / "out" / "case_1_seg.json").read_bytes() == before
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "out").iterdir()}
+    capsys.readouterr()
+    for extra in ([], ["--dry-run"]):
+        assert segment(*arguments, *extra) == 0
+        assert "case_1: done already -> " in capsys.readouterr().out
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "out").iterdir()} == before
     assert segment(*arguments, "--overwrite") == 0
+    assert "done already" not in capsys.readouterr().out
 
 
 def test_a_failed_case_does_not_stop_the_others_and_the_exit_code_is_1(bundle, image, tmp_path, capsys):

@@ -1,0 +1,64 @@
+"""`monai-attn segment --dry-run`: everything that can be checked without computing a mask."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monai_attn.cohort import Case, Recipe
+    from monai_attn.segmenter import Segmenter
+    from monai_attn.volume import Volume
+
+__all__ = ["dry_run"]
+
+
+def dry_run(recipe: Recipe, cases: Sequence[Case], segmenter: Segmenter) -> int:
+    """Read and check each case, say what would be done, and write nothing; the exit code of the command.
+
+    0 when every case could be segmented or is done already, 1 when some could not, 2 when none could.
+    """
+    from monai_attn.cohort.attempt import attempt
+
+    failed = 0
+    for case in cases:
+        lines: list[str] = []
+        with attempt() as work:
+            lines = _look(recipe, case, segmenter)
+        if work.error:
+            print(f"{case.name}: {work.error}", file=sys.stderr)
+            failed += 1
+        for line in lines:
+            print(line)
+    print(f"Dry run with {recipe.bundle}: nothing was segmented, nothing written.")
+    return 0 if failed == 0 else 1 if failed < len(cases) else 2
+
+
+def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
+    """What would be done with a case. Raises what the run would raise."""
+    from monai_attn.bundle.case import read_images
+    from monai_attn.cohort.plan import check_case, decide, prepare
+    from monai_attn.cohort.run import notes_of
+    from monai_attn.results import State
+
+    inputs, mask = segmenter.parts.inputs, recipe.files(case.name)[0]
+    check_case(recipe, case)
+    prepared = prepare(recipe, case, segmenter.parts)
+    images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
+    segmenter.check(images, region=recipe.region)
+    if decide(prepared, images).standing.state is State.DONE:
+        return [f"{case.name}: done already -> {mask}"]
+    image = images[next(iter(images))]
+    part = image.crop(image.slices_of(recipe.region)) if recipe.region else image
+    lines = [f"{case.name}: {_grid(part)} -> {mask}"]
+    if len(inputs) > 1:
+        lines += [f"  {name}: {_grid(one)}" for name, one in images.items()]
+    missing = [one.name for one in inputs if one.name not in images]
+    return lines + [f"  note: {note}" for note in notes_of(images, missing)]
+
+
+def _grid(image: Volume) -> str:
+    size, spacing = " x ".join(map(str, image.shape)), " x ".join(f"{edge:.3g}" for edge in image.spacing_mm)
+    return f"{size} voxels of {spacing} mm, {image.orientation}"

@@ -1,0 +1,51 @@
+"""What `segment` prints while cases are segmented: a progress bar, and what came of each case."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monai_attn.cohort import Row
+
+__all__ = ["Windows", "print_row"]
+
+
+def print_row(row: Row) -> None:
+    """The result of one case: seconds, file, notes and volumes on stdout, or the error on stderr."""
+    if row.error:
+        print(f"{row.case}: {row.error}", file=sys.stderr)
+        return
+    if row.done:
+        print(f"{row.case}: done already -> {row.files[0]}")
+        return
+    print(f"{row.case}: {row.seconds:.1f} s -> {row.files[0]}")
+    for note in row.notes:
+        print(f"  note: {note}")
+    width = max(map(len, row.volume_ml), default=0)
+    for name, volume_ml in row.volume_ml.items():
+        print(f"  {name:<{width}}  {volume_ml:9.3f} ml")
+
+
+class Windows:
+    """A progress bar that counts the windows of a case, on the terminal only."""
+
+    def __init__(self, cases: Sequence[str], *, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self.cases = list(cases)
+        self.bar = tqdm(unit=" windows", leave=False, disable=True if quiet else None)
+
+    def __enter__(self) -> Windows:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def update(self, case: str, windows: int) -> None:
+        """So many windows of this case are done."""
+        if windows < self.bar.n:
+            self.bar.reset()
+        self.bar.set_description(f"{self.cases.index(case) + 1}/{len(self.cases)} {case}", refresh=False)
+        self.bar.update(windows - self.bar.n)

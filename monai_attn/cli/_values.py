@@ -1,0 +1,54 @@
+"""Values of options, from the text of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monai_attn.volume import Box
+
+__all__ = ["count", "names", "region", "series_by_name"]
+
+
+def series_by_name(given: list[str] | None) -> str | dict[str, str] | None:
+    """`--series X`, or `--series t1=X --series ct=Y`."""
+    from monai_attn.errors import InputError
+
+    if not given:
+        return None
+    if len(given) == 1:
+        return given[0]
+    pairs = [text.partition("=") for text in given]
+    if not all(sign for _, sign, _ in pairs) or len({name for name, _, _ in pairs}) < len(pairs):
+        raise InputError("Several --series are written NAME=SERIES, one for each image of the bundle.")
+    return {name: series for name, _, series in pairs}
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on. Raises `argparse.ArgumentTypeError` for others."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of threads. Write 1 or more.")
+    return number
+
+
+def region(text: str) -> Box:
+    """A box from six numbers in mm (RAS+): two opposite corners. Raises `argparse.ArgumentTypeError` for others."""
+    from monai_attn.errors import InputError
+    from monai_attn.volume import Box
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+        if len(numbers) != 6:
+            raise InputError(f"A region has six numbers, not {len(numbers)}.")
+        return Box((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5]))
+    except ValueError as error:  # InputError is one
+        raise argparse.ArgumentTypeError(
+            f"{error} Write R0,A0,S0,R1,A1,S1 in mm, for example 9,-47,-32,45,5,8."
+        ) from error
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them; an empty name is left out."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,41 @@
+"""Work on one case of many: whatever goes wrong is an error of that case, and the other cases go on."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from monai_attn.errors import DEBUG, Cancelled, sentence
+
+__all__ = ["Attempt", "attempt"]
+
+STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit, Cancelled)
+"""What ends the whole run, not only a case."""
+
+logger = logging.getLogger(__name__)
+
+
+class Attempt:
+    """How the work ended: `error` is "" when all went well, else a sentence."""
+
+    error = ""
+
+
+@contextmanager
+def attempt() -> Iterator[Attempt]:
+    """Run a block; an exception of any kind ends the block and leaves its sentence in `error`.
+
+    Only Ctrl-C, an exit of the program and `Cancelled` pass. A panic of a library in Rust, which is no subclass of
+    `Exception`, is caught as well. `MONAI_ATTN_DEBUG=1` logs the traceback.
+    """
+    made = Attempt()
+    try:
+        yield made
+    except STOPS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the promise of this file; tests show what passes
+        made.error = sentence(error)
+        if os.environ.get(DEBUG):
+            logger.exception("A case failed.")

@@ -1,0 +1,69 @@
+"""The results of one case, committed together: mask, record, table, maps, and the report and DICOM files asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from monai_attn.cases import Case, ImageFile
+from monai_attn.cohort.plan import Prepared
+from monai_attn.cohort.recipe import Recipe
+from monai_attn.measure import Structure, measure_structures
+from monai_attn.results import Writer, commit, text_writer, voxels_digest
+from monai_attn.results.record import INPUT
+from monai_attn.segmentation import Segmentation, result_files
+from monai_attn.volume import Volume
+
+__all__ = ["Saved", "save_case"]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The files of a case, and its structures as they were measured."""
+
+    files: list[Path]
+    structures: list[Structure]
+
+
+def save_case(
+    recipe: Recipe, case: Case, prepared: Prepared, images: Mapping[str, Volume], segmentation: Segmentation
+) -> Saved:
+    """Measure a segmentation and commit all its files. Raises `AttnError`; then nothing was written."""
+    _, record, _ = result_files(recipe.output, case.name)
+    image = images[next(iter(images))]
+    structures = measure_structures(segmentation.labels, segmentation.table, image)
+    files = segmentation.files(recipe.output, stem=case.name, measured=structures)
+    if recipe.report:
+        files[recipe.report_file(case.name)] = text_writer(_page(case, image, segmentation, prepared.reference))
+    files |= _dicom(recipe, case.name, prepared.reference, segmentation)
+    voxels = {name: voxels_digest(one) for name, one in images.items()}
+    about = {**segmentation.about(), INPUT: {"files": prepared.files_digest, "voxels": voxels}}
+    written = commit(files, record=record, about=about, replace=prepared.standing.replace, overwrite=recipe.overwrite)
+    return Saved(written, structures)
+
+
+def _dicom(recipe: Recipe, case: str, reference: ImageFile, segmentation: Segmentation) -> dict[Path, Writer]:
+    name, release = segmentation.algorithm
+
+    def writer(write: Callable[..., None]) -> Writer:
+        return lambda path: write(
+            segmentation.labels,
+            segmentation.table,
+            reference.path,
+            path,
+            algorithm=name,
+            algorithm_version=release,
+            series=reference.series,
+            volume=recipe.volume,
+        )
+
+    return {path: writer(write) for path, write in recipe.dicom_files(case).items()}
+
+
+def _page(case: Case, image: Volume, segmentation: Segmentation, reference: ImageFile) -> str:
+    """The report. It names no patient, also where the folder of the images does."""
+    from monai_attn.report import anonymous_case, case_page, read_identity
+
+    identity = read_identity(reference.path, series=reference.series)
+    return case_page(anonymous_case(case.name, identity), image, segmentation)

@@ -1,0 +1,119 @@
+"""Before a case is segmented: where its images are, what stands in the folder of results, and whether to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from monai_attn.cases import Case, ImageFile, find_images
+from monai_attn.cohort.attempt import attempt
+from monai_attn.cohort.recipe import Recipe
+from monai_attn.errors import FileError, InputError
+from monai_attn.io import is_dicom
+from monai_attn.results import Standing, State, files_digest, recover, standing_of, voxels_digest
+from monai_attn.segmentation import result_files
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from monai_attn.bundle.parts import Parts
+
+__all__ = ["Prepared", "check_case", "decide", "done_cases", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case before it is read: its images by name, the digest of their files, and what stands in the output."""
+
+    images: Mapping[str, ImageFile]
+    files_digest: str
+    standing: Standing
+
+    @property
+    def reference(self) -> ImageFile:
+        """The image on whose grid the mask lies."""
+        return next(iter(self.images.values()))
+
+
+LONGEST_NAME = 255
+"""Bytes that the name of a file may have, on all common file systems."""
+
+
+def check_case(recipe: Recipe, case: Case) -> None:
+    """Raise `InputError` for a case whose name cannot be part of the names of its files."""
+    try:
+        longest = max(len(path.name.encode()) for path in recipe.files(case.name))
+    except UnicodeEncodeError as error:
+        raise InputError("The name of the case is not valid UTF-8. Rename the file or folder.") from error
+    if longest > LONGEST_NAME:
+        raise InputError(
+            f"The name of the case is too long: its files would have names of {longest} bytes, and {LONGEST_NAME} "
+            "are possible. Rename the file or folder."
+        )
+
+
+def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
+    """Find the images of a case, and look at what stands where the results will.
+
+    Reads no voxels. Raises `FileError` where something is in the way that `--overwrite` would replace, and
+    `InputError` for images that are not there or cannot have the DICOM results that are asked for.
+    """
+    found = find_images(case.source, parts.inputs, recipe.series)
+    reference = next(iter(found.values())).path
+    if recipe.dicom_files(case.name) and not (reference.is_dir() or is_dicom(reference)):
+        raise InputError(f"{reference.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
+    choice = [{name: one.series for name, one in found.items()}, recipe.volume, recipe.suv_factor]
+    digest = files_digest({name: one.path for name, one in found.items()}, choice)
+    standing = Standing(State.TO_DO) if recipe.overwrite else _standing(recipe, case.name, parts, digest)
+    if standing.state is State.REFUSED:
+        raise FileError(standing.why)
+    return Prepared(found, digest, standing)
+
+
+def decide(prepared: Prepared, images: Mapping[str, Volume]) -> Prepared:
+    """The same, once the images are read: a case is done when the images are those that were segmented before.
+
+    Raises `FileError` when the case was done with other images.
+    """
+    standing = prepared.standing
+    if standing.state is not State.DONE or standing.check_voxels is None:
+        return prepared
+    if {name: voxels_digest(image) for name, image in images.items()} == dict(standing.check_voxels):
+        return replace(prepared, standing=replace(standing, check_voxels=None))
+    raise FileError(
+        "The images have changed since the case was segmented. The results are left as they are; --overwrite segments "
+        "the case again."
+    )
+
+
+def done_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts) -> list[str]:
+    """The names of the cases whose results are there already, made in this way; what dead processes left is settled.
+
+    A case of which this cannot be said without reading the images, or at all, is not among them.
+    """
+    recover(recipe.output, [case.name for case in cases])
+    done = []
+    for case in cases:
+        with attempt():  # the run says what is wrong with the case
+            standing = prepare(recipe, case, parts).standing
+            if standing.state is State.DONE and standing.check_voxels is None:
+                done.append(case.name)
+    return done
+
+
+def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
+    """The part of the provenance that decides whether a mask is the one asked for."""
+    region = recipe.region
+    return {
+        "bundle": parts.name,
+        "bundle_version": parts.version,
+        "weights_sha256": parts.weights_sha256,
+        "overrides": dict(parts.overrides),
+        "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,
+    }
+
+
+def _standing(recipe: Recipe, case: str, parts: Parts, digest: str) -> Standing:
+    _, record, _ = result_files(recipe.output, case)
+    maps = [f"{case}_{name}" for name in recipe.maps]
+    return standing_of(record, recipe.files(case), made_from(parts, recipe), digest, maps=maps)

@@ -1,0 +1,51 @@
+"""What a case was made from, in two digests: of the files as the file system lists them, and of the voxels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monai_attn.volume import Volume
+
+__all__ = ["files_digest", "voxels_digest"]
+
+
+def files_digest(images: Mapping[str, Path], choice: Any = None) -> str:
+    """A digest of names, sizes and times of the files of a case, and of what was chosen in them (series, volume).
+
+    Reads no content, so that a thousand cases take a moment. The same digest means the same images; another digest
+    only that the files were copied or changed, which `voxels_digest` decides. Holds no path and no name in clear.
+    """
+    listed = {name: sorted(_files(path)) for name, path in images.items()}
+    return hashlib.sha256(json.dumps([listed, choice], default=str).encode()).hexdigest()
+
+
+def voxels_digest(image: Volume) -> str:
+    """A digest of an image as it was read: size, type, voxels and place in the patient."""
+    digest = hashlib.sha256()
+    array = np.asarray(image.array)
+    affine = np.ascontiguousarray(np.round(image.affine, 6) + 0.0)
+    digest.update(json.dumps([list(array.shape), array.dtype.str]).encode())
+    digest.update(affine.tobytes())
+    for plane in np.moveaxis(array, 2, 0):
+        digest.update(np.ascontiguousarray(plane).tobytes())
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Name below `path`, size and time of each file."""
+    if not path.is_dir():
+        status = path.stat()
+        yield "", status.st_size, status.st_mtime_ns
+        return
+    for folder, _, names in os.walk(path):
+        for name in names:
+            one = Path(folder) / name
+            status = one.lstat()
+            yield one.relative_to(path).as_posix(), status.st_size, status.st_mtime_ns

@@ -1,0 +1,70 @@
+"""The record of a case: labels, provenance, what the case was made from, and a hash of every other file of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monai_attn.io.digest import sha256
+
+__all__ = ["FILES", "INPUT", "attested", "is_broken", "read_manifest", "with_files"]
+
+FILES = "files"
+"""The key of the record under which the other files of the case stand, each with its sha256."""
+
+INPUT = "input"
+"""The key of the record under which the fingerprints of the images stand."""
+
+
+def with_files(about: Mapping[str, Any], paths: Iterable[Path]) -> bytes:
+    """The text of a record: what is `about` the case, and the hashes of its files."""
+    content = {**about, FILES: {path.name: sha256(path) for path in paths}}
+    return (json.dumps(content, indent=2, default=str) + "\n").encode()
+
+
+def read_manifest(record: Path) -> dict[str, Any] | None:
+    """What a record of ours says; None for a file that is missing, unreadable, or no record of ours."""
+    try:
+        content = json.loads(record.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    ours = isinstance(content, dict) and isinstance(content.get("provenance"), dict) and "labels" in content
+    return content if ours else None
+
+
+def attested(record: Path) -> dict[Path, bool]:
+    """The files that a record names, and whether each is there as it was written; none without a record of ours.
+
+    A record of an earlier version names no files; nothing is attested then.
+    """
+    named = (read_manifest(record) or {}).get(FILES)
+    if not isinstance(named, dict):
+        return {}
+    paths = {record.with_name(str(name)): digest for name, digest in named.items() if Path(str(name)).name == name}
+    return {path: _holds(path, digest) for path, digest in paths.items()}
+
+
+def is_broken(path: Path) -> bool:
+    """Whether a file is empty, or a compressed file that is cut off or damaged: nothing that a person has saved."""
+    try:
+        if path.stat().st_size == 0:
+            return True
+        if not path.name.endswith(".gz"):
+            return False
+        with gzip.open(path) as stream:
+            while stream.read(1 << 22):
+                pass
+    except (OSError, EOFError, zlib.error):
+        return True
+    return False
+
+
+def _holds(path: Path, digest: Any) -> bool:
+    try:
+        return path.is_file() and sha256(path) == digest
+    except OSError:
+        return False

@@ -1,0 +1,177 @@
+"""A hidden folder in which several files are made before they get their places, all of them or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from monai_attn.errors import FileError
+from monai_attn.io.atomic import check_free, flush, take_name
+from monai_attn.results.lock import FileLock
+
+__all__ = ["PREFIX", "Plan", "Staging", "check_folder", "staged"]
+
+PREFIX = ".monai_attn-"
+"""What the hidden folders are called, before some random letters."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a commit does: `names` get their places in this order; `replaced` are taken away from there before."""
+
+    names: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
+
+
+class Staging:
+    """New files in `new`, the files whose places they take in `old`, and a journal while places change.
+
+    Each step renames one file, so that a process which dies at any moment leaves a state that `forward` completes
+    and `back` undoes. Every file to come is complete, and on the disk, before the journal is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.target = root, root.parent
+        self.new, self.old = root / "new", root / "old"
+        self.lock = FileLock(root / "lock")
+        self.unsettled = False
+        self._journal = root / "journal.json"
+
+    def place(self, plan: Plan) -> None:
+        """Give all new files their places. When one place cannot be taken, all is as it was; raises the reason."""
+        for name in plan.names:
+            flush(self.new / name)
+        flush(self.new)
+        self._note(plan)
+        self.unsettled = True
+        try:
+            self.forward(plan)
+        except BaseException:
+            self.back(plan)
+            self._settle()
+            raise
+        self._settle()
+
+    def journal(self) -> Plan | None:
+        """What a process that died was about to place; None when it had not begun."""
+        try:
+            read = json.loads(self._journal.read_text(encoding="utf-8"))
+            return Plan(tuple(read["names"]), tuple(read["replaced"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def forward(self, plan: Plan) -> None:
+        """Take away what is replaced, the last name first; then place the new files, the last name last."""
+        for name in dict.fromkeys([*reversed(plan.names), *plan.replaced]):
+            self._make_room(name, plan)
+        for name in plan.names:
+            new, place = self.new / name, self.target / name
+            if new.exists() and _same_file(new, place):  # the process died between two names of one file
+                new.unlink()
+            elif new.exists():
+                take_name(new, place, overwrite=False)
+        flush(self.target)
+
+    def back(self, plan: Plan) -> None:
+        """Take the new files back, the last name first, and return what they replaced."""
+        for name in reversed(plan.names):
+            new, place = self.new / name, self.target / name
+            if new.exists() and _same_file(new, place):
+                place.unlink()
+            elif not new.exists() and place.exists():
+                place.rename(new)
+        for name in (*plan.names, *plan.replaced):
+            if (self.old / name).exists() and not (self.target / name).exists():
+                (self.old / name).rename(self.target / name)
+
+    def _make_room(self, name: str, plan: Plan) -> None:
+        new, place, old = self.new / name, self.target / name, self.old / name
+        if not os.path.lexists(place):
+            return
+        if name in plan.names and (not new.exists() or _same_file(new, place)):
+            return  # the new file is there already: a process died after this step
+        if not old.exists():
+            check_free(place, overwrite=name in plan.replaced)
+            place.rename(old)
+        elif name in plan.names:  # somebody else has put a file there meanwhile
+            check_free(place, overwrite=False)
+
+    def _note(self, plan: Plan) -> None:
+        fresh = self._journal.with_suffix(".new")
+        fresh.write_text(json.dumps({"names": plan.names, "replaced": plan.replaced}), encoding="utf-8")
+        flush(fresh)
+        fresh.rename(self._journal)
+        flush(self.root)
+
+    def _settle(self) -> None:
+        self._journal.unlink(missing_ok=True)
+        self.unsettled = False
+
+    def remove(self) -> None:
+        """Remove the hidden folder with all that is left in it."""
+        self.lock.release()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Staging]:
+    """A `Staging` in a folder, which is made if it is missing, and removed again if nothing came into it.
+
+    Raises `FileError` where the folder cannot be made, or the disk refuses what the block writes.
+    """
+    made = _make_folders(folder)
+    try:
+        staging = Staging(Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder)))
+        staging.lock.take()
+        try:
+            staging.new.mkdir()
+            staging.old.mkdir()
+            yield staging
+        finally:
+            if staging.unsettled:  # the disk refused the way back as well: the next run settles it
+                staging.lock.release()
+            else:
+                staging.remove()
+    except OSError as error:
+        raise FileError(f"{folder.name} cannot be written to: {error.strerror or 'the disk refuses'}.") from error
+    finally:
+        for one in reversed(made):
+            with suppress(OSError):  # not empty, as it should be
+                one.rmdir()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `FileError` for a folder of results that cannot be made or written to; leaves everything as it is.
+
+    A hidden folder is made in it, or in the nearest folder above that exists, and removed at once: permissions do not
+    tell of a disk that is full or read-only.
+    """
+    there = next((one for one in (folder, *folder.absolute().parents) if os.path.lexists(one)), folder)
+    if not there.is_dir():
+        raise FileError(f"{there.name} is no folder. Name a folder for the results.")
+    try:
+        Path(tempfile.mkdtemp(prefix=PREFIX, dir=there)).rmdir()
+    except OSError as error:
+        raise FileError(f"The folder {folder.name} cannot be written to: {error.strerror}.") from error
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Make a folder and its parents; the new ones, outermost first."""
+    missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)][::-1]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FileError(f"{folder.name} is a file, or lies in one. Name a folder for the results.") from error
+    except OSError as error:
+        raise FileError(f"The folder {folder.name} cannot be made: {error.strerror}.") from error
+    return missing
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)

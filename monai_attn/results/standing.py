@@ -1,0 +1,122 @@
+"""What stands where the results of a case are to go: nothing, the finished case, half of it, or something else."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monai_attn.errors import AttnError
+from monai_attn.io import read, stem
+from monai_attn.io.names import suffix_of
+from monai_attn.results.record import FILES, INPUT, attested, is_broken, read_manifest
+
+__all__ = ["Standing", "State", "standing_of"]
+
+
+class State(Enum):
+    """What is to be done with a case."""
+
+    TO_DO = "to do"
+    DONE = "done already"
+    REFUSED = "left as it is"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The state of a case in a folder of results.
+
+    `why` says in a sentence why a case is refused. `replace` are files of this case that may be replaced. With
+    `check_voxels`, the digests of the images that were segmented decide: the files of the images have changed since.
+    """
+
+    state: State
+    why: str = ""
+    replace: frozenset[Path] = frozenset()
+    check_voxels: Mapping[str, str] | None = None
+
+
+def standing_of(
+    record: Path, wanted: Sequence[Path], made: Mapping[str, Any], files: str, *, maps: Sequence[str] = ()
+) -> Standing:
+    """The state of the case whose record is `record` and whose results are to be `wanted`.
+
+    `made` is the part of the provenance that decides whether a mask is the one asked for: bundle, weights, overrides,
+    region. `files` is the `files_digest` of the images. `maps` are beginnings of names: one file of each is wanted too.
+
+    A case is done when the record and all wanted files are there, the hashes hold, and both were made in this way.
+    A case of which files are missing or broken is done again. A case that was made otherwise, or whose files a person
+    has changed, is refused, and so are files that no record of ours names.
+    """
+    manifest, there = read_manifest(record), [path for path in wanted if os.path.lexists(path)]
+    if manifest is None:
+        return _without_record(record, there)
+    hold = attested(record)
+    changed = [path for path, holds in hold.items() if not holds and path.exists() and not is_broken(path)]
+    foreign = [path for path in there if FILES in manifest and path != record and path not in hold]
+    differs = [key for key, value in made.items() if _plain(manifest["provenance"].get(key)) != _plain(value)]
+    if changed:
+        return _refused(f"{changed[0].name} was changed after it was written")
+    if foreign:
+        return _refused(f"{foreign[0].name} exists and does not belong to the case")
+    if differs:
+        return _refused(f"The case was segmented otherwise ({', '.join(_words(key) for key in differs)})")
+    lacks = [path for path in wanted if path not in there or not hold.get(path, True)]
+    lacks += [record.with_name(name) for name in maps if not any(path.name.startswith(name) for path in hold)]
+    given = manifest.get(INPUT, {})
+    same = not isinstance(given, dict) or given.get("files") in (None, files)
+    voxels = None if same else {str(key): str(value) for key, value in dict(given.get("voxels", {})).items()}
+    replace = frozenset({record, *there, *(path for path in hold if os.path.lexists(path))})
+    return Standing(State.TO_DO if lacks else State.DONE, replace=replace, check_voxels=voxels)
+
+
+def _without_record(record: Path, there: Sequence[Path]) -> Standing:
+    """Files without a record: half of a case of ours where our table describes the mask, else somebody's files."""
+    if not there:
+        return Standing(State.TO_DO)
+    table = record.with_suffix(".csv")
+    masks = [path for path in there if stem(path) == stem(record) and suffix_of(path)]
+    voxels = _voxels_of_our_table(table) if table in there else None
+    whole = there == [table] or (masks and all(_voxels_of_mask(mask) == voxels for mask in masks))
+    if voxels is not None and record not in there and whole:
+        return Standing(State.TO_DO, replace=frozenset(there))
+    return _refused(f"{there[0].name} exists already, without the record of a finished case")
+
+
+def _refused(what: str) -> Standing:
+    return Standing(State.REFUSED, f"{what}. It is left as it is; --overwrite segments the case again.")
+
+
+def _voxels_of_our_table(path: Path) -> dict[int, int] | None:
+    """How many voxels each label has by a table of ours; None for another file."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = [row for row in csv.DictReader(stream) if row["kind"] == "structure"]
+        ours = all(row["schema"].startswith("monai_attn.") for row in rows)
+        return {int(row["value"]): int(row["voxels"]) for row in rows} if ours and rows else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error):
+        return None
+
+
+def _voxels_of_mask(path: Path) -> dict[int, int]:
+    """How many voxels each label of a mask has; nothing for a file that is no mask."""
+    try:
+        values, counts = np.unique(read(path).array, return_counts=True)
+    except (AttnError, MemoryError):
+        return {}
+    return {int(value): int(count) for value, count in zip(values, counts, strict=True) if value}
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").removesuffix(" sha256").removesuffix(" mm")
