@@ -57,20 +57,20 @@ def recipe(tmp_path):
 @pytest.fixture
 def seen(monkeypatch):
     """Events: the case of this number has been read, or has been saved."""
-    read, save = run_module.read, run_module.save_case
+    read, save = run_module.read_images, run_module.save_case
     events = {(what, number): threading.Event() for what in ("read", "saved") for number in range(1, 6)}
 
-    def watched_read(path, **options):
-        image = read(path, **options)
-        events["read", int(path.name[5])].set()
-        return image
+    def watched_read(files, *args, **options):
+        images = read(files, *args, **options)
+        events["read", int(files["image"].path.name[5])].set()
+        return images
 
     def watched_save(recipe, case, *args):
         saved = save(recipe, case, *args)
         events["saved", int(case.name[5])].set()
         return saved
 
-    monkeypatch.setattr(run_module, "read", watched_read)
+    monkeypatch.setattr(run_module, "read_images", watched_read)
     monkeypatch.setattr(run_module, "save_case", watched_save)
     return events
 

@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
     text = to_csv(rows(measured, case=STEM))
     labels, title = segmentation.labels, "Hippocampi, MNI152 T1"
     draw = partial(save_picture, image=brain, labels=labels, table=segmentation.table, title=title)
-    files = {**segmentation.files(args.out, stem=STEM), table: text_writer(text), picture: draw}
+    files = {**segmentation.files(args.out, stem=STEM), table: text_writer(text)}
+    files[picture] = draw
     written = commit(files, record=record, about=segmentation.about(), overwrite=args.overwrite)
     for structure in measured:
         print(f"{structure.name:<28}{structure.volume_ml:8.3f} ml")

@@ -35,7 +35,7 @@ def attempt() -> Iterator[Attempt]:
         yield made
     except STOPS:
         raise
-    except BaseException as error:  # noqa: BLE001 - the promise of this file; tests show what passes
+    except BaseException as error:  # the promise of this file; tests show what passes
         made.error = sentence(error)
         if os.environ.get(DEBUG):
             logger.exception("A case failed.")
