@@ -142,7 +142,7 @@ def test_when_a_file_cannot_get_its_place_all_is_as_it_was(
         placed.append(path)
         temporary.rename(path)
 
-    monkeypatch.setattr("monai_attn.napari.save.saving.take_name", take)
+    monkeypatch.setattr("monai_attn.results.staging.take_name", take)
     with pytest.raises(FileError, match="cannot be written to: No space left on device"):
         finish(saving)
     assert [path.name for path in tmp_path.iterdir()] == NAMES[:1]

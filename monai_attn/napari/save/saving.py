@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn import __version__
 from monai_attn.cohort import Measured, measure_case
-from monai_attn.errors import FileError, GeometryError, InputError
-from monai_attn.io import stem, write_dicom_seg
-from monai_attn.io.atomic import check_free, take_name
+from monai_attn.errors import GeometryError, InputError
+from monai_attn.io import stem, write, write_dicom_seg
+from monai_attn.io.atomic import check_free
 from monai_attn.labels import LabelTable
 from monai_attn.measure import to_csv, to_json
 from monai_attn.napari.layers.provenance import provenance_of
@@ -21,13 +20,14 @@ from monai_attn.napari.layers.styles import extended, table_of
 from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
 from monai_attn.napari.save.writer import check_native
 from monai_attn.report import CaseOptions, anonymous_case, case_page, read_identity
+from monai_attn.results import Writer, commit, text_writer
 from monai_attn.segmentation import RESEARCH_USE, Segmentation, result_files
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
-__all__ = ["FORMATS", "Saving", "all_or_none", "free_of_identity", "save_all"]
+__all__ = ["FORMATS", "Saving", "free_of_identity", "save_all"]
 
 FORMATS = {"NIfTI": ".nii.gz", "NRRD": ".nrrd", "DICOM SEG": ".dcm"}
 """How the mask is written, by what the panel calls it."""
@@ -126,8 +126,13 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
     options = CaseOptions(lesions=saving.lesions, window=saving.window)
     page = case_page(saving.case, saving.image, segmentation, options)
     yield "writing"
-    with all_or_none(list(saving.files.values()), overwrite=saving.overwrite) as staging:
-        _write(saving, segmentation, measured, page, staging)
+    record = saving.files.get("record")
+    commit(
+        _writers(saving, segmentation, measured, page),
+        record=record,
+        about=segmentation.about() if record else None,
+        overwrite=saving.overwrite,
+    )
     return saving.files
 
 
@@ -139,59 +144,18 @@ def free_of_identity(image: Image) -> str:
     return anonymous_case(stem(origin.path), read_identity(origin.path, series=origin.series))
 
 
-@contextmanager
-def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[Path]:
-    """A hidden folder to write files of these names into; when the block ends well, all get their places.
-
-    The paths lie in one folder, which is made if it is missing. When the block raises, or one file cannot get its
-    place, everything is as it was. Raises `FileError`.
-    """
-    folder = paths[0].parent
-    new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as hidden:
-            staging = Path(hidden)
-            yield staging
-            _place(staging, paths, overwrite=overwrite)
-            new = False
-    except OSError as error:
-        raise FileError(f"{folder.name} cannot be written to: {error.strerror or 'the disk refuses'}.") from error
-    finally:
-        if new and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _place(staging: Path, paths: Sequence[Path], *, overwrite: bool) -> None:
-    old: dict[Path, Path] = {}
-    placed: list[Path] = []
-    try:
-        for path in paths:
-            check_free(path, overwrite=overwrite)
-            if path.exists():
-                old[path] = path.rename(staging / f"old-{path.name}")
-            take_name(staging / path.name, path, overwrite=False)
-            placed.append(path)
-    except BaseException:
-        for path in placed:
-            path.unlink()
-        for path, before in old.items():
-            before.replace(path)
-        raise
-
-
-def _write(saving: Saving, segmentation: Segmentation, measured: Measured, page: str, staging: Path) -> None:
-    places = {what: staging / path.name for what, path in saving.files.items()}
-    if saving.form == "DICOM SEG":
-        _write_dicom(saving, segmentation, places["mask"])
-    else:
-        segmentation.write(places["mask"])
-    rows = measured.rows()
+def _writers(saving: Saving, segmentation: Segmentation, measured: Measured, page: str) -> dict[Path, Writer]:
+    """What writes each file, but for the record."""
+    rows, places = measured.rows(), saving.files
     labels, provenance = segmentation.table.to_json(), dict(segmentation.provenance)
     numbers = to_json(rows, notice=RESEARCH_USE, version=__version__, labels=labels, provenance=provenance)
-    places["table"].write_text(to_csv(rows), encoding="utf-8")
-    places["measurements"].write_text(numbers, encoding="utf-8")
-    places["report"].write_text(page, encoding="utf-8")
+    mask = partial(write, segmentation.labels)
+    return {
+        places["mask"]: partial(_write_dicom, saving, segmentation) if saving.form == "DICOM SEG" else mask,
+        places["table"]: text_writer(to_csv(rows)),
+        places["measurements"]: text_writer(numbers),
+        places["report"]: text_writer(page),
+    }
 
 
 def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None:
