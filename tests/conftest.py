@@ -19,8 +19,15 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Converted networks of the tests stay out of the user's cache; subprocesses inherit it."""
-    os.environ["MONAI_ATTN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Converted networks of the tests stay out of the user's cache; subprocesses inherit the folder.
+
+    Where several processes run the tests, they share one folder: a network is converted and compared once, not once in
+    each process.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["MONAI_ATTN_CACHE"] = str(folder / "converted_networks")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
