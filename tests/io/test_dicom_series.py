@@ -49,7 +49,7 @@ def test_files_of_the_same_series_uid_that_do_not_fit_are_left_out_with_a_note(t
     save(tmp_path / "b", slices_of(phantom(), series_uid=uid))
     back = read(next((tmp_path / "a").iterdir()))
     assert_same_in_patient(back, phantom())
-    assert back.notes == ("Files of 1 other folders have the same series UID, do not fit, and were left out.",)
+    assert back.notes == ("Files of this series UID in 1 other folders fit into no single stack and were left out.",)
 
 
 def test_ct_and_pet_that_share_a_series_uid_are_two_series(tmp_path):

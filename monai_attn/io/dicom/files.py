@@ -57,6 +57,7 @@ HEADER_TAGS = [
     "SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence",
     "TemporalPositionIdentifier EchoNumbers EchoTime InversionTime DiffusionBValue DiffusionGradientOrientation",
     "TriggerTime NominalPercentageOfCardiacPhase FlipAngle AcquisitionNumber FrameReferenceTime",
+    "DiffusionDirectionality RepetitionTime KVP ConvolutionKernel SequenceName TemporalPositionTimeOffset",
     "AcquisitionDate AcquisitionTime SeriesDate SeriesTime ContentTime",
     "Units SUVType DecayCorrection CorrectedImage PatientWeight RadiopharmaceuticalInformationSequence",
     "TimezoneOffsetFromUTC ModalityLUTSequence",

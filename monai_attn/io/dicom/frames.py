@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.errors import FileError
-from monai_attn.io.dicom.files import number, numbers, text
+from monai_attn.io.dicom.files import number
+from monai_attn.io.dicom.macros import number_at, numbers_at, text_at
+from monai_attn.io.dicom.telling import telling
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -19,49 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Frame", "frames_of"]
 
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
-
-MACROS = {
-    "ImageOrientationPatient": "PlaneOrientationSequence",
-    "ImagePositionPatient": "PlanePositionSequence",
-    "PixelSpacing": "PixelMeasuresSequence",
-    "SliceThickness": "PixelMeasuresSequence",
-    "SpacingBetweenSlices": "PixelMeasuresSequence",
-    "RescaleSlope": "PixelValueTransformationSequence",
-    "RescaleIntercept": "PixelValueTransformationSequence",
-    "RescaleType": "PixelValueTransformationSequence",
-    "StackID": "FrameContentSequence",
-    "TemporalPositionIndex": "FrameContentSequence",
-    "EffectiveEchoTime": "MREchoSequence",
-    "DiffusionBValue": "MRDiffusionSequence",
-    "NominalCardiacTriggerDelayTime": "CardiacSynchronizationSequence",
-    "FrameAcquisitionNumber": "FrameContentSequence",
-}
-"""Where an enhanced object keeps what a classic one has at the top (PS3.3 C.7.6.16)."""
-
-TELLING = (
-    "TemporalPositionIdentifier",
-    "TemporalPositionIndex",
-    "EchoNumbers",
-    "EchoTime",
-    "EffectiveEchoTime",
-    "InversionTime",
-    "DiffusionBValue",
-    "ImageType",
-    "FrameType",
-    "NominalPercentageOfCardiacPhase",
-    "NominalCardiacTriggerDelayTime",
-    "TriggerTime",
-    "FlipAngle",
-    "FrameReferenceTime",
-    "AcquisitionNumber",
-    "FrameAcquisitionNumber",
-    "DiffusionGradientOrientation",
-    "AcquisitionTime",
-    "ContentTime",
-)
-"""What may tell apart the volumes of one series, the most meaningful first."""
-
-FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
 
 Vector = tuple[float, ...]
 
@@ -114,9 +73,9 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
     # Frames without a description of their own share everything; a thousand copies would say no more than one.
     for index in range(len(groups) or 1):
         places = [place for place in (groups[index] if groups else None, shared, header) if place is not None]
-        slope, intercept = _number(places, "RescaleSlope"), _number(places, "RescaleIntercept")
+        slope, intercept = number_at(places, "RescaleSlope"), number_at(places, "RescaleIntercept")
         for value, keyword in ((slope, "RescaleSlope"), (intercept, "RescaleIntercept")):
-            if value is None and (found := _text(places, keyword)):
+            if value is None and (found := text_at(places, keyword)):
                 raise FileError(f"{path.name}: {keyword} is {found!r}, not one number. Export the image again.")
         yield Frame(
             path,
@@ -124,17 +83,17 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
             header,
             rows,
             columns,
-            spacing_mm=_numbers(places, "PixelSpacing", 2),
-            orientation=_numbers(places, "ImageOrientationPatient", 6),
-            position=_numbers(places, "ImagePositionPatient", 3),
+            spacing_mm=numbers_at(places, "PixelSpacing", 2),
+            orientation=numbers_at(places, "ImageOrientationPatient", 6),
+            position=numbers_at(places, "ImagePositionPatient", 3),
             slope=1.0 if slope is None else slope,
             intercept=0.0 if intercept is None else intercept,
             missing=_missing(header, slope, intercept),
-            rescale_type=_text(places, "RescaleType"),
-            stack=_text(places, "StackID"),
-            thickness_mm=_number(places, "SliceThickness"),
-            spacing_between_mm=_number(places, "SpacingBetweenSlices"),
-            telling=_telling(places),
+            rescale_type=text_at(places, "RescaleType"),
+            stack=text_at(places, "StackID"),
+            thickness_mm=number_at(places, "SliceThickness"),
+            spacing_between_mm=number_at(places, "SpacingBetweenSlices"),
+            telling=telling(places),
         )
 
 
@@ -143,37 +102,3 @@ def _missing(header: Dataset, slope: float | None, intercept: float | None) -> t
     if header.get("ModalityLUTSequence"):
         return ()
     return tuple(tag for tag, value in (("RescaleSlope", slope), ("RescaleIntercept", intercept)) if value is None)
-
-
-def _items(places: list[Dataset], keyword: str) -> Iterator[Dataset]:
-    """Where a value may stand, nearest first: the frame's own macro, the shared macro, the top of the header."""
-    macro = MACROS.get(keyword)
-    for place in places[:-1]:
-        if macro and place.get(macro):
-            yield place[macro].value[0]
-    yield places[-1]
-
-
-def _numbers(places: list[Dataset], keyword: str, count: int) -> Vector | None:
-    found = (numbers(item, keyword, count) for item in _items(places, keyword))
-    return next((value for value in found if value is not None), None)
-
-
-def _number(places: list[Dataset], keyword: str) -> float | None:
-    found = _numbers(places, keyword, 1)
-    return found[0] if found else None
-
-
-def _text(places: list[Dataset], keyword: str) -> str:
-    return next((value for item in _items(places, keyword) if (value := text(item, keyword))), "")
-
-
-def _telling(places: list[Dataset]) -> dict[str, str]:
-    found = {keyword: value for keyword in TELLING if (value := _text(places, keyword))}
-    for place in places[:-1]:
-        for sequence in FRAME_TYPES:
-            if place.get(sequence):
-                found.setdefault("FrameType", text(place[sequence].value[0], "FrameType"))
-    if len(places) > 1:
-        found["InstanceNumber"] = text(places[-1], "InstanceNumber")  # some vendors write one file per time point
-    return found

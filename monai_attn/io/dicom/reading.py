@@ -18,7 +18,7 @@ from monai_attn.io.dicom.relatives import relatives
 from monai_attn.io.dicom.series import Series, choose_series, frame_of_reference, group_series, image_problem
 from monai_attn.io.dicom.stack import check_plane, stack_affine
 from monai_attn.io.dicom.units import check_alike, with_unit
-from monai_attn.io.dicom.volumes import split_volumes, without_copies
+from monai_attn.io.dicom.volumes import covered, split_volumes, what_they_are, without_copies
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
@@ -120,9 +120,11 @@ def _around(path: Path) -> tuple[list[Series], Counter[str]]:
         found = [one for one in found if any(frame.path == path for frame in one.frames)]
         folders = len({one.parent for one in elsewhere}) + 1
         note = f"The series lies in {folders} folders, which were read together."
-        if found[0].problem and not own[0].problem:
+        if not own[0].problem and (found[0].problem or found[0].volumes > own[0].volumes):
             found = own
-            note = f"Files of {folders - 1} other folders have the same series UID, do not fit, and were left out."
+            note = (
+                f"Files of this series UID in {folders - 1} other folders fit into no single stack and were left out."
+            )
         found = [replace(one, notes=(*one.notes, note)) for one in found]
     elif not searched_all:
         note = "The folders around hold too many files to search: only the folder of this file was read."
@@ -147,10 +149,10 @@ def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...
             f"{name}: all {len(frames)} images lie at one place: a time series or repeats of one slice, not a volume. "
             f"They differ in {told_by}; choose one slice with volume=0 to volume={len(stacks) - 1}."
         )
-    picked = pick_volume(name, len(stacks), volume, what=f"volumes at the same places, told apart by {told_by}")
+    picked = pick_volume(name, len(stacks), volume, what=what_they_are(stacks, told_by))
     frames = stacks[picked]
     if told_by:
-        notes += (f"Volume {picked} of {len(stacks)}, told apart by {told_by}.",)
+        notes += (covered(stacks, picked, told_by),)
     affine, place_notes = stack_affine(frames, name)
     check_alike(frames, name)
     array, value_notes = read_values(frames, name)

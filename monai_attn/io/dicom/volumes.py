@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monai_attn.errors import GeometryError
-from monai_attn.io.dicom.files import text
-from monai_attn.io.dicom.frames import TELLING, Frame
+from monai_attn.io.dicom.files import number, text
+from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.stack import SAME_PLACE_MM, sorted_along_normal, stack_affine
+from monai_attn.io.dicom.telling import TELLING
 
-__all__ = ["split_volumes", "without_copies"]
+__all__ = ["covered", "split_volumes", "what_they_are", "without_copies"]
+
+TRIPLES = 8
+"""Three attributes together are tried among so many of the most meaningful ones."""
+
+NEARLY_ALL = 0.9
+"""A volume that covers less of the length of all slices leaves a part of the patient out."""
+
+BY_NUMBER = "the order of their InstanceNumber"
 
 
 def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Frame, Frame]]]:
@@ -32,56 +42,125 @@ def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Fra
 def split_volumes(frames: Sequence[Frame], name: str) -> tuple[list[list[Frame]], str]:
     """Lists of slices, each sorted and at places of its own; and what tells the lists apart ("" for one).
 
-    One even stack is one volume. Otherwise the first attribute of `TELLING`, or pair of them, that parts
-    the slices into stacks is taken. Raises `GeometryError` when none does.
+    One even stack is one volume. Otherwise the first attribute of `TELLING`, or the first two or three of them, that
+    part the slices into stacks are taken; then the order of their numbers. Raises `GeometryError` when none does.
     """
     ordered = sorted_along_normal(frames)
-    times = _most_at_one_place(ordered)
-    try:
-        if times == 1:
+    place = _places(ordered)
+    times = max(Counter(place.values()).values())
+    if times == 1:
+        try:
             stack_affine(ordered, name)
-            return [ordered], ""
-    except GeometryError:
-        for keys in _candidates(ordered):
-            groups = _part(ordered, keys)
-            if len(groups) * 3 <= len(ordered) and all(_stacks(group, name) for group in groups):
-                return groups, " and ".join(keys)
-        raise
+        except GeometryError:
+            found = _slabs(ordered, place, name)
+            if found is None:
+                raise
+            return found
+        return [ordered], ""
     for keys in _candidates(ordered):
+        if len({_value(frame, keys) for frame in ordered}) != times:
+            continue
         groups = _part(ordered, keys)
-        if len(groups) == times and all(_most_at_one_place(group) == 1 for group in groups):
+        if all(_once(group, place) for group in groups):
             return groups, " and ".join(keys)
-    stack_affine(ordered, name)  # raises: names the place where images coincide
-    raise AssertionError("unreachable: coinciding slices form no stack")
+    found = _by_number(ordered, place, times) or _slabs(ordered, place, name)
+    if found is None:
+        stack_affine(ordered, name)  # raises: names the place where images coincide
+        raise AssertionError("unreachable: coinciding slices form no stack")
+    return found
 
 
-def _most_at_one_place(ordered: Sequence[Frame]) -> int:
-    """How many slices lie at the fullest place."""
+def what_they_are(stacks: Sequence[Sequence[Frame]], told_by: str) -> str:
+    """Words for several lists of slices: volumes at the same places, or parts of the patient beside each other."""
+    same = float(np.median(_shares(stacks))) >= NEARLY_ALL
+    return (
+        f"{'volumes at the same places' if same else 'stacks of slices at different places'}, told apart by {told_by}"
+    )
+
+
+def covered(stacks: Sequence[Sequence[Frame]], picked: int, told_by: str) -> str:
+    """A note on which of several volumes was taken, and how much of all slices it is where others reach further."""
+    note = f"Volume {picked} of {len(stacks)}, told apart by {told_by}."
+    if _shares(stacks)[picked] >= NEARLY_ALL:
+        return note
+    count = sum(len(stack) for stack in stacks)
+    return f"{note} It holds {len(stacks[picked])} of the {count} slices; others lie at places that it does not reach."
+
+
+def _shares(stacks: Sequence[Sequence[Frame]]) -> NDArray[np.float64]:
+    """How much of the length of all stacks together each one covers, from 0 to 1."""
+    normal = stacks[0][0].normal
+    ends = np.array([[np.dot(normal, stack[n].position) for n in (0, -1)] for stack in stacks])  # type: ignore[arg-type]
+    lengths = ends[:, 1] - ends[:, 0]
+    whole = ends.max() - ends.min()
+    shares: NDArray[np.float64] = lengths / whole if whole > SAME_PLACE_MM else np.ones(len(stacks))
+    return shares
+
+
+def _places(ordered: Sequence[Frame]) -> dict[int, int]:
+    """For each image of a sorted list, by its `id`, the number of its place along the normal."""
     normal = ordered[0].normal
     along = np.array([np.dot(normal, frame.position) for frame in ordered])  # type: ignore[arg-type]
     place = np.concatenate([[0], np.cumsum(np.diff(along) >= SAME_PLACE_MM)])
-    return max(Counter(place.tolist()).values())
+    return {id(frame): int(number) for frame, number in zip(ordered, place, strict=True)}
+
+
+def _once(group: Sequence[Frame], place: Mapping[int, int]) -> bool:
+    return len({place[id(frame)] for frame in group}) == len(group)
+
+
+def _slabs(ordered: Sequence[Frame], place: Mapping[int, int], name: str) -> tuple[list[list[Frame]], str] | None:
+    """Stacks of three slices or more, beside, between or partly over each other, by what parts the slices into them."""
+    for keys in _candidates(ordered):
+        if len({_value(frame, keys) for frame in ordered}) * 3 > len(ordered):
+            continue
+        groups = _part(ordered, keys)
+        if all(_once(group, place) and _stacks(group, name) for group in groups):
+            return groups, " and ".join(keys)
+    return None
+
+
+def _by_number(ordered: Sequence[Frame], place: Mapping[int, int], times: int) -> tuple[list[list[Frame]], str] | None:
+    """Volumes by the numbers of their images, which run through one volume, or one place, after the other."""
+    numbers = {id(frame): (number(frame.header, "InstanceNumber"), frame.index) for frame in ordered}
+    if None in {value for value, _ in numbers.values()} or len(set(numbers.values())) < len(ordered):
+        return None
+    if set(Counter(place.values()).values()) != {times}:
+        return None
+    count = len(ordered) // times
+    row = sorted(ordered, key=lambda frame: numbers[id(frame)])
+    for groups in ([row[n * count : (n + 1) * count] for n in range(times)], [row[n::times] for n in range(times)]):
+        if all(_once(group, place) for group in groups):
+            return [sorted_along_normal(group) for group in groups], BY_NUMBER
+    return None
 
 
 def _candidates(frames: Sequence[Frame]) -> list[tuple[str, ...]]:
-    """Attributes that vary, one by one, then in pairs."""
+    """Attributes that vary, one by one, then in pairs, then the first of them in threes."""
     varying = [key for key in (*TELLING, "InstanceNumber") if len({frame.telling.get(key, "") for frame in frames}) > 1]
-    return [(key,) for key in varying] + list(combinations(varying, 2))
+    pairs, triples = combinations(varying, 2), combinations(varying[:TRIPLES], 3)
+    return [*((key,) for key in varying), *pairs, *triples]
+
+
+def _value(frame: Frame, keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(frame.telling.get(key, "") for key in keys)
 
 
 def _part(ordered: Sequence[Frame], keys: tuple[str, ...]) -> list[list[Frame]]:
     groups: dict[tuple[str, ...], list[Frame]] = {}
     for frame in ordered:
-        groups.setdefault(tuple(frame.telling.get(key, "") for key in keys), []).append(frame)
+        groups.setdefault(_value(frame, keys), []).append(frame)
     return [groups[value] for value in sorted(groups, key=lambda value: [_rank(part) for part in value])]
 
 
-def _rank(value: str) -> tuple[float, str]:
-    """Numbers by size, then words."""
+def _rank(value: str) -> tuple[int, tuple[float, ...], str]:
+    """Nothing first, then numbers by size, then words."""
+    if not value:
+        return 0, (), ""
     try:
-        return float(value), ""
+        return 1, tuple(float(part) for part in value.split("\\")), ""
     except ValueError:
-        return float("inf"), value
+        return 2, (), value
 
 
 def _stacks(group: Sequence[Frame], name: str) -> bool:

@@ -17,7 +17,7 @@ from monai_attn.io.dicom.files import quiet, read_errors
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.series import choose_series, frame_of_reference, image_problem
 from monai_attn.io.dicom.stack import check_plane, stack_affine
-from monai_attn.io.dicom.volumes import split_volumes, without_copies
+from monai_attn.io.dicom.volumes import split_volumes, what_they_are, without_copies
 from monai_attn.io.values import pick_volume
 from monai_attn.labels import LabelTable
 from monai_attn.volume import RAS_TO_LPS, Volume, same_grid
@@ -90,7 +90,7 @@ def open_source(path: str | Path, *, series: str | None, volume: int | None) -> 
     frames, _ = without_copies(chosen.frames)
     check_plane(frames[0], name)
     stacks, told_by = split_volumes(frames, name)
-    frames = stacks[pick_volume(name, len(stacks), volume, what=f"volumes at the same places, told apart by {told_by}")]
+    frames = stacks[pick_volume(name, len(stacks), volume, what=what_they_are(stacks, told_by))]
     affine, _ = stack_affine(frames, name)
     shape = (frames[0].columns, frames[0].rows, len(frames))
     place = frame_of_reference(frames)

@@ -1,0 +1,66 @@
+"""Where a value of a frame stands: in the frame's own functional group, the shared one, or the top of the header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from monai_attn.io.dicom.files import numbers, text
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["items_at", "number_at", "numbers_at", "text_at"]
+
+MACROS = {
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "ImagePositionPatient": "PlanePositionSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "SpacingBetweenSlices": "PixelMeasuresSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "RescaleType": "PixelValueTransformationSequence",
+    "StackID": "FrameContentSequence",
+    "TemporalPositionIndex": "FrameContentSequence",
+    "EffectiveEchoTime": "MREchoSequence",
+    "DiffusionBValue": "MRDiffusionSequence",
+    "DiffusionDirectionality": "MRDiffusionSequence",
+    "DimensionIndexValues": "FrameContentSequence",
+    "TemporalPositionTimeOffset": "TemporalPositionSequence",
+    "ComplexImageComponent": "MRImageFrameTypeSequence",
+    "InversionTimes": "MRModifierSequence",
+    "FlipAngle": "MRTimingAndRelatedParametersSequence",
+    "RepetitionTime": "MRTimingAndRelatedParametersSequence",
+    "ConvolutionKernel": "CTReconstructionSequence",
+    "KVP": "CTXRayDetailsSequence",
+    "NominalCardiacTriggerDelayTime": "CardiacSynchronizationSequence",
+    "FrameAcquisitionNumber": "FrameContentSequence",
+}
+"""Where an enhanced object keeps what a classic one has at the top (PS3.3 C.7.6.16)."""
+
+
+def items_at(places: list[Dataset], keyword: str) -> Iterator[Dataset]:
+    """Where a value may stand, nearest first: the frame's own macro, the shared macro, the top of the header."""
+    macro = MACROS.get(keyword)
+    for place in places[:-1]:
+        if macro and place.get(macro):
+            yield place[macro].value[0]
+    yield places[-1]
+
+
+def numbers_at(places: list[Dataset], keyword: str, count: int) -> tuple[float, ...] | None:
+    """The nearest value of so many finite numbers; None where there is none."""
+    found = (numbers(item, keyword, count) for item in items_at(places, keyword))
+    return next((value for value in found if value is not None), None)
+
+
+def number_at(places: list[Dataset], keyword: str) -> float | None:
+    """The nearest value that is one finite number; None where there is none."""
+    found = numbers_at(places, keyword, 1)
+    return found[0] if found else None
+
+
+def text_at(places: list[Dataset], keyword: str) -> str:
+    """The nearest value as text; "" where there is none."""
+    return next((value for item in items_at(places, keyword) if (value := text(item, keyword))), "")
