@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import LabelError
 
-__all__ = ["Code", "Label", "LabelTable"]
+__all__ = ["MAX_VALUE", "Code", "Label", "LabelTable", "default_colour"]
+
+MAX_VALUE = 2**32 - 1
+"""The largest value of a label: more fits no file of masks."""
 
 GOLDEN_ANGLE = 0.61803398875
 """Successive hues this far apart (in turns) never come close to an earlier one."""
@@ -39,8 +43,12 @@ class Label:
     def __post_init__(self) -> None:
         if self.value < 1:
             raise LabelError(f"Label {self.name!r} has the value {self.value}; 0 is background, structures are >= 1.")
+        if self.value > MAX_VALUE:
+            raise LabelError(f"Label {self.name!r} has a value above {MAX_VALUE}, which no file of masks holds.")
         if not self.name.strip():
             raise LabelError(f"Label {self.value} has no name.")
+        if any("\ud800" <= letter <= "\udfff" for letter in self.name):
+            raise LabelError(f"Label {self.value}: its name holds half a character (a lone surrogate). Write it again.")
         digits = self.colour[1:]
         if self.colour[:1] != "#" or len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
             raise LabelError(f"Label {self.name!r}: a colour is written #rrggbb, not {self.colour!r}.")
@@ -64,10 +72,10 @@ class LabelTable:
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.labels, key=lambda label: label.value))
         for what in ("value", "name"):
-            seen = [getattr(label, what) for label in ordered]
-            twice = {item for item in seen if seen.count(item) > 1}
+            seen = Counter(getattr(label, what) for label in ordered)
+            twice = sorted(item for item, count in seen.items() if count > 1)
             if twice:
-                raise LabelError(f"The label table has the {what} {sorted(twice)[0]!r} twice.")
+                raise LabelError(f"The label table has the {what} {twice[0]!r} twice.")
         object.__setattr__(self, "labels", ordered)
 
     @classmethod
@@ -78,6 +86,8 @@ class LabelTable:
     @classmethod
     def from_json(cls, rows: list[dict[str, Any]]) -> LabelTable:
         """From what `to_json` gives; `colour` and `code` may be missing."""
+        if not isinstance(rows, list):
+            raise LabelError(f"The labels must be a list of values and names, not {str(rows)[:200]}.")
         return cls(tuple(_label(row) for row in rows))
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -113,9 +123,11 @@ def default_colour(value: int) -> str:
 def _label(row: dict[str, Any]) -> Label:
     try:
         value, name = int(row["value"]), str(row["name"])
-        code = Code(**row["code"]) if row.get("code") else None
-    except (KeyError, TypeError, ValueError) as error:
+        if value != float(row["value"]):
+            raise ValueError("a value is a whole number")
+        code = Code(**{key: str(part) for key, part in row["code"].items()}) if row.get("code") else None
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise LabelError(
-            f"A label needs a value and a name (and a code of value, scheme, meaning), not {row}."
+            f"A label needs a value and a name (and a code of value, scheme, meaning), not {str(row)[:200]}."
         ) from error
     return Label(value, name, str(row.get("colour") or default_colour(value)), code)

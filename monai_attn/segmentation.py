@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from monai_attn.errors import FileError, LabelError
-from monai_attn.io import holds_structures, read, stem, write
+from monai_attn.io import holds_structures, is_dicom, read, stem, write
 from monai_attn.io.jsonfile import read_json_file
+from monai_attn.io.label_names import label_names, names_for
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import Structure, measure_structures, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks, mask_in
@@ -80,20 +81,26 @@ class Segmentation:
     def load(cls, path: str | Path, *, table: LabelTable | None = None) -> Segmentation:
         """A mask from a file; the inverse of `write`.
 
-        The labels are named by `table`, else by the JSON beside the mask (see `record_of`), else "label N". Whole
-        numbers stored as float are taken as such. Raises `LabelError` for others, and for values without a name.
+        The labels are named by `table`, else by the JSON beside the mask (see `record_of`), else by the names within
+        the file or in another file beside it (docs/coordinates.md), else "label N". Whole numbers stored as float are
+        taken as such. Raises `LabelError` for others, and for values that our JSON does not name.
         """
         path = Path(path)
         if holds_structures(path):
             raise FileError(
-                f"{path.name} is a DICOM SEG or RTSTRUCT. Make a label map of it first: "
+                f"{path.name} {_structures(path)}. Make a label map of it first: "
                 "monai-attn convert MASK OUT.nii.gz --source IMAGE."
             )
         volume = read(path)
         record = {} if table is not None else _read_record(record_of(path))
         try:
+            labels = volume.with_array(label_array(volume))
             named = table if table is not None else LabelTable.from_json(record.get("labels", []))
-            return cls(volume.with_array(label_array(volume)), named, record.get("provenance", {}))
+            found = label_names(path) if table is None and not len(named) else None
+            if found is not None:
+                values = {int(value) for plane in labels.array for value in np.unique(plane)}
+                named, labels = names_for(found, values), replace(labels, notes=labels.notes + found.notes)
+            return cls(labels, named, record.get("provenance", {}))
         except LabelError as error:
             raise LabelError(f"{path.name}: {error}") from error
 
@@ -167,7 +174,7 @@ class Segmentation:
         Raises `FileError` when one exists and `overwrite` is false; then nothing is written.
         """
         mask = Path(path)
-        files = {mask: partial(write, self.labels)}
+        files = {mask: partial(write, self.labels, table=self.table)}
         return commit(files, record=record_of(mask), about=self.about(), overwrite=overwrite)
 
     def save(
@@ -194,11 +201,17 @@ class Segmentation:
         mask, _, table = result_files(folder, stem)
         maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write, one) for name, one in self.maps.items()}
         texts = {} if measured is None else {table: text_writer(to_csv(rows(measured, case=stem)))}
-        return {mask: partial(write, self.labels), **texts, **maps}
+        return {mask: partial(write, self.labels, table=self.table), **texts, **maps}
 
     def about(self) -> dict[str, Any]:
         """What a record says of the segmentation: notice, label table, provenance."""
         return {"notice": RESEARCH_USE, "labels": self.table.to_json(), "provenance": dict(self.provenance)}
+
+
+def _structures(path: Path) -> str:
+    if is_dicom(path):
+        return "is a DICOM SEG or RTSTRUCT"
+    return "holds segments in several layers, which may overlap"
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -88,6 +88,8 @@ def test_names_that_cannot_be_used_are_refused(segmentation, tmp_path, text, mes
 def test_a_json_of_another_kind_names_nothing(segmentation, tmp_path, content):
     mask, record = segmentation.write(tmp_path / "a.nii.gz")
     record.write_text(json.dumps(content))
+    assert [label.name for label in Segmentation.load(mask).table] == ["liver", "tumour"]  # within the mask itself
+    write(segmentation.labels, mask, overwrite=True)
     assert [label.name for label in Segmentation.load(mask).table] == ["label 1", "label 3"]
 
 

@@ -7,13 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from monai_attn.errors import GeometryError
+from monai_attn.io.segment_keys import segment_keys
+from monai_attn.labels import LabelTable
 from monai_attn.volume import RAS_TO_LPS, Volume
 
 __all__ = ["write_itk"]
 
 
-def write_itk(volume: Volume, path: Path) -> None:
-    """Write a volume whose array has an ITK type, compressed (gzip, level 1). No shear: `GeometryError`."""
+def write_itk(volume: Volume, path: Path, table: LabelTable | None = None) -> None:
+    """Write a volume whose array has an ITK type, compressed (gzip, level 1). No shear: `GeometryError`.
+
+    An NRRD keeps the names of a `table` as 3D Slicer does; MetaImage has no place for names.
+    """
     import SimpleITK
 
     if volume.is_sheared:
@@ -26,6 +31,9 @@ def write_itk(volume: Volume, path: Path) -> None:
     image.SetSpacing(volume.spacing_mm)
     image.SetOrigin(lps[:3, 3].tolist())
     image.SetDirection((lps[:3, :3] / np.array(volume.spacing_mm)).ravel().tolist())
+    if table is not None and path.name.lower().endswith(".nrrd"):
+        for key, value in segment_keys(table, volume.shape).items():
+            image.SetMetaData(key, value)
     writer = SimpleITK.ImageFileWriter()
     writer.SetFileName(str(path))
     writer.SetUseCompression(True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from monai_attn.io.nifti_labels import CARET, label_extension
+from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["write_nifti"]
@@ -21,10 +23,11 @@ MAX_SIDE = 32767
 """NIfTI-1 keeps sizes in 16 bit; larger images are written as NIfTI-2."""
 
 
-def write_nifti(volume: Volume, path: Path) -> None:
+def write_nifti(volume: Volume, path: Path, table: LabelTable | None = None) -> None:
     """Write a volume whose array has a NIfTI type, unscaled, in millimetres.
 
     The sform holds the affine, rounded to 32 bit. The qform says the same where it can: it knows no shear.
+    The names of a `table` are kept in an extension of the header, where Connectome Workbench keeps them.
     """
     import nibabel
 
@@ -35,6 +38,8 @@ def write_nifti(volume: Volume, path: Path) -> None:
     image.set_qform(volume.affine, code=SCANNER, strip_shears=True)
     if not same_grid(Volume(volume.array, image.get_qform()), volume):
         image.set_qform(None, code=0)
+    if table is not None and len(table):
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET, label_extension(table)))
     with path.open("wb") as stream:
         if path.name.lower().endswith(".gz"):
             # No file name and no time in the gzip header: the same image gives the same bytes.

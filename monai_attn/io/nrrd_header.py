@@ -116,7 +116,7 @@ def _fields(stream: IO[bytes], path: Path) -> tuple[dict[str, str], dict[str, st
         if text.startswith("#"):
             continue
         if pair >= 0 and pair == text.find(":"):
-            keys[text[:pair]] = text[pair + 2 :]
+            keys[text[:pair]] = text[pair + 2 :].replace("\\n", "\n").replace("\\\\", "\\")
         elif ":" in text:
             if name in fields:
                 raise FileError(f"{path.name}: the header cannot be interpreted. It has {name!r} twice. Correct it.")

@@ -15,11 +15,12 @@ from monai_attn.io.names import suffix_of
 from monai_attn.io.nifti_write import write_nifti
 from monai_attn.io.reading import read
 from monai_attn.io.values import storable
+from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["write"]
 
-WRITERS: dict[str, Callable[[Volume, Path], None]] = {
+WRITERS: dict[str, Callable[[Volume, Path, LabelTable | None], None]] = {
     ".nii": write_nifti,
     ".nii.gz": write_nifti,
     ".nrrd": write_itk,
@@ -28,13 +29,14 @@ WRITERS: dict[str, Callable[[Volume, Path], None]] = {
 }
 
 
-def write(volume: Volume, path: str | Path, *, overwrite: bool = False) -> None:
+def write(volume: Volume, path: str | Path, *, table: LabelTable | None = None, overwrite: bool = False) -> None:
     """Write a volume; the suffix says how: .nii, .nii.gz, .nrrd, .mha or .mhd.
 
     Values keep their type, except that booleans become uint8, float16 float32, and 64-bit integers
     the smallest integer type that holds them. The file is read back and compared in geometry
     (`same_grid`) and in every value before it gets its name. Missing folders are made. Nothing is left behind
-    by a write that fails. Modality, unit and notes are not stored.
+    by a write that fails. Modality, unit and notes are not stored. The names of a `table` of labels are stored in
+    the header of NIfTI and NRRD, where Connectome Workbench and 3D Slicer find them; MetaImage has no place for names.
 
     Raises `FileError` when the file exists and `overwrite` is not set, or reads back differently;
     `GeometryError` for a sheared volume in an ITK format; `InputError` for values no file can hold.
@@ -48,12 +50,12 @@ def write(volume: Volume, path: str | Path, *, overwrite: bool = False) -> None:
         _write_pair(stored, path, overwrite=overwrite)
         return
     with atomic_path(path, overwrite=overwrite) as temporary:
-        _write_checked(stored, temporary, path.name)
+        _write_checked(stored, temporary, path.name, table)
 
 
-def _write_checked(volume: Volume, temporary: Path, name: str) -> None:
+def _write_checked(volume: Volume, temporary: Path, name: str, table: LabelTable | None = None) -> None:
     try:
-        WRITERS[suffix_of(temporary)](volume, temporary)
+        WRITERS[suffix_of(temporary)](volume, temporary, table)
         back = read(temporary)
     except AttnError as error:  # it may speak of the file by its temporary name
         raise type(error)(str(error).replace(temporary.name, name)) from error

@@ -11,6 +11,8 @@ from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
 from monai_attn.io.dicomseg.seg_read import LABEL_MAP, SEGMENTATION, read_dicom_seg
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.io.foreign import no_foreign_errors
+from monai_attn.io.names import suffix_of
+from monai_attn.io.segment_keys import holds_layers, read_layers
 from monai_attn.volume import Volume
 
 __all__ = ["holds_structures", "read_masks"]
@@ -20,9 +22,13 @@ __all__ = ["holds_structures", "read_masks"]
 def read_masks(path: str | Path, *, like: Volume | None = None) -> Masks:
     """A DICOM SEG or RTSTRUCT as masks, whichever it is: see `read_dicom_seg` and `read_rtstruct`.
 
+    The segments of a `.seg.nrrd` of 3D Slicer are read too: see `monai_attn.io.segment_keys.read_layers`.
+
     Contours have no grid of their own: raises `InputError` for an RTSTRUCT without `like`, its image.
     """
     path = Path(path)
+    if path.name.lower().endswith(".nrrd"):
+        return read_layers(path, like=like)
     if _sop_class(path) != STRUCTURE_SET:
         return read_dicom_seg(path, like=like)
     if like is None:
@@ -30,9 +36,16 @@ def read_masks(path: str | Path, *, like: Volume | None = None) -> Masks:
     return read_rtstruct(path, like)
 
 
+@no_foreign_errors
 def holds_structures(path: str | Path) -> bool:
-    """Whether a file is a DICOM SEG or RTSTRUCT; only its header is read."""
-    return _sop_class(Path(path)) in (SEGMENTATION, LABEL_MAP, STRUCTURE_SET)
+    """Whether a file holds structures that may overlap: a DICOM SEG or RTSTRUCT, or a `.seg.nrrd` of several layers.
+
+    Only the header is read.
+    """
+    path = Path(path)
+    if path.is_file() and suffix_of(path) == ".nrrd":
+        return holds_layers(path)
+    return _sop_class(path) in (SEGMENTATION, LABEL_MAP, STRUCTURE_SET)
 
 
 def _sop_class(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from monai_attn.errors import FileError
 from monai_attn.io import stem
+from monai_attn.io.jsonfile import read_json_file
+from monai_attn.io.label_names import label_names
 from monai_attn.labels import LabelTable
 from monai_attn.segmentation import record_of
 from monai_attn.volume import Volume
@@ -54,22 +55,24 @@ def named_as_labels(name: str) -> bool:
 
 
 def record_beside(path: str | Path) -> tuple[LabelTable | None, dict[str, Any]]:
-    """Label table and provenance of the JSON beside a mask, as `Segmentation.write` puts it there; else None, nothing.
+    """Label table and provenance of the JSON beside a mask, as `Segmentation.write` puts it there.
+
+    Else the names that are within the file or in another file beside it, and no provenance; else None, nothing.
 
     Raises `FileError` when a JSON of ours is damaged, `LabelError` when its table is.
     """
     record = record_of(path)
-    if not record.is_file():
-        return None, {}
-    try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        if not named_as_labels(stem(path)):
-            return None, {}  # somebody else's file, which says nothing about labels
-        raise FileError(f"{record.name}, which may name the labels beside it, cannot be read: {error}.") from error
-    if not isinstance(content, dict) or not isinstance(content.get("labels"), list):
-        return None, {}
-    return LabelTable.from_json(content["labels"]), dict(content.get("provenance") or {})
+    content: Any = {}
+    if record.is_file():
+        try:
+            content = read_json_file(record)
+        except FileError as error:
+            if named_as_labels(stem(path)):
+                raise FileError(f"{record.name}, which may name the labels beside it: {error}") from error
+    if isinstance(content, dict) and isinstance(content.get("labels"), list):
+        return LabelTable.from_json(content["labels"]), dict(content.get("provenance") or {})
+    named = label_names(path)
+    return (named.table if named is not None else None), {}
 
 
 def _whole(volume: Volume) -> bool:

@@ -1,0 +1,166 @@
+"""Names of labels that other programs keep in text files beside a mask.
+
+ITK-SNAP's label descriptions (`.txt`, `.label`), BIDS tables (`dseg.tsv`), FSL's atlases (`.xml`), and JSON with
+`labels` as nnU-Net and the Decathlon write them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from monai_attn.errors import FileError
+from monai_attn.io.dicomseg.codes import unique_table
+from monai_attn.io.foreign import foreign_errors
+from monai_attn.io.jsonfile import read_json_file
+from monai_attn.io.names import stem
+from monai_attn.labels import MAX_VALUE, Label, LabelTable, default_colour
+
+__all__ = ["Named", "hex_of", "labels_beside", "safe_xml", "table_of"]
+
+MAX_BYTES = 2**24
+"""A text file of names is smaller than this; a larger one is something else."""
+
+Row = tuple[int, str, str]
+"""Value, name, and colour as #rrggbb or empty."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A table of labels, where it was found, notes on it, and whether the mask file itself holds it."""
+
+    table: LabelTable
+    source: str
+    notes: tuple[str, ...] = ()
+    within: bool = False
+
+
+def labels_beside(mask: Path) -> Named | None:
+    """The names in a file beside a mask that has the mask's name and another ending; None where there is none.
+
+    A file of another content is passed over, since many things are called `.txt` and `.xml`. Raises `FileError` for
+    a file of names that is damaged.
+    """
+    base = stem(mask)
+    for ending, parse in PARSERS.items():
+        path = mask.with_name(base + ending)
+        if not path.is_file() or path == mask or path.stat().st_size > MAX_BYTES:
+            continue
+        rows = parse(path)
+        if rows:
+            return table_of(rows, path.name)
+    return None
+
+
+def table_of(rows: Sequence[Row], source: str, *, within: bool = False) -> Named | None:
+    """A table from values and names. The background, empty names and values that no label can have are left out."""
+    fit = [(value, name.strip(), colour) for value, name, colour in rows if 0 < value <= MAX_VALUE and name.strip()]
+    labels = {value: Label(value, name, colour or default_colour(value)) for value, name, colour in fit}
+    twice = sorted({value for value, name, _ in fit if labels[value].name != name})
+    if twice:
+        raise FileError(f"{source} gives label {twice[0]} two names. Correct it.")
+    if not labels:
+        return None
+    table, notes = unique_table(labels.values(), "labels")
+    return Named(table, source, notes, within)
+
+
+def safe_xml(data: bytes, name: str) -> ElementTree.Element:
+    """The root of an XML text without entities of its own, which could grow without end. Raises `FileError`."""
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        raise FileError(f"{name}: XML with definitions of its own (DOCTYPE) is not read. Remove them.")
+    with foreign_errors(name, "It is no well-formed XML. Export it again."):
+        return ElementTree.fromstring(data)
+
+
+def hex_of(*parts: str | None, most: float = 1.0) -> str:
+    """Red, green and blue between 0 and `most` as `#rrggbb`; empty where they are not that."""
+    try:
+        rgb = [float(part) / most for part in parts if part is not None]
+    except ValueError:
+        return ""
+    if len(rgb) != 3 or not all(0 <= part <= 1 for part in rgb):
+        return ""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+
+
+SNAP = re.compile(r'\s*(\d{1,10})\s+(\d+)\s+(\d+)\s+(\d+)\s+[\d.eE+-]+\s+[01]\s+[01]\s+"(.*)"\s*')
+"""ITK-SNAP: index, red, green, blue (0 to 255), opacity, visible, meshed, "name"."""
+
+
+def _snap(path: Path) -> list[Row]:
+    lines = [line for line in _text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    found = [SNAP.fullmatch(line) for line in lines]
+    if not lines or None in found:
+        return []
+    return [(int(row[1]), row[5], hex_of(row[2], row[3], row[4], most=255)) for row in found if row is not None]
+
+
+def _bids(path: Path) -> list[Row]:
+    """The columns index and name, and color where it is there (BIDS, derivatives, segmentations)."""
+    with foreign_errors(path, "It is no table with tabs between its columns. Correct it."):
+        rows = list(csv.DictReader(io.StringIO(_text(path)), delimiter="\t"))
+    if not rows or not {"index", "name"} <= set(rows[0]):
+        return []
+    with foreign_errors(path, "Its column 'index' must hold whole numbers. Correct it."):
+        return [(int(row["index"]), row["name"] or "", _colour(row.get("color"))) for row in rows]
+
+
+def _fsl(path: Path) -> list[Row]:
+    """The labels of an atlas. In one of type Label the index is the value; else the value is one more."""
+    data = path.read_bytes()
+    if b"<atlas" not in data[:4096]:
+        return []
+    root = safe_xml(data, path.name)
+    kind = (root.findtext(".//header/type") or "Label").strip().lower()
+    with foreign_errors(path, "A label of it has no whole number as its index. Correct it."):
+        return [
+            (int(row.get("index", "")) + (kind != "label"), "".join(row.itertext()), "") for row in root.iter("label")
+        ]
+
+
+def _json(path: Path) -> list[Row]:
+    """`labels` as {"1": "liver"} (Decathlon) or {"liver": 1} (nnU-Net). A list is ours, and read elsewhere."""
+    try:
+        content = read_json_file(path)
+    except FileError:
+        return []  # a mask's own record is read, and refused, by Segmentation.load
+    labels: Any = content.get("labels") if isinstance(content, dict) else None
+    if not isinstance(labels, dict):
+        return []
+    rows: list[Row] = []
+    for key, value in labels.items():
+        if isinstance(value, str) and key.strip().isdecimal() and len(key) < 12:
+            rows.append((int(key), value, ""))
+        elif isinstance(value, int) and not isinstance(value, bool):
+            rows.append((value, key, ""))
+        else:
+            return []
+    return rows
+
+
+PARSERS: dict[str, Callable[[Path], list[Row]]] = {
+    ".json": _json,
+    ".tsv": _bids,
+    ".label": _snap,
+    ".txt": _snap,
+    ".xml": _fsl,
+}
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _colour(text: str | None) -> str:
+    return text if text and re.fullmatch(r"#[0-9a-fA-F]{6}", text) else ""
