@@ -19,15 +19,12 @@ from monai_attn.io.label_names import label_names, names_for
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import Structure, measure_structures, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks, mask_in
+from monai_attn.notice import RESEARCH_USE
 from monai_attn.results import Writer, commit, text_writer
 from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
-__all__ = ["RESEARCH_USE", "Segmentation", "case_name", "record_of", "result_files"]
-
-RESEARCH_USE = "Research use only; not a medical device."
-"""The line that goes wherever a mask is shown or reported."""
-
+__all__ = ["Segmentation", "case_name", "record_of", "result_files"]
 
 SUFFIX = "_seg"
 """What a mask of ours is called after its case: `case_017_seg.nii.gz`."""

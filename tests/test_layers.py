@@ -20,6 +20,7 @@ PAGE = (
     {"cli", "napari"},
     {"cohort", "training"},
     {"segmenter"},
+    {"preflight"},
     {"bundle"},
     {"report", "transforms", "inferers"},
     {"segmentation", "backends"},
@@ -27,7 +28,7 @@ PAGE = (
     {"cases"},
     {"io", "measure", "edit", "networks", "losses"},
     {"volume", "labels", "shapes"},
-    {"errors", "thumbnail"},
+    {"errors", "thumbnail", "folders", "notice"},
 )
 
 NAPARI = (
@@ -43,7 +44,7 @@ NAPARI = (
 
 WITHOUT_TORCH = {
     "report", "segmentation", "results", "cases", "io", "measure", "edit", "volume", "labels", "shapes",
-    "errors", "thumbnail",
+    "errors", "thumbnail", "folders", "notice", "preflight",
 }  # fmt: skip
 """The left half of the page: files and numbers."""
 

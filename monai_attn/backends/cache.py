@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from monai_attn.folders import cache_folder
 from monai_attn.io.digest import sha256
 from monai_attn.results import replace_folder
 
-__all__ = ["CACHE_VARIABLE", "Entry", "cache_folder"]
-
-CACHE_VARIABLE = "MONAI_ATTN_CACHE"
-"""The environment variable that names another cache folder."""
+__all__ = ["Entry"]
 
 MANIFEST = "manifest.json"
 
 logger = logging.getLogger(__name__)
-
-
-def cache_folder() -> Path:
-    """Where converted networks are kept: `MONAI_ATTN_CACHE`, else `monai_attn` in the system's place for caches."""
-    if named := os.environ.get(CACHE_VARIABLE):
-        return Path(named).expanduser()
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "monai_attn" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "monai_attn"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monai_attn"
 
 
 class Entry:

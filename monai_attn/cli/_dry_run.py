@@ -39,8 +39,10 @@ def dry_run(recipe: Recipe, cases: Sequence[Case], segmenter: Segmenter) -> int:
 def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
     """What would be done with a case. Raises what the run would raise."""
     from monai_attn.bundle.case import read_images
+    from monai_attn.bundle.describe import describe_bundle
     from monai_attn.cohort.plan import check_case, decide, prepare
     from monai_attn.cohort.run import notes_of
+    from monai_attn.preflight.estimate import estimate
     from monai_attn.results import State
 
     inputs, mask = segmenter.parts.inputs, recipe.files(case.name)[0]
@@ -56,7 +58,9 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
     if len(inputs) > 1:
         lines += [f"  {name}: {_grid(one)}" for name, one in images.items()]
     missing = [one.name for one in inputs if one.name not in images]
-    return lines + [f"  note: {note}" for note in notes_of(images, missing)]
+    lines += [f"  note: {note}" for note in notes_of(images, missing)]
+    description = describe_bundle(recipe.bundle, recipe.overrides)
+    return [*lines, f"  {estimate(description, part, device=recipe.device, backend=recipe.backend)}"]
 
 
 def _grid(image: Volume) -> str:

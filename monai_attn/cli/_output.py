@@ -97,7 +97,7 @@ def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], **about: An
     from monai_attn import __version__
     from monai_attn.io import write_bytes_atomic
     from monai_attn.measure import to_csv, to_json
-    from monai_attn.segmentation import RESEARCH_USE
+    from monai_attn.notice import RESEARCH_USE
 
     texts = {}
     if args.csv is not None:

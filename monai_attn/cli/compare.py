@@ -17,6 +17,7 @@ from monai_attn.cli._output import (
     write_rows,
 )
 from monai_attn.cli._table import Column, text_table
+from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
     from monai_attn.cohort import Compared, Pair
@@ -79,7 +80,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="compare masks with reference masks",
         description="Compare a mask with a reference, or two folders of them, structure by structure. Folders are "
         "paired by file name without suffix and without _seg. Definitions: docs/measurements.md. "
-        "Research use only; not a medical device.",
+        f"{RESEARCH_USE}",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -117,7 +118,6 @@ def run(args: argparse.Namespace) -> int:
     """Compare all pairs; 0 if all went well, 1 if some failed, 2 and nothing written if none could be compared."""
     from monai_attn.cohort import Criteria, compare_pair, comparison_rows, complete, find_pairs
     from monai_attn.errors import InputError
-    from monai_attn.segmentation import RESEARCH_USE
 
     criteria = Criteria(
         tolerance_mm=args.tolerance_mm,

@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Convert one mask."""
     from monai_attn.errors import InputError
     from monai_attn.io.atomic import check_free
-    from monai_attn.segmentation import RESEARCH_USE, record_of
+    from monai_attn.notice import RESEARCH_USE
+    from monai_attn.segmentation import record_of
 
     to_dicom = args.output.name.lower().endswith(".dcm")
     if args.rtstruct and not to_dicom:

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_attn.notice import RESEARCH_USE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -34,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="segment a brain that comes with the extra 'demo'",
         description=f"Segment both hippocampi of the MNI152 brain that nilearn carries with the bundle {BUNDLE}. "
         "Writes the mask, its provenance, a table of volumes and a picture. Nothing is downloaded. "
-        "Research use only; not a medical device.",
+        f"{RESEARCH_USE}",
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("demo"), help="folder for the results (default: demo)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.measure import measure_structures, rows, to_csv
     from monai_attn.report import save_picture
     from monai_attn.results import commit, text_writer
-    from monai_attn.segmentation import RESEARCH_USE, result_files
+    from monai_attn.segmentation import result_files
     from monai_attn.segmenter import Segmenter
     from monai_attn.volume import Box
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.cli._output import add_suv_factor
+from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
     from monai_attn.bundle.describe import BundleDescription
@@ -91,5 +92,5 @@ def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str,
         "intended use": metadata.get("intended_use", ""),
         "weights": f"{bundle.weights.stat().st_size / 1e6:.1f} MB" if bundle.weights.is_file() else "missing",
         "folder": str(bundle.root),
-        "notice": "Research use only; not a medical device.",
+        "notice": RESEARCH_USE,
     }

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from monai_attn import __version__
 from monai_attn.errors import AttnError
+from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["build_parser", "main"]
 
@@ -24,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands; loads neither torch nor MONAI."""
     parser = argparse.ArgumentParser(
         prog="monai-attn",
-        description="Segment MRI and CT with 3-D attention U-Nets. Research use only; not a medical device.",
+        description="Segment MRI and CT with 3-D attention U-Nets. " + RESEARCH_USE,
         epilog="Exit codes: 0 all went well, 1 some cases failed, 2 bad use or input, 130 cancelled.",
     )
     parser.add_argument("--version", action="version", version=f"monai_attn {__version__}")

@@ -16,6 +16,7 @@ from monai_attn.cli._output import (
     write_rows,
 )
 from monai_attn.cli._table import Column, text_table
+from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["add_parser", "run"]
 
@@ -39,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="measure the structures and lesions of a mask",
         description="Measure each structure of a mask: volume, surface, place, intensities. With --lesion, each lesion "
         "of a label too: its diameters and the organ it lies in. Definitions: docs/measurements.md. "
-        "Research use only; not a medical device.",
+        f"{RESEARCH_USE}",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.cohort import measure_case
     from monai_attn.io import read
     from monai_attn.measure import labels_on_grid
-    from monai_attn.segmentation import RESEARCH_USE, Segmentation, case_name, record_of
+    from monai_attn.segmentation import Segmentation, case_name, record_of
 
     _check_options(args)
     inputs = [args.mask, record_of(args.mask), args.image, args.organs]

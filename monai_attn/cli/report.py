@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monai_attn.cli._output import add_bundle_option, add_lesion_options, add_suv_factor, bundle_table, check_targets
+from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
     from monai_attn.cohort import Pair
@@ -34,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="make an HTML report of a mask, or of a folder of masks",
         description="Make one self-contained HTML file: key images in three planes, measurements, provenance; for a "
         "folder of masks distributions and, with references, agreement. It names no patient unless told to. "
-        "Research use only; not a medical device.",
+        f"{RESEARCH_USE}",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -68,7 +69,6 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.errors import InputError
     from monai_attn.io import write_bytes_atomic
     from monai_attn.report import check_matplotlib
-    from monai_attn.segmentation import RESEARCH_USE
 
     _check_options(args)
     check_matplotlib()

@@ -10,6 +10,7 @@ from monai_attn.cli._dry_run import dry_run
 from monai_attn.cli._output import add_suv_factor
 from monai_attn.cli._progress import Windows, print_row
 from monai_attn.cli._values import count, names, region, series_by_name
+from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["add_parser", "run"]
 
@@ -28,7 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="segment images with a bundle",
         description="Segment images with a bundle. Each case gives CASE_seg.nii.gz, CASE_seg.json (labels and "
         "provenance) and CASE_seg.csv (the structures, measured: docs/measurements.md). "
-        "Research use only; not a medical device.",
+        f"{RESEARCH_USE}",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -93,7 +94,6 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.errors import FileError
     from monai_attn.report import check_matplotlib
     from monai_attn.results import check_folder
-    from monai_attn.segmentation import RESEARCH_USE
 
     find_bundle(args.bundle)  # and the paths: before the bundle is opened, which takes seconds
     for given in args.input:

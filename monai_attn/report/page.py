@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from monai_attn import __version__
-from monai_attn.segmentation import RESEARCH_USE
+from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["chip", "facts", "html_page", "html_table", "number", "paragraph", "picture", "section"]
 

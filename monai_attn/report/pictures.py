@@ -13,6 +13,7 @@ from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable
 from monai_attn.measure import Lesion, Structure
 from monai_attn.measure.blocks import Block, Mask
+from monai_attn.notice import RESEARCH_USE
 from monai_attn.report.drawing import Scene, annotate, contour, new_figure, on_bright, scale_bar, show, to_png, view
 from monai_attn.report.planes import PLANES, Plane, cut, fullest, position, tilt_deg, to_ras
 from monai_attn.report.window import window_of
@@ -32,7 +33,7 @@ REFERENCE = "#ffffff"
 
 FOOTER = (
     "Radiological convention: the patient's right is on the left of axial and coronal planes.   "
-    "Research use only, not a medical device"
+    + RESEARCH_USE.rstrip(".")
 )
 
 

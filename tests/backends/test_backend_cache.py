@@ -12,8 +12,9 @@ from test_backends import EXACT, image, make
 from torch import nn
 
 from monai_attn.backends import conversion, load_network
-from monai_attn.backends.cache import CACHE_VARIABLE, Entry, cache_folder
+from monai_attn.backends.cache import Entry
 from monai_attn.backends.fingerprint import fingerprint
+from monai_attn.folders import CACHE_VARIABLE, cache_folder
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not made for this processor")
 

@@ -10,8 +10,8 @@ import pytest
 from tiny_bundle import make_bundle
 
 from monai_attn import Volume, read, write
-from monai_attn.backends.cache import CACHE_VARIABLE
 from monai_attn.cli.main import main
+from monai_attn.folders import CACHE_VARIABLE
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from test_backends import image, takes_f32
 from torch import nn
 
 from monai_attn.backends import load_network
-from monai_attn.backends.cache import CACHE_VARIABLE
 from monai_attn.backends.guard import CheckedNetwork, Way
 from monai_attn.backends.head import Head
+from monai_attn.folders import CACHE_VARIABLE
 from monai_attn.networks import AttnUNet
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not made for this processor")

@@ -12,9 +12,9 @@ from test_backends import image, make
 from torch import nn
 
 from monai_attn.backends import load_network, quantisation
-from monai_attn.backends.cache import CACHE_VARIABLE
 from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.errors import InputError
+from monai_attn.folders import CACHE_VARIABLE
 
 pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="the extra int8 is not installed")
 

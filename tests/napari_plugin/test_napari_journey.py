@@ -14,7 +14,6 @@ from monai_attn import Box, read
 from monai_attn.cli.demo import CENTRES_MM, SIZE_MM, brain_file
 from monai_attn.io import read_dicom_seg
 from monai_attn.napari.layers.volumes import displayed_point, grid_of, origin_of, volume_of
-from monai_attn.napari.segment import estimate
 from monai_attn.napari.segment.panel import SegmentWidget
 from monai_attn.napari.structures.panel import StructuresWidget
 from monai_attn.volume import Volume, same_grid
@@ -33,7 +32,7 @@ def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
 
 
 def test_from_a_dicom_folder_to_a_corrected_mask_and_back(make_napari_viewer, plugin, tmp_path, monkeypatch):
-    monkeypatch.setattr(estimate, "speed_file", lambda: tmp_path / "speeds.json")
+    monkeypatch.setattr("monai_attn.preflight.speeds.speed_file", lambda: tmp_path / "speeds.json")
     told: list[str] = []
     monkeypatch.setattr("monai_attn.napari.segment.panel.show_error", told.append)
     brain = read(brain_file())

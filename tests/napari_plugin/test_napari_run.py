@@ -12,6 +12,8 @@ from napari.components import ViewerModel
 from tiny_bundle import config, make_bundle
 
 from monai_attn import Box, LabelTable, Segmentation, Volume, read, write
+from monai_attn.bundle.describe import describe_bundle
+from monai_attn.bundle.inputs import ImageInput
 from monai_attn.cli.demo import brain_file
 from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
 from monai_attn.napari.layers.provenance import PROVENANCE
@@ -19,9 +21,7 @@ from monai_attn.napari.layers.volumes import image_layer, labels_layer, origin_o
 from monai_attn.napari.look.readout import honesty_text
 from monai_attn.napari.qt.choices import is_mask
 from monai_attn.napari.save.writer import check_native
-from monai_attn.napari.segment import estimate
 from monai_attn.napari.segment.growing import Growing, GrowingLayer
-from monai_attn.napari.segment.needs import Slot, needs_of
 from monai_attn.napari.segment.run import (
     RUN,
     Request,
@@ -34,6 +34,7 @@ from monai_attn.napari.segment.run import (
     volumes_of,
 )
 from monai_attn.napari.segment.task import Task
+from monai_attn.preflight.speeds import seconds_per_window
 
 
 def tilted(modality: str = "") -> Volume:
@@ -56,7 +57,7 @@ def bundle(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _speeds(tmp_path, monkeypatch):
     """Keep measured times of the tests to themselves."""
-    monkeypatch.setattr(estimate, "speed_file", lambda: tmp_path / "speeds.json")
+    monkeypatch.setattr("monai_attn.preflight.speeds.speed_file", lambda: tmp_path / "speeds.json")
 
 
 def add(viewer, layer):
@@ -85,13 +86,12 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     subprocess.run([*command, f"--region={corners}"], check=True, capture_output=True)
     viewer = ViewerModel()
     layer = add(viewer, image_layer(image, name="case"))
-    names = choose_images(needs_of(bundle), image_layers(list(viewer.layers)))
+    names = choose_images(describe_bundle(bundle), image_layers(list(viewer.layers)))
     assert names == {"image": "case"}
     request = Request(
-        needs=needs_of(bundle),
+        bundle=describe_bundle(bundle),
         images=volumes_of(names, list(viewer.layers)),
         name=layer.name,
-        bundle=bundle,
         region=region,
         device="cpu",
         backend="torch",
@@ -111,7 +111,7 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     assert mask.metadata[PROVENANCE]["region_mm"] == [list(region.lower_mm), list(region.upper_mm)]
     assert mask.metadata[RUN] == entropy.metadata[RUN]
     assert origin_of(entropy).role == "uncertainty"
-    assert estimate.seconds_per_window(needs_of(bundle), "cpu", "torch")[1]
+    assert seconds_per_window(describe_bundle(bundle), "cpu", "torch")[1]
 
 
 @pytest.mark.slow
@@ -124,9 +124,9 @@ def test_the_sample_has_in_the_window_the_mask_of_the_command_line(tmp_path):
     (expected,) = tmp_path.glob("*_seg.nii.gz")
     viewer = ViewerModel()
     add(viewer, image_layer(read(file), name="brain"))
-    needs = needs_of("hippocampus_mri")
-    images = volumes_of(choose_images(needs, image_layers(list(viewer.layers))), list(viewer.layers))
-    result, _ = run(Request(needs, images, "brain", "hippocampus_mri", region=region))
+    description = describe_bundle("hippocampus_mri")
+    images = volumes_of(choose_images(description, image_layers(list(viewer.layers))), list(viewer.layers))
+    result, _ = run(Request(description, images, "brain", region))
     mask = add(viewer, result.layers[0])
     array = volume_of(mask, viewer.layers).array
     assert set(np.unique(array)) == {0, 1, 2}
@@ -150,7 +150,7 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
     bundle, image = streaming(tmp_path / "streams"), tilted()
     region = Box.around(image.to_world((13, 15, 7)), (20, 24, 22)) if cut else None
     request = Request(
-        needs_of(bundle), {"image": image}, "case", bundle, region, device="cpu", backend="torch", trust=True
+        describe_bundle(bundle), {"image": image}, "case", region, device="cpu", backend="torch", trust=True
     )
     seen = []
 
@@ -183,7 +183,7 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
 
 
 def test_a_bundle_that_hands_nothing_on_shows_nothing_before_its_mask(bundle):
-    request = Request(needs_of(bundle), {"image": tilted()}, "case", bundle, device="cpu", backend="torch", trust=True)
+    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", device="cpu", backend="torch", trust=True)
     _, steps = run(request)
     assert steps[-1].shown.handed == 0
     viewer = ViewerModel()
@@ -217,7 +217,7 @@ def test_the_growing_layer_keeps_what_is_active_and_stays_away_once_deleted():
 def test_a_second_run_of_the_same_bundle_does_not_load_it_again(bundle, monkeypatch):
     from monai_attn import Segmenter
 
-    request = Request(needs_of(bundle), {"image": tilted()}, "case", bundle, device="cpu", backend="torch", trust=True)
+    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", device="cpu", backend="torch", trust=True)
     runner, opened = Runner(), []
     make = Segmenter.from_bundle.__func__
     monkeypatch.setattr(
@@ -231,7 +231,7 @@ def test_a_second_run_of_the_same_bundle_does_not_load_it_again(bundle, monkeypa
 
 
 def test_a_stopped_run_ends_between_two_batches_of_windows(bundle):
-    request = Request(needs_of(bundle), {"image": tilted()}, "case", bundle, device="cpu", backend="torch", trust=True)
+    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", device="cpu", backend="torch", trust=True)
     told = []
 
     class Stopping(Task):
@@ -255,10 +255,10 @@ def test_images_are_matched_by_modality_then_name_and_each_is_used_once():
     add(viewer, image_layer(tilted("PT"), name="resliced", display_only=True))
     layers = image_layers(list(viewer.layers))
     assert [layer.name for layer in layers] == ["ct of the leg", "scan pet", "first", "notes t1"]
-    slots = (Slot("t1", "MR"), Slot("ct", "CT"), Slot("pet", "PT"))
-    needs = replace(needs_of("hippocampus_mri"), slots=slots)
-    assert choose_images(needs, layers) == {"t1": "notes t1", "ct": "ct of the leg", "pet": "scan pet"}
-    assert choose_images(needs, layers[:1]) == {"ct": "ct of the leg"}
+    slots = (ImageInput("t1", "MR"), ImageInput("ct", "CT"), ImageInput("pet", "PT"))
+    description = replace(describe_bundle("hippocampus_mri"), images=slots)
+    assert choose_images(description, layers) == {"t1": "notes t1", "ct": "ct of the leg", "pet": "scan pet"}
+    assert choose_images(description, layers[:1]) == {"ct": "ct of the leg"}
     with pytest.raises(InputError, match=r"The layer 'gone' is gone"):
         volumes_of({"t1": "gone"}, list(viewer.layers))
     with pytest.raises(GeometryError, match=r"'no place' was not opened with monai-attn"):
@@ -266,10 +266,10 @@ def test_images_are_matched_by_modality_then_name_and_each_is_used_once():
 
 
 def test_channels_go_in_as_a_list_and_images_by_name():
-    needs = needs_of("hippocampus_mri")
+    description = describe_bundle("hippocampus_mri")
     images = {"a": tilted(), "b": tilted()}
-    assert Request(replace(needs, joined=True), images, "x", "x").source == list(images.values())
-    assert Request(needs, images, "x", "x").source == images
+    assert Request(replace(description, joined=True), images, "x").source == list(images.values())
+    assert Request(description, images, "x").source == images
 
 
 def test_overrides_are_written_as_on_the_command_line():

@@ -15,7 +15,6 @@ from tiny_bundle import config, make_bundle
 from monai_attn import Volume
 from monai_attn.napari.layers.provenance import PROVENANCE
 from monai_attn.napari.layers.volumes import displayed_point, image_layer, volume_of
-from monai_attn.napari.segment import estimate
 from monai_attn.napari.segment.panel import SegmentWidget
 from monai_attn.napari.segment.trust import TrustDialog, disclosure_of
 
@@ -38,7 +37,7 @@ the longest gap is below 0.2 s."""
 
 @pytest.fixture(autouse=True)
 def _speeds(tmp_path, monkeypatch):
-    monkeypatch.setattr(estimate, "speed_file", lambda: tmp_path / "speeds.json")
+    monkeypatch.setattr("monai_attn.preflight.speeds.speed_file", lambda: tmp_path / "speeds.json")
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ def test_a_run_in_the_window_from_a_drawn_region_to_the_least_certain_lesion(mak
     form.maps["entropy"].setChecked(True)
     assert until(lambda: "mm (" in form.box.text())
     assert "windows, about" in form.estimate.text()
-    foretold = panel.check.windows
+    foretold = panel.check.estimate.windows
     panel.start()  # once before, so that the import of torch is not in the measured run
     assert until(lambda: panel.worker is None)
     assert errors == []

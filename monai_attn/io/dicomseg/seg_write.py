@@ -17,6 +17,7 @@ from monai_attn.io.dicomseg.masks import Masks, smallest_type
 from monai_attn.io.dicomseg.seg_read import VALUE_TEXT, read_dicom_seg
 from monai_attn.io.dicomseg.source import Source, check_labels, checked_text, open_source, silent
 from monai_attn.labels import Label, LabelTable
+from monai_attn.notice import RESEARCH_USE
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ __all__ = ["ALGORITHM_TYPES", "MAKER", "NOTICE", "SERIES_NUMBER_STEP", "check_re
 MAKER = "monai_attn"
 """Manufacturer, model and private creator of what we write."""
 
-NOTICE = "Research use only; not a medical device."
+NOTICE = RESEARCH_USE
 """Stands in every object, where viewers show the content description."""
 
 SERIES_NUMBER_STEP = 1000

@@ -22,7 +22,7 @@ from monai_attn.napari.qt.choices import LayerBox, is_mask
 from monai_attn.napari.qt.controls import row, spin
 from monai_attn.napari.qt.table_model import TableModel, table_view
 from monai_attn.napari.structures.exports import ask_and_save, case_of, save_rows
-from monai_attn.segmentation import RESEARCH_USE
+from monai_attn.notice import RESEARCH_USE
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:

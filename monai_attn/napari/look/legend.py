@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 
 from monai_attn.errors import FileError
 from monai_attn.labels import Label
-from monai_attn.segmentation import RESEARCH_USE
+from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["Picture", "png_bytes", "with_legend"]
 

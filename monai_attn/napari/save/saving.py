@@ -19,9 +19,10 @@ from monai_attn.napari.layers.provenance import provenance_of
 from monai_attn.napari.layers.styles import extended, table_of
 from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
 from monai_attn.napari.save.writer import check_native
+from monai_attn.notice import RESEARCH_USE
 from monai_attn.report import CaseOptions, anonymous_case, case_page, read_identity
 from monai_attn.results import Writer, commit, text_writer
-from monai_attn.segmentation import RESEARCH_USE, Segmentation, result_files
+from monai_attn.segmentation import Segmentation, result_files
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from monai_attn.bundle.describe import BundleDescription
 from monai_attn.napari.qt.controls import check, row, spin
-from monai_attn.napari.segment.needs import Needs
 from monai_attn.napari.segment.overlays import LEGENDS
-from monai_attn.napari.segment.preflight import Preflight, time_text
 from monai_attn.napari.segment.region import box_text
 from monai_attn.napari.segment.task import Step
-from monai_attn.segmentation import RESEARCH_USE
+from monai_attn.notice import RESEARCH_USE
+from monai_attn.preflight.outlook import Outlook
 from monai_attn.volume import Box
 
 __all__ = ["SegmentForm"]
@@ -149,7 +149,7 @@ class SegmentForm(QWidget):
         return None if self.all_slices.isChecked() else self.thickness.value()
 
     def chosen_images(self) -> dict[str, str]:
-        """The layers chosen, by name of the bundle's slot."""
+        """The layers chosen, by name of the bundle's image."""
         return {
             slot: combo.currentText() for slot, combo in self.images.items() if combo.currentText() not in ("", NONE)
         }
@@ -158,28 +158,29 @@ class SegmentForm(QWidget):
         """The maps that are wanted."""
         return tuple(key for key, box in self.maps.items() if box.isChecked())
 
-    def show_bundle(self, needs: Needs) -> None:
+    def show_bundle(self, bundle: BundleDescription) -> None:
         """What the bundle does and finds."""
-        structures = f"<br>Finds: {html.escape(', '.join(needs.structures))}." if needs.structures else ""
-        self.task.setText(f"{html.escape(needs.task)}{structures}")
-        self.overrides.setPlaceholderText(f"{needs.overlap_id}=0.25; …" if needs.overlap_id else "id=value; …")
+        names = ", ".join(label.name for label in bundle.labels)
+        structures = f"<br>Finds: {html.escape(names)}." if names else ""
+        self.task.setText(f"{html.escape(bundle.task)}{structures}")
+        self.overrides.setPlaceholderText(f"{bundle.overlap_id}=0.25; …" if bundle.overlap_id else "id=value; …")
 
-    def offer_images(self, needs: Needs, layers: Sequence[str], likely: Mapping[str, str]) -> None:
+    def offer_images(self, bundle: BundleDescription, layers: Sequence[str], likely: Mapping[str, str]) -> None:
         """A choice of layers for each image of the bundle; what was chosen stays, else the likely one."""
-        before = self.chosen_images() if list(self.images) == [slot.name for slot in needs.slots] else {}
+        before = self.chosen_images() if list(self.images) == [one.name for one in bundle.images] else {}
         while self.image_fields.rowCount():
             self.image_fields.removeRow(0)
         self.images = {}
-        for slot in needs.slots:
-            combo = _combo([*([NONE] if needs.optional or not layers else []), *layers])
-            combo.setToolTip(" ".join(part for part in (slot.description, slot.modality) if part))
-            chosen = before.get(slot.name, likely.get(slot.name, NONE))
-            combo.setCurrentIndex(max(0, combo.findText(chosen if chosen in layers else likely.get(slot.name, NONE))))
+        for one in bundle.images:
+            combo = _combo([*([NONE] if bundle.optional or not layers else []), *layers])
+            combo.setToolTip(" ".join(part for part in (one.description, one.modality) if part))
+            chosen = before.get(one.name, likely.get(one.name, NONE))
+            combo.setCurrentIndex(max(0, combo.findText(chosen if chosen in layers else likely.get(one.name, NONE))))
             combo.currentIndexChanged.connect(self._tell)
-            self.images[slot.name] = combo
-            self.image_fields.addRow(f"{slot.name} ({slot.modality})" if slot.modality else slot.name, combo)
+            self.images[one.name] = combo
+            self.image_fields.addRow(f"{one.name} ({one.modality})" if one.modality else one.name, combo)
 
-    def show_check(self, result: Preflight, region: Box | None) -> None:
+    def show_check(self, result: Outlook, region: Box | None) -> None:
         """The findings, worst first, and the estimate."""
         order = list(MARKS)
         lines = []
@@ -187,7 +188,7 @@ class SegmentForm(QWidget):
             mark, colour = MARKS[finding.severity]
             lines.append(f'<span style="color:{colour}">{mark}</span> {html.escape(finding.text)}')
         self.findings.setText("<br>".join(lines) or "Image and bundle suit each other.")
-        self.estimate.setText(time_text(result))
+        self.estimate.setText(str(result.estimate or ""))
         self.box.setText(box_text(region) if region else "")
         self.box.setVisible(region is not None)
 

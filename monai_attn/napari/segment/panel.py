@@ -14,14 +14,13 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
+from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.bundle.locate import shipped
 from monai_attn.errors import AttnError, Cancelled, InputError
 from monai_attn.napari.layers.volumes import go_to, grid_of
 from monai_attn.napari.segment.form import SegmentForm
 from monai_attn.napari.segment.growing import GrowingLayer
-from monai_attn.napari.segment.needs import Needs, needs_of
 from monai_attn.napari.segment.overlays import jump_to_uncertain, uncertainty_layers
-from monai_attn.napari.segment.preflight import Preflight, duration, preflight
 from monai_attn.napari.segment.region import REGION, region_layer, region_of_shape, region_of_view
 from monai_attn.napari.segment.run import (
     RUN,
@@ -36,6 +35,8 @@ from monai_attn.napari.segment.run import (
 from monai_attn.napari.segment.task import Step, Task, remaining_seconds
 from monai_attn.napari.segment.trust import Disclosure, TrustDialog, disclosure_of
 from monai_attn.napari.settings import settings
+from monai_attn.preflight.estimate import duration
+from monai_attn.preflight.outlook import Outlook, outlook
 from monai_attn.volume import Box
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class SegmentWidget(QWidget):
         self.runner = Runner()
         self.task: Task[Result] | None = None
         self.worker: Any = None
-        self.check = Preflight(())
+        self.check = Outlook()
         self.ask_trust: Callable[[Disclosure], bool] = self._ask_trust
         self._trusted: set[Disclosure] = set()
         self._rank = -1
@@ -98,9 +99,9 @@ class SegmentWidget(QWidget):
         """The chosen bundle: a shipped name, or a folder."""
         return str(self.form.bundles.currentData() or self.form.bundles.currentText())
 
-    def needs(self) -> Needs:
+    def description(self) -> BundleDescription:
         """What the chosen bundle asks for, with the overrides. Raises `AttnError`."""
-        return needs_of(self.bundle, overrides_of(self.form.overrides.text()))
+        return describe_bundle(self.bundle, overrides_of(self.form.overrides.text()))
 
     def _offer_bundles(self) -> None:
         """The shipped bundles, and those in the folder that the preferences name; the preferred device."""
@@ -118,11 +119,11 @@ class SegmentWidget(QWidget):
     def add_bundle(self, folder: str | Path) -> None:
         """Offer the bundle in a folder, and choose it; nothing of it runs. Says why when it is none."""
         try:
-            needs = needs_of(folder)
+            bundle = describe_bundle(folder)
         except AttnError as error:
             show_error(str(error))
             return
-        self.form.bundles.addItem(needs.name, str(folder))
+        self.form.bundles.addItem(bundle.name, str(folder))
         self.form.bundles.setCurrentIndex(self.form.bundles.count() - 1)
 
     def region(self) -> Box | None:
@@ -138,13 +139,12 @@ class SegmentWidget(QWidget):
 
     def request(self) -> Request:
         """The choices as they stand. Raises `AttnError` when something is missing."""
-        needs = self.needs()
+        bundle = self.description()
         names = self.form.chosen_images()
         return Request(
-            needs=needs,
+            bundle=bundle,
             images=volumes_of(names, list(self.viewer.layers)),
             name=next(iter(names.values()), ""),
-            bundle=self.bundle,
             region=self.region(),
             device=self.form.device.currentText(),
             backend=self.form.backend.currentText(),
@@ -158,11 +158,11 @@ class SegmentWidget(QWidget):
         try:
             request = self.request()
         except AttnError as error:
-            self.check = Preflight(())
+            self.check = Outlook()
             self.form.show_problem(str(error))
         else:
-            self.check = preflight(
-                request.needs,
+            self.check = outlook(
+                request.bundle,
                 request.images,
                 region=request.region,
                 device=request.device,
@@ -170,9 +170,7 @@ class SegmentWidget(QWidget):
                 extra_runs=request.maps.count("flip_variance"),
             )
             self.form.show_check(self.check, request.region)
-        self.form.set_running(
-            self.worker is not None, ready=self.check.ready and bool(self.check.findings or self.check.bytes)
-        )
+        self.form.set_running(self.worker is not None, ready=self.check.ready)
 
     def draw_region(self) -> None:
         """Make or choose the layer of regions, ready to draw a rectangle."""
@@ -196,7 +194,7 @@ class SegmentWidget(QWidget):
             problems = [finding.text for finding in self.check.findings if finding.severity == "error"]
             if problems:
                 raise InputError(problems[0])
-            trust = self._may_run(request.needs)
+            trust = self._may_run(request.bundle)
         except AttnError as error:
             show_error(str(error))
             return
@@ -204,7 +202,7 @@ class SegmentWidget(QWidget):
             self.form.status.setText("Not run: the bundle is not trusted.")
             return
         request = Request(**{**request.__dict__, "trust": True})
-        self._total = self.check.windows
+        self._total = self.check.estimate.windows if self.check.estimate else None
         self.task = Task(partial(self.runner.run, request))
         self.worker = create_worker(self.task.outcome, _start_thread=False)
         worker = self.worker
@@ -268,13 +266,13 @@ class SegmentWidget(QWidget):
 
     def _choose_bundle(self) -> None:
         try:
-            needs = needs_of(self.bundle)
+            bundle = describe_bundle(self.bundle)
         except AttnError as error:
             self.form.show_problem(str(error))
             return
         images = image_layers(list(self.viewer.layers))
-        self.form.show_bundle(needs)
-        self.form.offer_images(needs, [layer.name for layer in images], choose_images(needs, images))
+        self.form.show_bundle(bundle)
+        self.form.offer_images(bundle, [layer.name for layer in images], choose_images(bundle, images))
         self._settle.start()
 
     def _layers_changed(self, event: Any = None) -> None:  # noqa: ARG002
@@ -288,8 +286,8 @@ class SegmentWidget(QWidget):
         if folder:
             self.add_bundle(folder)
 
-    def _may_run(self, needs: Needs) -> bool:
-        disclosure = disclosure_of(needs.root)
+    def _may_run(self, bundle: BundleDescription) -> bool:
+        disclosure = disclosure_of(bundle)
         if disclosure is None or disclosure in self._trusted:
             return True
         if not self.ask_trust(disclosure):

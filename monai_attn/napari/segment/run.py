@@ -7,22 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 
+from monai_attn.bundle.describe import BundleDescription
 from monai_attn.bundle.overrides import parse_override
 from monai_attn.errors import InputError
 from monai_attn.napari.layers.provenance import PROVENANCE
 from monai_attn.napari.layers.volumes import LayerTuple, displayed_point, grid_of, labels_layer, origin_of, volume_of
-from monai_attn.napari.segment.estimate import remember
 from monai_attn.napari.segment.growing import Growing, handing_to
 from monai_attn.napari.segment.loading import load_torch_library, without_collections
-from monai_attn.napari.segment.needs import Needs
 from monai_attn.napari.segment.overlays import map_layers
 from monai_attn.napari.segment.task import Task
+from monai_attn.preflight.speeds import remember
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Box, Volume
 
@@ -50,12 +49,11 @@ RUN = "monai_attn_run"
 
 @dataclass(frozen=True)
 class Request:
-    """What to segment and how; `images` by the names of the bundle's slots, the reference first."""
+    """What to segment and how; `images` by the names that the bundle gives them, the reference first."""
 
-    needs: Needs
+    bundle: BundleDescription
     images: Mapping[str, Volume]
     name: str
-    bundle: str | Path
     region: Box | None = None
     device: str = "auto"
     backend: str = "auto"
@@ -67,12 +65,12 @@ class Request:
     @property
     def source(self) -> dict[str, Volume] | list[Volume]:
         """The images as a `Segmenter` takes them: by name, or a list where they are channels of one."""
-        return list(self.images.values()) if self.needs.joined else dict(self.images)
+        return list(self.images.values()) if self.bundle.joined else dict(self.images)
 
     @property
     def title(self) -> str:
         """What the layers of the run are called."""
-        return f"{self.name} {self.needs.name}".strip()
+        return f"{self.name} {self.bundle.name}".strip()
 
     @property
     def grid(self) -> Volume:
@@ -104,7 +102,7 @@ class Runner:
         task.say("Preparing the layers")
         point = middle_of(segmentation.labels)
         place = displayed_point(segmentation.labels, point) if point else None
-        return Result(result_layers(segmentation, request), place, sentence_of(segmentation, request.needs.name))
+        return Result(result_layers(segmentation, request), place, sentence_of(segmentation, request.bundle.name))
 
     def segment(self, request: Request, task: Task[Any]) -> Segmentation:
         """The segmentation; the seconds that its windows took are remembered for the next estimate."""
@@ -115,11 +113,11 @@ class Runner:
         with handing_to(growing, segmenter.parts.inferer), counting(task, segmenter.parts.inferer) as count:
             segmentation = segmenter(request.source, region=request.region, progress=count, maps=request.maps)
         seconds = float(segmentation.provenance["seconds"])
-        remember(request.needs, request.device, request.backend, windows=task.windows, seconds=seconds)
+        remember(request.bundle, request.device, request.backend, windows=task.windows, seconds=seconds)
         return segmentation
 
     def _open(self, request: Request, task: Task[Any]) -> Segmenter:
-        given = [str(request.bundle), request.device, request.backend, request.threads, dict(request.overrides)]
+        given = [str(request.bundle.root), request.device, request.backend, request.threads, dict(request.overrides)]
         key = json.dumps(given, default=str, sort_keys=True)
         if self._segmenter is None or key != self._key:
             self._segmenter = None  # free the memory of the last one first
@@ -130,7 +128,7 @@ class Runner:
 
             task.say("Loading the bundle")
             self._segmenter = Segmenter.from_bundle(
-                request.bundle,
+                request.bundle.root,
                 overrides=request.overrides,
                 device=request.device,
                 backend=request.backend,
@@ -223,13 +221,13 @@ def image_layers(layers: Sequence[Layer]) -> list[Image]:
     return [layer for layer in layers if layer._type_string == "image" and layer.ndim == 3 and _is_source(layer)]
 
 
-def choose_images(needs: Needs, layers: Sequence[Image]) -> dict[str, str]:
+def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[str, str]:
     """Which layer is likely which image of a bundle, by name of the slot: by modality, then by name, then in order.
 
     A layer is given once; a slot for which nothing fits is left out.
     """
     chosen: dict[str, str] = {}
-    for slot in needs.slots:
+    for slot in bundle.images:
         free = [layer for layer in layers if layer.name not in chosen.values()]
         likely = sorted(free, key=lambda layer: _likelihood(slot.name, slot.modality, layer), reverse=True)
         if likely and _likelihood(slot.name, slot.modality, likely[0]) > 0:

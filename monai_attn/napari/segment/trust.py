@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
-from monai_attn.bundle.locate import is_shipped, read_metadata
+from monai_attn.bundle.describe import BundleDescription
+from monai_attn.bundle.locate import is_shipped, read_config
 from monai_attn.bundle.trust import code_of
-from monai_attn.napari.segment.needs import read_config
 
 __all__ = ["Disclosure", "TrustDialog", "disclosure_of"]
-
-LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "docs/data_license.txt")
 
 LICENCE_CHARACTERS = 4000
 
@@ -28,23 +25,18 @@ class Disclosure:
     licence: str
 
 
-def disclosure_of(root: Path) -> Disclosure | None:
-    """What a bundle would run, read without running any of it; None for one that came with the package.
-
-    Raises `BundleError` when its files cannot be read.
-    """
-    if is_shipped(root):
+def disclosure_of(bundle: BundleDescription) -> Disclosure | None:
+    """What a bundle would run, read without running any of it; None for a bundle that came with the package."""
+    if is_shipped(bundle.root):
         return None
-    metadata = read_metadata(root)
-    texts = []
-    for name in LICENCES:
-        path = root / name
-        if path.is_file():
-            texts.append(f"{name}:\n{path.read_text(encoding='utf-8', errors='replace')[:LICENCE_CHARACTERS].strip()}")
+    texts = [
+        f"{path.name}:\n{path.read_text(encoding='utf-8', errors='replace')[:LICENCE_CHARACTERS].strip()}"
+        for path in bundle.licences
+    ]
     return Disclosure(
-        name=root.resolve().name,
-        authors=str(metadata.get("authors") or "not named"),
-        code=tuple(code_of(read_config(root), root)),
+        name=bundle.name,
+        authors=bundle.authors or "not named",
+        code=tuple(code_of(read_config(bundle.root), bundle.root)),
         licence="\n\n".join(texts) or "The bundle comes without a licence.",
     )
 

@@ -26,7 +26,7 @@ from monai_attn.napari.structures.keyimages import key_image_names, sentences_of
 from monai_attn.napari.structures.lesions import neighbour
 from monai_attn.napari.structures.measuring import Measuring
 from monai_attn.napari.structures.tree import COLUMNS, StructureModel, column_of
-from monai_attn.segmentation import RESEARCH_USE
+from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -1,0 +1,26 @@
+"""Where this package keeps files of its own on a computer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["CACHE_VARIABLE", "cache_folder"]
+
+CACHE_VARIABLE = "MONAI_ATTN_CACHE"
+"""The environment variable that names another cache folder."""
+
+
+def cache_folder() -> Path:
+    """The folder of what can be made again, such as converted networks and the times of earlier runs.
+
+    `MONAI_ATTN_CACHE` where it is set, else `monai_attn` in the system's place for caches. The folder may not exist.
+    """
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named).expanduser()
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "monai_attn" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "monai_attn"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monai_attn"

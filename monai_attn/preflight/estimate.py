@@ -1,0 +1,73 @@
+"""How long a segmentation will take and how much memory: counted windows times seconds a window, and a stated rule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from monai_attn.bundle.describe import BundleDescription
+from monai_attn.preflight.memory import peak_bytes
+from monai_attn.preflight.speeds import seconds_per_window
+from monai_attn.preflight.windows import count_windows, network_shape
+from monai_attn.volume import Volume
+
+__all__ = ["Estimate", "duration", "estimate"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take. `windows` and `seconds` are None where the bundle's inferer lays no windows.
+
+    `measured`: the seconds rest on an earlier run on this computer, not on a guess. `at_most`: the inferer will skip
+    windows of background alone, and their number is not known before the run.
+    """
+
+    windows: int | None
+    seconds: float | None
+    measured: bool
+    bytes: int
+    at_most: bool
+
+    def __str__(self) -> str:
+        """The estimate in one line, which says whether the time rests on a measurement."""
+        memory = f"about {self.bytes / 2**30:.1f} GiB of memory"
+        if self.windows is None or self.seconds is None:
+            return f"Time: not known before the run; {memory}."
+        how = "as timed on this computer" if self.measured else "a guess before the first run"
+        most = "at most " if self.at_most else ""
+        return f"{most}{self.windows} windows, about {duration(self.seconds)} ({how}); {memory}."
+
+
+def estimate(
+    bundle: BundleDescription,
+    image: Volume,
+    *,
+    device: str = "auto",
+    backend: str = "auto",
+    extra_runs: int = 0,
+    speeds: Path | None = None,
+) -> Estimate:
+    """What it will take to segment an image, which is cut to the region where there is one.
+
+    `extra_runs`: how often the network sees each window besides, for maps. `speeds`: the file of measured times.
+    """
+    shape = network_shape(bundle, image)
+    windows = count_windows(bundle, shape, runs=max(bundle.runs, 1 + extra_runs))
+    each, measured = seconds_per_window(bundle, device, backend, file=speeds)
+    seconds = None if windows is None else windows * each
+    return Estimate(windows, seconds, measured, peak_bytes(bundle, shape, image), bundle.skips_air)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(0.4), duration(75), duration(5400)
+    ('1 s', '1 min 15 s', '1 h 30 min')
+    """
+    whole = max(1, math.ceil(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,68 @@
+"""Seconds for one window: measured in earlier runs on this computer, else a guess."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from pathlib import Path
+
+from monai_attn.bundle.describe import BundleDescription
+from monai_attn.errors import FileError
+from monai_attn.folders import cache_folder
+from monai_attn.io import write_bytes_atomic
+
+__all__ = ["remember", "seconds_per_window", "speed_file"]
+
+logger = logging.getLogger(__name__)
+
+SECONDS_PER_VOXEL = {"cpu": 3e-6, "cuda": 3e-8, "mps": 2e-7}
+"""For one voxel of a window before the first run was timed: an attention U-Net of 16 to 128 channels in float32."""
+
+
+def seconds_per_window(
+    bundle: BundleDescription, device: str, backend: str, *, file: Path | None = None
+) -> tuple[float, bool]:
+    """Seconds for one window, and whether an earlier run was measured rather than guessed from the window's size.
+
+    Only runs of the same bundle, window, device and backend count. `file` replaces `speed_file()`.
+    """
+    measured = _read(file or speed_file()).get(_key(bundle, device, backend))
+    if measured:
+        return measured, True
+    kind = device.partition(":")[0]
+    voxels = math.prod(edge or 96 for edge in bundle.window or (96, 96, 96))
+    return voxels * SECONDS_PER_VOXEL.get(kind, SECONDS_PER_VOXEL["cpu"]), False
+
+
+def remember(
+    bundle: BundleDescription, device: str, backend: str, *, windows: int, seconds: float, file: Path | None = None
+) -> None:
+    """Keep the time of a finished run for the next estimate. Where the file cannot be written, a log entry says so."""
+    if windows < 1 or not seconds > 0:
+        return
+    path = file or speed_file()
+    known = {**_read(path), _key(bundle, device, backend): round(seconds / windows, 6)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(path, (json.dumps(known, indent=2) + "\n").encode(), overwrite=True)
+    except (OSError, FileError) as error:
+        logger.info("The time of this run is not kept: %s", error)
+
+
+def speed_file() -> Path:
+    """The JSON file of the measured times on this computer."""
+    return cache_folder() / "seconds_per_window.json"
+
+
+def _key(bundle: BundleDescription, device: str, backend: str) -> str:
+    window = "x".join(map(str, bundle.window or ()))
+    return f"{bundle.name} {window} {device} {backend}"
+
+
+def _read(path: Path) -> dict[str, float]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {str(key): float(value) for key, value in content.items() if float(value) > 0}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}

@@ -1,0 +1,45 @@
+"""How many windows a bundle's inferer will lay over an image, counted without running anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from monai_attn.bundle.describe import BundleDescription
+from monai_attn.volume import Volume
+
+__all__ = ["count_windows", "network_shape"]
+
+
+def network_shape(bundle: BundleDescription, image: Volume) -> tuple[int, int, int]:
+    """The size of an image in voxels along R, A, S after the bundle has resampled the image.
+
+    It is the image's own size where the bundle does not say its spacing.
+    """
+    letters = image.orientation
+    axes = [next(n for n, letter in enumerate(letters) if letter in pair) for pair in ("RL", "AP", "SI")]
+    shape = [image.shape[axis] for axis in axes]
+    if bundle.spacing_mm:
+        spacing = [image.spacing_mm[axis] for axis in axes]
+        steps = zip(shape, spacing, bundle.spacing_mm, strict=True)
+        # as MONAI's Spacing: from centre to centre of the outer voxels; a spacing of 0 or less leaves an axis alone
+        shape = [size if new <= 0 else round((size - 1) * old / new + 1) for size, old, new in steps]
+    r, a, s = (max(1, size) for size in shape)
+    return r, a, s
+
+
+def count_windows(bundle: BundleDescription, shape: Sequence[int], *, runs: int | None = None) -> int | None:
+    """The windows that MONAI's sliding window and `StreamingInferer` lay over an image of this size.
+
+    Each window counts as often as the network sees it: `runs` times, by default as often as the bundle does for mirror
+    images. Windows of background alone count too, even where the inferer will skip them. None where the bundle's
+    inferer lays no windows.
+    """
+    if bundle.window is None:
+        return None
+    total = bundle.runs if runs is None else runs
+    for size, edge, overlap in zip(shape, bundle.window, bundle.overlap, strict=True):
+        window = edge or size
+        step = window if size == window else max(1, int(window * (1 - overlap)))
+        total *= 1 + max(0, math.ceil((size - window) / step))
+    return total
