@@ -34,7 +34,7 @@ class Estimate:
         memory = f"about {self.bytes / 2**30:.1f} GiB of memory"
         if self.windows is None or self.seconds is None:
             return f"Time: not known before the run; {memory}."
-        how = "as timed on this computer" if self.measured else "a guess before the first run"
+        how = "as timed on this machine" if self.measured else "a guess before the first run"
         most = "at most " if self.at_most else ""
         return f"{most}{self.windows} windows, about {duration(self.seconds)} ({how}); {memory}."
 
