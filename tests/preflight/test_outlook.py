@@ -31,7 +31,7 @@ def test_channels_of_one_input_have_the_names_of_the_metadata(tmp_path, monkeypa
     assert bundle.joined
     result = outlook(bundle, {"T1c": volume(), "FLAIR": volume((20, 20, 20))})
     assert "FLAIR has another grid than T1c" in texts(result, "error")
-    assert "bundle an image for FLAIR (MR)" in texts(outlook(bundle, {"T1c": volume()}), "error")
+    assert "needs an image for FLAIR (MR)" in texts(outlook(bundle, {"T1c": volume()}), "error")
 
 
 def test_an_image_of_the_right_kind_has_no_warning(hippocampus):
