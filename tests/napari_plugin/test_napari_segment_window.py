@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 from tiny_bundle import config, make_bundle
 
 from monai_attn import Volume
+from monai_attn.bundle.describe import describe_bundle
 from monai_attn.napari.layers.provenance import PROVENANCE
 from monai_attn.napari.layers.volumes import displayed_point, image_layer, volume_of
 from monai_attn.napari.segment.panel import SegmentWidget
@@ -241,7 +242,7 @@ def test_an_error_is_told_in_its_own_words_and_the_panel_is_ready_again(make_nap
 
 def test_the_dialog_of_trust_shows_code_and_licence(make_napari_viewer, bundle):
     make_napari_viewer(show=False)
-    disclosure = disclosure_of(bundle)
+    disclosure = disclosure_of(describe_bundle(bundle))
     assert disclosure is not None
     assert "scripts.slow.SlowNet" in disclosure.code
     assert "scripts/slow.py" in disclosure.code
@@ -251,9 +252,8 @@ def test_the_dialog_of_trust_shows_code_and_licence(make_napari_viewer, bundle):
     assert dialog.refuse.isDefault()
     dialog.trust.click()
     assert dialog.result() == TrustDialog.DialogCode.Accepted
-    from monai_attn.bundle import find_bundle
 
-    assert disclosure_of(find_bundle("hippocampus_mri")) is None
+    assert disclosure_of(describe_bundle("hippocampus_mri")) is None
 
 
 def test_the_panel_lives_without_layers_and_with_layers_that_go(make_napari_viewer, errors):
