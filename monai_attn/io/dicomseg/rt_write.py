@@ -13,22 +13,15 @@ from numpy.typing import NDArray
 from monai_attn import __version__
 from monai_attn.errors import InputError
 from monai_attn.io.atomic import atomic_path
-from monai_attn.io.dicom.files import number
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicomseg.codes import code_of, roi_type
 from monai_attn.io.dicomseg.contours import outlines
+from monai_attn.io.dicomseg.copied import MAY_BE_EMPTY, put_back
 from monai_attn.io.dicomseg.rt_items import COMPLETE
 from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
-from monai_attn.io.dicomseg.seg_write import MAKER, NOTICE, SERIES_NUMBER_STEP, check_read_back
-from monai_attn.io.dicomseg.source import (
-    MAY_BE_EMPTY,
-    Source,
-    check_labels,
-    checked_text,
-    open_source,
-    plane_of,
-    silent,
-)
+from monai_attn.io.dicomseg.seg_write import CANNOT, MAKER, NOTICE, check_read_back, series_number
+from monai_attn.io.dicomseg.source import Source, check_labels, checked_text, open_source, plane_of, silent
+from monai_attn.io.foreign import foreign_errors
 from monai_attn.labels import Label, LabelTable
 from monai_attn.volume import RAS_TO_LPS, Volume
 
@@ -36,6 +29,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 __all__ = ["write_rtstruct"]
+
+LONGEST = 2**16 - 2
+"""Bytes of a value of explicit kind with a length of 16 bits, which is even."""
 
 STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 """Detached Study Management: retired, but what the referenced study is still called (PS3.3 C.8.8.5)."""
@@ -64,33 +60,36 @@ def write_rtstruct(
     source = open_source(series_folder, series=series, volume=volume)
     check_labels(labels, table, source, Path(series_folder).name)
     with atomic_path(path, overwrite=overwrite) as temporary:
-        try:
-            with silent():
-                _structure_set(labels, table, source, (algorithm, algorithm_version)).save_as(
-                    temporary, enforce_file_format=True
-                )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path.name} cannot be written: the headers of the series lack or contradict something that an "
-                f"RTSTRUCT repeats ({type(error).__name__}). Use the original export of the series."
-            ) from error
+        with foreign_errors(path, CANNOT.format("DICOM RTSTRUCT"), kind=InputError), silent():
+            made = _structure_set(labels, table, source, (algorithm, algorithm_version))
+            put_back(made, source.undecodable, implicit=made.file_meta.TransferSyntaxUID.is_implicit_VR)
+            made.save_as(temporary, enforce_file_format=True)
         check_read_back(read_rtstruct(temporary, source.grid), labels, table, path.name)
 
 
 def _structure_set(labels: Volume, table: LabelTable, source: Source, algorithm: tuple[str, str]) -> Dataset:
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import (
+        PYDICOM_IMPLEMENTATION_UID,
+        UID,
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+        generate_uid,
+    )
 
+    drawn = [_contours(label, labels, source) for label in table]
     meta, first, now = FileMetaDataset(), source.first, datetime.now()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(STRUCTURE_SET), generate_uid()
-    meta.TransferSyntaxUID, meta.ImplementationClassUID = ExplicitVRLittleEndian, PYDICOM_IMPLEMENTATION_UID
+    # Explicit kinds have two bytes for the length of a contour; others read no contour of kind UN.
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian if any(map(_is_long, drawn)) else ExplicitVRLittleEndian
+    meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
     made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     made.SpecificCharacterSet = "ISO_IR 192"
     for keyword in (*MAY_BE_EMPTY, "StudyInstanceUID", "FrameOfReferenceUID"):
         setattr(made, keyword, first.get(keyword))
     made.SOPClassUID, made.SOPInstanceUID = STRUCTURE_SET, meta.MediaStorageSOPInstanceUID
     made.Modality, made.SeriesInstanceUID, made.InstanceNumber = "RTSTRUCT", generate_uid(), 1
-    made.SeriesNumber = int(number(first, "SeriesNumber") or 0) + SERIES_NUMBER_STEP
+    made.SeriesNumber = series_number(first)
     made.SeriesDescription = f"Contours by {algorithm[0]}"[:64].rstrip()
     made.OperatorsName = ""
     made.Manufacturer = made.ManufacturerModelName = MAKER
@@ -101,7 +100,7 @@ def _structure_set(labels: Volume, table: LabelTable, source: Source, algorithm:
     made.ApprovalStatus = "UNAPPROVED"
     made.ReferencedFrameOfReferenceSequence = [_referenced(source)]
     made.StructureSetROISequence = [_region(label, source, algorithm) for label in table]
-    made.ROIContourSequence = [_contours(label, labels, source) for label in table]
+    made.ROIContourSequence = drawn
     made.RTROIObservationsSequence = [_observation(label) for label in table]
     return made
 
@@ -154,6 +153,11 @@ def _contours(label: Label, labels: Volume, source: Source) -> Dataset:
     if contours:
         item.ContourSequence = contours
     return item
+
+
+def _is_long(item: Dataset) -> bool:
+    """Whether a contour needs more bytes than explicit kinds can count, in numbers of up to 16 characters."""
+    return any(17 * len(line.ContourData) > LONGEST for line in item.get("ContourSequence") or [])
 
 
 def _polygons(mask: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.float64]]]:

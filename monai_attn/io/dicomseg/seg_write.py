@@ -13,9 +13,11 @@ from monai_attn.errors import FileError, InputError
 from monai_attn.io.atomic import atomic_path
 from monai_attn.io.dicom.files import number
 from monai_attn.io.dicomseg.codes import category_of, code_of, lab_of
+from monai_attn.io.dicomseg.copied import put_back
 from monai_attn.io.dicomseg.masks import Masks, smallest_type
 from monai_attn.io.dicomseg.seg_read import VALUE_TEXT, read_dicom_seg
 from monai_attn.io.dicomseg.source import Source, check_labels, checked_text, open_source, silent
+from monai_attn.io.foreign import foreign_errors
 from monai_attn.labels import Label, LabelTable
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.volume import Volume
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from monai_attn.labels import Code
 
-__all__ = ["ALGORITHM_TYPES", "MAKER", "NOTICE", "SERIES_NUMBER_STEP", "check_read_back", "write_dicom_seg"]
+__all__ = ["ALGORITHM_TYPES", "CANNOT", "MAKER", "NOTICE", "check_read_back", "series_number", "write_dicom_seg"]
 
 MAKER = "monai_attn"
 """Manufacturer, model and private creator of what we write."""
@@ -40,6 +42,12 @@ SERIES_NUMBER_STEP = 1000
 
 ALGORITHM_TYPES = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 """By a network, by a network and then a hand, by a hand alone: Segment Algorithm Type, DICOM PS3.3 C.8.20.4."""
+
+CANNOT = (
+    "It cannot be written: the headers of the series lack or contradict something that a {} repeats. "
+    "Use the original export of the series."
+)
+"""Why a library refuses to make an object, as far as a user can do something about it."""
 
 Algorithm = tuple[str, str, str]
 """Name, version and type."""
@@ -77,17 +85,18 @@ def write_dicom_seg(
     source = open_source(series_folder, series=series, volume=volume)
     check_labels(labels, table, source, Path(series_folder).name)
     with atomic_path(path, overwrite=overwrite) as temporary:
-        try:
-            with silent():
-                segmentation = _segmentation(labels, table, source, (algorithm, algorithm_version, algorithm_type))
-                segmentation.walk(_shorten)
-                segmentation.save_as(temporary)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path.name} cannot be written: the headers of the series lack or contradict something that a DICOM "
-                f"SEG repeats ({type(error).__name__}). Use the original export of the series."
-            ) from error
+        with foreign_errors(path, CANNOT.format("DICOM SEG"), kind=InputError), silent():
+            segmentation = _segmentation(labels, table, source, (algorithm, algorithm_version, algorithm_type))
+            segmentation.walk(_shorten)
+            put_back(segmentation, source.undecodable)
+            segmentation.save_as(temporary)
         check_read_back(read_dicom_seg(temporary, like=source.grid), labels, table, path.name)
+
+
+def series_number(header: Dataset) -> int:
+    """The number of our series: behind that of the images, where theirs can be counted on."""
+    found = int(number(header, "SeriesNumber") or 0)
+    return SERIES_NUMBER_STEP + (found if 0 <= found < 2**31 - SERIES_NUMBER_STEP else 0)
 
 
 def check_read_back(back: Masks, labels: Volume, table: LabelTable, name: str) -> None:
@@ -120,7 +129,7 @@ def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: 
         segmentation_type="BINARY",
         segment_descriptions=[_described(n, label, algorithm) for n, label in enumerate(table, 1)],
         series_instance_uid=generate_uid(),
-        series_number=int(number(first, "SeriesNumber") or 0) + SERIES_NUMBER_STEP,
+        series_number=series_number(first),
         sop_instance_uid=generate_uid(),
         instance_number=1,
         manufacturer=MAKER,

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, GeometryError, InputError, LabelError
 from monai_attn.io.dicom import list_series, series_of_file
-from monai_attn.io.dicom.files import quiet, read_errors
+from monai_attn.io.dicom.files import quiet
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.series import choose_series, frame_of_reference, image_problem
 from monai_attn.io.dicom.stack import check_plane, stack_affine
 from monai_attn.io.dicom.volumes import split_volumes, what_they_are, without_copies
+from monai_attn.io.dicomseg.copied import Undecodable, make_copyable
+from monai_attn.io.foreign import foreign_errors
 from monai_attn.io.values import pick_volume
 from monai_attn.labels import LabelTable
 from monai_attn.volume import RAS_TO_LPS, Volume, same_grid
@@ -30,33 +32,18 @@ __all__ = ["Source", "check_labels", "checked_text", "open_source", "plane_of", 
 NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID")
 """What a reference to an image cannot do without."""
 
-MAY_BE_EMPTY = [
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PositionReferenceIndicator",
-]
-"""Attributes that every object of the study must have, if only empty (type 2 of PS3.3)."""
-
-TEXTS = {"AE", "AS", "CS", "DA", "LO", "LT", "PN", "SH", "ST", "TM"}
-"""Kinds of values that are copied from the series as they are."""
-
 
 @dataclass(frozen=True, eq=False)
 class Source:
     """The slices of one volume of a series in order of K, its grid, and the header of each file without pixels.
 
-    The first slice's header is fit to be copied from."""
+    The first slice's header is fit to be copied from. `undecodable` holds its texts that are copied byte for byte.
+    """
 
     frames: tuple[Frame, ...]
     grid: Volume
     headers: dict[Path, Dataset]
+    undecodable: Undecodable
 
     @property
     def first(self) -> Dataset:
@@ -97,18 +84,15 @@ def open_source(path: str | Path, *, series: str | None, volume: int | None) -> 
     grid = Volume(np.broadcast_to(np.bool_(False), shape), affine, chosen.modality, frame_of_reference=place)
     headers = {frame.path: _header(frame.path) for frame in frames}
     with silent():
-        _make_copyable(headers[frames[0].path])
-    return Source(tuple(frames), grid, headers)
+        undecodable = make_copyable(headers[frames[0].path])
+    return Source(tuple(frames), grid, headers, undecodable)
 
 
 def _header(path: Path) -> Dataset:
     from pydicom import dcmread
 
-    try:
-        with silent():
-            header = dcmread(path, stop_before_pixels=True, force=True)
-    except read_errors() as error:
-        raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
+    with foreign_errors(path, "It is a damaged or truncated DICOM file. Copy or export it again."), silent():
+        header = dcmread(path, stop_before_pixels=True, force=True)
     missing = [keyword for keyword in NEEDED if not header.get(keyword)]
     if missing:
         raise InputError(
@@ -116,29 +100,6 @@ def _header(path: Path) -> Dataset:
             "Use the original export of the series."
         )
     return header
-
-
-def _make_copyable(header: Dataset) -> None:
-    """Prepare what our objects repeat: Unicode, to be written as UTF-8; every attribute there; no invalid texts.
-
-    A text that the standard forbids, as too long a StudyID, would be an error in what we write. It is left empty.
-    """
-    from pydicom.config import RAISE
-    from pydicom.valuerep import validate_value
-
-    header.decode()
-    for tag in list(header.keys()):
-        element = header[tag]
-        if element.VR not in TEXTS or element.is_empty:
-            continue
-        try:
-            for value in element.value if element.VM > 1 else [element.value]:
-                validate_value(element.VR, str(value), RAISE)
-        except ValueError:
-            del header[tag]
-    for keyword in MAY_BE_EMPTY:
-        if keyword not in header:
-            setattr(header, keyword, "")
 
 
 def check_labels(labels: Volume, table: LabelTable, source: Source, folder: str) -> None:
@@ -164,6 +125,12 @@ def check_labels(labels: Volume, table: LabelTable, source: Source, folder: str)
         )
     for label in table:
         checked_text(label.name, f"The name of label {label.value}")
+        if source.undecodable and not (label.name.isascii() and (label.code is None or label.code.meaning.isascii())):
+            raise InputError(
+                f"The name of label {label.value} is {label.name!r}. The series holds texts that its own character set "
+                "cannot decode; they are copied byte for byte, and beside them only ASCII is written. Give the label "
+                "a name in ASCII."
+            )
 
 
 def checked_text(value: str, what: str) -> str:

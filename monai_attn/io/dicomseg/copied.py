@@ -1,0 +1,156 @@
+"""What an object of ours repeats from the header of the series: who the patient is, and which study it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from pydicom.dataelem import DataElement, RawDataElement
+    from pydicom.tag import BaseTag
+
+__all__ = ["MAY_BE_EMPTY", "Undecodable", "make_copyable", "put_back"]
+
+MAY_BE_EMPTY = [
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PositionReferenceIndicator",
+]
+"""Attributes that every object of the study must have, if only empty (type 2 of PS3.3)."""
+
+TEXTS = {"AE", "AS", "CS", "DA", "LO", "LT", "PN", "SH", "ST", "TM"}
+"""Kinds of values that are copied from the series as they are."""
+
+LETTERS = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
+"""Kinds of values that are written in the character set of the file."""
+
+CHARACTER_SET = "SpecificCharacterSet"
+
+DELIMITERS = set(b"\\^=\r\n\f\t")
+"""After these a text is in the first character set again (PS3.5 6.1.2.5.3)."""
+
+Undecodable = Mapping["BaseTag", "RawDataElement | DataElement"]
+"""The texts of a header that its own character set cannot decode, as they are stored; and the character set."""
+
+
+def make_copyable(header: Dataset) -> Undecodable:
+    """Prepare what our objects repeat, and give the texts that cannot be decoded.
+
+    All other texts become Unicode, to be written as UTF-8; every attribute is there. A text that the standard forbids,
+    as too long a StudyID or the 29th of February 2019, would be an error in what we write: it is left empty.
+    """
+    kept = _undecodable(header)
+    for tag in kept:
+        if tag in header:
+            del header[tag]
+    header.decode()
+    for tag in list(header.keys()):
+        element = header[tag]
+        if element.VR in TEXTS and not element.is_empty and not _is_valid(element.VR, element.value, element.VM):
+            del header[tag]
+    for keyword in MAY_BE_EMPTY:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    return kept
+
+
+def put_back(made: Dataset, kept: Undecodable, *, implicit: bool = False) -> None:
+    """Copy what cannot be decoded into an object byte for byte, and with it the character set of the series.
+
+    The last thing before the object is saved, in little endian and with `implicit` or explicit kinds: whoever asks
+    for one of these values afterwards decodes it.
+    """
+    from pydicom.charset import convert_encodings, default_encoding
+    from pydicom.datadict import keyword_for_tag
+    from pydicom.filewriter import correct_ambiguous_vr
+
+    if not kept:
+        return
+    made.SpecificCharacterSet = ""
+    correct_ambiguous_vr(made, is_little_endian=True)
+    for tag, stored in kept.items():
+        if tag in made or keyword_for_tag(tag) in MAY_BE_EMPTY:
+            made[tag] = stored
+    said = made.SpecificCharacterSet
+    # Bytes are written as they are only where pydicom takes them to be in the encoding of the file.
+    made.set_original_encoding(implicit, True, convert_encodings(said) if said else default_encoding)
+
+
+def _undecodable(header: Dataset) -> dict[BaseTag, RawDataElement | DataElement]:
+    from pydicom.config import IGNORE
+    from pydicom.datadict import dictionary_VR
+    from pydicom.dataelem import DataElement, RawDataElement
+
+    sets = _encodings(header)
+    kept: dict[BaseTag, RawDataElement | DataElement] = {}
+    for tag in list(header.keys()):
+        raw = header.get_item(tag)
+        if not isinstance(raw, RawDataElement) or tag.is_private:
+            continue
+        try:
+            kind = raw.VR or dictionary_VR(tag)
+        except KeyError:
+            continue
+        if kind in LETTERS and raw.value and not _decodes(bytes(raw.value), sets):
+            kept[tag] = raw._replace(VR=kind)
+    if kept and CHARACTER_SET in header:
+        element = header[CHARACTER_SET]
+        kept[element.tag] = DataElement(element.tag, "CS", element.value, validation_mode=IGNORE)
+    return kept
+
+
+def _encodings(header: Dataset) -> list[str]:
+    """Python's names of the character sets that the header says; none where it says ASCII, or a name unknown."""
+    from pydicom.charset import convert_encodings
+
+    said = header.get(CHARACTER_SET)
+    names = [said] if isinstance(said, str) else list(said or [])
+    if not any(name and name != "ISO_IR 6" for name in names):
+        return []
+    try:
+        # The default is ASCII; pydicom takes Latin-1, which accepts whatever comes.
+        return ["ascii" if one == "iso8859" else one for one in convert_encodings(names)]
+    except LookupError:
+        return []
+
+
+def _decodes(stored: bytes, sets: list[str]) -> bool:
+    """Whether bytes are text in the character sets; without one, whether they are ASCII."""
+    from pydicom import config
+    from pydicom.charset import decode_bytes
+
+    if stored.isascii() and b"\x1b" not in stored:
+        return True
+    if not sets:
+        return False
+    before = config.settings.reading_validation_mode
+    config.settings.reading_validation_mode = config.RAISE  # else it replaces what it cannot decode
+    try:
+        return decode_bytes(stored, sets, DELIMITERS) is not None
+    except (LookupError, ValueError):
+        return False
+    finally:
+        config.settings.reading_validation_mode = before
+
+
+def _is_valid(kind: str, value: object, count: int) -> bool:
+    """Whether the standard allows a text, and the calendar a date."""
+    from pydicom.config import RAISE
+    from pydicom.valuerep import DA, TM, validate_value
+
+    values = list(value) if count > 1 else [value]  # type: ignore[call-overload]
+    try:
+        for one in values:
+            validate_value(kind, str(one), RAISE)
+            {"DA": DA, "TM": TM}.get(kind, str)(str(one))
+    except ValueError:
+        return False
+    return True
