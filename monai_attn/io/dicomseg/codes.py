@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from monai_attn.io.dicom.files import text
+from monai_attn.io.dicom.files import numbers, text
 from monai_attn.labels import Code, Label, LabelTable, default_colour
 
 if TYPE_CHECKING:
@@ -68,14 +68,18 @@ def lab_of(label: Label) -> tuple[int, int, int]:
     return CIELabColor.from_rgb(red, green, blue).value
 
 
-def hex_of_lab(stored: Iterable[int] | None, value: int) -> str:
-    """`#rrggbb` from CIELab as DICOM stores it; a colour of ours where there is none."""
+def hex_of_lab(item: Dataset, value: int) -> str:
+    """`#rrggbb` from the CIELab colour of a segment; a colour of ours where it has none.
+
+    CIELab has colours that no screen shows: each channel that leaves sRGB becomes its nearest value.
+    """
     from highdicom.color import CIELabColor
 
-    parts = [int(part) for part in stored] if stored is not None else []
-    if len(parts) != 3 or not all(0 <= part <= 0xFFFF for part in parts):
+    parts = numbers(item, "RecommendedDisplayCIELabValue", 3)
+    if parts is None or not all(0 <= part <= 0xFFFF for part in parts):
         return default_colour(value)
-    return "#" + "".join(f"{round(part):02x}" for part in CIELabColor.from_dicom_value(parts).to_rgb())
+    rgb = CIELabColor.from_dicom_value([round(part) for part in parts]).to_rgb(clip=True)
+    return "#" + "".join(f"{round(part):02x}" for part in rgb)
 
 
 def unique_table(labels: Iterable[Label], what: str) -> tuple[LabelTable, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
@@ -9,7 +10,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_attn.errors import GeometryError
+from monai_attn.errors import FileError, GeometryError
+from monai_attn.io.budget import MAX_BYTES
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.grouping import COSINE_TOLERANCE
 from monai_attn.io.dicom.stack import EVEN_MM, EVEN_SHARE, SAME_PLACE_MM, check_plane, sorted_along_normal, stack_affine
@@ -21,6 +23,9 @@ __all__ = ["SLICE_TOLERANCE", "FrameMap", "check_frame_of_reference", "grid_of_f
 
 PIXEL_TOLERANCE = 0.05
 """How far, in voxels, a pixel of a frame may lie off the grid it is put on. Headers round; other grids are far off."""
+
+MOST_SLICES = 20_000
+"""Ten metres in steps of half a millimetre."""
 
 SLICE_TOLERANCE = 0.12
 """How far, in slices, a frame or contour may lie off the middle of a slice: a little more than the tenth of a step
@@ -74,13 +79,18 @@ def _filled(places: list[Frame], name: str) -> tuple[list[Frame], tuple[str, ...
     """The slices with those between that are missing, and a note on them."""
     gaps = np.diff([_along(frame) for frame in places])
     stated = abs(places[0].spacing_between_mm or 0.0)
-    step = next((one for one in (stated, float(gaps.min())) if one > 0 and _multiples(gaps, one)), None)
+    step = next((one for one in (stated, float(gaps.min())) if one >= SAME_PLACE_MM and _multiples(gaps, one)), None)
     if step is None:
         raise GeometryError(
             f"{name}: its frames are {gaps.min():.2f} to {gaps.max():.2f} mm apart, which is no regular grid. "
             "Read it with like=image, the image it was drawn on."
         )
     counts = np.rint(gaps / step).astype(int)
+    if math.prod((places[0].columns, places[0].rows, int(counts.sum()) + 1)) > MAX_BYTES or counts.sum() > MOST_SLICES:
+        raise FileError(
+            f"{name}: its frames span {counts.sum() + 1} slices, {step:.3g} mm apart, which no scanner makes. "
+            "Read it with like=image, the image it was drawn on."
+        )
     filled = [places[0]]
     for before, after, count in zip(places, places[1:], counts, strict=False):
         ends = np.array(before.position), np.array(after.position)

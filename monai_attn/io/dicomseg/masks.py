@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_attn.errors import InputError, LabelError
+from monai_attn.errors import FileError, InputError, LabelError
+from monai_attn.io.budget import MAX_BYTES
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume
 
-__all__ = ["Masks", "Part", "cropped", "empty_grid", "smallest_type"]
+__all__ = ["Masks", "Part", "check_memory", "cropped", "empty_grid", "smallest_type"]
 
 Part = tuple[tuple[int, int, int], NDArray[np.generic]]
 """Where a block of the grid begins, and its voxels: a structure without the empty space around it."""
@@ -95,6 +97,16 @@ def cropped(start: tuple[int, int, int], array: NDArray[np.generic]) -> Part | N
     i, j, k = (first + offset for first, offset in zip(start, begin, strict=True))
     inner = array[begin[0] : end[0], begin[1] : end[1], begin[2] : end[2]].copy()
     return (i, j, k), inner
+
+
+def check_memory(shapes: Iterable[Sequence[int]], itemsize: int, name: str) -> None:
+    """Raise `FileError` when structures of these sizes take more memory together than is ever read."""
+    wanted = sum(math.prod(shape) for shape in shapes) * itemsize
+    if wanted > MAX_BYTES:
+        raise FileError(
+            f"{name}: its structures span {wanted / 2**30:.1f} GiB; at most {MAX_BYTES / 2**30:.0f} GiB are read. "
+            "Export fewer structures, or a part of the image."
+        )
 
 
 def empty_grid(like: Volume) -> Volume:

@@ -14,26 +14,52 @@ if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.tag import BaseTag
 
-__all__ = ["known_kinds", "read_object", "whole_number"]
+__all__ = [
+    "HOLDING",
+    "LABEL_MAP",
+    "SEGMENTATION",
+    "STRUCTURE_SET",
+    "class_of",
+    "read_object",
+    "whole_number",
+]
+
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+"""Segmentation Storage, and Label Map Segmentation Storage of Supplement 243."""
+
+STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+"""RT Structure Set Storage."""
+
+HOLDING = {"SegmentSequence": SEGMENTATION, "StructureSetROISequence": STRUCTURE_SET}
+"""What an object must be that holds such a sequence at its top."""
 
 
 def read_object(path: Path, classes: set[str], what: str) -> Dataset:
     """The whole DICOM object at a path, of one of the SOP classes; else `FileError`."""
     from pydicom import dcmread
+    from pydicom.uid import UID
 
     if not path.is_file():
         raise FileError(f"{path.name} is {'a folder' if path.is_dir() else 'not there'}; give the file of a {what}.")
     with foreign_errors(path, "It is a damaged or truncated DICOM file. Copy or export it again."), silent():
         dataset = dcmread(path, force=True)
-        known_kinds(dataset)  # every sequence is parsed here, where a cut is caught
-        found = dataset.get("SOPClassUID")
+        _known_kinds(dataset)  # every sequence is parsed here, where a cut is caught
+        found = class_of(dataset)
     if found not in classes:
-        kind = f"a {found.name}" if found is not None else "no DICOM file"
+        kind = f"a {UID(found).name}" if found else "no DICOM file"
         raise FileError(f"{path.name} is {kind}, not a {what}. Images are read with monai_attn.io.read.")
     return dataset
 
 
-def known_kinds(dataset: Dataset) -> None:
+def class_of(dataset: Dataset) -> str:
+    """The SOP class of an object; where an anonymiser emptied it, that of the file, else of what the object holds."""
+    meta = getattr(dataset, "file_meta", None)
+    found = text(dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID")
+    return found or next((kind for keyword, kind in HOLDING.items() if keyword in dataset), "")
+
+
+def _known_kinds(dataset: Dataset) -> None:
     """Give every value of kind UN its kind from DICOM's dictionary, in all sequences.
 
     A contour above 64 kB has no room for its length in explicit kinds, so writers call it UN (PS3.5 6.2.2, note 2).
@@ -52,7 +78,7 @@ def known_kinds(dataset: Dataset) -> None:
             kind = getattr(raw, "VR", None)
         if kind == "SQ":
             for item in dataset[tag].value:
-                known_kinds(item)
+                _known_kinds(item)
 
 
 def _kind(tag: BaseTag) -> str | None:
@@ -69,5 +95,7 @@ def whole_number(item: Dataset, keyword: str, name: str) -> int:
     """A whole number of 32 bits that must be there; else `FileError`."""
     found = number(item, keyword)
     if found is None or not found.is_integer() or abs(found) >= 2**31:
-        raise FileError(f"{name}: {keyword} is {text(item, keyword) or 'missing'!r}, not a number. Export it again.")
+        raise FileError(
+            f"{name}: {keyword} is {text(item, keyword) or 'missing'!r}, not a whole number. Export it again."
+        )
     return int(found)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monai_attn.errors import InputError
-from monai_attn.io.dicom.files import is_dicom, read_errors
+from monai_attn.errors import FileError, InputError
+from monai_attn.io.dicom.files import is_dicom
 from monai_attn.io.dicomseg.masks import Masks
-from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
-from monai_attn.io.dicomseg.seg_read import LABEL_MAP, SEGMENTATION, read_dicom_seg
+from monai_attn.io.dicomseg.objects import HOLDING, LABEL_MAP, SEGMENTATION, STRUCTURE_SET, class_of
+from monai_attn.io.dicomseg.rt_read import read_rtstruct
+from monai_attn.io.dicomseg.seg_read import read_dicom_seg
 from monai_attn.io.dicomseg.source import silent
-from monai_attn.io.foreign import no_foreign_errors
+from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.io.names import suffix_of
 from monai_attn.io.segment_keys import holds_layers, read_layers
 from monai_attn.volume import Volume
@@ -53,10 +54,9 @@ def _sop_class(path: Path) -> str:
         return ""
     from pydicom import dcmread
 
+    tags = ["SOPClassUID", *HOLDING]
     try:
-        with silent():
-            return str(
-                dcmread(path, force=True, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID", "")
-            )
-    except read_errors():
+        with foreign_errors(path), silent():
+            return class_of(dcmread(path, force=True, stop_before_pixels=True, specific_tags=tags))
+    except FileError:
         return ""

@@ -6,18 +6,16 @@ from pathlib import Path
 
 from monai_attn.errors import GeometryError
 from monai_attn.io.dicomseg.codes import unique_table
-from monai_attn.io.dicomseg.masks import Masks, Part, empty_grid
-from monai_attn.io.dicomseg.objects import read_object
+from monai_attn.io.dicomseg.masks import Masks, Part, check_memory, empty_grid
+from monai_attn.io.dicomseg.objects import STRUCTURE_SET, read_object
 from monai_attn.io.dicomseg.rt_axis import is_outside, slice_axis
 from monai_attn.io.dicomseg.rt_items import structures_of
 from monai_attn.io.dicomseg.rt_planes import filled, gaps_of, usual_gap
+from monai_attn.io.dicomseg.source import silent
 from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.volume import Volume
 
-__all__ = ["STRUCTURE_SET", "read_rtstruct"]
-
-STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
-"""RT Structure Set Storage."""
+__all__ = ["read_rtstruct"]
 
 
 @no_foreign_errors
@@ -37,6 +35,11 @@ def read_rtstruct(path: str | Path, like: Volume) -> Masks:
     Raises `FileError`, or `GeometryError` when contours lie in other planes, or all of them outside the image.
     """
     path = Path(path)
+    with silent():
+        return _read(path, like)
+
+
+def _read(path: Path, like: Volume) -> Masks:
     dataset = read_object(path, {STRUCTURE_SET}, "DICOM RTSTRUCT")
     structures, notes = structures_of(dataset, like, path.name)
     every = [contour for structure in structures for contour in structure.contours]
@@ -48,6 +51,7 @@ def read_rtstruct(path: str | Path, like: Volume) -> Masks:
         notes += said
         if part is not None:
             parts[structure.label.value] = part
+            check_memory((one.shape for _, one in parts.values()), 1, path.name)
     if every and not parts and all(is_outside(contour, like) for contour in every):
         raise GeometryError(
             f"{path.name}: all {len(every)} contours lie outside the image, which spans {like.bounds}. "

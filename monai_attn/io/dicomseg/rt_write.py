@@ -17,8 +17,9 @@ from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicomseg.codes import code_of, roi_type
 from monai_attn.io.dicomseg.contours import outlines
 from monai_attn.io.dicomseg.copied import MAY_BE_EMPTY, put_back
+from monai_attn.io.dicomseg.objects import STRUCTURE_SET
 from monai_attn.io.dicomseg.rt_items import COMPLETE
-from monai_attn.io.dicomseg.rt_read import STRUCTURE_SET, read_rtstruct
+from monai_attn.io.dicomseg.rt_read import read_rtstruct
 from monai_attn.io.dicomseg.seg_write import CANNOT, MAKER, NOTICE, check_read_back, series_number
 from monai_attn.io.dicomseg.source import Source, check_labels, checked_text, open_source, plane_of, silent
 from monai_attn.io.foreign import foreign_errors

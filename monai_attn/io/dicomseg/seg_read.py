@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, InputError, LabelError
-from monai_attn.io.budget import MAX_BYTES
+from monai_attn.io.budget import MAX_BYTES, check_budget
 from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame, frames_of
 from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, unique_table
 from monai_attn.io.dicomseg.grid import FrameMap, check_frame_of_reference, grid_of_frames
-from monai_attn.io.dicomseg.masks import Masks, Part, cropped, empty_grid
-from monai_attn.io.dicomseg.objects import read_object, whole_number
+from monai_attn.io.dicomseg.masks import Masks, Part, check_memory, cropped, empty_grid
+from monai_attn.io.dicomseg.objects import LABEL_MAP, SEGMENTATION, read_object, whole_number
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.labels import Label, LabelTable
@@ -26,11 +25,7 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["LABEL_MAP", "SEGMENTATION", "VALUE_TEXT", "read_dicom_seg"]
-
-SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
-"""Segmentation Storage, and Label Map Segmentation Storage of Supplement 243."""
+__all__ = ["VALUE_TEXT", "read_dicom_seg"]
 
 VALUE_TEXT = "Label value "
 """Segment numbers must run from 1 without gaps; our Segment Description keeps the label's own value after this."""
@@ -51,6 +46,11 @@ def read_dicom_seg(path: str | Path, *, like: Volume | None = None) -> Masks:
     `LabelError` (a frame names a segment that is not described).
     """
     path = Path(path)
+    with silent():
+        return _read(path, like)
+
+
+def _read(path: Path, like: Volume | None) -> Masks:
     dataset = read_object(path, {SEGMENTATION, LABEL_MAP}, "DICOM SEG")
     name, kind = path.name, text(dataset, "SegmentationType")
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
@@ -58,18 +58,32 @@ def read_dicom_seg(path: str | Path, *, like: Volume | None = None) -> Masks:
     if dataset.get("TotalPixelMatrixRows"):
         raise InputError(f"{name} segments a slide of tiles, not a volume. Open it with a pathology viewer.")
     check_frame_of_reference(text(dataset, "FrameOfReferenceUID"), like, name)
+    _check_size(dataset, name)
     frames = list(frames_of(path, dataset))
     if len(frames) != int(number(dataset, "NumberOfFrames") or 1):
         raise FileError(f"{name} does not say where each frame lies. Export it again.")
     grid, notes = (empty_grid(like), ()) if like is not None else grid_of_frames(frames, name)
-    if math.prod(grid.shape) > MAX_BYTES:
-        raise FileError(f"{name} spans {grid.shape} voxels; at most {MAX_BYTES / 2**30:.0f} GiB are read.")
     table, value_of, table_notes = _table(dataset, kind, name)
-    parts = _parts(_slabs(dataset, kind, frames, FrameMap(grid, name), value_of, name))
+    parts = _parts(_slabs(dataset, kind, frames, FrameMap(grid, name), value_of, name), name)
     fractional = text(dataset, "SegmentationFractionalType") or "PROBABILITY" if kind == "FRACTIONAL" else ""
     place = grid.frame_of_reference or text(dataset, "FrameOfReferenceUID")
     grid = Volume(grid.array, grid.affine, "SEG", frame_of_reference=place)
     return Masks(grid, table, parts, fractional, notes + table_notes)
+
+
+def _check_size(dataset: Dataset, name: str) -> None:
+    """Raise `FileError` when the header asks for pixels that the file cannot hold."""
+    size = tuple(whole_number(dataset, keyword, name) for keyword in ("Rows", "Columns"))
+    bits, frames = (int(number(dataset, keyword) or 1) for keyword in ("BitsAllocated", "NumberOfFrames"))
+    stored = dataset.get("PixelData")
+    if not isinstance(stored, bytes) or not 1 <= bits <= 64:
+        raise FileError(f"{name} has no pixels of 1 to 64 bits. Export it again.")
+    compressed = dataset.file_meta.TransferSyntaxUID.is_compressed
+    # Sizes of one byte: a frame is unpacked by itself, and bits are counted in what the file holds.
+    held = MAX_BYTES if compressed else max(len(stored) * 8 // bits, 1)
+    check_budget(name, size, 1, held, compressed=False)
+    if not compressed:
+        check_budget(name, (*size, frames), 1, held, compressed=False)
 
 
 def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int, int], tuple[str, ...]]:
@@ -84,7 +98,7 @@ def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int
         Label(
             ours[segment],
             text(item, "SegmentLabel") or f"segment {segment}",
-            hex_of_lab(item.get("RecommendedDisplayCIELabValue"), ours[segment]),
+            hex_of_lab(item, ours[segment]),
             read_code(item, "SegmentedPropertyTypeCodeSequence"),
         )
         for segment, item in items.items()
@@ -165,19 +179,26 @@ def _unpacked(dataset: Dataset) -> Iterator[NDArray[np.generic]]:
         yield bits[first % 8 : first % 8 + size].reshape(dataset.Rows, dataset.Columns)  # ValueError when too short
 
 
-def _parts(slabs: Iterator[tuple[int, Part]]) -> dict[int, Part]:
+def _parts(slabs: Iterator[tuple[int, Part]], name: str) -> dict[int, Part]:
     """Each structure in one block, cropped; a voxel set twice keeps the larger value."""
     found: dict[int, list[Part]] = {}
     for value, (start, slab) in slabs:
         part = cropped(start, slab)
         if part is not None:
             found.setdefault(value, []).append(part)
+    check_memory((np.subtract(*_span(parts)[::-1]) for parts in found.values()), 4, name)
     return {value: _joined(parts) for value, parts in found.items()}
 
 
-def _joined(parts: list[Part]) -> Part:
+def _span(parts: list[Part]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lowest and the highest corner of a structure."""
     lower = np.min([start for start, _ in parts], axis=0)
     upper = np.max([np.add(start, array.shape) for start, array in parts], axis=0)
+    return lower, upper
+
+
+def _joined(parts: list[Part]) -> Part:
+    lower, upper = _span(parts)
     whole = np.zeros(upper - lower, parts[0][1].dtype)
     for start, array in parts:
         block = tuple(slice(a, a + n) for a, n in zip(np.subtract(start, lower), array.shape, strict=True))
