@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from monai_attn.errors import FileError, InputError
-from monai_attn.io.dicom import is_dicom, read_dicom
-from monai_attn.io.dicom.folders import has_preamble
+from monai_attn.io.dicom import read_dicom
+from monai_attn.io.dicom.folders import begins_like_dicom, has_preamble
 from monai_attn.io.dicom.units import times_suv_factor
 from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.io.metaimage import metaimage_volumes, read_metaimage
@@ -58,9 +58,11 @@ def read(
     suffix = suffix_of(path)
     if not path.is_dir() and not path.is_file():
         raise FileError(f"{path.name} is no plain file but a pipe or a device. Copy its content to a file first.")
-    if path.is_dir() or (has_preamble(path) if suffix in READERS else is_dicom(path)):
+    if path.is_dir() or (has_preamble(path) if suffix in READERS else begins_like_dicom(path)):
         return read_dicom(path, series=series, volume=volume, suv_factor=suv_factor)
     if suffix not in READERS:
+        if path.stat().st_size == 0:
+            raise FileError(f"{path.name} is empty (0 bytes). Copy or export it again.")
         raise FileError(
             f"{path.name} is neither DICOM nor one of {', '.join(READERS)}. Export the image in one of these."
         )

@@ -106,6 +106,32 @@ def test_slices_of_two_kinds_of_values_are_refused(tmp_path):
     assert back.unit == "HU"
 
 
+def test_a_slice_that_is_inverted_against_the_others_is_refused(tmp_path):
+    def change(ds, k):
+        ds.PhotometricInterpretation = "MONOCHROME1" if k == 2 else "MONOCHROME2"
+
+    with pytest.raises(InputError, match=r"PhotometricInterpretation is MONOCHROME\d in IM"):
+        read(series(tmp_path / "x", phantom(), change=change))
+
+
+@pytest.mark.parametrize("keyword", ["SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation"])
+def test_a_missing_tag_of_the_pixels_is_named(tmp_path, keyword):
+    with pytest.raises(FileError, match=f"{keyword} is missing, without which the pixels cannot be decoded"):
+        read(series(tmp_path / "x", phantom(), change=lambda ds, _: delattr(ds, keyword)))
+
+
+def test_a_missing_photometric_interpretation_is_not_called_colour(tmp_path):
+    with pytest.raises(InputError, match="PhotometricInterpretation is missing"):
+        read(series(tmp_path / "x", phantom(), change=lambda ds, _: delattr(ds, "PhotometricInterpretation")))
+
+
+def test_a_missing_modality_is_noted_and_refused_in_some_slices(tmp_path):
+    back = read(series(tmp_path / "x", phantom(), "CT", Modality=""))
+    assert (back.unit, back.notes) == ("", ("Modality is missing, so the unit of the values is not known.",))
+    with pytest.raises(InputError, match=r"Modality is (CT|missing) in IM"):
+        read(series(tmp_path / "y", phantom(), "CT", lambda ds, k: setattr(ds, "Modality", "" if k == 6 else "CT")))
+
+
 def test_signed_values_of_12_bits_keep_their_sign(tmp_path):
     array = np.array([-2048, -1, 0, 2047] * 6, np.int16).reshape(2, 3, 4)
     volume = Volume(array, phantom().affine)

@@ -49,7 +49,7 @@ RESCALE_TAGS = (0x00281052, 0x00281053)
 HEADER_TAGS = [
     "SpecificCharacterSet SOPClassUID SOPInstanceUID Modality StructureSetLabel",
     "SeriesInstanceUID SeriesNumber SeriesDescription",
-    "FrameOfReferenceUID SamplesPerPixel PhotometricInterpretation PixelRepresentation",
+    "FrameOfReferenceUID SamplesPerPixel PhotometricInterpretation PixelRepresentation BitsAllocated BitsStored",
     "ImageType Rows Columns",
     "NumberOfFrames InstanceNumber",
     "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices",

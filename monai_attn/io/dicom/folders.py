@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Unread", "files_in", "has_preamble", "is_dicom", "look_through", "names_alike"]
+__all__ = ["Unread", "begins_like_dicom", "files_in", "has_preamble", "is_dicom", "look_through", "names_alike"]
 
 FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 """How a data set without the 128-byte preamble begins: group 0008 or 0002, or 0008 in big endian."""
@@ -34,9 +34,19 @@ class Unread:
 def is_dicom(path: Path) -> bool:
     """Whether a file begins like DICOM, with or without the preamble. A pipe or a device is none."""
     try:
-        return path.is_file() and _begins_like_dicom(path)
+        return path.is_file() and begins_like_dicom(path)
     except OSError:
         return False
+
+
+def begins_like_dicom(path: Path) -> bool:
+    """As `is_dicom`, for a file that is there; raises `OSError` when it cannot be read."""
+    with path.open("rb") as stream:
+        start = stream.read(132)
+    if start[128:] == b"DICM":
+        return True
+    # Group, element below 0x0100 (small in either byte order), then a length or a VR.
+    return len(start) == 132 and start[:2] in FIRST_TAGS and 0 in start[2:4]
 
 
 def has_preamble(path: Path) -> bool:
@@ -51,12 +61,13 @@ def has_preamble(path: Path) -> bool:
 def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], list[Unread]]:
     """The files of a folder, by name, that begin like DICOM; and those that are something else, or nothing."""
     found, unread = [], []
-    for path in sorted(files_in(folder, recursive=recursive)):
+    closed: list[OSError] = []
+    for path in sorted(files_in(folder, recursive=recursive, closed=closed)):
         why = ""
         try:
             if not stat.S_ISREG(path.stat().st_mode):
                 continue
-            if _begins_like_dicom(path):
+            if begins_like_dicom(path):
                 found.append(path)
                 continue
             size = path.stat().st_size
@@ -69,13 +80,19 @@ def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], l
         except OSError as error:
             why = f"{path.name} cannot be read ({os.strerror(error.errno or 0)})"
         unread.append(Unread(path, f"{why}, and lies among the slices. Copy or export it again, or remove it."))
+    for refused in closed:
+        path = Path(str(refused.filename))
+        unread.append(Unread(path, f"the folder {path.name} may not be read. Ask for access to it.", surely_dicom=True))
     return found, unread
 
 
-def files_in(folder: Path, *, recursive: bool = True) -> Iterator[Path]:
-    """The files of a folder and, on wish, its subfolders; linked folders are entered, each folder once."""
+def files_in(folder: Path, *, recursive: bool = True, closed: list[OSError] | None = None) -> Iterator[Path]:
+    """The files of a folder and, on wish, its subfolders; linked folders are entered, each folder once.
+
+    The errors of folders that cannot be listed are added to `closed`.
+    """
     seen = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=None if closed is None else closed.append):
         yield from (Path(root, name) for name in names)
         if not recursive:
             return
@@ -100,12 +117,3 @@ def _seen(folder: Path, seen: set[tuple[int, int]]) -> bool:
         return True
     seen.add(place)
     return False
-
-
-def _begins_like_dicom(path: Path) -> bool:
-    with path.open("rb") as stream:
-        start = stream.read(132)
-    if start[128:] == b"DICM":
-        return True
-    # Group, element below 0x0100 (small in either byte order), then a length or a VR.
-    return len(start) == 132 and start[:2] in FIRST_TAGS and 0 in start[2:4]

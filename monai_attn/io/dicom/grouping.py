@@ -56,14 +56,23 @@ def grouped(headers: Iterable[tuple[Path, Dataset]]) -> tuple[list[Group], Count
         uid = text(header, "SeriesInstanceUID")
         alone = () if uid else (text(header, "SeriesNumber"), text(header, "SeriesDescription"))
         alike = series.setdefault((uid, modality, *alone), [])
-        for frame in frames_of(path, header):
-            home = next((group for group in alike if not _difference(frame, group[0])), None)
-            if home is None:
-                alike.append([frame])
-            else:
-                home.append(frame)
+        _add(alike, frames_of(path, header))
+    for key in [key for key in series if not key[1]]:  # a slice without Modality belongs to its series all the same
+        homes = [other for other in series if other[0] == key[0] and other[1]]
+        if key[0] and len(homes) == 1:
+            _add(series[homes[0]], [frame for group in series.pop(key) for frame in group])
     groups = [group for key in sorted(series) for group in _with_strays(series[key])]
     return _joined(groups), others
+
+
+def _add(alike: list[list[Frame]], frames: Iterable[Frame]) -> None:
+    """Put each image to the group it belongs to, or begin one."""
+    for frame in frames:
+        home = next((group for group in alike if not _difference(frame, group[0])), None)
+        if home is None:
+            alike.append([frame])
+        else:
+            home.append(frame)
 
 
 def _difference(one: Frame, other: Frame, *, but_place: bool = False) -> str:

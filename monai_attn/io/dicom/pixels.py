@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["decoded", "kept_as_stored", "read_values"]
 
+PIXEL_TAGS = ("SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
+"""Of type 1 wherever there are pixels (PS3.3 C.7.6.3)."""
+
 
 def read_values(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
     """Array `(columns, rows, slices)` of rescaled values, and notes.
@@ -77,8 +80,11 @@ def _decode(frame: Frame) -> tuple[NDArray[Any], bool]:
     except BaseException as error:  # the decoder of RLE is Rust, whose panics are no Exception
         if not is_foreign(error):
             raise
+        lacking = next((keyword for keyword in PIXEL_TAGS if number(frame.header, keyword) is None), "")
         raise FileError(
-            f"{frame.path.name}: the pixels cannot be decoded ({syntax}). The file is truncated or damaged, "
+            f"{frame.path.name}: {lacking} is missing, without which the pixels cannot be decoded. Export it again."
+            if lacking
+            else f"{frame.path.name}: the pixels cannot be decoded ({syntax}). The file is truncated or damaged, "
             "or its compression is not known here; copy it again, or export it uncompressed."
         ) from error
     high, bits = number(dataset, "HighBit"), number(dataset, "BitsStored")

@@ -15,10 +15,10 @@ from monai_attn.io.dicom.folders import Unread, look_through
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.pixels import decoded, kept_as_stored, read_values
 from monai_attn.io.dicom.relatives import relatives
-from monai_attn.io.dicom.series import Series, choose_series, frame_of_reference, group_series, image_problem
-from monai_attn.io.dicom.stack import check_plane, stack_affine
+from monai_attn.io.dicom.series import Series, choose_series, frame_of_reference, group_series, image_problem, stacks_of
+from monai_attn.io.dicom.stack import stack_affine
 from monai_attn.io.dicom.units import check_alike, with_unit
-from monai_attn.io.dicom.volumes import covered, split_volumes, what_they_are, without_copies
+from monai_attn.io.dicom.volumes import covered, what_they_are, without_copies
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
@@ -142,8 +142,7 @@ def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...
     frames, copies = without_copies(chosen.frames)
     if copies:
         notes += (_checked_copies(copies),)
-    check_plane(frames[0], name)
-    stacks, told_by = split_volumes(frames, name)
+    stacks, told_by = stacks_of(frames, name, chosen.notes)
     if len(stacks) > 1 and volume is None and len(stacks[0]) == 1:
         raise GeometryError(
             f"{name}: all {len(frames)} images lie at one place: a time series or repeats of one slice, not a volume. "

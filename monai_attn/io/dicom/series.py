@@ -22,7 +22,7 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["Series", "choose_series", "frame_of_reference", "group_series", "image_problem"]
+__all__ = ["Series", "choose_series", "frame_of_reference", "group_series", "image_problem", "stacks_of"]
 
 MAX_LISTED = 20
 
@@ -105,9 +105,11 @@ def image_problem(frame: Frame, name: str) -> str:
     """Why images of this kind make no volume of measured values; "" when they do."""
     header = frame.header
     kind = text(header, "PhotometricInterpretation")
+    if not kind:
+        return f"{name}: PhotometricInterpretation is missing, so the values may be colours. Export it again."
     if text(header, "SamplesPerPixel") not in ("", "1") or not kind.startswith("MONOCHROME"):
         return (
-            f"{name}: the images are in colour (PhotometricInterpretation {kind or 'missing'}), not measured values. "
+            f"{name}: the images are in colour (PhotometricInterpretation {kind}), not measured values. "
             "Choose the original grey-value series."
         )
     if "MOSAIC" in text(header, "ImageType").split("\\"):
@@ -146,8 +148,7 @@ def _describe(key: str, group: Group, unread: Sequence[Unread]) -> Series:
     try:
         if refusal or problem:
             raise refusal or GeometryError(problem)
-        check_plane(frames[0], name)
-        stacks, _ = split_volumes(frames, name)
+        stacks, _ = stacks_of(frames, name, group.notes)
         affine, notes = stack_affine(stacks[0], name)
     except InputError as error:
         return replace(series, problem=str(error).removeprefix(f"{name}: "))
@@ -167,6 +168,16 @@ def _describe(key: str, group: Group, unread: Sequence[Unread]) -> Series:
         volumes=len(stacks),
         grid=grid,
     )
+
+
+def stacks_of(frames: Sequence[Frame], name: str, notes: Sequence[str] = ()) -> tuple[list[list[Frame]], str]:
+    """The volumes of a series as `split_volumes` gives them. Its `GeometryError` gets the notes of the series, which
+    may hold the cause: a slice that is missing here was kept apart."""
+    try:
+        check_plane(frames[0], name)
+        return split_volumes(frames, name)
+    except GeometryError as error:
+        raise GeometryError(" ".join((str(error), *notes))) from error
 
 
 def frame_of_reference(frames: Sequence[Frame]) -> str:

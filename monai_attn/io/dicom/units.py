@@ -21,7 +21,7 @@ Values = tuple[NDArray[np.generic], str, tuple[str, ...]]
 CT_TYPES = {"", "HU"}
 """RescaleType may be absent where the values are Hounsfield units (PS3.3 C.8.2.1)."""
 
-ALIKE = ("RescaleType", "Units", "SUVType", "DecayCorrection", "Modality")
+ALIKE = ("Modality", "PhotometricInterpretation", "RescaleType", "Units", "SUVType", "DecayCorrection")
 """What says how values are meant, and so must be the same in every slice of a volume."""
 
 REQUIRED = ("CT", "PT")
@@ -76,7 +76,7 @@ def with_unit(
         if text(frames[0].header, "Units") == "GML":
             raise InputError(f"The PET values are SUV as stored: leave suv_factor={suv_factor:g} out.")
         return times_suv_factor(array, suv_factor)
-    return array, "", ()
+    return array, "", () if modality else ("Modality is missing, so the unit of the values is not known.",)
 
 
 def times_suv_factor(array: NDArray[np.generic], factor: float) -> Values:
