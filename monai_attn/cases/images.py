@@ -10,7 +10,7 @@ from monai_attn.cases.folders import named_images
 from monai_attn.errors import FileError, InputError
 from monai_attn.io import Series, list_series, stem
 
-__all__ = ["ImageFile", "ImageInput", "find_images"]
+__all__ = ["ImageFile", "ImageInput", "choice_of", "find_images"]
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,16 @@ def _series_of(found: Sequence[Series], one: ImageInput, folder: str) -> str | N
         )
     if not fits:
         return None
-    alone = [series.uid for series in found].count(fits[0].uid) == 1
-    return fits[0].uid if alone else fits[0].key
+    return choice_of(fits[0], found)
+
+
+def choice_of(series: Series, found: Sequence[Series]) -> str:
+    """What chooses one series among those found together, for `read`: its UID, or its key where others share the UID.
+
+    Series of one UID exist: the parts of a localizer have several orientations.
+    """
+    alone = [one.uid for one in found].count(series.uid) == 1
+    return series.uid if alone else series.key
 
 
 def _chosen(series: str | Mapping[str, str] | None, names: Sequence[str]) -> dict[str, str]:

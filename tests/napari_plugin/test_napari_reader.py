@@ -16,15 +16,16 @@ from napari.layers import Image, Labels
 from phantoms import phantom, signed_permutations
 from segmented import with_labels
 
+from monai_attn.cases.kinds import is_label_map, named_as_labels
+from monai_attn.cases.offers import offers_in
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io import read, write, write_dicom_seg
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import origin_of, volume_of
 from monai_attn.napari.open.dicomseg import OpenImage
-from monai_attn.napari.open.kinds import is_label_map, named_as_labels
+from monai_attn.napari.open.notes import notes_of, overlay_warnings
 from monai_attn.napari.open.reader import get_reader
 from monai_attn.napari.open.reading import read_path
-from monai_attn.napari.open.series import notes_of, offers_in, overlay_warnings
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 

@@ -14,13 +14,13 @@ from napari.layers import Labels
 from phantoms import phantom, signed_permutations
 from segmented import with_labels
 
+from monai_attn.cases.offers import offers_in
 from monai_attn.errors import AttnError
 from monai_attn.io import read, read_dicom_seg, write
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import volume_of
 from monai_attn.napari.open.opening import add_layers, read_steps
 from monai_attn.napari.open.reslice import resliced_layer
-from monai_attn.napari.open.series import offers_in
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 

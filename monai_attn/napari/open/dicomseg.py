@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from monai_attn.errors import AttnError, FileError, GeometryError, InputError, LabelError
 from monai_attn.io import Masks, Series, list_series, read_masks, stem
-from monai_attn.io.dicom.files import read_errors, read_header, text
+from monai_attn.io.dicom.files import read_errors, text
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import LayerTuple, labels_layer
 from monai_attn.volume import Volume
 
-__all__ = ["OpenImage", "masks_on", "structure_layers", "title_of"]
+__all__ = ["OpenImage", "masks_on", "structure_layers"]
 
 
 class OpenImage(NamedTuple):
@@ -58,13 +58,6 @@ def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str 
             for place, label in enumerate(masks.table)
         ]
     return [labels_layer(replace(whole, notes=notes), name=name, table=masks.table, path=str(path))]
-
-
-def title_of(path: Path) -> tuple[str, str]:
-    """Modality, "SEG" or "RTSTRUCT", and what the file is called in its header; the last is "" where it has no name."""
-    header = read_header(path)
-    modality = text(header, "Modality")
-    return modality, text(header, "StructureSetLabel") or text(header, "SeriesDescription")
 
 
 def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:

@@ -6,14 +6,15 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_attn.cases.offers import Offer, offers_in
 from monai_attn.errors import AttnError, Cancelled
 from monai_attn.io.names import suffix_of
 from monai_attn.napari.layers.volumes import LayerTuple
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.open.dicomseg import OpenImage
+from monai_attn.napari.open.notes import notes_of
 from monai_attn.napari.open.reading import images_of, new_overlay_warnings, open_images, read_offers
 from monai_attn.napari.open.reslice import resliced_layer
-from monai_attn.napari.open.series import Offer, notes_of, offers_in
 from monai_attn.napari.settings import PLUGIN
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from monai_attn.cases.offers import Offer
 from monai_attn.errors import AttnError
 from monai_attn.napari.layers.volumes import LayerTuple
 from monai_attn.napari.open.opening import COLUMNS, add_layers, read_steps, row_of, scan_steps, use_from_now_on
 from monai_attn.napari.open.reading import open_images
-from monai_attn.napari.open.series import Offer
 from monai_attn.napari.qt.controls import button, check, row
 from monai_attn.napari.settings import PLUGIN, settings
 

@@ -8,13 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from monai_attn.cases.offers import Offer, offers_in
 from monai_attn.errors import AttnError
 from monai_attn.io import is_dicom
 from monai_attn.io.names import suffix_of
 from monai_attn.io.reading import READERS
 from monai_attn.napari.open.activate import activate
+from monai_attn.napari.open.making import FILES
+from monai_attn.napari.open.notes import notes_of
 from monai_attn.napari.open.reading import chosen_of, new_overlay_warnings, open_images, read_offers
-from monai_attn.napari.open.series import FILES, Offer, notes_of, offers_in
 
 __all__ = ["get_reader"]
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from monai_attn.cases.offers import Offer, offers_in
 from monai_attn.errors import InputError
 from monai_attn.napari.layers.volumes import META, LayerTuple, origin_of
 from monai_attn.napari.open.dicomseg import OpenImage
-from monai_attn.napari.open.series import Offer, layers_of, offers_in, overlay_warnings
+from monai_attn.napari.open.making import layers_of
+from monai_attn.napari.open.notes import overlay_warnings
 
 __all__ = ["chosen_of", "images_of", "new_overlay_warnings", "open_images", "read_offers", "read_path"]
 

@@ -1,22 +1,15 @@
-"""Is this file an image or a label map, and what are its labels called?"""
+"""Is this file an image or a label map?"""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from monai_attn.errors import FileError
-from monai_attn.io import stem
-from monai_attn.io.jsonfile import read_json_file
-from monai_attn.io.label_names import label_names
 from monai_attn.labels import LabelTable
-from monai_attn.segmentation import record_of
 from monai_attn.volume import Volume
 
-__all__ = ["is_label_map", "named_as_labels", "record_beside"]
+__all__ = ["is_label_map", "named_as_labels"]
 
 WORDS = re.compile(
     r"(?<![a-z])(seg|segs|segmentations?|mask|masks|labels?|labelmap|dseg|roi|aseg|annotation|truth)(?![a-z])"
@@ -52,27 +45,6 @@ def named_as_labels(name: str) -> bool:
     (True, False)
     """
     return WORDS.search(name.lower()) is not None
-
-
-def record_beside(path: str | Path) -> tuple[LabelTable | None, dict[str, Any]]:
-    """Label table and provenance of the JSON beside a mask, as `Segmentation.write` puts it there.
-
-    Else the names that are within the file or in another file beside it, and no provenance; else None, nothing.
-
-    Raises `FileError` when a JSON of ours is damaged, `LabelError` when its table is.
-    """
-    record = record_of(path)
-    content: Any = {}
-    if record.is_file():
-        try:
-            content = read_json_file(record)
-        except FileError as error:
-            if named_as_labels(stem(path)):
-                raise FileError(f"{record.name}, which may name the labels beside it: {error}") from error
-    if isinstance(content, dict) and isinstance(content.get("labels"), list):
-        return LabelTable.from_json(content["labels"]), dict(content.get("provenance") or {})
-    named = label_names(path)
-    return (named.table if named is not None else None), {}
 
 
 def _whole(volume: Volume) -> bool:

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from monai_attn.cases.folders import image_files, walk
+from monai_attn.cases.images import choice_of
+from monai_attn.cases.kinds import named_as_labels
 from monai_attn.errors import AttnError, FileError
-from monai_attn.io import (
-    Series,
-    count_volumes,
-    holds_structures,
-    is_dicom,
-    list_series,
-    read,
-    read_series,
-    series_of_file,
-    stem,
-)
-from monai_attn.io.dicom.files import dicom_files
+from monai_attn.io import Series, count_volumes, holds_structures, is_dicom, list_series, series_of_file, stem
+from monai_attn.io.dicom.files import dicom_files, read_header, text
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
-from monai_attn.napari.layers.provenance import PROVENANCE
-from monai_attn.napari.layers.volumes import (
-    META,
-    LayerTuple,
-    Origin,
-    compatible,
-    image_layer,
-    labels_layer,
-    oblique_degrees,
-)
-from monai_attn.napari.look.looking import opening_window
-from monai_attn.napari.open.dicomseg import OpenImage, structure_layers, title_of
-from monai_attn.napari.open.kinds import is_label_map, named_as_labels, record_beside
-from monai_attn.volume import Volume
 
-__all__ = ["FILES", "Offer", "layers_of", "notes_of", "offers_in", "overlay_warnings"]
-
-FILES = "monai_attn files"
-"""Key in the metadata of an image layer from DICOM: the files of its series."""
+__all__ = ["Offer", "offers_in"]
 
 UPRIGHT_DEG = 0.5
 """From this angle on a user is told that an oblique grid is drawn upright."""
@@ -93,76 +67,11 @@ def offers_in(path: str | Path) -> list[Offer]:
     return _in_volume_file(path)
 
 
-def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
-    """Read an offer: napari layers with their notes in `Origin.grid.notes`. Structures are put on one of `images`."""
-    if offer.structures:
-        return structure_layers(offer.path, images, name=offer.name)
-    if offer.series is not None:
-        volume = read_series(offer.series, volume=offer.volume)
-        return [_image(volume, offer)]
-    volume = read(offer.path, volume=offer.volume)
-    table, provenance = record_beside(offer.path)
-    if is_label_map(volume, stem(offer.path), table=table):
-        layer = labels_layer(volume, name=offer.name, table=table, path=str(offer.path))
-        layer[1]["metadata"][PROVENANCE] = provenance
-        return [layer]
-    return [_image(volume, offer)]
-
-
-def notes_of(layers: Sequence[LayerTuple]) -> list[str]:
-    """What the reader had to decide, a sentence or more for each layer that has any, with its name before it."""
-    found = []
-    for _, keywords, _ in layers:
-        origin: Origin = keywords["metadata"][META]
-        notes = list(origin.grid.notes)
-        angle = oblique_degrees(origin.grid)
-        if angle >= UPRIGHT_DEG and not origin.display_only:
-            notes.append(f"Oblique by {angle:.1f} degrees: drawn upright, in the planes of the scan.")
-        if notes:
-            found.append(f"{keywords['name']}: {' '.join(notes)}")
-    return found
-
-
-def overlay_warnings(images: Sequence[OpenImage]) -> list[str]:
-    """What keeps layers from lying over each other correctly in one view."""
-    found = []
-    for place, (name, grid, _) in enumerate(images):
-        for other_name, other, _ in images[:place]:
-            known = grid.frame_of_reference, other.frame_of_reference
-            if all(known) and known[0] != known[1]:
-                found.append(
-                    f"{name} and {other_name} have different frames of reference: equal coordinates may be different "
-                    "places in the patient. Register them before comparing."
-                )
-            elif not compatible(grid, other):
-                found.append(
-                    f"{name} and {other_name} were scanned at different angles: they do not lie over each other in "
-                    "2-D. Open the oblique one resliced to the patient's axes to compare."
-                )
-            else:
-                continue
-            break
-    return found
-
-
-def _image(volume: Volume, offer: Offer) -> LayerTuple:
-    window = opening_window(volume)
-    look: dict[str, Any] = {"colormap": "inferno", "blending": "additive"} if volume.modality == "PT" else {}
-    data, keywords, kind = image_layer(
-        volume, name=offer.name, path=str(offer.path), contrast_limits=(window.lower, window.upper), **look
-    )
-    origin = keywords["metadata"][META]
-    files = frozenset(str(frame.path) for frame in offer.series.frames) if offer.series is not None else frozenset()
-    keywords["metadata"] = {META: replace(origin, series=offer.key, volume=offer.volume), FILES: files}
-    return data, keywords, kind
-
-
 def _in_folder(folder: Path) -> list[Offer]:
     series = list_series(folder)
     used = {frame.path for one in series for frame in one.frames}
     masks = [path for path in dicom_files(folder) if path not in used and holds_structures(path)]
-    files = [Path(root, name) for root, _, names in os.walk(folder) for name in sorted(names)]
-    volumes = [path for path in files if suffix_of(path) in VOLUME_SUFFIXES]
+    volumes = [path for place in walk(folder) for path in image_files(place)]
     offers = [offer for one in series for offer in _of_series(folder, one, series)]
     offers += [offer for path in volumes for offer in _in_volume_file(path)]
     return sorted(offers, key=lambda offer: named_as_labels(offer.name)) + [_structures(path, folder) for path in masks]
@@ -182,9 +91,7 @@ def _of_series(path: Path, series: Series, found: Sequence[Series]) -> Iterator[
     size = " x ".join(str(n) for n in series.shape)
     spacing = " x ".join(f"{edge:.3g}" for edge in series.spacing_mm)
     offer = Offer(path, name, series.modality or "DICOM", size, spacing, problem=series.problem, series=series)
-    alone = sum(one.uid == series.uid for one in found) == 1  # a UID may have several orientations
-    key = series.uid if alone else series.key
-    offer = replace(offer, key=key, chosen=not series.problem, warning=_warning(series))
+    offer = replace(offer, key=choice_of(series, found), chosen=not series.problem, warning=_warning(series))
     if series.volumes == 1 or series.problem:
         yield offer
         return
@@ -194,7 +101,7 @@ def _of_series(path: Path, series: Series, found: Sequence[Series]) -> Iterator[
 def _warning(series: Series) -> str:
     if series.grid is None:
         return ""
-    angle = oblique_degrees(series.grid)
+    angle = series.grid.oblique_deg
     oblique = (f"Oblique by {angle:.1f} degrees.",) if angle >= UPRIGHT_DEG else ()
     return " ".join((*series.grid.notes, *oblique))
 
@@ -218,6 +125,13 @@ def _volumes(offer: Offer, count: int) -> Iterator[Offer]:
 
 
 def _structures(path: Path, folder: Path | None = None) -> Offer:
-    modality, title = title_of(path)
+    modality, title = _title_of(path)
     where = "" if folder in (None, path.parent) else f"in {path.parent.relative_to(folder or path.parent)}"
     return Offer(path, title or stem(path), modality, warning=where, structures=True)
+
+
+def _title_of(path: Path) -> tuple[str, str]:
+    """Modality, "SEG" or "RTSTRUCT", and what the file is called in its header; the last is "" where it has no name."""
+    header = read_header(path)
+    modality = text(header, "Modality")
+    return modality, text(header, "StructureSetLabel") or text(header, "SeriesDescription")

@@ -1,0 +1,50 @@
+"""An offer, read, as napari layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from monai_attn.cases.kinds import is_label_map
+from monai_attn.cases.offers import Offer
+from monai_attn.io import read, read_series, stem
+from monai_attn.napari.layers.provenance import PROVENANCE
+from monai_attn.napari.layers.volumes import META, LayerTuple, image_layer, labels_layer
+from monai_attn.napari.look.looking import opening_window
+from monai_attn.napari.open.dicomseg import OpenImage, structure_layers
+from monai_attn.napari.open.records import record_beside
+from monai_attn.volume import Volume
+
+__all__ = ["FILES", "layers_of"]
+
+FILES = "monai_attn files"
+"""Key in the metadata of an image layer from DICOM: the files of its series."""
+
+
+def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
+    """Read an offer: napari layers with their notes in `Origin.grid.notes`. Structures are put on one of `images`."""
+    if offer.structures:
+        return structure_layers(offer.path, images, name=offer.name)
+    if offer.series is not None:
+        volume = read_series(offer.series, volume=offer.volume)
+        return [_image(volume, offer)]
+    volume = read(offer.path, volume=offer.volume)
+    table, provenance = record_beside(offer.path)
+    if is_label_map(volume, stem(offer.path), table=table):
+        layer = labels_layer(volume, name=offer.name, table=table, path=str(offer.path))
+        layer[1]["metadata"][PROVENANCE] = provenance
+        return [layer]
+    return [_image(volume, offer)]
+
+
+def _image(volume: Volume, offer: Offer) -> LayerTuple:
+    window = opening_window(volume)
+    look: dict[str, Any] = {"colormap": "inferno", "blending": "additive"} if volume.modality == "PT" else {}
+    data, keywords, kind = image_layer(
+        volume, name=offer.name, path=str(offer.path), contrast_limits=(window.lower, window.upper), **look
+    )
+    origin = keywords["metadata"][META]
+    files = frozenset(str(frame.path) for frame in offer.series.frames) if offer.series is not None else frozenset()
+    keywords["metadata"] = {META: replace(origin, series=offer.key, volume=offer.volume), FILES: files}
+    return data, keywords, kind

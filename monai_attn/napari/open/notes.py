@@ -1,0 +1,47 @@
+"""What a user should know about layers that were opened: what the reader decided, and what does not overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monai_attn.cases.offers import UPRIGHT_DEG
+from monai_attn.napari.layers.volumes import META, LayerTuple, Origin, compatible, oblique_degrees
+from monai_attn.napari.open.dicomseg import OpenImage
+
+__all__ = ["notes_of", "overlay_warnings"]
+
+
+def notes_of(layers: Sequence[LayerTuple]) -> list[str]:
+    """What the reader had to decide, a sentence or more for each layer that has any, with its name before it."""
+    found = []
+    for _, keywords, _ in layers:
+        origin: Origin = keywords["metadata"][META]
+        notes = list(origin.grid.notes)
+        angle = oblique_degrees(origin.grid)
+        if angle >= UPRIGHT_DEG and not origin.display_only:
+            notes.append(f"Oblique by {angle:.1f} degrees: drawn upright, in the planes of the scan.")
+        if notes:
+            found.append(f"{keywords['name']}: {' '.join(notes)}")
+    return found
+
+
+def overlay_warnings(images: Sequence[OpenImage]) -> list[str]:
+    """What keeps layers from lying over each other correctly in one view."""
+    found = []
+    for place, (name, grid, _) in enumerate(images):
+        for other_name, other, _ in images[:place]:
+            known = grid.frame_of_reference, other.frame_of_reference
+            if all(known) and known[0] != known[1]:
+                found.append(
+                    f"{name} and {other_name} have different frames of reference: equal coordinates may be different "
+                    "places in the patient. Register them before comparing."
+                )
+            elif not compatible(grid, other):
+                found.append(
+                    f"{name} and {other_name} were scanned at different angles: they do not lie over each other in "
+                    "2-D. Open the oblique one resliced to the patient's axes to compare."
+                )
+            else:
+                continue
+            break
+    return found
