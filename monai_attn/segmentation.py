@@ -79,8 +79,9 @@ class Segmentation:
         """A mask from a file; the inverse of `write`.
 
         The labels are named by `table`, else by the JSON beside the mask (see `record_of`), else by the names within
-        the file or in another file beside it (docs/coordinates.md), else "label N". Whole numbers stored as float are
-        taken as such. Raises `LabelError` for others, and for values that our JSON does not name.
+        the file or in another file beside it (docs/coordinates.md), else "label N". The provenance
+        is that of the JSON. Whole numbers stored as float are taken as such. Raises `LabelError` for others, and for
+        values that our JSON does not name.
         """
         path = Path(path)
         if holds_structures(path):
@@ -89,7 +90,7 @@ class Segmentation:
                 "monai-attn convert MASK OUT.nii.gz --source IMAGE."
             )
         volume = read(path)
-        record = {} if table is not None else _read_record(record_of(path))
+        record = _read_record(record_of(path))
         try:
             labels = volume.with_array(label_array(volume))
             named = table if table is not None else LabelTable.from_json(record.get("labels", []))
@@ -143,8 +144,8 @@ class Segmentation:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What speaks against the result: sentences on an unusual image, or an unusual size of a structure."""
-        return tuple(self.provenance.get("warnings", ()))
+        """What makes the mask unlikely, a sentence each, from the provenance; empty where nothing speaks against it."""
+        return tuple(str(text) for text in self.provenance.get("warnings") or ())
 
     @property
     def algorithm(self) -> tuple[str, str]:
@@ -197,7 +198,9 @@ class Segmentation:
         """The files that `save` writes, without the record, and what writes each: for `monai_attn.results.commit`."""
         mask, _, table = result_files(folder, stem)
         maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write, one) for name, one in self.maps.items()}
-        texts = {} if measured is None else {table: text_writer(to_csv(rows(measured, case=stem)))}
+        said = {"warnings": " ".join(self.warnings)}
+        measures = [row | said for row in rows(measured or (), case=stem)]
+        texts = {} if measured is None else {table: text_writer(to_csv(measures))}
         return {mask: partial(write, self.labels, table=self.table), **texts, **maps}
 
     def about(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.bundle.case import Source, case_images, cut_case, read_case
 from monai_attn.errors import BundleError, LabelError
 from monai_attn.inferers.maps import check_maps, infer_with_maps
+from monai_attn.preflight import MadeFor, check_case, check_mask
 from monai_attn.segmentation import Segmentation
 from monai_attn.transforms.on_source import classes_exclude, maps_on_source
 from monai_attn.transforms.save import label_map
@@ -58,6 +59,7 @@ class Segmenter:
     ) -> None:
         self.parts = parts
         self.device = device
+        self._made_for = MadeFor.from_json(parts.made_for)
         recorder = WindowRecorder(parts.network)
         for source in calibration:
             self._infer(case_images(source, parts), recorder, parts.inferer)
@@ -113,6 +115,7 @@ class Segmenter:
         region: Box | None = None,
         progress: Progress | None = None,
         maps: Sequence[str] = (),
+        force: bool = False,
     ) -> Segmentation:
         """Segment one case: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name.
 
@@ -125,22 +128,31 @@ class Segmenter:
         `maps` says what the segmentation is to hold besides, on the source grid: "attention", "entropy",
         "flip_variance", "probabilities"; see `monai_attn.inferers.maps.infer_with_maps`. The labels stay the same.
 
+        Images and mask are compared with what the bundle was made for (docs/bundles.md): what is unlikely is in
+        `Segmentation.warnings`, and images of which no sensible mask can come are refused unless `force` is set.
+
         Raises `FileError` or `GeometryError` for an image that cannot be read or does not meet the region,
-        `InputError` for one that is known (from DICOM) to be of another modality than the bundle's or for maps that the
-        network does not have, and `BundleError` when what the bundle computes is no label map.
+        `InputError` for an image that is refused, for one that is known (from DICOM) to be of another modality or unit
+        than the bundle's, or for maps that the network does not have, and `BundleError` when what the bundle computes
+        is no label map.
         """
         start = time.perf_counter()
         images = case_images(source, self.parts)
         whole = images[next(iter(images))][0]
         block = whole.slices_of(region) if region is not None else None
+        given = cut_case(images, region) if region else images
+        warnings, notes = self._check(given, region=region is not None, force=force)
         shown: dict[str, NDArray[np.generic]] = {}
         inferer = self._inferer_with_maps(maps, shown) if maps else self.parts.inferer
-        array = self._labels(cut_case(images, region) if region else images, progress, inferer)
+        array = self._labels(given, progress, inferer)
+        grid = given[next(iter(given))][0]
+        warnings += check_mask(self._made_for, grid.with_array(array), self.parts.table, region=region is not None)
         if block:
             array = _in_whole(array, block, whole)
             shown = {name: _in_whole(one, block, whole) for name, one in shown.items()}
         labels = Volume(array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
         provenance = self._provenance(images, region, time.perf_counter() - start)
+        provenance |= {"warnings": warnings, **({"notes": notes} if notes else {})}
         volumes = {name: replace(labels, array=one, modality="") for name, one in shown.items()}
         return Segmentation(labels, self.parts.table, provenance, volumes)
 
@@ -161,16 +173,26 @@ class Segmenter:
         """
         return read_case(source, self.parts, series=series, volume=volume, suv_factor=suv_factor)
 
-    def check(self, images: Mapping[str, Volume], *, region: Box | None = None) -> None:
-        """Prepare the images of a case as a run would, and refuse what it would refuse: an image of another modality,
-        several that do not meet in space or have different frames of reference, a region beside them."""
+    def check(self, images: Mapping[str, Volume], *, region: Box | None = None, force: bool = False) -> tuple[str, ...]:
+        """The warnings on the images of a case, which are prepared as for a run; what a run would refuse is refused.
+
+        Refused are an image of another modality or unit, or of which no sensible mask can come (unless `force` is
+        set), several images that do not meet in space or have different frames of reference, and a region beside them.
+        """
         case = case_images(images, self.parts)
         if region:
             case = cut_case(case, region)
+        warnings, _ = self._check(case, region=region is not None, force=force)
         try:
             self._prepare(case)
         except RuntimeError as error:
             raise why(error, f"The bundle {self.parts.name} failed on this image") from error
+        return tuple(warnings)
+
+    def _check(
+        self, images: Mapping[str, Sequence[Volume]], *, region: bool, force: bool
+    ) -> tuple[list[str], list[str]]:
+        return check_case(self._made_for, self.parts.inputs, images, region=region, force=force)
 
     def _inferer_with_maps(self, maps: Sequence[str], shown: dict[str, NDArray[np.generic]]) -> Inference:
         """The bundle's inferer, which leaves maps on the grid of its image in `shown`."""

@@ -16,10 +16,19 @@ from monai_attn.volume import Box, Volume, same_grid
 if TYPE_CHECKING:
     from monai_attn.bundle.parts import Parts
 
-__all__ = ["Source", "case_images", "cut_case", "read_case", "read_images"]
+__all__ = ["Source", "case_images", "check_kinds", "cut_case", "read_case", "read_images"]
 
 Source = str | Path | Volume
 """One image: where it is, or the image itself."""
+
+UNIT_NAMES = {"HU": "Hounsfield units", "g/ml": "SUV by body weight", "Bq/ml": "activity"}
+
+WAYS_TO_UNIT = {
+    "g/ml": "Give the factor from the stored values to SUV: --suv-factor (docs/dicom.md says how it is computed), or "
+    "convert the image to SUV first.",
+    "HU": "Export the image again in Hounsfield units.",
+}
+"""What to do about an image in another unit, by the unit that the bundle needs."""
 
 
 def case_images(source: Source | Sequence[Source] | Mapping[str, Source], parts: Parts) -> dict[str, list[Volume]]:
@@ -45,7 +54,7 @@ def case_images(source: Source | Sequence[Source] | Mapping[str, Source], parts:
             each if isinstance(each, Volume) else read(each, series=files[name].series if name in files else None)
             for each in sources
         ]
-    _check(images, parts)
+    check_kinds(images, parts.inputs, bundle=parts.name, partial=parts.partial)
     return images
 
 
@@ -60,7 +69,9 @@ def read_case(
     """The images of a case by name, the reference first; see `monai_attn.cases.find_images`."""
     files = find_images(source, parts.inputs, series)
     images = read_images(files, parts.inputs, volume=volume, suv_factor=suv_factor)
-    _check({name: [image] for name, image in images.items()}, parts)
+    check_kinds(
+        {name: [image] for name, image in images.items()}, parts.inputs, bundle=parts.name, partial=parts.partial
+    )
     return images
 
 
@@ -117,21 +128,38 @@ def _name_of(source: object, parts: Parts) -> str:
     return fits[0].name
 
 
-def _check(images: Mapping[str, Sequence[Volume]], parts: Parts) -> None:
-    """A network gives a mask of any image; of another modality than its own, a meaningless one."""
-    wanted = {one.name: one.modality for one in parts.inputs}
+def check_kinds(
+    images: Mapping[str, Sequence[Volume]], inputs: Sequence[ImageInput], *, bundle: str, partial: bool
+) -> None:
+    """Refuse images that the bundle does not take, and images of another modality or unit than those it was made for.
+
+    A network gives a mask of any image; of another modality or unit than its own, a meaningless one. What an image does
+    not say of itself is not compared. `partial`: a part of the images is enough. Raises `InputError`.
+    """
+    wanted = {one.name: one for one in inputs}
     unknown = [name for name in images if name not in wanted]
     if unknown or not images:
         what = f"one image, {next(iter(wanted))!r}" if len(wanted) == 1 else f"the images {', '.join(wanted)}"
-        raise InputError(f"The bundle {parts.name} takes {what}, not {list(images)}.")
+        raise InputError(f"The bundle {bundle} takes {what}, not {list(images)}.")
     missing = [name for name in wanted if name not in images]
-    if missing and not parts.partial:
-        raise InputError(f"The bundle {parts.name} needs {', '.join(wanted)}; {', '.join(missing)} is missing.")
+    if missing and not partial:
+        raise InputError(f"The bundle {bundle} needs {', '.join(wanted)}; {', '.join(missing)} is missing.")
     for name, volumes in images.items():
+        which = f"The image {name!r} of the bundle {bundle}" if len(wanted) > 1 else f"The bundle {bundle}"
         for volume in volumes:
-            if wanted[name] and volume.modality in ("MR", "CT", "PT") and volume.modality != wanted[name]:
-                which = f"The image {name!r} of the bundle" if len(wanted) > 1 else "The bundle"
-                raise InputError(
-                    f"{which} {parts.name} is for {wanted[name]}, and this image is {volume.modality}. "
-                    "Choose another bundle, or another series of the folder (--series)."
-                )
+            _check_kind(volume, wanted[name], which)
+
+
+def _check_kind(image: Volume, wanted: ImageInput, which: str) -> None:
+    if wanted.modality and image.modality in ("MR", "CT", "PT") and image.modality != wanted.modality:
+        raise InputError(
+            f"{which} is for {wanted.modality}, and this image is {image.modality}. "
+            "Choose another bundle, or another series of the folder (--series)."
+        )
+    if wanted.unit and image.unit and image.unit.lower() != wanted.unit.lower():
+        said = [f"{which} needs values in {_named(wanted.unit)}, and this image has values in {_named(image.unit)}."]
+        raise InputError(" ".join([*said, *image.notes, WAYS_TO_UNIT.get(wanted.unit, "Convert the image first.")]))
+
+
+def _named(unit: str) -> str:
+    return f"{unit} ({UNIT_NAMES[unit]})" if unit in UNIT_NAMES else unit

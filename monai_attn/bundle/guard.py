@@ -20,7 +20,7 @@ from monai.bundle import BundleWorkflow, ConfigComponent, ConfigParser, ConfigWo
 
 from monai_attn.bundle.config import component_of, config_ids, is_expression, leaves, parents_of_id, texts, walk
 from monai_attn.bundle.requirements import VERSION_KEYS, unmet
-from monai_attn.bundle.weights import sha256_of
+from monai_attn.bundle.weights import check_weights, expected_sha256, read_weights, sha256_of
 from monai_attn.errors import AttnError, BundleError, FileError, OverrideError
 
 __all__ = ["bundle_root", "check", "provenance"]
@@ -44,7 +44,7 @@ def bundle_root() -> str:
 
 
 def check(weights: str | None = None) -> None:
-    """Refuse what MONAI would pass over: unknown overrides, older packages, and `weights` that are not there.
+    """Refuse what MONAI would pass over: unknown overrides, older packages, and `weights` that are missing or damaged.
 
     The words true and false, which reach MONAI as text, become the booleans they mean.
     Raises `OverrideError`, `BundleError` or `FileError`. In `python -m monai.bundle` the error's own sentence becomes
@@ -57,8 +57,8 @@ def check(weights: str | None = None) -> None:
     _check_overrides(workflow)
     _read_booleans(workflow)
     _check_versions(_root(workflow).name, workflow.parser.get("_meta_") or {})
-    if weights is not None and not Path(weights).is_file():
-        raise FileError(f"The weights {weights} do not exist. Train them (train.json), or set --weights.")
+    if weights is not None:
+        _check_weights(Path(weights), workflow)
 
 
 def provenance(bundle_root: str, weights: str) -> dict[str, Any]:
@@ -72,6 +72,13 @@ def provenance(bundle_root: str, weights: str) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("monai_attn", *VERSION_KEYS.values())},
         "overrides": {} if workflow is None else _overrides(workflow),
     }
+
+
+def _check_weights(path: Path, workflow: ConfigWorkflow) -> None:
+    if not path.is_file():
+        raise FileError(f"The weights {path} do not exist. Train them (train.json), or set --weights.")
+    check_weights(path, expected_sha256(workflow.parser.get("_meta_") or {}, path, _root(workflow)))
+    read_weights(path)  # MONAI's loader would end with torch's advice to unpickle whatever is in the file
 
 
 def _workflow() -> ConfigWorkflow | None:

@@ -29,6 +29,7 @@ def image_inputs(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[Ima
             MODALITIES.get(str(row.get("modality", "")).upper(), ""),
             str(row.get("description", "")),
             str(row.get("series", "")),
+            str(row.get("unit", "")),
         )
         for name, row in rows
     )

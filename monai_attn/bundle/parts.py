@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from monai_attn.bundle.locate import config_file, find_bundle, label_table, read
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.trust import require_trust
-from monai_attn.bundle.weights import load_weights, sha256_of, weights_file
+from monai_attn.bundle.weights import check_weights, expected_sha256, load_weights, weights_file
 from monai_attn.cases import ImageInput
 from monai_attn.errors import AttnError, BundleError
 from monai_attn.labels import LabelTable
@@ -38,7 +38,8 @@ class Parts:
     `preprocessing` takes `{name of each of inputs: path, Volume or list of them}`, a part of them where `partial`, and
     leaves the image of the network at `image_key`; `inferer(image, network)` gives logits; `postprocessing` makes
     `pred` the label map. `amp` says whether the bundle runs its network in mixed precision on CUDA. `name`, `version`,
-    `weights_sha256` and `overrides` go into the provenance.
+    `weights_sha256` and `overrides` go into the provenance. `made_for` says in numbers what the bundle was trained on
+    (see `monai_attn.preflight.MadeFor`), and is empty for bundles that do not say it.
     """
 
     preprocessing: Step
@@ -54,6 +55,7 @@ class Parts:
     version: str
     weights_sha256: str
     overrides: Mapping[str, Any]
+    made_for: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_bundle(
@@ -88,6 +90,7 @@ def open_bundle(
     names = _image_names(parser.get(), root)
     network = _network(parser, root)
     weights = weights_file(parser, root)
+    weights_sha256 = check_weights(weights, expected_sha256(metadata, weights, root))
     load_weights(network, weights)
     return Parts(
         preprocessing=_resolve(parser, root, "preprocessing", "dataset::transform"),
@@ -101,8 +104,9 @@ def open_bundle(
         amp=bool(_optional(parser, "evaluator::amp")),
         name=root.resolve().name,
         version=str(metadata.get("version", "")),
-        weights_sha256=sha256_of(weights),
+        weights_sha256=weights_sha256,
         overrides=overrides,
+        made_for=dict(metadata.get("made_for") or {}),
     )
 
 

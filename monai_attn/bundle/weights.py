@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 from monai_attn.bundle.config import components
 from monai_attn.errors import BundleError
 
-__all__ = ["load_weights", "sha256_of", "weights_file"]
+__all__ = ["check_weights", "expected_sha256", "load_weights", "read_weights", "sha256_of", "weights_file"]
 
 
 def weights_file(parser: ConfigParser, root: Path) -> Path:
@@ -37,21 +38,57 @@ def weights_file(parser: ConfigParser, root: Path) -> Path:
 def load_weights(network: nn.Module, path: Path) -> None:
     """Fill the network, strictly: every weight is in the file and nothing else is.
 
-    Only tensors are unpickled (`weights_only=True`). Raises `BundleError` when the file does not fit.
+    Raises `BundleError` when the file does not fit, or as `read_weights` does.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise BundleError(
-            f"{path.name} is not a file of weights only, or it is damaged: {_first_line(error)}"
-        ) from error
-    state = _state_dict(content)
+    state = _state_dict(read_weights(path))
     try:
         network.load_state_dict(state, strict=True)
     except (RuntimeError, TypeError) as error:
         raise BundleError(
             f"The weights in {path.name} do not fit the bundle's network: {_first_line(error)}"
         ) from error
+
+
+def read_weights(path: Path) -> Any:
+    """What a file of weights holds, on the CPU. Only tensors are unpickled (`weights_only=True`).
+
+    Raises `BundleError` for a file that holds anything else, or that is damaged. torch's own words, which advise to
+    unpickle all the same, are not passed on.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the protocol of a pickle that is refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BundleError(
+            f"{path.name} is not a file of weights only, or it is damaged. It is not opened: a pickle can run code. "
+            "Ask its maker for a state dict with nothing but tensors, or copy the file again."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise BundleError(
+            f"{path.name} is not a file of weights only, or it is damaged. Copy or download it again."
+        ) from error
+
+
+def check_weights(path: Path, expected: str) -> str:
+    """The SHA-256 of a file of weights. Raises `BundleError` when `expected`, if not empty, is another one."""
+    found = sha256_of(path)
+    if expected and found != expected.lower():
+        raise BundleError(
+            f"{path.parent.name}/{path.name} is not the file that metadata.json describes: its SHA-256 begins with "
+            f"{found[:12]}, and that in metadata.json with {expected[:12]}. If the file is damaged, copy it again. "
+            "If the weights are new, write their SHA-256 with: python -m monai_attn.preflight.refresh BUNDLE."
+        )
+    return found
+
+
+def expected_sha256(metadata: Mapping[str, Any], path: Path, root: Path) -> str:
+    """What `weights_sha256` of metadata.json says of a file of weights; "" where it says nothing of this file.
+
+    It speaks of `models/model.pt` in the bundle's folder, not of other weights that an override names.
+    """
+    own = path.resolve() == (root / "models" / "model.pt").resolve()
+    return str(metadata.get("weights_sha256") or "") if own else ""
 
 
 def sha256_of(path: Path) -> str:

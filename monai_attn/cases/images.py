@@ -17,14 +17,16 @@ __all__ = ["ImageFile", "ImageInput", "choice_of", "find_images"]
 class ImageInput:
     """One image that a bundle takes, as the bundle's metadata describe it.
 
-    `modality` is DICOM's code (MR, CT, PT), "" where the metadata do not say. `description` is for a person. `series`
-    is a part of the series description, which tells the image from others of its modality.
+    `modality` is DICOM's code (MR, CT, PT) and `unit` the unit of the grey values ("HU", "g/ml" for SUV), each "" where
+    the metadata do not say. `description` is for a person. `series` is a part of the series description, which tells
+    the image from others of its modality.
     """
 
     name: str
     modality: str = ""
     description: str = ""
     series: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)

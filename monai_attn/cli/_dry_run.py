@@ -49,7 +49,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
     check_case(recipe, case)
     prepared = prepare(recipe, case, segmenter.parts)
     images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
-    segmenter.check(images, region=recipe.region)
+    warnings = segmenter.check(images, region=recipe.region, force=recipe.force)
     if decide(prepared, images).standing.state is State.DONE:
         return [f"{case.name}: done already -> {mask}"]
     image = images[next(iter(images))]
@@ -59,6 +59,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
         lines += [f"  {name}: {_grid(one)}" for name, one in images.items()]
     missing = [one.name for one in inputs if one.name not in images]
     lines += [f"  note: {note}" for note in notes_of(images, missing)]
+    lines += [f"  warning: {warning}" for warning in warnings]
     description = describe_bundle(recipe.bundle, recipe.overrides)
     return [*lines, f"  {estimate(description, part, device=recipe.device, backend=recipe.backend)}"]
 

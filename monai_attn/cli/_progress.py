@@ -13,7 +13,7 @@ __all__ = ["Windows", "print_row"]
 
 
 def print_row(row: Row) -> None:
-    """The result of one case: seconds, file, notes and volumes on stdout, or the error on stderr."""
+    """The result of one case: seconds, file, notes, warnings and volumes on stdout, or the error on stderr."""
     if row.error:
         print(f"{row.case}: {row.error}", file=sys.stderr)
         return
@@ -23,6 +23,8 @@ def print_row(row: Row) -> None:
     print(f"{row.case}: {row.seconds:.1f} s -> {row.files[0]}")
     for note in row.notes:
         print(f"  note: {note}")
+    for warning in row.warnings:
+        print(f"  warning: {warning}")
     width = max(map(len, row.volume_ml), default=0)
     for name, volume_ml in row.volume_ml.items():
         print(f"  {name:<{width}}  {volume_ml:9.3f} ml")

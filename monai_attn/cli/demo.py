@@ -73,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     files = {**segmentation.files(args.out, stem=STEM), table: text_writer(text)}
     files[picture] = draw
     written = commit(files, record=record, about=segmentation.about(), overwrite=args.overwrite)
+    for warning in segmentation.warnings:
+        print(f"warning: {warning}")
     for structure in measured:
         print(f"{structure.name:<28}{structure.volume_ml:8.3f} ml")
     print(f"segmented in {seconds:.1f} s on {segmenter.device} ({segmenter.backend})")
@@ -103,7 +105,7 @@ def both_sides(segmenter: Callable[..., Segmentation], image: Volume, regions: M
 
     merged = np.zeros(image.shape, dtype=np.uint8)
     names: dict[int, str] = {}
-    provenance = {}
+    provenance, warnings = {}, []
     for side, region in regions.items():
         one = segmenter(image, region=region)
         first = len(names)
@@ -111,4 +113,6 @@ def both_sides(segmenter: Callable[..., Segmentation], image: Volume, regions: M
             merged[one.labels.array == label.value] = value
             names[value] = f"{side} {label.name}"
         provenance[side] = dict(one.provenance)
-    return Segmentation(image.with_array(merged), LabelTable.of_names(names), {"regions": provenance})
+        warnings += [f"{side}: {text}" for text in one.warnings]
+    table = LabelTable.of_names(names)
+    return Segmentation(image.with_array(merged), table, {"regions": provenance, "warnings": warnings})

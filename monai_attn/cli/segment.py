@@ -81,6 +81,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--dicom-seg", action="store_true", help="of a DICOM series, write CASE_seg.dcm too")
     parser.add_argument("--rtstruct", action="store_true", help="of a DICOM series, write CASE_rtstruct.dcm too")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="segment images that are refused as blank, far too large or in another unit; the result carries a warning",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check bundle and images, say what would be done, stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
@@ -119,6 +124,7 @@ def run(args: argparse.Namespace) -> int:
         maps=args.maps,
         dicom_seg=args.dicom_seg,
         rtstruct=args.rtstruct,
+        force=args.force,
     )
     if recipe.report:
         check_matplotlib()

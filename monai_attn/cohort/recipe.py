@@ -40,6 +40,7 @@ class Recipe:
     dicom_seg: bool = False
     rtstruct: bool = False
     maps: tuple[str, ...] = ()
+    force: bool = False
 
     def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
         """The DICOM files that are wanted, and what writes each."""
@@ -73,7 +74,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one case: `error` is empty when all files were written; `done` when they stood there before."""
+    """What came of one case: `error` is empty when all files were written; `done` when they stood there before.
+
+    `warnings` say what makes the mask unlikely (`Segmentation.warnings`).
+    """
 
     case: str
     error: str
@@ -82,6 +86,7 @@ class Row:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     done: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def volume_ml(self) -> dict[str, float]:

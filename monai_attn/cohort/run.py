@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ class CaseRun:
         self.notes: tuple[str, ...] = ()
         self.done = False
         self._prepared: Prepared | None = None
+        self.warnings: tuple[str, ...] = ()
         self._images: dict[str, Volume] = {}
         self._segmentation: Segmentation | None = None
 
@@ -66,7 +68,11 @@ class CaseRun:
         recipe = self.recipe
         watched = _Watched(progress) if progress else None
         with self._step():
-            self._segmentation = segmenter(self._images, region=recipe.region, progress=watched, maps=recipe.maps)
+            self._segmentation = segmenter(
+                self._images, region=recipe.region, progress=watched, maps=recipe.maps, force=recipe.force
+            )
+            self.warnings = self._segmentation.warnings
+            self.notes += tuple(self._segmentation.provenance.get("notes", ()))
         if watched is not None and watched.raised is not None:
             raise watched.raised
 
@@ -77,9 +83,13 @@ class CaseRun:
                 saved = save_case(self.recipe, self.case, self._prepared, self._images, self._segmentation)
                 self.files, self.structures = saved.files, saved.structures
         self._images, self._segmentation = {}, None
-        notes = self.notes if self.files or self.done else ()
-        row = Row(self.case.name, self.error, tuple(self.files), tuple(self.structures), notes, self.seconds)
-        return row if not self.done else Row(self.case.name, "", self.recipe.files(self.case.name), done=True)
+        if self.done:
+            return Row(self.case.name, "", self.recipe.files(self.case.name), done=True)
+        files, structures = tuple(self.files), tuple(self.structures)
+        if not files:
+            return Row(self.case.name, self.error, seconds=self.seconds)
+        row = Row(self.case.name, self.error, files, structures, self.notes, self.seconds)
+        return replace(row, warnings=self.warnings)
 
     @contextmanager
     def _step(self) -> Iterator[None]:

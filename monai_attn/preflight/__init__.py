@@ -1,1 +1,26 @@
-"""What is checked and estimated before a run: whether images suit a bundle, how long it will take, how much memory."""
+"""What is checked and estimated before a run, and checked after it.
+
+Before: whether the images are such as a bundle was made for, how long the run will take, and how much memory. After:
+whether the mask is such as the labels of the training were.
+"""
+
+from __future__ import annotations
+
+from monai_attn.preflight.case import check_case
+from monai_attn.preflight.configs import CheckedImages, mask_warnings
+from monai_attn.preflight.findings import Finding
+from monai_attn.preflight.images import check_images
+from monai_attn.preflight.made_for import ImageRange, MadeFor, StructureRange
+from monai_attn.preflight.masks import check_mask
+
+__all__ = [
+    "CheckedImages",
+    "Finding",
+    "ImageRange",
+    "MadeFor",
+    "StructureRange",
+    "check_case",
+    "check_images",
+    "check_mask",
+    "mask_warnings",
+]

@@ -12,7 +12,7 @@ from monai_attn.measure import Lesion, Structure, compare, detect_lesions, measu
 from monai_attn.measure.blocks import check_grid, label_array
 from monai_attn.measure.lesions import find_lesions
 from monai_attn.report.drawing import Scene
-from monai_attn.report.page import facts, html_page, paragraph, picture, section
+from monai_attn.report.page import facts, html_page, notice, paragraph, picture, section
 from monai_attn.report.pictures import Target, key_picture, overview
 from monai_attn.report.tables import comparison_table, detection_table, lesion_table, place, structure_table
 from monai_attn.report.window import window_of
@@ -62,6 +62,7 @@ def case_page(case: str, image: Volume, segmentation: Segmentation, options: Cas
     return html_page(
         f"Segmentation report: {case}",
         [
+            *_warnings(segmentation),
             section("Patient", facts(options.identity)) if options.identity else "",
             section("Image", facts(_of_image(image, scene))),
             section("Overview", *_overview(scene, measured)),
@@ -72,6 +73,12 @@ def case_page(case: str, image: Volume, segmentation: Segmentation, options: Cas
             section("How to read this report", *HOW_TO_READ),
         ],
     )
+
+
+def _warnings(segmentation: Segmentation) -> Iterator[str]:
+    """What makes the mask unlikely, at the top of the page; nothing where nothing does."""
+    if segmentation.warnings:
+        yield notice("Check this mask before it is used.", segmentation.warnings)
 
 
 HOW_TO_READ = (

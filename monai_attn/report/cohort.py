@@ -44,11 +44,13 @@ def cohort_page(title: str, cases: Sequence[CohortCase]) -> str:
     compared = [case for case in cases if case.comparisons]
     measured = sum(1 for case in cases if case.structures)
     counts = f"{len(cases)} cases: {measured} measured, {len(compared)} compared, {len(failed)} with a problem."
+    marked = [(case.case, str(text)) for case in cases for text in case.provenance.get("warnings") or ()]
+    warnings = html_table(["case", "warning on the mask"], marked, numeric_from=2)
     problems = html_table(["case", "problem"], [[case.case, case.error] for case in failed], numeric_from=2)
     return html_page(
         f"Cohort report: {title}",
         [
-            section("Cases", paragraph(counts), problems if failed else ""),
+            section("Cases", paragraph(counts), problems if failed else "", warnings if marked else ""),
             section("Volumes", *_volumes(cases)),
             section("Agreement with the references", *_agreement(compared)),
             section("Every case", _every_case(cases)),

@@ -11,7 +11,7 @@ from typing import Any
 from monai_attn import __version__
 from monai_attn.notice import RESEARCH_USE
 
-__all__ = ["chip", "facts", "html_page", "html_table", "number", "paragraph", "picture", "section"]
+__all__ = ["chip", "facts", "html_page", "html_table", "notice", "number", "paragraph", "picture", "section"]
 
 STYLE = """
 :root { color-scheme: light; }
@@ -21,6 +21,8 @@ h1 { font-size: 26px; margin: 24px 0 8px; }
 h2 { font-size: 20px; margin: 34px 0 10px; border-bottom: 1px solid #c9d1da; padding-bottom: 4px; }
 h3 { font-size: 16px; margin: 22px 0 6px; }
 .notice { background: #fff3cd; border: 1px solid #d9b84a; border-radius: 4px; padding: 6px 12px; font-weight: 600; }
+.warnings { background: #fde8e8; border: 2px solid #c0392b; border-radius: 4px; padding: 8px 14px; margin: 10px 0; }
+.warnings ul { margin: 4px 0 0; padding-left: 20px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; margin: 8px 0; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 8px; border-bottom: 1px solid #dde3ea; text-align: left; vertical-align: top; }
@@ -43,7 +45,7 @@ footer { margin-top: 36px; border-top: 1px solid #c9d1da; padding-top: 8px; font
   th, td { padding: 2px 5px; }
   td.n { white-space: normal; }
   .scroll { overflow: visible; }
-  figure, tr, .notice, .scroll { break-inside: avoid; }
+  figure, tr, .notice, .warnings, .scroll { break-inside: avoid; }
   h1, h2, h3 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
@@ -89,6 +91,12 @@ def section(heading: str, *parts: str, level: int = 2) -> str:
 def paragraph(text: str) -> str:
     """A paragraph of plain text."""
     return f"<p>{escape(text)}</p>"
+
+
+def notice(heading: str, sentences: Sequence[str]) -> str:
+    """A framed box with a heading and a list of sentences, for what must not be overlooked."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    return f'<div class="warnings" role="alert"><strong>{escape(heading)}</strong><ul>{items}</ul></div>'
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, numeric_from: int = 1) -> str:

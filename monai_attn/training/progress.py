@@ -17,6 +17,7 @@ from ignite.handlers import EMAHandler
 from monai.engines import IterationEvents
 from torch import nn
 
+from monai_attn.bundle.weights import read_weights
 from monai_attn.errors import BundleError, FileError, InputError
 from monai_attn.io import atomic_path, write_bytes_atomic
 
@@ -128,7 +129,7 @@ def join_weights(paths: Sequence[str | Path], output: str | Path, *, half: bool 
         raise FileError(f"There is no {missing[0]}. Train all folds first.")
     joined = {}
     for number, path in enumerate(paths):
-        for name, value in torch.load(path, map_location="cpu", weights_only=True).items():
+        for name, value in read_weights(Path(path)).items():
             joined[f"networks.{number}.{name}"] = value.half() if half and value.is_floating_point() else value
     with atomic_path(output, overwrite=False) as temporary:
         torch.save(joined, temporary)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import torch
 from monai.networks.utils import copy_model_state
 from torch import nn
 
+from monai_attn.bundle.weights import read_weights
 from monai_attn.errors import BundleError, FileError
 
 __all__ = ["transfer_weights"]
@@ -27,7 +27,7 @@ def transfer_weights(network: nn.Module, weights: str | Path | None, *, prefix: 
         return network
     if not Path(weights).is_file():
         raise FileError(f"There are no weights {str(weights)!r} to begin with. Set initial_weights, or leave it out.")
-    state = torch.load(weights, map_location="cpu", weights_only=True)
+    state = read_weights(Path(weights))
     picked = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     _, taken, kept = copy_model_state(network, picked)
     if not taken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
 
     The case is named by `data["case"]`, else by the file it was loaded from. The map must lie on the grid that the
     image at `source_key` was loaded with. Beside it, `<case>_<postfix>.json` holds what `provenance()` gives, if that
-    is given, and which images `AlignImagesd` joined and which were missing. `data` is passed on unchanged.
+    is given, and which images `AlignImagesd` joined and which were missing. With `warnings` it holds the warnings of
+    `monai_attn.preflight.CheckedImages` on the images, and those that `warnings(mask)` gives; they are logged too.
+    `data` is passed on unchanged.
 
     Raises `LabelError` for values that are no labels, `GeometryError` for another grid, and `FileError` when the file
     exists and `overwrite` is not set, or when two cases of one run have the same name.
@@ -44,6 +46,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         postfix: str = "seg",
         overwrite: bool = False,
         provenance: Callable[[], Mapping[str, Any]] | None = None,
+        warnings: Callable[[Volume], Sequence[str]] | None = None,
     ) -> None:
         super().__init__(keys)
         self.output_dir = Path(output_dir)
@@ -51,6 +54,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         self.postfix = postfix
         self.overwrite = overwrite
         self.provenance = provenance
+        self.warnings = warnings
         self._made_by: dict[str, Any] | None = None
         self._written: set[Path] = set()
 
@@ -86,11 +90,20 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         if self.provenance is not None:
             if self._made_by is None:
                 self._made_by = dict(self.provenance())
-            text = json.dumps({**self._made_by, **_images_of(source)}, indent=2, default=str) + "\n"
+            content = {**self._made_by, **_images_of(source), **self._warnings_of(source, mask)}
+            text = json.dumps(content, indent=2, default=str) + "\n"
             files[path.with_name(stem(path) + ".json")] = text_writer(text)
         commit(files, overwrite=self.overwrite)
         self._written.add(path)
         logger.info("Mask %d is written.", len(self._written))
+
+    def _warnings_of(self, source: Any, mask: Volume) -> dict[str, list[str]]:
+        if self.warnings is None:
+            return {}
+        said = [*str(source.meta.get("warnings") or "").splitlines(), *self.warnings(mask)]
+        for sentence in said:
+            logger.warning("Mask %d: %s", len(self._written), sentence)
+        return {"warnings": said}
 
 
 def _images_of(source: Any) -> dict[str, list[str]]:

@@ -90,6 +90,8 @@ def make_dataset(folder: Path, bundle: Path, cases: int = 10) -> Path:
         for step, name in enumerate(names, start=1):
             file = f"{case}.nii.gz" if len(names) == 1 else f"{case}/{name}.nii.gz"
             image = labels[::step, ::step] * 100 + generator.normal(200, 20, labels[::step, ::step].shape)
+            if name == "pet":
+                image /= 100  # 2 SUV, and 3 where the block is
             for part in ("imagesTr", "few") if number in (1, 2) else ("imagesTr",):
                 _save(image.astype(np.float32), OBLIQUE @ np.diag([step, step, 1, 1]), folder / part / file)
             row[name] = f"./imagesTr/{file}"

@@ -30,7 +30,7 @@ class Ones:
         self.number = 0
 
     def __call__(self, images, *, progress=None, **options):
-        assert set(options) == {"region", "maps"}
+        assert set(options) == {"region", "maps", "force"}
         self.number += 1
         if progress:
             progress(self.number)

@@ -1,0 +1,31 @@
+"""The checks before a run, as every way in asks for them: refuse, or give the warnings and notes for the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from monai_attn.cases import ImageInput
+from monai_attn.preflight.findings import refuse, texts
+from monai_attn.preflight.images import check_images
+from monai_attn.preflight.made_for import MadeFor
+from monai_attn.volume import Volume
+
+__all__ = ["check_case"]
+
+
+def check_case(
+    made_for: MadeFor | None,
+    inputs: Sequence[ImageInput],
+    images: Mapping[str, Sequence[Volume]],
+    *,
+    region: bool = False,
+    force: bool = False,
+) -> tuple[list[str], list[str]]:
+    """The warnings and the notes on the images of a case, which are cut to the region where there is one.
+
+    Raises `InputError` for images of which no sensible mask can come; with `force` these sentences are warnings.
+    See `check_images`.
+    """
+    findings = check_images(made_for, inputs, images, region=region)
+    refuse(findings, force=force)
+    return texts(findings, "error", "warning"), texts(findings, "note")

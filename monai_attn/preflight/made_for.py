@@ -1,0 +1,112 @@
+"""What a bundle was made for: the ranges of its training images and structures, as its metadata.json states them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from monai_attn.errors import BundleError
+
+__all__ = ["ImageRange", "MadeFor", "Range", "StructureRange"]
+
+Range = tuple[float, float]
+"""The smallest and the largest value that the training cases have."""
+
+VALUES = ("p1", "p50", "p99")
+"""Percentiles of the grey values of an image."""
+
+
+@dataclass(frozen=True)
+class ImageRange:
+    """The ranges of one image over the training cases.
+
+    `size_mm` holds the edge lengths along right-left, anterior-posterior and superior-inferior, the smallest and the
+    largest ones. `spacing_mm` holds the shortest and the longest edge of a voxel. `values` holds the ranges of the
+    percentiles "p1", "p50" and "p99" of the grey values, and is empty for images without a unit, such as MRI.
+    """
+
+    size_mm: tuple[tuple[float, ...], tuple[float, ...]]
+    spacing_mm: Range
+    values: Mapping[str, Range] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StructureRange:
+    """The ranges of one structure over the labels of the training cases.
+
+    `largest_piece` is the share of the structure's voxels that its largest connected piece holds, and `border` the
+    share of the structure's voxels that lie in the outermost layer of the image.
+    """
+
+    volume_ml: Range
+    largest_piece: Range
+    border: Range
+
+
+@dataclass(frozen=True)
+class MadeFor:
+    """The training data of a bundle in numbers; `images` by name, `structures` by label value."""
+
+    cases: int
+    images: Mapping[str, ImageRange]
+    structures: Mapping[int, StructureRange]
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> MadeFor | None:
+        """The key `made_for` of metadata.json; None where it is empty, as in bundles of others.
+
+        Raises `BundleError` when a number is missing or no number.
+        """
+        if not content:
+            return None
+        try:
+            images = {name: _image(row) for name, row in content["images"].items()}
+            structures = {int(value): _structure(row) for value, row in content["structures"].items()}
+            return cls(int(content["cases"]), images, structures)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise BundleError(
+                f"The key made_for of metadata.json cannot be used: {type(error).__name__}: {error}. "
+                "Write it again with: python -m monai_attn.preflight.refresh BUNDLE --dataset_dir DATA."
+            ) from error
+
+    def to_json(self) -> dict[str, Any]:
+        """The inverse of `from_json`."""
+        return {
+            "cases": self.cases,
+            "images": {
+                name: {
+                    "size_mm": [list(corner) for corner in one.size_mm],
+                    "spacing_mm": list(one.spacing_mm),
+                    **({"values": {key: list(span) for key, span in one.values.items()}} if one.values else {}),
+                }
+                for name, one in self.images.items()
+            },
+            "structures": {
+                str(value): {
+                    "volume_ml": list(one.volume_ml),
+                    "largest_piece": list(one.largest_piece),
+                    "border": list(one.border),
+                }
+                for value, one in self.structures.items()
+            },
+        }
+
+
+def _image(row: Mapping[str, Any]) -> ImageRange:
+    least, most = (tuple(float(edge) for edge in corner) for corner in row["size_mm"])
+    if len(least) != 3 or len(most) != 3:
+        raise ValueError(f"size_mm {row['size_mm']} has not twice three edges")
+    values = row.get("values") or {}
+    return ImageRange((least, most), _range(row["spacing_mm"]), {key: _range(values[key]) for key in VALUES if values})
+
+
+def _structure(row: Mapping[str, Any]) -> StructureRange:
+    return StructureRange(_range(row["volume_ml"]), _range(row["largest_piece"]), _range(row["border"]))
+
+
+def _range(pair: Any) -> Range:
+    least, most = (float(value) for value in pair)
+    if not least <= most:
+        raise ValueError(f"{pair} is no range")
+    return least, most

@@ -1,0 +1,62 @@
+"""Whether a mask is such as the labels of the training were: volumes, pieces, the border of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monai_attn.labels import LabelTable
+from monai_attn.preflight.figures import StructureFigures, structure_figures
+from monai_attn.preflight.made_for import MadeFor, StructureRange
+from monai_attn.volume import Volume
+
+__all__ = ["check_mask"]
+
+OUTSIDE = 1.25
+"""A volume is unlikely below the smallest of the training divided by this, or above the largest times this."""
+
+SCATTERED = 0.1
+"""The largest piece may hold so much less of a structure than in any label of the training: networks leave specks."""
+
+CUT = 0.005
+"""So much more of a structure may lie at the border of the image or region than in any label of the training."""
+
+
+def check_mask(made_for: MadeFor | None, labels: Volume, table: LabelTable, *, region: bool = False) -> list[str]:
+    """What makes a mask unlikely, one sentence each; empty without `made_for`, as for bundles of others.
+
+    `labels` is the label map of what was segmented: the image, or the part of it in the region. A structure of which
+    nothing was found is named, and an empty mask as a whole.
+    """
+    if made_for is None:
+        return []
+    figures = structure_figures(labels, table)
+    if not figures and made_for.structures:
+        return ["Nothing was found: the mask is empty, and every training image held a structure."]
+    warnings: list[str] = []
+    for value, trained in made_for.structures.items():
+        name = table[value].name
+        if value not in figures:
+            least = trained.volume_ml[0]
+            warnings.append(f"No {name} was found, and the training images held at least {least:.3g} ml.")
+        else:
+            warnings += _structure(name, figures[value], trained, "region" if region else "image")
+    return warnings
+
+
+def _structure(name: str, found: StructureFigures, trained: StructureRange, where: str) -> Iterator[str]:
+    least, most = trained.volume_ml
+    if not least / OUTSIDE <= found.volume_ml <= most * OUTSIDE:
+        yield (
+            f"The {name} has {found.volume_ml:.3g} ml; in the training images it had {least:.3g} to {most:.3g} ml. "
+            "The mask may show another structure."
+        )
+    if found.border > trained.border[1] + CUT:
+        yield (
+            f"The {name} touches the border of the {where} with {100 * found.border:.2g} % of its voxels; "
+            "a part of it may lie beyond."
+        )
+    if found.largest_piece < trained.largest_piece[0] - SCATTERED:
+        yield (
+            f"The {name} is in pieces, of which the largest holds {100 * found.largest_piece:.0f} %; in the training "
+            f"images it held at least {100 * trained.largest_piece[0]:.0f} %."
+        )
