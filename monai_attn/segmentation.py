@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from monai_attn.errors import FileError, LabelError
-from monai_attn.io import holds_structures, is_dicom, read, stem, write
+from monai_attn.io import count_volumes, holds_structures, is_dicom, read, stem, write
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.label_names import label_names, names_for
+from monai_attn.io.names import suffix_of
+from monai_attn.io.reading import READERS
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import Structure, measure_structures, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks, mask_in
@@ -75,13 +77,14 @@ class Segmentation:
         label_blocks(label_array(self.labels), self.table)  # finds what the table lacks, faster than sorting
 
     @classmethod
-    def load(cls, path: str | Path, *, table: LabelTable | None = None) -> Segmentation:
+    def load(cls, path: str | Path, *, table: LabelTable | None = None, volume: int | None = None) -> Segmentation:
         """A mask from a file; the inverse of `write`.
 
         The labels are named by `table`, else by the JSON beside the mask (see `record_of`), else by the names within
-        the file or in another file beside it (docs/coordinates.md), else "label N". The provenance
-        is that of the JSON. Whole numbers stored as float are taken as such. Raises `LabelError` for others, and for
-        values that our JSON does not name.
+        the file or in another file beside it (docs/coordinates.md), else "label N". The provenance is that of the
+        JSON. Whole numbers stored as float are taken as such. Of a file with several volumes, `volume` chooses one,
+        from 0. Raises `LabelError` for fractions, for values that our JSON does not name, and for several volumes
+        without a choice.
         """
         path = Path(path)
         if holds_structures(path):
@@ -89,10 +92,16 @@ class Segmentation:
                 f"{path.name} {_structures(path)}. Make a label map of it first: "
                 "monai-attn convert MASK OUT.nii.gz --source IMAGE."
             )
-        volume = read(path)
+        count = count_volumes(path) if path.is_file() and not is_dicom(path) and suffix_of(path) in READERS else 1
+        if count > 1 and volume is None:
+            raise LabelError(
+                f"{path.name} holds {count} volumes, and a mask is one. "
+                f"Choose it with Segmentation.load(path, volume=0) to volume={count - 1}."
+            )
+        image = read(path, volume=volume)
         record = _read_record(record_of(path))
         try:
-            labels = volume.with_array(label_array(volume))
+            labels = image.with_array(label_array(image))
             named = table if table is not None else LabelTable.from_json(record.get("labels", []))
             found = label_names(path) if table is None and not len(named) else None
             if found is not None:

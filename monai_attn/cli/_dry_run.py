@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from monai_attn.cli.words import command_words
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,7 +30,7 @@ def dry_run(recipe: Recipe, cases: Sequence[Case], segmenter: Segmenter) -> int:
         with attempt() as work:
             lines = _look(recipe, case, segmenter)
         if work.error:
-            print(f"{case.name}: {work.error}", file=sys.stderr)
+            print(f"{case.name}: {command_words(str(work.error), 'segment')}", file=sys.stderr)
             failed += 1
         for line in lines:
             print(line)

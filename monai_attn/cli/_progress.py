@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from monai_attn.cli.words import command_words
+
 if TYPE_CHECKING:
     from monai_attn.cohort import Row
 
@@ -15,7 +17,7 @@ __all__ = ["Windows", "print_row"]
 def print_row(row: Row) -> None:
     """The result of one case: seconds, file, notes, warnings and volumes on stdout, or the error on stderr."""
     if row.error:
-        print(f"{row.case}: {row.error}", file=sys.stderr)
+        print(f"{row.case}: {command_words(row.error, 'segment')}", file=sys.stderr)
         return
     if row.done:
         print(f"{row.case}: done already -> {row.files[0]}")

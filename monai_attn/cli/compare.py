@@ -17,6 +17,7 @@ from monai_attn.cli._output import (
     write_rows,
 )
 from monai_attn.cli._table import Column, text_table
+from monai_attn.cli.words import command_words
 from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
     if not folders and failed:
         raise InputError(failed[0].error)
     for case in failed:
-        print(f"{case.case}: {case.error}", file=sys.stderr)
+        print(f"{case.case}: {command_words(case.error, args.command)}", file=sys.stderr)
     if len(failed) == len(cases):
         print(f"None of {len(cases)} cases could be compared; nothing was written.", file=sys.stderr)
         return 2

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from monai_attn.labels import LabelTable
     from monai_attn.segmentation import Segmentation
 
 __all__ = ["add_parser", "run"]
@@ -15,6 +18,8 @@ EXAMPLES = """examples:
   monai-attn convert out/case_1_seg.nii.gz case_1_seg.dcm --source dicom_folder/
   monai-attn convert out/case_1_seg.nii.gz case_1_rt.dcm --source dicom_folder/ --rtstruct
   monai-attn convert others_seg.dcm mask.nii.gz --source dicom_folder/
+  monai-attn convert plan_rt.dcm gtv.nii.gz --source dicom_folder/ --label GTV
+  monai-attn convert plan_rt.dcm masks/case_1.nii.gz --source dicom_folder/ --each
 """
 
 
@@ -32,7 +37,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("output", type=Path, metavar="OUT", help="a .dcm file, or a label map: .nii.gz, .nrrd, .mha")
     parser.add_argument("--source", type=Path, help="the image that was segmented; to write DICOM, its DICOM folder")
     parser.add_argument("--series", help="which series of the source: its UID, number or description")
-    parser.add_argument("--volume", type=int, help="which volume of a 4-D source, from 0")
+    parser.add_argument("--volume", type=int, help="which volume of a 4-D MASK, else of a 4-D source, from 0")
+    parser.add_argument(
+        "--label", action="append", metavar="LABEL", help="only this structure, by name or value; may be repeated"
+    )
+    parser.add_argument(
+        "--each", action="store_true", help="write a file for each structure: OUT with its name before the ending"
+    )
     parser.add_argument("--rtstruct", action="store_true", help="write an RTSTRUCT (contours) and not a SEG")
     parser.add_argument("--threshold", type=float, help="of a fractional SEG, from which fraction on a voxel is inside")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
@@ -42,49 +53,146 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Convert one mask."""
     from monai_attn.errors import InputError
-    from monai_attn.io.atomic import check_free
     from monai_attn.notice import RESEARCH_USE
-    from monai_attn.segmentation import record_of
 
-    to_dicom = args.output.name.lower().endswith(".dcm")
-    if args.rtstruct and not to_dicom:
+    if args.rtstruct and not _to_dicom(args.output):
         raise InputError(f"--rtstruct writes a .dcm file, not {args.output.name}.")
-    if to_dicom and args.source is None:
+    if _to_dicom(args.output) and args.source is None:
         raise InputError("A DICOM SEG or RTSTRUCT belongs to a series: name its folder with --source.")
-    for path in (args.output,) if to_dicom else (args.output, record_of(args.output)):
-        check_free(path, overwrite=args.overwrite)
-    segmentation = _read(args)
-    if to_dicom:
-        _write_dicom(args, segmentation)
-    else:
-        segmentation.write(args.output, overwrite=args.overwrite)
-    print(f"{args.mask.name} -> {args.output}")
-    for label in segmentation.table:
-        print(f"  {label.value}  {label.name}")
-    for note in segmentation.labels.notes:
+    if not args.each:
+        _check_free(args, args.output)
+    found = _read(args)
+    for path in found:
+        _check_free(args, path)
+    for path, segmentation in found.items():
+        if _to_dicom(path):
+            _write_dicom(args, segmentation, path)
+        else:
+            segmentation.write(path, overwrite=args.overwrite)
+        print(f"{args.mask.name} -> {path}")
+        for label in segmentation.table:
+            print(f"  {label.value}  {label.name}")
+    for note in dict.fromkeys(note for one in found.values() for note in one.labels.notes):
         print(f"  note: {note}")
     print(RESEARCH_USE)
     return 0
 
 
-def _read(args: argparse.Namespace) -> Segmentation:
+def _to_dicom(path: Path) -> bool:
+    return path.name.lower().endswith(".dcm")
+
+
+def _check_free(args: argparse.Namespace, path: Path) -> None:
+    from monai_attn.io.atomic import check_free
+    from monai_attn.segmentation import record_of
+
+    for one in (path,) if _to_dicom(path) else (path, record_of(path)):
+        check_free(one, overwrite=args.overwrite)
+
+
+def _read(args: argparse.Namespace) -> dict[Path, Segmentation]:
+    """What to write to which file: all structures or those that were chosen, together or each by itself."""
+    from monai_attn.errors import InputError
+    from monai_attn.io import holds_structures
+
+    if holds_structures(args.mask):
+        table, taken = _masks(args)
+    elif args.threshold is not None:
+        raise InputError(f"--threshold is for a fractional DICOM SEG; {args.mask.name} is none.")
+    else:
+        table, taken = _label_map(args)
+    values = _chosen(table, args.label)
+    if not args.each:
+        return {args.output: taken(values)}
+    names = file_names({value: table[value].name for value in values})
+    return {_named(args.output, names[value]): taken([value]) for value in values}
+
+
+Taken = Callable[[list[int]], "Segmentation"]
+"""Gives the structures of some values as a segmentation."""
+
+
+def _masks(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
     from dataclasses import replace
 
-    from monai_attn.errors import InputError
-    from monai_attn.io import holds_structures, read, read_masks
+    from monai_attn.io import read, read_masks
     from monai_attn.segmentation import Segmentation
 
-    if not holds_structures(args.mask):
-        if args.threshold is not None:
-            raise InputError(f"--threshold is for a fractional DICOM SEG; {args.mask.name} is none.")
-        return Segmentation.load(args.mask)
     like = read(args.source, series=args.series, volume=args.volume) if args.source else None
     masks = read_masks(args.mask, like=like)
-    labels = replace(masks.label_map(threshold=args.threshold), notes=masks.notes)
-    return Segmentation(labels, masks.table, {"converted_from": "DICOM"})
+
+    def taken(values: list[int]) -> Segmentation:
+        labels = masks.label_map(values=values, threshold=args.threshold)
+        return Segmentation(
+            replace(labels, notes=masks.notes), _part(masks.table, values), {"converted_from": "structures"}
+        )
+
+    return masks.table, taken
 
 
-def _write_dicom(args: argparse.Namespace, segmentation: Segmentation) -> None:
+def _label_map(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
+    from dataclasses import replace
+
+    import numpy as np
+
+    from monai_attn.io import count_volumes
+    from monai_attn.io.names import suffix_of
+    from monai_attn.io.reading import READERS
+    from monai_attn.segmentation import Segmentation
+
+    volume = None
+    if args.volume is not None and suffix_of(args.mask) in READERS and count_volumes(args.mask) > 1:
+        volume, args.volume = args.volume, None  # it is the mask's, not the source's
+    whole = Segmentation.load(args.mask, volume=volume)
+
+    def taken(values: list[int]) -> Segmentation:
+        if len(values) == len(whole.table):
+            return whole
+        array = whole.labels.array
+        kept = whole.labels.with_array(np.where(np.isin(array, values), array, array.dtype.type(0)))
+        return replace(whole, labels=kept, table=_part(whole.table, values))
+
+    return whole.table, taken
+
+
+def _part(table: LabelTable, values: Collection[int]) -> LabelTable:
+    from monai_attn.labels import LabelTable
+
+    return LabelTable(tuple(label for label in table if label.value in values))
+
+
+def _chosen(table: LabelTable, wanted: Sequence[str] | None) -> list[int]:
+    from monai_attn.cohort import find_label
+
+    if not wanted:
+        return [label.value for label in table]
+    return sorted({find_label(table, text).value for text in wanted})
+
+
+def file_names(names: Mapping[int, str]) -> dict[int, str]:
+    """What structures are called in the names of files: letters, digits, dots and dashes, each name once.
+
+    >>> file_names({1: "GTV", 2: "PTV 5/7", 3: "gtv"})
+    {1: 'GTV', 2: 'PTV_5_7', 3: 'gtv_3'}
+    """
+    found: dict[int, str] = {}
+    for value, name in names.items():
+        plain = re.sub(r"[^\w.-]+", "_", name).strip("._-")[:60] or "structure"
+        taken = {other.casefold() for other in found.values()}
+        found[value] = f"{plain}_{value}" if plain.casefold() in taken else plain
+    return found
+
+
+def _named(output: Path, name: str) -> Path:
+    """OUT with the name of a structure before its ending."""
+    from monai_attn.io.names import suffix_of
+
+    suffix = ".dcm" if _to_dicom(output) else suffix_of(output)
+    ending = output.name[len(output.name) - len(suffix) :]
+    return output.with_name(f"{output.name[: len(output.name) - len(suffix)]}_{name}{ending}")
+
+
+def _write_dicom(args: argparse.Namespace, segmentation: Segmentation, path: Path) -> None:
     from monai_attn.io import write_dicom_seg, write_rtstruct
 
     write = write_rtstruct if args.rtstruct else write_dicom_seg
@@ -93,7 +201,7 @@ def _write_dicom(args: argparse.Namespace, segmentation: Segmentation) -> None:
         segmentation.labels,
         segmentation.table,
         args.source,
-        args.output,
+        path,
         algorithm=name,
         algorithm_version=version,
         series=args.series,

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from monai_attn import __version__
+from monai_attn.cli.words import command_words
 from monai_attn.errors import AttnError
 from monai_attn.notice import RESEARCH_USE
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = args.run(args)
     except AttnError as error:
-        print(f"monai-attn: {error}", file=sys.stderr)
+        print(f"monai-attn: {command_words(str(error), args.command)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("monai-attn: cancelled; what was not finished was not written.", file=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monai_attn.cli._output import add_bundle_option, add_lesion_options, add_suv_factor, bundle_table, check_targets
+from monai_attn.cli.words import command_words
 from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         cases = [_of_cohort(args, pair) for pair in pairs]
         problems = [case for case in cases if case.error]
         for case in problems:
-            print(f"{case.case}: {case.error}", file=sys.stderr)
+            print(f"{case.case}: {command_words(case.error, args.command)}", file=sys.stderr)
         if not any(case.structures for case in cases):
             raise InputError("None of the masks could be measured; nothing was written.")
         page = cohort_page(args.cohort.resolve().name, cases)
