@@ -10,6 +10,7 @@ from typing import Any
 
 from monai_attn.folders import cache_folder
 from monai_attn.io.digest import sha256
+from monai_attn.io.plain import read_plain
 from monai_attn.results import replace_folder
 
 __all__ = ["Entry"]
@@ -37,14 +38,14 @@ class Entry:
     def read(self) -> dict[str, Any] | None:
         """What the manifest tells, or None where there is no entry, or one whose files are damaged."""
         try:
-            manifest = json.loads(self.path(MANIFEST).read_bytes())
+            manifest = json.loads(read_plain(self.path(MANIFEST)))
             damaged = [name for name, digest in manifest["sha256"].items() if sha256(self.path(name)) != digest]
             about = dict(manifest["about"])
         except (FileNotFoundError, NotADirectoryError):
             if not self.folder.exists():
                 return None
             damaged = ["a file is missing"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             damaged = [MANIFEST]
         if damaged:
             logger.warning("The cached %s is damaged (%s) and is made anew.", self.folder.name, ", ".join(damaged))

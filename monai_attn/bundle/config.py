@@ -59,7 +59,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text) if path.suffix.lower() == ".json" else _yaml(text, where)
         for _ in walk(content):  # a YAML file may contain itself
             pass

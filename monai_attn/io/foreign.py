@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from monai_attn.errors import AttnError, FileError, InputError
+from monai_attn.io.plain import NotPlainError
 
 __all__ = ["foreign_errors", "is_foreign", "no_foreign_errors"]
 
@@ -32,6 +33,7 @@ PANIC = "PanicException"
 DAMAGED = "It is damaged or truncated, or of a kind that is not known here. Copy or export it again."
 
 CAUSES: tuple[tuple[type[BaseException], str], ...] = (
+    (NotPlainError, "It is no plain file but a pipe or a device. Copy its content to a file first."),
     (MemoryError, "It needs more memory than there is. Crop the image, or use a larger computer."),
     (PermissionError, "It may not be read: permission denied. Ask for access to it."),
     (FileNotFoundError, "It is not there, or was removed meanwhile. Check the path."),

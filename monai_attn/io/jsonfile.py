@@ -8,6 +8,7 @@ from typing import Any
 
 from monai_attn.errors import FileError
 from monai_attn.io.foreign import foreign_errors
+from monai_attn.io.plain import read_plain
 
 __all__ = ["read_json", "read_json_file"]
 
@@ -31,7 +32,7 @@ def read_json_file(path: str | Path) -> Any:
     if not path.is_file():
         raise FileError(f"{_place(path)} {'is no plain file' if path.exists() else 'does not exist'}. Check the path.")
     with foreign_errors(path, "It cannot be read as JSON. Open it in an editor and write it again."):
-        data = path.read_bytes()
+        data = read_plain(path)
         try:
             text = data.decode(_encoding(data))
             content = json.loads(text, parse_constant=_refuse)

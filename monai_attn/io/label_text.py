@@ -20,6 +20,7 @@ from monai_attn.io.dicomseg.codes import unique_table
 from monai_attn.io.foreign import foreign_errors
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.names import stem
+from monai_attn.io.plain import read_plain
 from monai_attn.labels import MAX_VALUE, Label, LabelTable, default_colour
 
 __all__ = ["Named", "hex_of", "labels_beside", "safe_xml", "table_of"]
@@ -114,7 +115,7 @@ def _bids(path: Path) -> list[Row]:
 
 def _fsl(path: Path) -> list[Row]:
     """The labels of an atlas. In one of type Label the index is the value; else the value is one more."""
-    data = path.read_bytes()
+    data = read_plain(path)
     if b"<atlas" not in data[:4096]:
         return []
     root = safe_xml(data, path.name)
@@ -155,7 +156,7 @@ PARSERS: dict[str, Callable[[Path], list[Row]]] = {
 
 
 def _text(path: Path) -> str:
-    data = path.read_bytes()
+    data = read_plain(path)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io.header_text import MAX_AXES, as_text, numbers_in, whole_number_in, whole_numbers_in
+from monai_attn.io.plain import open_plain
 from monai_attn.io.stored import Stored, beside, read_stored
 from monai_attn.io.units import convert_lengths
 from monai_attn.io.values import pick_volume, tidy
@@ -124,7 +125,7 @@ def _header(path: Path) -> MetaHeader:
 
 def _fields(path: Path) -> tuple[dict[str, str], int]:
     """The fields up to ElementDataFile, names in small letters, and where the line after them begins."""
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         block = stream.read(MAX_HEADER)
     fields: dict[str, str] = {}
     end = 0

@@ -15,6 +15,7 @@ from typing import IO, Any, Literal, cast
 
 from monai_attn.errors import FileError
 from monai_attn.io.foreign import foreign_errors
+from monai_attn.io.plain import open_plain
 
 __all__ = ["nifti_header", "nifti_pair", "nifti_scaling", "nifti_shape", "opened", "voxel_offset"]
 
@@ -39,7 +40,7 @@ def _escaped(name: str) -> str:
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[IO[bytes], bool]]:
     """The file, through gzip when its first bytes say so, whatever its name; and whether they do."""
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         compressed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
         if not compressed:

@@ -13,6 +13,7 @@ import numpy as np
 from monai_attn.errors import FileError
 from monai_attn.io.budget import MAX_BYTES
 from monai_attn.io.header_text import MAX_AXES, as_text, whole_number_in, whole_numbers_in
+from monai_attn.io.plain import open_plain
 from monai_attn.io.stored import Stored, beside
 
 __all__ = ["NrrdHeader", "read_nrrd_header"]
@@ -75,7 +76,7 @@ class NrrdHeader:
 
 def read_nrrd_header(path: Path) -> NrrdHeader:
     """The header of an NRRD file. Raises `FileError` for fields that are missing, cannot be, or contradict."""
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         fields, keys, end = _fields(stream, path)
     name = path.name
     axes = whole_number_in(fields, "dimension", name, least=1, most=MAX_AXES)
@@ -160,7 +161,7 @@ def _known(fields: dict[str, str], key: str, table: dict[str, str], name: str) -
 
 
 def _after_lines(path: Path, start: int, lines: int) -> int:
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         stream.seek(start)
         for _ in range(lines):
             if not stream.readline(MAX_HEADER):

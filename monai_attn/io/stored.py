@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from monai_attn.errors import FileError
 from monai_attn.io.budget import check_budget
 from monai_attn.io.foreign import foreign_errors
+from monai_attn.io.plain import open_plain
 
 __all__ = ["COMPRESSED", "Stored", "beside", "read_stored"]
 
@@ -75,7 +76,7 @@ def read_stored(stored: Stored) -> NDArray[np.generic]:
     check_budget(stored.name, stored.shape, stored.dtype.itemsize, available, compressed=loose)
     start = size - wanted if stored.start < 0 else stored.start
     damaged = "It is truncated or damaged: its voxels cannot be read. Copy or export it again."
-    with foreign_errors(stored.name, damaged), stored.path.open("rb") as stream:
+    with foreign_errors(stored.name, damaged), open_plain(stored.path) as stream:
         stream.seek(start)
         if stored.encoding == "text":
             flat = _numbers(stream, stored.dtype)

@@ -11,6 +11,7 @@ from monai_attn.bundle.describe import BundleDescription
 from monai_attn.errors import FileError
 from monai_attn.folders import cache_folder
 from monai_attn.io import write_bytes_atomic
+from monai_attn.io.plain import read_plain
 
 __all__ = ["remember", "seconds_per_window", "speed_file"]
 
@@ -62,7 +63,7 @@ def _key(bundle: BundleDescription, device: str, backend: str) -> str:
 
 def _read(path: Path) -> dict[str, float]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_plain(path))
         return {str(key): float(value) for key, value in content.items() if float(value) > 0}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monai_attn.io.digest import sha256
+from monai_attn.io.plain import read_plain
 
 __all__ = ["FILES", "INPUT", "attested", "is_broken", "read_manifest", "with_files"]
 
@@ -29,7 +30,7 @@ def with_files(about: Mapping[str, Any], paths: Iterable[Path]) -> bytes:
 def read_manifest(record: Path) -> dict[str, Any] | None:
     """What a record of ours says; None for a file that is missing, unreadable, or no record of ours."""
     try:
-        content = json.loads(record.read_bytes())
+        content = json.loads(read_plain(record))
     except (OSError, ValueError, RecursionError):
         return None
     ours = isinstance(content, dict) and isinstance(content.get("provenance"), dict) and "labels" in content

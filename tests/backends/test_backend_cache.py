@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -127,3 +128,14 @@ def test_networks_with_the_same_weights_differ_in_their_fingerprint_when_they_co
     with torch.no_grad():
         changed.layers[0].weight[0, 0, 0, 0, 0] += 1e-6
     assert fingerprint(changed) != fingerprint(Scaled())
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "network.xml"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "/dev/zero"])
+def test_a_cache_entry_that_is_no_plain_file_is_never_opened(cache, name, make):
+    entry = Entry("openvino", "key", "f32")
+    assert entry.write({"a": 1}, lambda folder: (folder / "network.xml").write_text("x") and None)
+    assert entry.read() == {"a": 1}
+    entry.path(name).unlink()
+    make(entry.path(name))
+    assert entry.read() is None

@@ -383,9 +383,9 @@ def test_a_header_whose_byte_order_contradicts_itself_is_refused_plainly(tmp_pat
 def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     path = saved(image(), tmp_path / "x.nii")
 
-    def forbidden(self, *args, **kwargs):
-        raise PermissionError(13, "Permission denied", str(self))
+    def forbidden(name, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(name))
 
-    monkeypatch.setattr("pathlib.Path.open", forbidden)
+    monkeypatch.setattr("monai_attn.io.plain.os.open", forbidden)
     with pytest.raises(FileError, match=r"^x\.nii: It may not be read: permission denied\. Ask for access to it\.$"):
         read(path)
