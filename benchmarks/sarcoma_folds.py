@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from functools import cache
 from pathlib import Path
 
@@ -19,8 +20,9 @@ import torch
 from sarcoma import bundle_run, ellipsoid
 
 from monai_attn.bundle import find_bundle
-from monai_attn.bundle.weights import sha256_of
+from monai_attn.cases import save_record, training_record
 from monai_attn.io import atomic_path
+from monai_attn.io.digest import sha256
 
 SUBSETS = ("t1 ct pet", "t1 ct", "t1 pet", "ct pet", "t1", "ct", "pet")
 FOLDS = range(5)
@@ -30,7 +32,7 @@ SHIPPED = find_bundle("soft_tissue_sarcoma") / "models" / "model.pt"
 @cache
 def that_never_saw(fold: int, weights: Path, out: Path) -> Path:
     """The networks in `weights` that were trained without a fold, as a file for the bundle's network with copies=1."""
-    path = out / sha256_of(weights)[:8] / f"fold{fold}" / "model.pt"
+    path = out / sha256(weights)[:8] / f"fold{fold}" / "model.pt"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         state = torch.load(weights, map_location="cpu", weights_only=True)
@@ -39,8 +41,11 @@ def that_never_saw(fold: int, weights: Path, out: Path) -> Path:
             _, number, rest = name.split(".", 2)  # networks.7.encoder...: the second network of fold 2
             if int(number) % len(FOLDS) == fold:
                 picked[f"networks.{int(number) // len(FOLDS)}.{rest}"] = value
+        listed = json.loads((find_bundle("soft_tissue_sarcoma") / "configs" / "folds.json").read_text())["folds"]
+        seen = [{"case": case} for number, cases in enumerate(listed) if number != fold for case in cases]
         with atomic_path(path, overwrite=True) as temporary:
             torch.save(picked, temporary)
+            save_record(training_record(seen), path, sha256(temporary))
     return path
 
 

@@ -20,8 +20,9 @@ from monai.bundle import BundleWorkflow, ConfigComponent, ConfigParser, ConfigWo
 
 from monai_attn.bundle.config import component_of, config_ids, is_expression, leaves, parents_of_id, texts, walk
 from monai_attn.bundle.requirements import VERSION_KEYS, unmet
-from monai_attn.bundle.weights import check_weights, expected_sha256, read_weights, sha256_of
+from monai_attn.bundle.weights import check_weights, expected_sha256, read_weights
 from monai_attn.errors import AttnError, BundleError, FileError, OverrideError
+from monai_attn.io.digest import sha256
 
 __all__ = ["bundle_root", "check", "provenance"]
 
@@ -68,7 +69,7 @@ def provenance(bundle_root: str, weights: str) -> dict[str, Any]:
     return {
         "bundle": Path(bundle_root).resolve().name,
         "bundle_version": metadata["version"],
-        "weights_sha256": sha256_of(Path(weights)),
+        "weights_sha256": sha256(Path(weights)),
         "versions": {name: version(name) for name in ("monai_attn", *VERSION_KEYS.values())},
         "overrides": {} if workflow is None else _overrides(workflow),
     }

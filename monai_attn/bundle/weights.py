@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -15,8 +14,9 @@ from torch import nn
 
 from monai_attn.bundle.config import components
 from monai_attn.errors import BundleError
+from monai_attn.io.digest import sha256
 
-__all__ = ["check_weights", "expected_sha256", "load_weights", "read_weights", "sha256_of", "weights_file"]
+__all__ = ["check_weights", "expected_sha256", "load_weights", "read_weights", "weights_file"]
 
 
 def weights_file(parser: ConfigParser, root: Path) -> Path:
@@ -72,7 +72,7 @@ def read_weights(path: Path) -> Any:
 
 def check_weights(path: Path, expected: str) -> str:
     """The SHA-256 of a file of weights. Raises `BundleError` when `expected`, if not empty, is another one."""
-    found = sha256_of(path)
+    found = sha256(path)
     if expected and found != expected.lower():
         raise BundleError(
             f"{path.parent.name}/{path.name} is not the file that metadata.json describes: its SHA-256 begins with "
@@ -89,12 +89,6 @@ def expected_sha256(metadata: Mapping[str, Any], path: Path, root: Path) -> str:
     """
     own = path.resolve() == (root / "models" / "model.pt").resolve()
     return str(metadata.get("weights_sha256") or "") if own else ""
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _state_dict(content: Any) -> Any:

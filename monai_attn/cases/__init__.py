@@ -11,13 +11,24 @@ from monai_attn.cases.folds import fold_cases
 from monai_attn.cases.images import ImageFile, ImageInput, find_images
 from monai_attn.cases.lists import inference_cases, several_image_cases
 from monai_attn.cases.naming import checked_name, names_of, safe_name
-from monai_attn.cases.split import split_cases, unseen_cases
+from monai_attn.cases.record import (
+    SplitRecord,
+    begin_record,
+    join_records,
+    record_of,
+    save_record,
+    training_record,
+)
+from monai_attn.cases.split import all_cases, split_cases, unseen_cases, unseen_of
 from monai_attn.cases.table import table_cases
 
 __all__ = [
     "Case",
     "ImageFile",
     "ImageInput",
+    "SplitRecord",
+    "all_cases",
+    "begin_record",
     "checked_name",
     "dataset_cases",
     "find_cases",
@@ -25,12 +36,17 @@ __all__ = [
     "fold_cases",
     "image_files",
     "inference_cases",
+    "join_records",
     "labelled_cases",
     "named_images",
     "names_of",
+    "record_of",
     "safe_name",
+    "save_record",
     "several_image_cases",
     "split_cases",
     "table_cases",
+    "training_record",
     "unseen_cases",
+    "unseen_of",
 ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from monai_attn.cases.datasets import folder_of, labelled_cases
+from monai_attn.cases.record import record_of
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 
-__all__ = ["PARTS", "split_cases", "unseen_cases"]
+__all__ = ["PARTS", "all_cases", "split_cases", "unseen_cases", "unseen_of"]
 
 PARTS = ("train", "validation", "test")
 
@@ -49,18 +50,62 @@ def automatic_part(names: Collection[str], part: str) -> list[str]:
     return chosen
 
 
+def all_cases(dataset_dir: str | Path, images: Sequence[str] = ("image",)) -> list[dict[str, str]]:
+    """The labelled cases of `dataset_dir/dataset.json`, by name, as `split_cases` and `fold_cases` give them.
+
+    Raises `FileError` or `InputError`.
+    """
+    return [case.row(images[0]) for _, case in sorted(labelled_cases(folder_of(dataset_dir), images).items())]
+
+
+def unseen_of(
+    cases: Sequence[dict[str, str]], weights: str | Path, *, include_seen: bool = False
+) -> list[dict[str, str]]:
+    """Those of `cases` that the weights in a file have never seen, in their order.
+
+    The record that belongs to the weights says so, see `record_of`. With `include_seen` all are given, and the scores
+    say for each whether it was seen. Raises `InputError` where the record is missing or not complete, or when no case
+    is unseen.
+    """
+    if include_seen:
+        return list(cases)
+    record, name = record_of(weights), Path(weights).name
+    way_out = "Or score all cases with --include_seen true: the scores then say which cases the weights have seen."
+    if record is None:
+        raise InputError(
+            f"Which cases the weights {name} have seen is not known: no split.json beside them belongs to them. "
+            f"Copy the split.json of their training there. {way_out}"
+        )
+    if not record.complete:
+        raise InputError(
+            f"Which cases the weights {name} have seen is not known: they began with weights that have no split.json. "
+            f"{way_out}"
+        )
+    unseen = [case for case in cases if record.has_seen(case["case"]) == "no"]
+    if not unseen:
+        raise InputError(f"All {len(cases)} cases were used in the training of {name}; none is unseen. {way_out}")
+    return unseen
+
+
 def unseen_cases(dataset_dir: str | Path, split_file: str | Path) -> list[dict[str, str]]:
     """The labelled cases of `dataset_dir/dataset.json` that are in neither the training nor the validation list.
 
-    Each is as in `split_cases`. Raises `FileError` or `InputError` when the dataset or
-    one of its files is missing, or when none of its cases is unseen.
+    For older configs, which do not name their weights; newer configs use `unseen_of`. Each case is as in
+    `split_cases`. Raises `FileError` or `InputError` when the dataset or one of its files is missing, or when none of
+    its cases is unseen. A dataset of which `split_file` lists no case is refused too: a training on it split it
+    automatically, and `split_file` does not say how.
     """
-    cases = labelled_cases(folder_of(dataset_dir))
-    split = read_split(Path(split_file))
+    cases = all_cases(dataset_dir)
+    split, name = read_split(Path(split_file)), Path(dataset_dir).name
+    if not {case["case"] for case in cases} & {case for part in split.values() for case in part}:
+        raise InputError(
+            f"{Path(split_file).name} lists no case of {name}, so it does not say which of them training has seen. "
+            "Use the evaluate.json of the shipped bundle, which asks the split.json beside the weights."
+        )
     seen = {*split["train"], *split["validation"]}
-    unseen = [case.row() for name, case in sorted(cases.items()) if name not in seen]
+    unseen = [case for case in cases if case["case"] not in seen]
     if not unseen:
-        raise InputError(f"All {len(cases)} cases of {Path(dataset_dir).name} were used in training; none is unseen.")
+        raise InputError(f"All {len(cases)} cases of {name} were used in training; none is unseen.")
     return unseen
 
 

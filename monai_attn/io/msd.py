@@ -1,4 +1,4 @@
-"""Names in the configs of bundles that were made before 0.2.0; they now lie in `monai_attn.cases`."""
+"""Names that older configs of bundles use; what they name lies in `monai_attn.cases`."""
 
 from monai_attn.cases import inference_cases, split_cases, unseen_cases
 

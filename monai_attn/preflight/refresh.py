@@ -29,14 +29,14 @@ def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: b
     Everything else in the file stays. Raises `FileError` without `models/model.pt`, `BundleError` for a folder that is
     no bundle, and as `monai_attn.bundle.training_cases.training_cases` does.
     """
-    from monai_attn.bundle.weights import sha256_of
+    from monai_attn.io.digest import sha256
 
     folder = find_bundle(root)
     metadata = read_metadata(folder)
     weights = folder / "models" / "model.pt"
     if not weights.is_file():
         raise FileError(f"{folder.name} has no models/model.pt. Put the trained weights there first.")
-    new: dict[str, Any] = {"weights_sha256": sha256_of(weights)}
+    new: dict[str, Any] = {"weights_sha256": sha256(weights)}
     if dataset_dir is not None:
         new["made_for"] = _made_for(folder, metadata, dataset_dir, trust)
     text = json.dumps({**metadata, **new}, indent=4, ensure_ascii=False)

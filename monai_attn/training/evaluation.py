@@ -1,4 +1,4 @@
-"""How good a network is on cases it never saw: a row per case and structure, and a summary."""
+"""How good a network is on cases that it never saw: a row for each case and structure, and a summary."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine, Events
 
+from monai_attn.cases import record_of
 from monai_attn.errors import FileError
 from monai_attn.io import read, write_bytes_atomic
 from monai_attn.labels import LabelTable
@@ -28,17 +29,30 @@ FILES = ("scores.csv", "summary.json")
 
 LESIONS = "lesions.csv"
 
+SEEN = {"no": "cases", "yes": "cases that training saw", "unknown": "cases that training may have seen"}
+"""What the log calls the cases, by the column `seen` of their rows."""
+
 
 class CaseScores:
-    """An evaluator's handler that writes `scores.csv` and `summary.json` into `output_dir` when all cases are done.
+    """A handler of an evaluator that scores each case and writes `scores.csv` and `summary.json` at the end.
 
-    `labels` are rows such as `{"value": 1, "name": "tumour"}`. The evaluator's postprocessing must leave a label map
-    at "pred" on the grid of the image; each case names its reference file at "label". The scores are those of
-    `monai_attn.measure.compare`: in millimetres, nan where a structure is in neither map, Dice 0 and distance inf
-    where it is in one only; `tolerance_mm` is that of the surface Dice. With `lesions`, `lesions.csv` says which
-    lesions were found (`monai_attn.measure.detect_lesions`). With `resample` a label map on another grid than the
-    reference, as a network makes it of an image on another grid, is brought there by nearest neighbour. Raises
-    `FileError` at the start when the files exist and `overwrite` is not set.
+    - `labels`: rows such as `{"value": 1, "name": "tumour"}`.
+    - `output_dir`: the folder of the files. They are replaced only with `overwrite`.
+    - `weights`: the file of the network's weights. Its record (`monai_attn.cases.record_of`) says which cases training
+      saw: the column `seen` of each row is yes, no, or unknown where there is no record.
+    - `provenance`: gives what made the scores, for `summary.json`.
+    - `tolerance_mm`: the tolerance of the surface Dice (NSD), in millimetres.
+    - `lesions`: also write `lesions.csv`, which says of each case which lesions were found.
+    - `resample`: bring a label map on another grid to the grid of the reference, by nearest neighbour. Without it
+      another grid is an error.
+
+    The evaluator's postprocessing must leave a label map `(1, I, J, K)` at "pred" on the grid of the image. Each case
+    names its reference file at "label". The scores are those of `monai_attn.measure.compare`: distances in
+    millimetres; nan where a structure is in neither map; Dice 0 and distance inf where it is in one map only. Lesions
+    are those of `monai_attn.measure.detect_lesions`.
+
+    The summary counts cases that training saw apart, under "seen". Raises `FileError` at the start when the files
+    exist and `overwrite` is not set, and `GeometryError` for another grid without `resample`.
     """
 
     def __init__(
@@ -47,6 +61,7 @@ class CaseScores:
         output_dir: str | Path,
         *,
         overwrite: bool = False,
+        weights: str | Path | None = None,
         provenance: Callable[[], Mapping[str, Any]] | None = None,
         tolerance_mm: float = 1.0,
         lesions: bool = False,
@@ -59,6 +74,7 @@ class CaseScores:
         self.table = LabelTable.of_names({int(label["value"]): str(label["name"]) for label in labels})
         self.output_dir = Path(output_dir)
         self.overwrite = overwrite
+        self.record = record_of(weights) if weights is not None else None
         self.provenance = provenance
         self.scores: list[dict[str, Any]] = []
 
@@ -86,33 +102,43 @@ class CaseScores:
             reference, name = read(case["label"]), case["case"]
             resample = self.resample and not same_grid(prediction, reference)
             compared = compare(prediction, reference, self.table, tolerance_mm=self.tolerance_mm, resample=resample)
-            self.scores += rows(compared, case=name)
+            seen = {"seen": self.record.has_seen(name) if self.record else "unknown"}
+            self.scores += [row | seen for row in rows(compared, case=name)]
             if LESIONS in self.files:
                 found = (detect_lesions(prediction, reference, one.value, resample=resample) for one in self.table)
-                self.detections += rows(list(found), case=name)
+                self.detections += [row | seen for row in rows(list(found), case=name)]
 
     def _finish(self, engine: Engine) -> None:
         del engine
-        summary = summary_of(self.scores)
+        parts = {seen: [row for row in self.scores if row["seen"] == seen] for seen in SEEN}
+        summary = summary_of([*parts["no"], *parts["unknown"]])
+        apart = {"seen": summary_of(parts["yes"]), "unknown": len({row["case"] for row in parts["unknown"]})}
         made_by = dict(self.provenance()) if self.provenance else {}
-        text = json.dumps(_plain({**summary, "provenance": made_by}), indent=2) + "\n"
+        text = json.dumps(_plain({**summary, **apart, "provenance": made_by}), indent=2) + "\n"
         contents = (to_csv(self.scores), text, to_csv(self.detections))
         for name, content in zip(self.files, contents, strict=False):
             write_bytes_atomic(self.output_dir / name, content.encode(), overwrite=self.overwrite)
-        for name, scores in summary["labels"].items():
-            for score, values in scores.items():
-                logger.info(
-                    "%s, %s of %d cases: mean %.3f, SD %.3f, median %.3f, worst %.3f",
-                    *(name, score, values["defined"], values["mean"], values["sd"], values["median"], values["worst"]),
-                )
+        for seen, part in parts.items():
+            _log(summary_of(part)["labels"], SEEN[seen])
+
+
+def _log(labels: Mapping[str, Any], cases: str) -> None:
+    for name, scores in labels.items():
+        for score, values in scores.items():
+            logger.info(
+                "%s, %s of %d %s: mean %.3f, SD %.3f, median %.3f, worst %.3f",
+                *(name, score, values["defined"], cases),
+                *(values[column] for column in ("mean", "sd", "median", "worst")),
+            )
 
 
 def summary_of(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Per structure and score (Dice, HD95) the mean, SD, median, worst value and worst case.
 
-    `defined` counts the cases with the structure in at least one map, `infinite` those of them where one map lacks it:
-    these stay in, so that a missed structure cannot raise an average. SD is the sample's (n - 1), nan for one case.
-    `mean_dice` is the mean of the structures' means.
+    `defined` counts the cases with the structure in at least one map. `infinite` counts the cases among these where
+    one map lacks the structure; they stay in, so that a missed structure cannot raise an average. SD is the sample's
+    (n - 1), nan for one case. `mean_dice` is the mean of the structures' means. Without rows there are no cases and
+    no labels, and `mean_dice` is nan.
     """
     tables: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(str(row["name"]) for row in scores):
@@ -120,7 +146,7 @@ def summary_of(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         tables[name] = {score: _statistics({row["case"]: row[score] for row in mine}, score) for score in WORST}
     return {
         "cases": len({row["case"] for row in scores}),
-        "mean_dice": float(np.mean([table["dice"]["mean"] for table in tables.values()])),
+        "mean_dice": float(np.mean([table["dice"]["mean"] for table in tables.values()])) if tables else float("nan"),
         "labels": tables,
     }
 

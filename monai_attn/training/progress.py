@@ -18,8 +18,10 @@ from monai.engines import IterationEvents
 from torch import nn
 
 from monai_attn.bundle.weights import read_weights
+from monai_attn.cases import SplitRecord, join_records, save_record
 from monai_attn.errors import BundleError, FileError, InputError
 from monai_attn.io import atomic_path, write_bytes_atomic
+from monai_attn.io.digest import sha256
 
 __all__ = [
     "BestWeights",
@@ -102,10 +104,11 @@ def continue_average(average: EMAHandler, trainer: Engine) -> None:
     trainer.add_event_handler(Events.STARTED, catch_up)
 
 
-def save_weights(network: nn.Module, path: str | Path) -> None:
-    """The network's state dict, and nothing else, to `path`: complete or not at all; replaces an earlier one.
+def save_weights(network: nn.Module, path: str | Path, *, split: SplitRecord | None = None) -> None:
+    """Write the network's state dict, and nothing else, to `path`: complete or not at all; it replaces an earlier one.
 
-    Tensors lie in the file in their plain order, also those of a network in `torch.channels_last_3d`.
+    Tensors lie in the file in their plain order, also those of a network in `torch.channels_last_3d`. `split` says
+    which cases the weights have seen, and is written beside them as `split.json`.
 
     Raises `BundleError` for weights that are not finite; what is at `path` stays.
     """
@@ -115,14 +118,17 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
         raise BundleError(f"{len(spoilt)} of {len(state)} weights are not finite, {spoilt[0]} first. {GO_BACK}")
     with atomic_path(path, overwrite=True) as temporary:
         torch.save(state, temporary)
+        if split is not None:
+            save_record(split, path, sha256(temporary))
     logger.info("The weights are in %s.", Path(path).name)
 
 
 def join_weights(paths: Sequence[str | Path], output: str | Path, *, half: bool = True) -> None:
-    """The weights of several networks to one file for `monai_attn.networks.NetworkMean`.
+    """Write the weights of several networks to one file for `monai_attn.networks.NetworkMean`.
 
-    `half`: as float16, which halves the file; they are computed with in float32 all the same. Raises `FileError` when
-    one of the files is missing or the output exists.
+    With `half` they are stored as float16, which halves the file; the network computes in float32 all the same. A
+    `split.json` beside the output says which cases any of the networks has seen. Raises `FileError` when one of the
+    files is missing or the output exists.
     """
     missing = [str(path) for path in paths if not Path(path).is_file()]
     if missing:
@@ -133,6 +139,7 @@ def join_weights(paths: Sequence[str | Path], output: str | Path, *, half: bool 
             joined[f"networks.{number}.{name}"] = value.half() if half and value.is_floating_point() else value
     with atomic_path(output, overwrite=False) as temporary:
         torch.save(joined, temporary)
+        save_record(join_records(paths), output, sha256(temporary))
     logger.info("The weights of %d networks are in %s.", len(paths), Path(output).name)
 
 
@@ -141,13 +148,21 @@ class BestWeights:
 
     Attach it to a validation; `network` is what it validates, `metric` the score that decides, larger is better. With
     `resume` it goes on from the score in `best.json`. Without any validation, `finish` writes the last weights.
-    Not `enabled`, as in all processes but the first, it writes nothing.
+    Not `enabled`, as in all processes but the first, it writes nothing. `split` is as in `save_weights`.
     """
 
     def __init__(
-        self, network: nn.Module, folder: str | Path, metric: str, *, resume: bool = False, enabled: bool = True
+        self,
+        network: nn.Module,
+        folder: str | Path,
+        metric: str,
+        *,
+        resume: bool = False,
+        enabled: bool = True,
+        split: SplitRecord | None = None,
     ) -> None:
         self.network = network
+        self.split = split
         self.enabled = enabled
         self.folder = Path(folder)
         self.metric = metric
@@ -164,14 +179,14 @@ class BestWeights:
     def finish(self) -> None:
         """Write the weights as they are, if no validation has."""
         if self.enabled and self.best == -math.inf:
-            save_weights(self.network, self.folder / "model.pt")
+            save_weights(self.network, self.folder / "model.pt", split=self.split)
 
     def _compare(self, engine: Engine) -> None:
         score = float(engine.state.metrics[self.metric])
         if not score > self.best:
             return
         self.best = score
-        save_weights(self.network, self.folder / "model.pt")
+        save_weights(self.network, self.folder / "model.pt", split=self.split)
         record = {"epoch": engine.state.epoch, self.metric: score}
         write_bytes_atomic(self.folder / "best.json", (json.dumps(record) + "\n").encode(), overwrite=True)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from workbench import OBLIQUE, SHAPE, config, configs, image_names, monai_bundle, small_network
+
+from monai_attn.cases import all_cases
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def test_training_logs_its_loss_and_leaves_a_state_and_plain_weights(bundle, tra
     if "BestWeights" in json.dumps(config(bundle, "train")):  # otherwise the last weights are the run's
         assert json.loads((folder / "best.json").read_text())["epoch"] == 1
         left.remove("best.json")
-    assert left == {"model.pt", "state_checkpoint_epoch=1.pt"}
+    assert left == {"model.pt", "split.json", "state_checkpoint_epoch=1.pt"}
     state = torch.load(folder / "state_checkpoint_epoch=1.pt", weights_only=True)
     weights = torch.load(folder / "model.pt", weights_only=True)
     assert weights.keys() == state["model"].keys()
@@ -54,26 +58,73 @@ def test_training_goes_on_where_it_stopped_and_only_when_told_to(bundle, dataset
     assert "Epoch 1 of 2" not in resumed.text
 
 
-def test_evaluation_scores_every_unseen_case(bundle, dataset, trained, tmp_path):
-    done = monai_bundle(
+KEPT_ASIDE = {"hippocampus_mri": ["case_01"], "soft_tissue_sarcoma": ["case_00", "case_05"]}
+"""Of ten cases that a bundle's lists do not name: the automatic split's test, and fold 0 of 5."""
+
+
+def evaluate(bundle, dataset, weights, folder, *overrides):
+    return monai_bundle(
         *("run", "--config_file", configs(bundle, "train", "evaluate"), "--dataset_dir", dataset),
-        *("--output_dir", "scores", "--weights", trained[0] / "model.pt", *small_network(bundle)),
-        cwd=tmp_path,
+        *("--output_dir", "scores", "--weights", weights, *small_network(bundle), *overrides),
+        cwd=folder,
     )
+
+
+def rows_and_summary(folder: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    with (folder / "scores.csv").open() as stream:
+        return list(csv.DictReader(stream)), json.loads((folder / "summary.json").read_text())
+
+
+def test_evaluation_scores_every_case_that_the_weights_have_not_seen(bundle, dataset, trained, tmp_path):
+    done = evaluate(bundle, dataset, trained[0] / "model.pt", tmp_path)
     assert done.code == 0, done.text
-    with (tmp_path / "scores" / "scores.csv").open() as stream:
-        scores = list(csv.DictReader(stream))
-    names = [label["name"] for label in config(bundle, "metadata")["labels"]]
-    assert [(row["case"], row["name"]) for row in scores] == [
-        (f"case_{number:02}", name) for number in range(10) for name in names
+    scores, summary = rows_and_summary(tmp_path / "scores")
+    names, unseen = [label["name"] for label in config(bundle, "metadata")["labels"]], KEPT_ASIDE[bundle.name]
+    assert [(row["case"], row["name"], row["seen"]) for row in scores] == [
+        (case, name, "no") for case in unseen for name in names
     ]
-    summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
-    assert summary["cases"] == 10
-    assert summary["labels"][names[0]]["dice"]["defined"] == 10
+    assert summary["cases"] == len(unseen)
+    assert summary["labels"][names[0]]["dice"]["defined"] == len(unseen)
     assert summary["labels"][names[0]]["dice"]["mean"] == pytest.approx(
         np.mean([float(row["dice"]) for row in scores if row["name"] == names[0]])
     )
     assert summary["provenance"]["weights_sha256"]
+
+
+def test_scores_of_seen_cases_are_marked_and_stay_out_of_the_summary(bundle, dataset, trained, tmp_path):
+    done = evaluate(bundle, dataset, trained[0] / "model.pt", tmp_path, "--include_seen", "true")
+    assert done.code == 0, done.text
+    scores, summary = rows_and_summary(tmp_path / "scores")
+    unseen = KEPT_ASIDE[bundle.name]
+    assert {row["case"]: row["seen"] for row in scores} == {
+        f"case_{number:02}": "no" if f"case_{number:02}" in unseen else "yes" for number in range(10)
+    }
+    assert (summary["cases"], summary["seen"]["cases"]) == (len(unseen), 10 - len(unseen))
+    assert f"of {10 - len(unseen)} cases that training saw:" in done.text
+
+
+def test_evaluation_refuses_weights_whose_cases_are_not_known(bundle, dataset, trained, tmp_path):
+    (tmp_path / "model.pt").write_bytes((trained[0] / "model.pt").read_bytes())  # without the split beside it
+    done = evaluate(bundle, dataset, "model.pt", tmp_path)
+    assert done.code != 0
+    assert done.last_line.startswith(
+        "InputError: Which cases the weights model.pt have seen is not known: no split.json"
+    )
+    assert not (tmp_path / "scores").exists()
+
+
+def test_a_training_that_begins_with_trained_weights_has_seen_their_cases(bundle, dataset, trained):
+    parser = ConfigParser()
+    parser.read_config(str(bundle / "configs" / "train.json"))
+    given = {"bundle_root": str(bundle), "dataset_dir": str(dataset), "initial_weights": str(trained[0] / "model.pt")}
+    for key, value in given.items():
+        parser[key] = value
+    parser["train_cases"] = [case for case in all_cases(dataset, image_names(bundle)) if case["case"] == "case_01"]
+    record = parser.get_parsed_content("split_record")
+    before = json.loads((trained[0] / "split.json").read_text())
+    assert record.train == ("case_01",)
+    assert set(record.before) == {*before["train"], *before["validation"]}
+    assert record.complete
 
 
 def overlap_of(bundle: Path) -> str:

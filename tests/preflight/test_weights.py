@@ -12,8 +12,9 @@ from tiny_bundle import make_bundle
 
 from monai_attn.bundle.locate import read_metadata, shipped
 from monai_attn.bundle.parts import open_bundle
-from monai_attn.bundle.weights import read_weights, sha256_of
+from monai_attn.bundle.weights import read_weights
 from monai_attn.errors import BundleError, FileError, TrustError
+from monai_attn.io.digest import sha256
 from monai_attn.preflight import MadeFor
 from monai_attn.preflight.refresh import main, refresh
 
@@ -41,12 +42,12 @@ def test_one_flipped_bit_in_the_weights_is_refused_with_both_ways_out(bundle):
     assert "models/model.pt is not the file that metadata.json describes" in str(refusal.value)
     assert "python -m monai_attn.preflight.refresh" in str(refusal.value)
     refresh(bundle)
-    assert open_bundle(bundle, trust=True).weights_sha256 == sha256_of(weights)
+    assert open_bundle(bundle, trust=True).weights_sha256 == sha256(weights)
 
 
 def test_weights_of_a_bundle_that_states_no_sha256_are_recorded(tmp_path):
     root = make_bundle(tmp_path / "theirs")
-    assert open_bundle(root, trust=True).weights_sha256 == sha256_of(root / "models" / "model.pt")
+    assert open_bundle(root, trust=True).weights_sha256 == sha256(root / "models" / "model.pt")
 
 
 @pytest.mark.parametrize("content", [pickle.dumps(_Code()), b"not weights", b""])
@@ -69,7 +70,7 @@ def test_a_whole_network_in_the_file_is_refused_without_the_advice(tmp_path):
 @pytest.mark.parametrize("name", shipped())
 def test_the_metadata_of_a_shipped_bundle_have_the_sha256_of_its_weights(name):
     root = shipped()[name]
-    stated, found = read_metadata(root)["weights_sha256"], sha256_of(root / "models" / "model.pt")
+    stated, found = read_metadata(root)["weights_sha256"], sha256(root / "models" / "model.pt")
     assert stated == found, f"Run: python -m monai_attn.preflight.refresh {name} --dataset_dir DATA"
 
 
@@ -98,7 +99,7 @@ def test_what_the_metadata_say_of_the_training_is_what_the_training_cases_show(s
 def test_the_command_writes_the_metadata_or_says_why_not(tmp_path, capsys):
     root = make_bundle(tmp_path / "own")
     assert main([str(root)]) == 0
-    assert read_metadata(root)["weights_sha256"] == sha256_of(root / "models" / "model.pt")
+    assert read_metadata(root)["weights_sha256"] == sha256(root / "models" / "model.pt")
     (root / "models" / "model.pt").unlink()
     assert main([str(root)]) == 2
     assert "has no models/model.pt" in capsys.readouterr().err
