@@ -38,6 +38,13 @@ def test_one_file_stands_for_its_series_also_where_that_lies_over_folders(tmp_pa
     assert f"The series lies in {len(folders)} folders, which were read together." in back.notes
 
 
+def test_a_folder_that_holds_a_part_of_a_series_says_so(tmp_path):
+    spread(tmp_path / "study", slices_of(long_phantom()), ["D0/sub", "D1/sub", "D2/sub"])
+    back = read(tmp_path / "study/D0")
+    assert back.shape == (5, 6, 4)
+    assert back.notes == ("Images of this series lie in 2 folders beside this one too. Give the folder above for all.",)
+
+
 def test_a_copy_of_the_series_in_another_folder_is_not_read_with_it(tmp_path):
     one = next(iter(series(tmp_path / "a", phantom()).iterdir()))
     shutil.copytree(tmp_path / "a", tmp_path / "b")

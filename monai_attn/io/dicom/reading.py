@@ -14,7 +14,7 @@ from monai_attn.io.dicom.files import quiet, read_header, read_headers, text
 from monai_attn.io.dicom.folders import Unread, look_through
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.pixels import decoded, kept_as_stored, read_values
-from monai_attn.io.dicom.relatives import relatives
+from monai_attn.io.dicom.relatives import parts_beside, relatives
 from monai_attn.io.dicom.series import Series, choose_series, frame_of_reference, group_series, image_problem, stacks_of
 from monai_attn.io.dicom.stack import stack_affine
 from monai_attn.io.dicom.units import check_alike, with_unit
@@ -74,8 +74,14 @@ def read_dicom(
         raise FileError(f"{path.name} holds no DICOM images.{kinds} Choose the folder with the slices.")
     chosen = choose_series(found, series, path.name)
     name = f"{path.name}, series {chosen.key}" if len(found) > 1 else path.name
-    notes = (f"The folder also holds {_counted(others)}, left out.",) if others and whole_folder else ()
-    return _volume(chosen, volume, name, notes, suv_factor)
+    objects = {text(frame.header, "SOPInstanceUID") for frame in chosen.frames}
+    parts = parts_beside(path, chosen.uid, objects) if path.is_dir() and chosen.uid else 0
+    notes = [f"The folder also holds {_counted(others)}, left out."] if others and whole_folder else []
+    if parts:
+        notes.append(
+            f"Images of this series lie in {parts} folders beside this one too. Give the folder above for all."
+        )
+    return _volume(chosen, volume, name, tuple(notes), suv_factor)
 
 
 @quiet()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from monai_attn.io.dicom.files import series_uid
 from monai_attn.io.dicom.folders import is_dicom
 
-__all__ = ["relatives"]
+__all__ = ["parts_beside", "relatives"]
 
 LEVELS = 3
 """How far up to look: the file's own subfolders, the folders beside its own, and those beside that."""
+
+MOST_FOLDERS = 50
+"""So many folders beside a folder are looked into for further parts of its series."""
 
 MOST_FILES = 2000
 """Up to so many files are looked into on each level; an archive of many patients is not searched."""
@@ -43,6 +47,23 @@ def relatives(path: Path, uid: str, objects: set[str]) -> tuple[list[Path], bool
                 known |= instances
                 found += files
     return sorted(found), complete
+
+
+def parts_beside(folder: Path, uid: str, objects: set[str]) -> int:
+    """In how many folders beside this one the first files are other images of the series `uid`; 0 where none are.
+
+    Only a few files of each are looked at. `objects` holds the UIDs of the images in the folder itself.
+    """
+    home = folder.absolute()
+    try:
+        beside = sorted(one for one in home.parent.iterdir() if one.is_dir() and one.resolve() != home.resolve())
+    except OSError:
+        return 0
+    count = 0
+    for other in beside[:MOST_FOLDERS]:
+        first = (series_uid(one) for one in islice(_files(other, {home.resolve()}), 3) if is_dicom(one))
+        count += any(series == uid and instance not in objects for series, instance in first)
+    return count
 
 
 def _files(top: Path, seen: set[Path]) -> Iterator[Path]:
