@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from monai_attn.backends import load_network
+from monai_attn.backends import Execution, load_network
 from monai_attn.networks.cost import Member, count_gflop
 
 NETWORKS = {
@@ -70,7 +70,7 @@ def table(member: Member, size: tuple[int, ...], gflop: float, rates: dict[str, 
 
 def bare(network: torch.nn.Module, backend: str, precision: str, window: torch.Tensor) -> torch.nn.Module:
     """The back-end without the guard, which would refuse what random weights give in reduced precision."""
-    loaded = load_network(network, backend=backend, precision=precision, calibration=list(window))
+    loaded = load_network(network, Execution("cpu", backend, precision), windows=list(window))
     return loaded.ways[0].network
 
 

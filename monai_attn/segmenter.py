@@ -15,11 +15,12 @@ import torch
 from monai.data.utils import decollate_batch, list_data_collate
 from numpy.typing import NDArray
 
-from monai_attn.backends import choose_device, load_network
+from monai_attn.backends import Execution, load_network
 from monai_attn.backends.calibration import WindowRecorder
+from monai_attn.backends.execution import CalibrationImage
 from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.bundle.case import Source, case_images, cut_case, read_case
-from monai_attn.errors import BundleError, LabelError
+from monai_attn.errors import BundleError, InputError, LabelError
 from monai_attn.inferers.maps import check_maps, infer_with_maps
 from monai_attn.preflight import MadeFor, check_case, check_mask
 from monai_attn.segmentation import Segmentation
@@ -31,6 +32,8 @@ __all__ = ["Segmenter"]
 
 Progress = Callable[[int], None]
 Inference = Callable[..., Any]
+
+IN_TORCH = Execution(device="cpu", backend="torch")
 
 VERSIONED = ("monai_attn", "torch", "monai", "numpy")
 """Packages whose versions go into the provenance."""
@@ -50,33 +53,22 @@ class Segmenter:
     def __init__(
         self,
         parts: Parts,
-        *,
-        device: str = "cpu",
-        backend: str = "torch",
-        precision: str = "auto",
-        threads: int | None = None,
-        calibration: Sequence[Source | Mapping[str, Source]] = (),
+        execution: Execution = IN_TORCH,
     ) -> None:
         self.parts = parts
-        self.device = device
+        self.execution = execution
+        self.device = execution.resolved().device
         self._made_for = MadeFor.from_json(parts.made_for)
         recorder = WindowRecorder(parts.network)
-        for source in calibration:
+        for source in execution.calibration:
             self._infer(case_images(source, parts), recorder, parts.inferer)
-        self._network = load_network(
-            parts.network,
-            device,
-            backend=backend,
-            precision=precision,
-            threads=threads,
-            calibration=recorder.windows,
-            regions=not classes_exclude(parts.postprocessing),
-        )
+        regions = not classes_exclude(parts.postprocessing)
+        self._network = load_network(parts.network, execution, windows=recorder.windows, regions=regions)
 
     @property
     def backend(self) -> str:
         """What runs the network, as far as is known: the last image's, or what the first one will try."""
-        return self._network.backend
+        return self._network.record.backend
 
     @classmethod
     def from_bundle(
@@ -88,7 +80,8 @@ class Segmenter:
         backend: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
-        calibration: Sequence[Source | Mapping[str, Source]] = (),
+        calibration: Sequence[CalibrationImage] = (),
+        execution: Execution | None = None,
         trust: bool = False,
     ) -> Segmenter:
         """A shipped bundle by name, or any MONAI bundle by path.
@@ -98,15 +91,13 @@ class Segmenter:
         Raises `BundleError`, `OverrideError`, `TrustError`, or `InputError` for an unknown device, backend or
         precision.
         """
-        device = choose_device(device)
-        return cls(
-            open_bundle(name_or_path, overrides=overrides, device=device, trust=trust),
-            device=device,
-            backend=backend,
-            precision=precision,
-            threads=threads,
-            calibration=calibration,
-        )
+        given = Execution(device, backend, precision, threads, tuple(calibration))
+        if execution is not None and given != Execution():
+            raise InputError("Give execution, or device, backend, precision, threads and calibration; not both.")
+        execution = execution or given
+        device = execution.resolved().device
+        parts = open_bundle(name_or_path, overrides=overrides, device=device, trust=trust)
+        return cls(parts, execution)
 
     def __call__(
         self,
@@ -213,7 +204,7 @@ class Segmenter:
         self, images: Mapping[str, list[Volume]], progress: Progress | None, inferer: Inference
     ) -> NDArray[np.generic]:
         """The bundle's own pipeline, as MONAI's evaluator runs it, for one case."""
-        self._network.used.clear()
+        self._network.record.used.clear()
         hook = self._network.register_forward_hook(_Counter(progress)) if progress else None
         try:
             case = self._run(images, inferer)
@@ -257,7 +248,7 @@ class Segmenter:
             "weights_sha256": self.parts.weights_sha256,
             "overrides": dict(self.parts.overrides),
             "device": self.device,
-            **self._network.provenance(),
+            **self._network.record.provenance(),
             "mixed_precision": self.parts.amp and self.device.startswith("cuda"),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
             "source": next(iter(sources.values())),

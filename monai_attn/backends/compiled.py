@@ -1,19 +1,25 @@
-"""The network compiled by `torch.compile`: a minute of compilation, which pays for many windows of one shape."""
+"""The back-end "torch-compile": a minute of compilation, which pays for many windows of one shape. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
 from shutil import which
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from monai_attn.backends import pytorch
 
-__all__ = ["NEEDS", "PRECISIONS", "is_available", "load"]
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from monai_attn.backends.execution import Execution
+    from monai_attn.backends.network import BackendNetwork
+
+__all__ = ["DEVICES", "NEEDS", "PRECISIONS", "is_available", "load"]
 
 NEEDS = ("torch", "a C++ compiler (CPU) or triton (CUDA)")
+
+DEVICES = ("cpu", "cuda")
 
 PRECISIONS = pytorch.PRECISIONS
 
@@ -23,13 +29,13 @@ def is_available() -> bool:
     return any(map(which, ("c++", "g++", "clang++", "cl"))) or find_spec("triton") is not None
 
 
-def load(
-    network: nn.Module,
-    device: str = "cpu",
-    precision: str = "f32",
-    threads: int | None = None,
-    calibration: Sequence[Tensor] = (),
-) -> nn.Module:
-    """As the torch back-end does, the network compiled at the first window of a shape."""
+def load(network: nn.Module, execution: Execution, windows: Sequence[Tensor] = ()) -> BackendNetwork:
+    """As the torch back-end does it, the network compiled at the first window of a shape."""
+    del windows
+    import torch
+
+    from monai_attn.backends.torch_network import CompiledNetwork, set_threads
+
+    set_threads(execution.threads)
     compiled = torch.compile(network.eval(), dynamic=False)
-    return pytorch.load(compiled, device, precision, threads, calibration)  # type: ignore[arg-type]
+    return CompiledNetwork(compiled, execution.device, execution.precision)  # type: ignore[arg-type]

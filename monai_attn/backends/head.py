@@ -50,14 +50,10 @@ def with_head_apart(network: Any, run: Callable[[], Any]) -> tuple[Any, Head | N
 
     A layer is the last if what it gives is what the network gives, untouched. To find out, the layer gives a tensor
     that takes no memory; if it is not the last, the network runs once more. None for what is no plain `torch` module,
-    has several outputs, or is compared with another way to run it: a `CheckedNetwork` finds its own, see there.
+    or has several outputs. A `CheckedNetwork` finds its own head, see there.
     """
     plain = isinstance(network, nn.Module) and not hasattr(network, "_orig_mod")
-    if (
-        not plain
-        or torch.is_inference_mode_enabled()
-        or any(getattr(m, "is_compared", False) for m in network.modules())
-    ):
+    if not plain or torch.is_inference_mode_enabled():
         return run(), None
     widening = [layer for layer in network.modules() if _widens(layer)]
     if not widening:

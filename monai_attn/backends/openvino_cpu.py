@@ -1,34 +1,27 @@
-"""The network in OpenVINO, on a CPU: half the time of PyTorch in f32, a quarter and less in bf16 and int8."""
+"""The back-end "openvino": half the time of PyTorch in f32 on a CPU, a quarter and less in bf16 and int8.
+
+Loads neither torch nor OpenVINO when imported.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from monai.data import MetaTensor
-from monai.utils import convert_to_dst_type
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-from monai_attn.backends.conversion import Converted, openvino_without_telemetry
-from monai_attn.backends.graph import with_concatenations_apart, without_last_layer
-from monai_attn.backends.outputs import rebuild
-from monai_attn.backends.quantisation import Quantised
-from monai_attn.errors import BackendError, InputError
+    from monai_attn.backends.execution import Execution
+    from monai_attn.backends.network import BackendNetwork
 
-__all__ = ["NEEDS", "PRECISIONS", "is_available", "load"]
+__all__ = ["DEVICES", "NEEDS", "PRECISIONS", "is_available", "load"]
 
 NEEDS = ("openvino",)
 
-PRECISIONS = ("f32", "bf16", "int8")
+DEVICES = ("cpu",)
 
-SHAPES = 4
-"""Compiled models that are kept, one for each window shape."""
+PRECISIONS = ("f32", "bf16", "int8")
 
 
 def is_available() -> bool:
@@ -36,113 +29,13 @@ def is_available() -> bool:
     return find_spec("openvino") is not None
 
 
-def load(
-    network: nn.Module,
-    device: str = "cpu",
-    precision: str = "f32",
-    threads: int | None = None,
-    calibration: Sequence[Tensor] = (),
-) -> nn.Module:
-    """A module with the network's call, which converts it when it sees the first window of a shape.
+def load(network: nn.Module, execution: Execution, windows: Sequence[Tensor] = ()) -> BackendNetwork:
+    """A module with the network's call; it converts the network when it sees the first window of a shape.
 
-    The call raises `BackendError` when OpenVINO cannot run the network. `threads`: all cores when None. int8 needs
-    `calibration`, windows (channels, *spatial) as the network sees them, unless the cache has the quantised network;
-    raises `InputError` otherwise, and for a device other than the CPU.
+    The call raises `BackendError` when OpenVINO cannot run the network. The precision int8 needs `windows`
+    `(channels, *spatial)` as the network sees them, unless the cache has the quantised network; raises `InputError`
+    otherwise.
     """
-    if device != "cpu":
-        raise InputError(f"The openvino backend runs on the CPU, not on {device!r}. Use device cpu or backend torch.")
-    return _OpenVINONetwork(network.to("cpu").eval(), precision, threads, calibration)
+    from monai_attn.backends.openvino_network import OpenVINONetwork
 
-
-class _OpenVINONetwork(nn.Module):
-    """One request for each window shape; a batch passes window by window, each on all threads."""
-
-    def __init__(self, network: nn.Module, precision: str, threads: int | None, calibration: Sequence[Tensor]) -> None:
-        super().__init__()
-        self.network = network  # whoever asks for parameters or their device finds them
-        converted = Converted(network)
-        self.models = Quantised(converted, calibration) if precision == "int8" else converted
-        self.options = _options(precision, threads)
-        self.precision = precision
-        self.threads = threads
-        self.requests: OrderedDict[tuple[int, ...], tuple[Any, Any]] = OrderedDict()
-
-    def forward(self, x: Tensor) -> Any:
-        return self._infer(x, *self._request((1, *x.shape[1:])))
-
-    def features(self, x: Tensor) -> Any:
-        """What the network gives to its last layer, a convolution. Raises `BackendError` where it does not end so."""
-        return self._infer(x, *self._request((1, *x.shape[1:]), whole=False))
-
-    def has_features(self, x: Tensor) -> bool:
-        """Whether `features` can be had of windows like `x`."""
-        try:
-            self._request((1, *x.shape[1:]), whole=False)
-        except BackendError:
-            return False
-        return True
-
-    def _infer(self, x: Tensor, request: Any, shape: Any) -> Any:
-        windows = x.detach().as_subclass(Tensor).to("cpu", torch.float32).contiguous().numpy()
-        outputs = _untouched(request, len(windows))
-        for number in range(len(windows)):
-            part = slice(number, number + 1)
-            with _told_as("run", self.precision):
-                _give_outputs(request, [output[part] for output in outputs])
-                request.infer([windows[part]], share_inputs=True, share_outputs=True)
-        _give_outputs(request, _untouched(request, 1))  # the request lets go of what it has written
-        tensors = [torch.from_numpy(output) for output in outputs]
-        if isinstance(x, MetaTensor):  # as every torch operation on one does
-            tensors = [convert_to_dst_type(tensor, x)[0] for tensor in tensors]
-        return rebuild(shape, iter(tensors))
-
-    def _request(self, window: tuple[int, ...], *, whole: bool = True) -> tuple[Any, Any]:
-        key = (*window, whole)
-        if key not in self.requests:
-            model, shape = self.models.model(window)
-            with _told_as("compile", self.precision):
-                model = with_concatenations_apart(model if whole else without_last_layer(model))
-                compiled = _core().compile_model(model, "CPU", self.options)
-            self.threads = compiled.get_property("INFERENCE_NUM_THREADS")
-            if self.precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != "bf16":
-                self.precision = "f32"  # what OpenVINO takes on a processor without bf16
-            self.requests[key] = compiled.create_infer_request(), shape
-            if len(self.requests) > SHAPES:
-                self.requests.popitem(last=False)
-        self.requests.move_to_end(key)
-        return self.requests[key]
-
-
-@contextmanager
-def _told_as(what: str, precision: str) -> Iterator[None]:
-    """OpenVINO's errors as one of ours: another way may do it."""
-    try:
-        yield
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].split(". ")[0]
-        raise BackendError(f"OpenVINO cannot {what} this network in {precision} here ({reason}).") from error
-
-
-def _options(precision: str, threads: int | None) -> dict[str, Any]:
-    return {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",  # what is not int8 stays f32
-        "ENABLE_CPU_PINNING": False,  # two processes pinned to the same cores take turns while others idle
-        **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
-    }
-
-
-def _untouched(request: Any, number: int) -> list[Any]:
-    """Arrays for the outputs of so many windows; they take no memory before they are written."""
-    return [np.empty((number, *list(port.shape)[1:]), port.element_type.to_dtype()) for port in request.model_outputs]
-
-
-def _give_outputs(request: Any, arrays: list[Any]) -> None:
-    """Let a request write its outputs where they stay, without a copy: the features of a window are 268 MB."""
-    for index, array in enumerate(arrays):
-        request.set_output_tensor(index, openvino_without_telemetry().Tensor(array, shared_memory=True))
-
-
-@cache
-def _core() -> Any:
-    return openvino_without_telemetry().Core()
+    return OpenVINONetwork(network.to("cpu").eval(), execution.precision, execution.threads, windows)

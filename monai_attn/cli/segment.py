@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from monai_attn.cli._dry_run import dry_run
+from monai_attn.cli._execution import add_execution, execution_of
 from monai_attn.cli._output import add_suv_factor
 from monai_attn.cli._progress import Windows, print_row
-from monai_attn.cli._values import count, names, region, series_by_name
+from monai_attn.cli._values import names, region, series_by_name
 from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["add_parser", "run"]
@@ -55,17 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
     add_suv_factor(parser)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    parser.add_argument("--backend", default="auto", help="auto, openvino, torch, torch-compile (default: auto)")
-    parser.add_argument("--precision", default="auto", help="auto, f32, bf16, f16, int8 (default: auto)")
-    parser.add_argument("--threads", type=count, help="of the network (default: all cores)")
-    parser.add_argument(
-        "--calibrate",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="image or folder to fit int8 to; may be repeated",
-    )
+    add_execution(parser)
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override the bundle's config; may be repeated"
     )
@@ -109,11 +100,7 @@ def run(args: argparse.Namespace) -> int:
         bundle=args.bundle,
         output=args.output,
         overrides=dict(parse_override(text) for text in args.set),
-        device=args.device,
-        backend=args.backend,
-        precision=args.precision,
-        threads=args.threads,
-        calibration=tuple(case.source for case in find_cases(args.calibrate)) if args.calibrate else (),
+        execution=execution_of(args),
         trust=args.trust,
         region=args.region,
         series=series_by_name(args.series),

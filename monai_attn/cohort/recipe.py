@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monai_attn.backends.execution import Execution
 from monai_attn.io import write_dicom_seg, write_rtstruct
 from monai_attn.measure import Structure
 from monai_attn.segmentation import result_files
@@ -25,11 +26,7 @@ class Recipe:
     bundle: str
     output: Path
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    device: str = "auto"
-    backend: str = "auto"
-    precision: str = "auto"
-    threads: int | None = None
-    calibration: tuple[Path | Mapping[str, Path], ...] = ()
+    execution: Execution = field(default_factory=Execution)
     trust: bool = False
     region: Box | None = None
     series: str | Mapping[str, str] | None = None
@@ -63,11 +60,7 @@ class Recipe:
         return Segmenter.from_bundle(
             self.bundle,
             overrides=self.overrides,
-            device=self.device,
-            backend=self.backend,
-            precision=self.precision,
-            threads=self.threads,
-            calibration=self.calibration,
+            execution=self.execution,
             trust=self.trust,
         )
 

@@ -12,7 +12,7 @@ import torch
 from test_backends import EXACT, image, make
 from torch import nn
 
-from monai_attn.backends import conversion, load_network
+from monai_attn.backends import Execution, conversion, load_network
 from monai_attn.backends.cache import Entry
 from monai_attn.backends.fingerprint import fingerprint
 from monai_attn.folders import CACHE_VARIABLE, cache_folder
@@ -48,12 +48,12 @@ def test_a_network_is_traced_once_for_windows_of_one_kind(cache, monkeypatch):
     trace = conversion._trace
     monkeypatch.setattr(conversion, "_trace", lambda *args: (traced.append(tuple(args[1])), trace(*args))[1])
     for _ in range(2):
-        torch.testing.assert_close(load_network(network, backend="openvino")(x), network(x), **EXACT)
+        torch.testing.assert_close(load_network(network, Execution("cpu", backend="openvino"))(x), network(x), **EXACT)
     assert traced == [(1, 1, 32, 32, 32)]
     assert [path.name for path in files(cache / "openvino")] == ["manifest.json", "network.bin", "network.xml"]
-    load_network(network, backend="openvino", precision="bf16")(image(1, 1, 32, 64, 32))
+    load_network(network, Execution("cpu", backend="openvino", precision="bf16"))(image(1, 1, 32, 64, 32))
     assert traced == [(1, 1, 32, 32, 32)]
-    load_network(network, backend="openvino")(image(1, 1, 36, 32, 32))
+    load_network(network, Execution("cpu", backend="openvino"))(image(1, 1, 36, 32, 32))
     assert traced == [(1, 1, 32, 32, 32), (1, 1, 36, 32, 32)]
 
 
@@ -62,15 +62,15 @@ def test_a_network_is_traced_once_for_windows_of_one_kind(cache, monkeypatch):
 @pytest.mark.parametrize("damage", [lambda file: file.write_bytes(file.read_bytes()[:-7] + b"garbage"), Path.unlink])
 def test_a_damaged_entry_is_seen_and_made_anew(cache, caplog, suffix, damage):
     network, x = make("MONAI UNet"), image(1, 1, 32, 32, 32)
-    load_network(network, backend="openvino")(x)
+    load_network(network, Execution("cpu", backend="openvino"))(x)
     (file,) = [path for path in files(cache / "openvino") if path.suffix == suffix]
     whole = file.read_bytes()
     damage(file)
-    torch.testing.assert_close(load_network(network, backend="openvino")(x), network(x), **EXACT)
+    torch.testing.assert_close(load_network(network, Execution("cpu", backend="openvino"))(x), network(x), **EXACT)
     assert "is damaged" in caplog.text
     assert len(file.read_bytes()) == len(whole)
     caplog.clear()
-    load_network(network, backend="openvino")(x)
+    load_network(network, Execution("cpu", backend="openvino"))(x)
     assert caplog.text == ""
 
 
@@ -79,9 +79,9 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch, c
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
     network, x = make("MONAI UNet"), image(1, 1, 32, 32, 32)
-    loaded = load_network(network, backend="openvino")
+    loaded = load_network(network, Execution("cpu", backend="openvino"))
     torch.testing.assert_close(loaded(x), network(x), **EXACT)
-    assert loaded.used == [("openvino", "f32")]
+    assert loaded.record.used == [("openvino", "f32")]
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 

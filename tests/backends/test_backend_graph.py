@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from monai_attn.backends import load_network
+from monai_attn.backends import Execution, load_network
 from monai_attn.backends.conversion import Converted
 from monai_attn.backends.graph import with_concatenations_apart
 from monai_attn.networks import AttnUNet
@@ -61,6 +61,6 @@ def test_a_convolution_of_two_concatenated_tensors_becomes_a_sum(network, before
     assert convolutions_after(model, "Concat") == before
     assert convolutions_after(with_concatenations_apart(model), "Concat") == after
     x = torch.rand(1, 1, 24, 16, 32)
-    loaded = load_network(network, backend="openvino", precision="f32")
+    loaded = load_network(network, Execution("cpu", backend="openvino", precision="f32"))
     torch.testing.assert_close(loaded(x), network(x), atol=1e-4, rtol=1e-4)
-    assert loaded.used == [("openvino", "f32")]
+    assert loaded.record.used == [("openvino", "f32")]

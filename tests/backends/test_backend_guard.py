@@ -10,8 +10,10 @@ from monai.networks.nets import AttentionUnet
 from test_backends import image, takes_f32
 from torch import nn
 
-from monai_attn.backends import load_network
-from monai_attn.backends.guard import CheckedNetwork, Way, disagreement
+from monai_attn.backends import Execution, load_network
+from monai_attn.backends.agreement import disagreement
+from monai_attn.backends.checked import CheckedNetwork, Variant
+from monai_attn.backends.network import BackendNetwork
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not made for this processor")
 
@@ -60,16 +62,16 @@ def separated(network: nn.Module) -> nn.Module:
 def test_a_thin_window_falls_back_to_f32_and_a_thick_one_does_not(wrong, caplog):
     network = with_broken_convolutions(wrong)
     thin, thick = image(1, 1, 32, 32, 16), image(1, 1, 32, 32, 32)
-    loaded = load_network(network, backend="torch", precision="bf16")
+    loaded = load_network(network, Execution("cpu", backend="torch", precision="bf16"))
     for _ in range(2):
         assert torch.equal(loaded(thin).argmax(1), network(thin).argmax(1))
-    assert loaded.used == [("torch", "f32")]
-    (note,) = loaded.provenance()["fallbacks"]
+    assert loaded.record.used == [("torch", "f32")]
+    (note,) = loaded.record.provenance()["fallbacks"]
     assert note.startswith("Windows of 32 x 32 x 16 run in torch f32, not in torch bf16: ")
     assert ("not finite" in note) == (wrong != wrong)
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [note]
     loaded(thick)
-    assert loaded.used[-1] == ("torch", "bf16")
+    assert loaded.record.used[-1] == ("torch", "bf16")
 
 
 @torch.no_grad()
@@ -80,7 +82,7 @@ def test_the_network_of_the_report_is_right_in_bf16_whatever_the_processor(backe
     torch.manual_seed(0)
     network = separated(AttentionUnet(3, 1, 3, (4, 8, 8, 16, 16), (2, 2, 2, 2))).eval()
     x = image(1, 1, *size)
-    labels = load_network(network, backend=backend, precision="bf16")(x).argmax(1)
+    labels = load_network(network, Execution("cpu", backend=backend, precision="bf16"))(x).argmax(1)
     assert (labels == network(x).argmax(1)).float().mean() > 0.995
 
 
@@ -105,15 +107,15 @@ class LosesBits(nn.Module):
 def test_a_network_that_bf16_is_too_coarse_for_runs_in_f32(backend, way):
     torch.manual_seed(0)
     network, x = LosesBits().eval(), image(1, 1, 24, 24, 24)
-    loaded = load_network(network, backend=backend, precision="bf16")
+    loaded = load_network(network, Execution("cpu", backend=backend, precision="bf16"))
     given = loaded(x)
     assert disagreement(network(x)[0], given[0], 0.999) == ""
-    assert loaded.used == [way]
-    (note,) = loaded.notes
+    assert loaded.record.used == [way]
+    (note,) = loaded.record.notes
     assert ("this processor has no bf16" if takes_f32(backend) else "its labels differ from those of torch f32") in note
 
 
-class Answers(nn.Module):
+class Answers(BackendNetwork):
     """Two classes by a threshold on the image; counts its calls."""
 
     def __init__(self, threshold: float = 0.5) -> None:
@@ -137,38 +139,38 @@ AIR, TISSUE, ORGAN = (0.0, 0.0), (0.1, 0.2), (0.1, 0.9)
 @torch.no_grad()
 def test_air_is_not_compared_and_a_window_of_one_class_only_until_there_is_one_with_more():
     fast, exact = Answers(), Answers()
-    checked = CheckedNetwork([Way("fast", "bf16", fast), Way("torch", "f32", exact)])
+    checked = CheckedNetwork([Variant("fast", "bf16", fast), Variant("torch", "f32", exact)])
     calls = []
     for window in windows(AIR, AIR, TISSUE, TISSUE, TISSUE, ORGAN, ORGAN, TISSUE):
         checked(window)
         calls.append(exact.calls)
     assert calls == [0, 0, 1, 2, 2, 3, 3, 3]
-    assert checked.used == [("fast", "bf16")]
+    assert checked.record.used == [("fast", "bf16")]
 
 
 @torch.no_grad()
 def test_a_way_that_is_right_where_there_is_nothing_is_found_out_where_there_is_something():
-    checked = CheckedNetwork([Way("fast", "bf16", Answers(0.6)), Way("torch", "f32", Answers(0.15))])
+    checked = CheckedNetwork([Variant("fast", "bf16", Answers(0.6)), Variant("torch", "f32", Answers(0.15))])
     nothing, organ = windows((0.0, 0.1), (0.1, 0.9))
     checked(nothing)
-    assert checked.used == [("fast", "bf16")]
+    assert checked.record.used == [("fast", "bf16")]
     checked(organ)
-    assert checked.used[-1] == ("fast", "bf16")  # both find the same half
-    checked = CheckedNetwork([Way("fast", "bf16", Answers(0.6)), Way("torch", "f32", Answers(0.15))])
+    assert checked.record.used[-1] == ("fast", "bf16")  # both find the same half
+    checked = CheckedNetwork([Variant("fast", "bf16", Answers(0.6)), Variant("torch", "f32", Answers(0.15))])
     checked(nothing)
     assert checked(windows((0.1, 0.5))[0]).argmax(1).float().mean() == 0.5
-    assert checked.used == [("fast", "bf16"), ("torch", "f32")]
+    assert checked.record.used == [("fast", "bf16"), ("torch", "f32")]
 
 
 @torch.no_grad()
 def test_a_way_that_finds_nothing_anywhere_is_found_out_after_as_many_windows_again_at_the_latest():
-    checked = CheckedNetwork([Way("fast", "bf16", Answers(1e9)), Way("torch", "f32", Answers())])
+    checked = CheckedNetwork([Variant("fast", "bf16", Answers(1e9)), Variant("torch", "f32", Answers())])
     nothing, organ = windows(TISSUE, ORGAN)
     for _ in range(5):
         checked(nothing)
     for _ in range(3):
         checked(organ)
-    assert checked.used == [("fast", "bf16"), ("torch", "f32")]
+    assert checked.record.used == [("fast", "bf16"), ("torch", "f32")]
 
 
 @torch.no_grad()
@@ -177,7 +179,7 @@ def test_what_agreed_is_remembered_for_this_network_and_this_shape_only():
     (organ,) = windows(ORGAN)
 
     def run(key: str, x: torch.Tensor) -> None:
-        CheckedNetwork([Way("fast", "bf16", Answers()), Way("torch", "f32", exact)], key)(x)
+        CheckedNetwork([Variant("fast", "bf16", Answers()), Variant("torch", "f32", exact)], key)(x)
 
     for key, x, calls in [("a", organ, 1), ("a", organ, 1), ("b", organ, 2), ("a", organ[..., :4], 3), ("", organ, 4)]:
         run(key, x)
@@ -186,10 +188,10 @@ def test_what_agreed_is_remembered_for_this_network_and_this_shape_only():
 
 @torch.no_grad()
 def test_an_image_that_is_not_finite_itself_is_no_fault_of_the_precision():
-    checked = CheckedNetwork([Way("fast", "bf16", Answers()), Way("torch", "f32", Answers())])
+    checked = CheckedNetwork([Variant("fast", "bf16", Answers()), Variant("torch", "f32", Answers())])
     (organ,) = windows(ORGAN)
     checked(organ.masked_fill(organ > 0.5, float("nan")))
-    assert checked.notes == []
+    assert checked.record.notes == []
 
 
 @torch.no_grad()

@@ -9,9 +9,11 @@ import torch
 from test_backends import image, takes_f32
 from torch import nn
 
-from monai_attn.backends import load_network
-from monai_attn.backends.guard import CheckedNetwork, Way
+from monai_attn.backends import Execution, load_network
+from monai_attn.backends.checked import CheckedNetwork, Variant
 from monai_attn.backends.head import Head
+from monai_attn.backends.network import BackendNetwork
+from monai_attn.backends.torch_network import TorchNetwork
 from monai_attn.folders import CACHE_VARIABLE
 from monai_attn.networks import AttnUNet
 
@@ -53,7 +55,7 @@ def _empty_cache(tmp_path, monkeypatch) -> None:
 def test_a_backend_gives_features_whose_classes_are_the_networks(backend, precision):
     whole = network()
     x = image(2, 1, 40, 32, 24)
-    loaded = load_network(whole, backend=backend, precision=precision)
+    loaded = load_network(whole, Execution("cpu", backend=backend, precision=precision))
     head = loaded.find_head(x)
     assert head is not None
     with loaded.left_out(head):
@@ -64,9 +66,9 @@ def test_a_backend_gives_features_whose_classes_are_the_networks(backend, precis
     assert (expected != found).float().mean() <= {"f32": 1e-4, "bf16": 0.02}[precision]  # rounding, at ties
     if precision == "bf16" and takes_f32(backend):
         told = ["Windows run in openvino f32: this processor has no bf16."]
-        assert (loaded.used, loaded.notes) == ([(backend, "f32")], told)
+        assert (loaded.record.used, loaded.record.notes) == ([(backend, "f32")], told)
     else:
-        assert (loaded.used, loaded.notes) == ([(backend, precision)], [])
+        assert (loaded.record.used, loaded.record.notes) == ([(backend, precision)], [])
     assert loaded(x).shape[1] == CLASSES  # the layer is back
 
 
@@ -76,7 +78,7 @@ def test_openvino_leaves_out_the_last_layer_of_the_shipped_network_too():
     torch.manual_seed(0)
     options = {"channels": [4, 8, 16], "strides": [2, 2], "deep_supervision": True, "attention": "gate"}
     whole, x = AttnUNet(3, 1, CLASSES, **options).eval(), image(1, 1, 32, 32, 32)
-    loaded = load_network(whole, backend="openvino", precision="f32")
+    loaded = load_network(whole, Execution("cpu", backend="openvino", precision="f32"))
     head = loaded.find_head(x)
     assert head is not None
     with loaded.left_out(head):
@@ -92,10 +94,12 @@ def test_openvino_leaves_out_the_last_layer_of_the_shipped_network_too():
 def test_a_quantised_network_gives_features_too():
     pytest.importorskip("nncf")
     whole, x = network(), image(1, 1, 32, 32, 32)
-    loaded = load_network(whole, backend="openvino", precision="int8", calibration=list(image(4, 1, 32, 32, 32)))
+    loaded = load_network(
+        whole, Execution("cpu", backend="openvino", precision="int8"), windows=list(image(4, 1, 32, 32, 32))
+    )
     head = loaded.find_head(x)
     assert head is not None
-    features = loaded.ways[0].network.features(x)
+    features = loaded.variants[0].network.features(x, head)
     assert features.shape[1] == FEATURES
     assert (head(features[0]).argmax(0) == whole(x)[0].argmax(0)).float().mean() > 0.9
 
@@ -104,25 +108,27 @@ def test_a_quantised_network_gives_features_too():
 def test_a_network_that_does_not_end_with_such_a_layer_keeps_it():
     x = image(1, 1, 32, 32, 32)
     for other in (network(nn.Softmax(1)), AttnUNet(3, 1, 3, channels=[8, 16], strides=[2]).eval()):
-        assert load_network(other, backend="openvino", precision="f32").find_head(x) is None
+        assert load_network(other, Execution("cpu", backend="openvino", precision="f32")).find_head(x) is None
 
 
 @torch.no_grad()
 def test_features_that_give_other_labels_are_refused():
     whole, x = network(), image(1, 1, 32, 32, 32)
 
-    class Wrong(nn.Module):
+    class Wrong(BackendNetwork):
+        gives_features = True
+
         def has_features(self, x):
             return x.shape[1] == 1
 
-        def features(self, x):
+        def features(self, x, head):  # noqa: ARG002
             return -torch.cat([x, whole.unet(x)], dim=1)
 
-    loaded = CheckedNetwork([Way("openvino", "f32", Wrong()), Way("torch", "f32", whole)])
+    loaded = CheckedNetwork([Variant("openvino", "f32", Wrong()), Variant("torch", "f32", TorchNetwork(whole))])
     head = loaded.find_head(x)
     assert isinstance(head, Head)
     with loaded.left_out(head):
         features = loaded(x)
     assert torch.equal(head(features[0]), whole(x)[0])
-    assert loaded.used == [("torch", "f32")]
-    assert "labels differ" in loaded.notes[0]
+    assert loaded.record.used == [("torch", "f32")]
+    assert "labels differ" in loaded.record.notes[0]

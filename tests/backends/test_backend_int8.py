@@ -11,7 +11,7 @@ from monai.inferers import SlidingWindowInferer
 from test_backends import image, make
 from torch import nn
 
-from monai_attn.backends import load_network, quantisation
+from monai_attn.backends import Execution, load_network, quantisation
 from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.errors import InputError
 from monai_attn.folders import CACHE_VARIABLE
@@ -30,7 +30,9 @@ def test_quantising_leaves_the_handlers_of_others_as_they_are():
     listening = logging.NullHandler()
     logging.getLogger("nncf").addHandler(listening)  # as whoever collects all logs does
     windows = [blobs(1, 1, 16, 16, 16, seed=0)[0]]
-    load_network(TwoTissues().eval(), backend="openvino", precision="int8", calibration=windows)(windows[0][None])
+    load_network(TwoTissues().eval(), Execution("cpu", backend="openvino", precision="int8"), windows=windows)(
+        windows[0][None]
+    )
     logging.getLogger("nncf").removeHandler(listening)
     assert listening.level == logging.NOTSET
 
@@ -63,28 +65,32 @@ def test_a_quantised_network_gives_the_labels_and_is_made_once_for_one_set_of_wi
     windows = [blobs(1, 1, 32, 40, 32, seed=seed)[0] for seed in range(4)]
     x = blobs(2, 1, 32, 40, 32, seed=9)
     for calibration in (windows, windows, []):
-        loaded = load_network(network, precision="int8", calibration=calibration)
+        loaded = load_network(network, Execution("cpu", precision="int8"), windows=calibration)
         labels = loaded(x).argmax(1)
-        assert loaded.used == [("openvino", "int8")]
+        assert loaded.record.used == [("openvino", "int8")]
         assert (labels == network(x).argmax(1)).float().mean() > 0.98
     assert made == [4]
-    load_network(network, precision="int8", calibration=windows[:3])(x)
+    load_network(network, Execution("cpu", precision="int8"), windows=windows[:3])(x)
     assert made == [4, 3]
-    assert load_network(network, precision="int8")(blobs(1, 1, 64, 40, 32, seed=1)).shape[2:] == (64, 40, 32)
+    assert load_network(network, Execution("cpu", precision="int8"))(blobs(1, 1, 64, 40, 32, seed=1)).shape[2:] == (
+        64,
+        40,
+        32,
+    )
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.usefixtures("_empty_cache")
 def test_without_windows_to_calibrate_it_is_refused():
     with pytest.raises(InputError, match=r"Precision int8 needs images to calibrate it with.*--calibrate"):
-        load_network(make("MONAI UNet"), precision="int8")
+        load_network(make("MONAI UNet"), Execution("cpu", precision="int8"))
 
 
 @pytest.mark.usefixtures("_empty_cache")
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(quantisation, "find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r'int8 needs nncf. Install it with: pip install "monai_attn\[int8\]"'):
-        load_network(make("MONAI UNet"), precision="int8", calibration=[image(1, 1, 16, 16, 16)[0]])
+        load_network(make("MONAI UNet"), Execution("cpu", precision="int8"), windows=[image(1, 1, 16, 16, 16)[0]])
 
 
 def test_a_recorder_keeps_some_windows_of_all_without_air_and_runs_the_network_once_a_shape():

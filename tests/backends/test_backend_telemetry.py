@@ -29,12 +29,12 @@ CONVERT = """
 from importlib.util import find_spec
 import torch
 from torch import nn
-from monai_attn.backends import load_network
+from monai_attn.backends import Execution, load_network
 network = nn.Sequential(nn.Conv3d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv3d(4, 2, 3, padding=1)).eval()
 windows = [torch.randn(1, 8, 8, 8) for _ in range(4)]
 with torch.no_grad():
-    for options in [{}] + [{"precision": "int8", "calibration": windows}] * bool(find_spec("nncf")):
-        loaded = load_network(network, backend="openvino", **options)
+    for precision in ["f32"] + ["int8"] * bool(find_spec("nncf")):
+        loaded = load_network(network, Execution("cpu", "openvino", precision), windows=windows)
         loaded(windows[0][None])
 """
 

@@ -17,7 +17,7 @@ from monai.inferers import SlidingWindowInferer
 from monai.networks.nets import AttentionUnet, SegResNet, UNet
 from torch import nn
 
-from monai_attn.backends import BACKENDS, choose_backend, choose_device, choose_precision, load_network
+from monai_attn.backends import BACKENDS, Execution, choose_backend, choose_device, choose_precision, load_network
 from monai_attn.backends.conversion import openvino_without_telemetry
 from monai_attn.errors import BackendError, InputError
 from monai_attn.networks import AttnUNet
@@ -60,16 +60,16 @@ def make(name: str) -> nn.Module:
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
 def test_a_backend_gives_the_logits_of_the_network(backend, name):
     network, x = make(name), image(2, 1, 40, 48, 32)
-    loaded = load_network(network, backend=backend, precision="f32")
+    loaded = load_network(network, Execution("cpu", backend=backend, precision="f32"))
     torch.testing.assert_close(loaded(x), network(x), **EXACT)
-    assert loaded.used == [(backend, "f32")]
-    assert loaded.notes == []
+    assert loaded.record.used == [(backend, "f32")]
+    assert loaded.record.notes == []
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
 def test_what_one_window_gave_stays_as_it_is_when_the_next_is_computed(backend):
-    loaded = load_network(make("attention"), backend=backend, precision="f32")
+    loaded = load_network(make("attention"), Execution("cpu", backend=backend, precision="f32"))
     first = loaded(image(1, 1, 16, 16, 16))
     kept = first.clone()
     loaded(image(1, 1, 16, 16, 16, seed=1))
@@ -83,9 +83,9 @@ def test_the_compiled_network_gives_the_logits_of_the_network():
     if not BACKENDS["torch-compile"].is_available():
         pytest.skip("there is no C++ compiler")
     network, x = make("MONAI UNet"), image(1, 1, 16, 24, 16)
-    loaded = load_network(network, backend="torch-compile")
+    loaded = load_network(network, Execution("cpu", backend="torch-compile"))
     torch.testing.assert_close(loaded(x), network(x), **EXACT)
-    assert loaded.backend == "torch-compile"
+    assert loaded.record.backend == "torch-compile"
 
 
 @torch.no_grad()
@@ -93,9 +93,9 @@ def test_the_compiled_network_gives_the_logits_of_the_network():
 def test_windows_that_do_not_divide_by_the_strides_are_right_in_openvino(size):
     """Padding and cropping are constants of a trace; the traced example has the window's remainders."""
     network, x = make("attention"), image(1, 1, *size)
-    loaded = load_network(network, backend="openvino")
+    loaded = load_network(network, Execution("cpu", backend="openvino"))
     torch.testing.assert_close(loaded(x), network(x), **EXACT)
-    assert loaded.notes == []
+    assert loaded.record.notes == []
 
 
 @torch.no_grad()
@@ -104,7 +104,7 @@ def test_a_network_whose_deepest_level_would_vanish_in_a_small_example_is_traced
     torch.manual_seed(0)
     network = UNet(3, 1, 2, (2, 2, 2, 2, 2, 2), (2, 2, 2, 2, 2)).eval()
     x = image(1, 1, 64, 64, 64)
-    loaded = load_network(network, backend="openvino")
+    loaded = load_network(network, Execution("cpu", backend="openvino"))
     torch.testing.assert_close(loaded(x), network(x), **EXACT)
 
 
@@ -112,7 +112,7 @@ def test_a_network_whose_deepest_level_would_vanish_in_a_small_example_is_traced
 def test_images_of_two_dimensions_run_too():
     torch.manual_seed(0)
     network, x = UNet(2, 3, 2, (4, 8), (2,)).eval(), image(3, 3, 40, 56)
-    torch.testing.assert_close(load_network(network, backend="openvino")(x), network(x), **EXACT)
+    torch.testing.assert_close(load_network(network, Execution("cpu", backend="openvino"))(x), network(x), **EXACT)
 
 
 class Several(nn.Module):
@@ -140,16 +140,16 @@ class Several(nn.Module):
 )
 def test_outputs_of_several_tensors_keep_their_shape(build, look):
     network, x = Several(build).eval(), image(2, 1, 16, 24, 16)
-    loaded = load_network(network, backend="openvino")
+    loaded = load_network(network, Execution("cpu", backend="openvino"))
     for given, expected in zip(look(loaded(x)), look(network(x)), strict=True):
         torch.testing.assert_close(given, expected, **EXACT)
-    assert loaded.used == [("openvino", "f32")]
+    assert loaded.record.used == [("openvino", "f32")]
 
 
 @torch.no_grad()
 def test_an_inferer_a_forward_hook_and_the_affine_of_an_image_do_not_see_the_difference():
     network = make("MONAI UNet")
-    loaded = load_network(network, backend="openvino")
+    loaded = load_network(network, Execution("cpu", backend="openvino"))
     seen: list[int] = []
     loaded.register_forward_hook(lambda _module, inputs, _output: seen.append(len(inputs[0])))
     x = MetaTensor(image(1, 1, 40, 24, 24), affine=torch.diag(torch.tensor([2.0, 1, 1, 1])))
@@ -161,9 +161,9 @@ def test_an_inferer_a_forward_hook_and_the_affine_of_an_image_do_not_see_the_dif
 
 @torch.no_grad()
 def test_threads_are_those_that_were_asked_for():
-    loaded = load_network(make("MONAI UNet"), backend="openvino", threads=1)
+    loaded = load_network(make("MONAI UNet"), Execution("cpu", backend="openvino", threads=1))
     loaded(image(1, 1, 16, 16, 16))
-    assert loaded.provenance()["threads"] == 1
+    assert loaded.record.provenance()["threads"] == 1
 
 
 def test_auto_is_openvino_on_a_cpu_and_torch_elsewhere(monkeypatch):
@@ -189,10 +189,16 @@ def test_auto_prefers_cuda_then_mps_then_the_cpu(monkeypatch):
     [
         (lambda: choose_backend("abacus"), "Unknown backend 'abacus'. Choose one of auto, torch, openvino"),
         (lambda: choose_precision("f64"), "The torch backend has no precision 'f64'. Choose one of auto, f32, bf16"),
-        (lambda: load_network(nn.Identity(), precision="f16", backend="openvino"), "openvino backend has no prec"),
-        (lambda: load_network(nn.Identity(), "cuda", backend="openvino"), "openvino backend runs on the CPU, not on"),
         (
-            lambda: load_network(nn.Identity(), precision="int8", backend="torch"),
+            lambda: load_network(nn.Identity(), Execution("cpu", precision="f16", backend="openvino")),
+            "openvino backend has no prec",
+        ),
+        (
+            lambda: load_network(nn.Identity(), Execution("cuda", backend="openvino")),
+            "openvino backend runs on the CPU, not on",
+        ),
+        (
+            lambda: load_network(nn.Identity(), Execution("cpu", precision="int8", backend="torch")),
             "torch backend has no precision 'int8'",
         ),
     ],
@@ -212,11 +218,11 @@ class Bessel(nn.Module):
 @torch.no_grad()
 def test_a_network_that_openvino_cannot_run_runs_in_torch_with_one_warning(caplog):
     network, x = Bessel().eval(), image(1, 1, 8, 8, 8)
-    loaded = load_network(network)
+    loaded = load_network(network, Execution("cpu"))
     for _ in range(2):
         assert torch.equal(loaded(x), network(x))
-    assert loaded.used == [("torch", "f32")]
-    (note,) = loaded.provenance()["fallbacks"]
+    assert loaded.record.used == [("torch", "f32")]
+    (note,) = loaded.record.provenance()["fallbacks"]
     assert note == (
         "Windows of 8 x 8 x 8 run in torch f32, not in openvino f32: OpenVINO cannot run this network on windows of "
         "1x8x8x8: No conversion rule found for operations: aten::special_bessel_j0"
@@ -241,7 +247,7 @@ def test_a_conversion_leaves_the_root_logger_as_it_is_while_it_runs_and_when_it_
     root = logging.getLogger()
     before = (root.level, root.filters[:], root.handlers[:])
     network = Listening().eval()
-    load_network(network)(image(1, 1, 8, 8, 8))
+    load_network(network, Execution("cpu"))(image(1, 1, 8, 8, 8))
     assert (root.level, root.filters, root.handlers) == before
     assert len(network.levels) > 1
     assert set(network.levels) == {root.level}
@@ -249,7 +255,7 @@ def test_a_conversion_leaves_the_root_logger_as_it_is_while_it_runs_and_when_it_
 
 def test_it_is_an_error_when_openvino_was_asked_for():
     with pytest.raises(BackendError, match=r"OpenVINO cannot run this network on windows of 1x8x8x8"):
-        load_network(Bessel(), backend="openvino")(image(1, 1, 8, 8, 8))
+        load_network(Bessel(), Execution("cpu", backend="openvino"))(image(1, 1, 8, 8, 8))
 
 
 class Forgetful(nn.Module):
@@ -263,9 +269,9 @@ class Forgetful(nn.Module):
 @torch.no_grad()
 def test_a_conversion_that_gives_other_labels_is_not_used():
     network, x = Forgetful().eval(), image(1, 1, 8, 8, 8) + 5
-    loaded = load_network(network)
+    loaded = load_network(network, Execution("cpu"))
     assert torch.equal(loaded(x), network(x))
-    assert "its labels differ from those of torch f32" in loaded.notes[0]
+    assert "its labels differ from those of torch f32" in loaded.record.notes[0]
 
 
 def test_neither_openvino_nor_torch_is_loaded_before_it_is_needed():
@@ -285,12 +291,12 @@ def test_a_processor_without_bf16_and_amx_gives_the_same_labels_and_says_so(tmp_
     code = f"""
 import torch, warnings
 from test_backends import image, make
-from monai_attn.backends import load_network
+from monai_attn.backends import Execution, load_network
 network, x = make("attention"), image(1, 1, 32, 32, 32)
 with torch.no_grad():
-    loaded = load_network(network, backend="openvino", precision={precision!r})
+    loaded = load_network(network, Execution("cpu", "openvino", {precision!r}))
     print(bool((loaded(x).argmax(1) == network(x).argmax(1)).float().mean() > 0.999))
-print(*loaded.used, len(loaded.notes))
+print(*loaded.record.used, len(loaded.record.notes))
 """
     run = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,0 +1,134 @@
+"""A network in the fastest back-end that gives its labels: each is compared with PyTorch in f32 before it is used.
+
+Reduced precision can be silently wrong: in bf16 a strided 3-D convolution whose innermost output has length 1 gives
+garbage on some processors (pytorch#169688), and so may a conversion of a network that nobody has tried before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from monai_attn.backends.agreement import is_finite
+from monai_attn.backends.cache import Entry
+from monai_attn.backends.comparison import Comparison
+from monai_attn.backends.conversion import small_examples
+from monai_attn.backends.head import Head, with_head_apart
+from monai_attn.backends.network import BackendNetwork
+from monai_attn.backends.record import RunRecord
+from monai_attn.errors import BackendError
+
+__all__ = ["CheckedNetwork", "Variant"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network in one back-end and precision; with `asked`, the user has named the back-end.
+
+    It is an error when a back-end that the user has named cannot run the network in f32.
+    """
+
+    backend: str
+    precision: str
+    network: BackendNetwork
+    asked: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.precision}"
+
+
+class CheckedNetwork(nn.Module):
+    """A network in several variants, the fastest first; the last is the network itself, in PyTorch.
+
+    Each variant is compared with the last, for each shape of windows (see `Comparison`). Outputs that are not finite
+    are never used. A variant whose labels differ is not used again for that shape; the next variant takes its place.
+    One warning says so, and the provenance too. What agreed is kept in the cache under `key` ("": nowhere).
+    `regions`: whether the network's channels may overlap; see `disagreement`.
+    """
+
+    def __init__(self, variants: Sequence[Variant], key: str = "", *, regions: bool = False) -> None:
+        super().__init__()
+        self.variants = list(variants)
+        self.networks = nn.ModuleList(one.network for one in variants)
+        self.key = key
+        self.regions = regions
+        self.record = RunRecord((variants[0].backend, variants[0].precision))
+        self._head: Head | None = None
+        self._rank: dict[tuple[int, ...], int] = {}
+        self._comparisons: dict[tuple[int, tuple[int, ...]], Comparison] = {}
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether one variant is compared with another."""
+        return len(self.variants) > 1
+
+    def forward(self, x: Tensor) -> Any:
+        """The output of the fastest variant that is not refused for windows of this shape.
+
+        Raises `BackendError` when a back-end that was asked for by name cannot run the network.
+        """
+        window = tuple(x.shape[1:])
+        *checked, last = self.variants
+        for rank, variant in list(enumerate(checked))[self._rank.get(window, 0) :]:
+            following = self.variants[rank + 1]
+            try:
+                output = self._run(variant, x)
+                problem = self._problem(rank, x, output)
+            except BackendError as error:
+                if variant.asked and following.backend != variant.backend:
+                    raise
+                problem = str(error)
+            if not problem:
+                return self._took(variant, output, x)
+            self._rank[window] = rank + 1
+            shape = " x ".join(map(str, window[1:]))
+            self.record.note(f"Windows of {shape} run in {following}, not in {variant}: {problem}")
+        return self._took(last, self._run(last, x), x)
+
+    def find_head(self, x: Tensor) -> Head | None:
+        """The network's last layer, if all variants can leave it out of windows like `x`; see `with_head_apart`.
+
+        Whether it is the last layer is tried on a small image, in PyTorch.
+        """
+        first = self.variants[self._rank.get(tuple(x.shape[1:]), 0)].network
+        if not all(one.network.gives_features for one in self.variants) or not first.has_features(x):
+            return None
+        last = self.variants[-1].network
+        for shape in small_examples(x.shape):
+            example = x.new_zeros(shape)
+            with suppress(Exception):  # a foreign network may refuse a small image in any way
+                return with_head_apart(last, lambda example=example: last(example))[1]  # type: ignore[misc]
+        return None
+
+    @contextmanager
+    def left_out(self, head: Head) -> Iterator[None]:
+        """While within, the output is the input of the last layer `head`; labels are compared as ever."""
+        self._head = head
+        try:
+            yield
+        finally:
+            self._head = None
+
+    def _run(self, variant: Variant, x: Tensor) -> Any:
+        return variant.network(x) if self._head is None else variant.network.features(x, self._head)
+
+    def _problem(self, rank: int, x: Tensor, output: Any) -> str:
+        """Why an output cannot be used, "" if it can."""
+        reference = self.variants[-1].network
+        if not is_finite(output) and is_finite(reference(x)):
+            return "its values are not finite where those of torch f32 are."
+        place = rank, tuple(x.shape[1:])
+        if place not in self._comparisons:
+            variant, shape = self.variants[rank], "x".join(map(str, x.shape[1:]))
+            name = f"{variant.backend}-{variant.precision}-{shape}"
+            memory = Entry("agreed", self.key, name) if self.key else None
+            self._comparisons[place] = Comparison(variant.precision, memory, regions=self.regions)
+        return self._comparisons[place].problem(x, output, reference, self._head)
+
+    def _took(self, variant: Variant, output: Any, x: Tensor) -> Any:
+        self.record.took(variant.backend, variant.precision, variant.network, x)
+        return output

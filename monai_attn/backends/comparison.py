@@ -1,0 +1,62 @@
+"""Which window of an image is compared with PyTorch in f32, and what has agreed before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from monai_attn.backends.agreement import LEAST_DICE, disagreement, shows_a_class
+from monai_attn.backends.cache import Entry
+from monai_attn.backends.head import Head
+from monai_attn.backends.outputs import main_output
+
+__all__ = ["Comparison"]
+
+
+class Comparison:
+    """The comparison of one back-end and precision with the network itself, on windows of one shape.
+
+    A window that is all one value (background) is never compared. Of the others the first is compared; then, until a
+    window has shown more than one class, the second, the fourth, the eighth and so on, and each window in which the
+    back-end finds more than one class. What agreed is kept in the cache and is not compared again.
+
+    `memory`: the place in the cache, None for none. `regions`: see `disagreement`.
+    """
+
+    def __init__(self, precision: str, memory: Entry | None = None, *, regions: bool = False) -> None:
+        self.least_dice = LEAST_DICE[precision]
+        self.memory = memory
+        self.regions = regions
+        self.passed = bool(memory and memory.read())
+        self.met = 0
+
+    def problem(self, x: Tensor, output: Any, reference: Callable[[Tensor], Any], head: Head | None = None) -> str:
+        """Why the output for the windows `x` `(N, channels, *spatial)` cannot be used, "" if it can.
+
+        `reference` is the network in PyTorch in f32. With a `head` the output is the features before that layer.
+        """
+        for window, given in zip(x, main_output(output), strict=True):
+            if self.passed:
+                break
+            logits = given if head is None else head(given)
+            if self._is_due(window, logits):
+                expected = main_output(reference(window[None]))[0]
+                if problem := disagreement(expected, logits, self.least_dice, regions=self.regions):
+                    return problem
+                if shows_a_class(expected, self.regions):
+                    self._pass()
+        return ""
+
+    def _is_due(self, window: Tensor, logits: Tensor) -> bool:
+        """Whether a comparison on this window tells something new."""
+        if not bool(window.amax() > window.amin()):
+            return False
+        self.met += 1
+        return self.met & (self.met - 1) == 0 or shows_a_class(logits, self.regions)
+
+    def _pass(self) -> None:
+        self.passed = True
+        if self.memory:
+            self.memory.write({"least_dice": self.least_dice})

@@ -1,0 +1,152 @@
+"""How a network is run: device, back-end, precision, threads. One value for all; it loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+from monai_attn.backends import compiled, openvino_cpu, pytorch
+from monai_attn.errors import InputError
+from monai_attn.volume import Volume
+
+__all__ = [
+    "BACKENDS",
+    "DEVICES",
+    "CalibrationImage",
+    "Execution",
+    "backend_choices",
+    "choose_backend",
+    "choose_device",
+    "choose_precision",
+    "precision_choices",
+]
+
+BACKENDS: dict[str, ModuleType] = {"torch": pytorch, "openvino": openvino_cpu, "torch-compile": compiled}
+"""The back-ends by name. To add one, write one file and one line here."""
+
+DEVICES = ("cpu", "cuda", "mps")
+"""Kinds of devices, by torch's names; `cuda:1` is the second CUDA device."""
+
+CalibrationImage = str | Path | Volume | Mapping[str, str | Path | Volume]
+"""An image on which an int8 network is calibrated, or the images of one case by name."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a network is run, from the command line or napari down to the back-end.
+
+    - `device`: "auto" (CUDA where there is one, then MPS, else the CPU), "cpu", "cuda", "cuda:1" or "mps".
+    - `backend`: "auto" (OpenVINO on a CPU, torch elsewhere) or a name in `BACKENDS`.
+    - `precision`: "auto" (float32, or with torch what the bundle asks for), "f32", "bf16", "f16" or "int8".
+    - `threads`: the number of threads of the network; None: all cores.
+    - `calibration`: images on which the int8 network is calibrated: one to five typical cases, in the same form as the
+      images to segment. The result is kept, so a later run needs none.
+
+    Raises `InputError` for a back-end, precision or number of threads that does not exist or does not go together.
+
+    >>> Execution(backend="openvino", precision="bf16", threads=4).precision
+    'bf16'
+    """
+
+    device: str = "auto"
+    backend: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    calibration: tuple[CalibrationImage, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calibration", tuple(self.calibration))
+        if self.backend not in backend_choices():
+            raise InputError(f"Unknown backend {self.backend!r}. Choose one of {', '.join(backend_choices())}.")
+        if self.precision not in precision_choices(self.backend):
+            have = ", ".join(precision_choices(self.backend))
+            which = "There is" if self.backend == "auto" else f"The {self.backend} backend has"
+            raise InputError(f"{which} no precision {self.precision!r}. Choose one of {have}.")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"{self.threads} is no number of threads. Choose 1 or more.")
+        if self.backend != "auto":
+            _check_pair(self.backend, self.device)
+
+    def resolved(self) -> Execution:
+        """The same with each "auto" replaced by what this machine has; `precision` may stay "auto" with torch.
+
+        Loads torch. Raises `InputError` for a device or back-end that is not there.
+        """
+        device = self.device
+        if device == "auto" and self.backend != "auto" and len(BACKENDS[self.backend].DEVICES) == 1:
+            (device,) = BACKENDS[self.backend].DEVICES
+        device = choose_device(device)
+        backend = choose_backend(self.backend, device)
+        return replace(self, device=device, backend=backend, precision=choose_precision(self.precision, backend))
+
+
+def backend_choices() -> tuple[str, ...]:
+    """What may be asked for as a back-end."""
+    return ("auto", *BACKENDS)
+
+
+def precision_choices(backend: str = "auto") -> tuple[str, ...]:
+    """What may be asked for as the precision of a back-end; for "auto": of any.
+
+    >>> precision_choices("openvino")
+    ('auto', 'f32', 'bf16', 'int8')
+    """
+    modules = BACKENDS.values() if backend == "auto" else [BACKENDS[backend]]
+    return tuple(dict.fromkeys(["auto", *(name for module in modules for name in module.PRECISIONS)]))
+
+
+def choose_backend(name: str = "auto", device: str = "cpu") -> str:
+    """The name of an available back-end; "auto" is OpenVINO on a CPU where it is installed, else torch.
+
+    Raises `InputError` for a back-end that does not exist or is not installed.
+    """
+    if name == "auto":
+        return "openvino" if device == "cpu" and openvino_cpu.is_available() else "torch"
+    if name not in BACKENDS:
+        raise InputError(f"Unknown backend {name!r}. Choose one of {', '.join(backend_choices())}.")
+    if not BACKENDS[name].is_available():
+        needs = " ".join(BACKENDS[name].NEEDS)
+        raise InputError(f"The {name} backend needs {needs}. Install it with: pip install {needs}")
+    _check_pair(name, device)
+    return name
+
+
+def choose_precision(name: str = "auto", backend: str = "torch") -> str:
+    """A precision that a back-end has; "auto" is f32, or with torch what the bundle asks for (`amp`).
+
+    Raises `InputError` for a precision that the back-end does not have.
+    """
+    if name == "auto":
+        return "auto" if backend == "torch" else "f32"
+    return Execution(backend=backend, precision=name).precision
+
+
+def choose_device(name: str = "auto") -> str:
+    """A device by torch's name; "auto" is CUDA where there is one, then MPS, else the CPU.
+
+    Raises `InputError` for a device that this machine or this torch does not have. Loads torch.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"Unknown device {name!r}. Choose auto, cpu, cuda, cuda:0, ... or mps.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"There is no device {name!r}: torch sees {torch.cuda.device_count()} CUDA devices. Use cpu.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("There is no device 'mps': this torch has no Metal support. Use cpu.")
+    if device.type not in DEVICES:
+        raise InputError(f"monai_attn does not run on {name!r}. Choose auto, {', '.join(DEVICES)}.")
+    return name
+
+
+def _check_pair(backend: str, device: str) -> None:
+    kinds = BACKENDS[backend].DEVICES
+    if device != "auto" and device.partition(":")[0] in DEVICES and device.partition(":")[0] not in kinds:
+        where = " and ".join({"cpu": "the CPU", "cuda": "CUDA", "mps": "MPS"}[kind] for kind in kinds)
+        raise InputError(f"The {backend} backend runs on {where}, not on {device!r}. Use device cpu or backend torch.")

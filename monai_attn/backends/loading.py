@@ -1,0 +1,39 @@
+"""A network as a back-end runs it, with PyTorch in f32 behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from monai_attn.backends.checked import CheckedNetwork, Variant
+from monai_attn.backends.execution import BACKENDS, Execution
+from monai_attn.backends.fingerprint import fingerprint
+
+__all__ = ["load_network"]
+
+
+def load_network(
+    network: nn.Module,
+    execution: Execution,
+    *,
+    windows: Sequence[Tensor] = (),
+    regions: bool = False,
+) -> CheckedNetwork:
+    """A network as `execution` says, with PyTorch in f32 behind it to be compared with and to fall back to.
+
+    `windows` `(channels, *spatial)` calibrate an int8 network. `regions` says that the network's channels are regions
+    that may overlap, with a sigmoid each. Raises `InputError` for what this machine does not have. The call raises
+    `BackendError` when a back-end that was asked for by name cannot run the network.
+    """
+    chosen = execution.resolved()
+    wanted = [chosen, replace(chosen, precision="f32"), replace(chosen, backend="torch", precision="f32")]
+    if chosen.backend == "torch" and chosen.precision in ("auto", "f32"):
+        wanted = wanted[:1]
+    pairs = {(one.backend, one.precision): one for one in wanted}
+    variants = [
+        Variant(kind, precision, BACKENDS[kind].load(network, one, windows), asked=execution.backend == kind)
+        for (kind, precision), one in pairs.items()
+    ]
+    return CheckedNetwork(variants, fingerprint(network) if len(variants) > 1 else "", regions=regions)

@@ -1,0 +1,36 @@
+"""A network as one back-end runs it: the contract that every back-end's module keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from monai_attn.backends.head import Head
+from monai_attn.errors import BackendError
+
+__all__ = ["BackendNetwork"]
+
+
+class BackendNetwork(nn.Module):
+    """A module with the network's call: windows `(N, channels, *spatial)` to the network's output.
+
+    - `precision`: the precision in which windows are computed, which a back-end may know only after the first window.
+      "" is the precision that was asked for; "auto" leaves the choice to the autocast around the call.
+    - `threads`: None where the back-end does not count threads.
+    - `gives_features`: whether the back-end has `features` at all.
+    """
+
+    precision: str = ""
+    threads: int | None = None
+    gives_features: bool = False
+
+    def has_features(self, x: Tensor) -> bool:
+        """Whether `features` can be computed for windows like `x`; to find out, a back-end may convert the network."""
+        del x
+        return self.gives_features
+
+    def features(self, x: Tensor, head: Head) -> Any:
+        """The input of the network's last layer `head`, `(N, features, *spatial)`; see `Head`."""
+        del x, head
+        raise BackendError("This back-end computes no features.")

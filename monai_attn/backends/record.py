@@ -1,0 +1,65 @@
+"""What has run the windows of an image: for the provenance of a mask, and for one warning."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from monai_attn.backends.network import BackendNetwork
+
+__all__ = ["RunRecord"]
+
+logger = logging.getLogger(__name__)
+
+
+class RunRecord:
+    """What ran: pairs of back-end and precision in the order of their first use, threads, and notes on refusals.
+
+    `first` is the pair that the first window will try. A note is kept once, and logged once as a warning.
+    """
+
+    def __init__(self, first: tuple[str, str]) -> None:
+        self.first = first
+        self.used: list[tuple[str, str]] = []
+        self.notes: list[str] = []
+        self.threads: int | None = None
+
+    def took(self, backend: str, asked: str, network: BackendNetwork, x: Tensor) -> None:
+        """A back-end has run the windows `x`; `asked` is the precision that was wanted of it."""
+        precision = _autocast(x) if asked == "auto" else network.precision or asked
+        if (backend, precision) not in self.used:
+            self.used.append((backend, precision))
+        if asked not in ("auto", precision):
+            self.note(f"Windows run in {backend} {precision}: this processor has no {asked}.")
+        self.threads = network.threads
+
+    def note(self, note: str) -> None:
+        """Keep a note and warn, unless it was given before."""
+        if note not in self.notes:
+            self.notes.append(note)
+            logger.warning(note)
+
+    @property
+    def backend(self) -> str:
+        """The back-end that ran the last windows, or that the first window will try."""
+        return self.used[-1][0] if self.used else self.first[0]
+
+    def provenance(self) -> dict[str, Any]:
+        """Back-ends and precisions in the order of their first use, the number of threads, and what was refused."""
+        used = self.used or [self.first]
+        return {
+            "backend": ", ".join(dict.fromkeys(backend for backend, _ in used)),
+            "precision": ", ".join(dict.fromkeys(precision for _, precision in used)),
+            "threads": self.threads or torch.get_num_threads(),
+            "fallbacks": list(self.notes),
+        }
+
+
+def _autocast(x: Tensor) -> str:
+    """The precision of what is computed from an image now."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return "f32"
+    return {torch.bfloat16: "bf16", torch.float16: "f16"}[torch.get_autocast_dtype(x.device.type)]

@@ -1,0 +1,41 @@
+"""The options of the command line that say how a network is run."""
+
+from __future__ import annotations
+
+import argparse
+
+from monai_attn.backends.execution import DEVICES, Execution, backend_choices, precision_choices
+from monai_attn.cli._values import count
+
+__all__ = ["add_device", "add_execution", "execution_of"]
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--device`."""
+    parser.add_argument(
+        "--device", default="auto", help=f"auto, {', '.join(DEVICES)}, cuda:1 for the second GPU (default: auto)"
+    )
+
+
+def add_execution(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`, `--backend`, `--precision`, `--threads` and `--calibrate`; the choices come from the tables."""
+    add_device(parser)
+    for option, choices in (("--backend", backend_choices()), ("--precision", precision_choices())):
+        parser.add_argument(option, default="auto", help=f"{', '.join(choices)} (default: auto)")
+    parser.add_argument("--threads", type=count, help="of the network (default: all cores)")
+    parser.add_argument(
+        "--calibrate",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="image or folder on which the int8 network is calibrated; may be repeated",
+    )
+
+
+def execution_of(args: argparse.Namespace) -> Execution:
+    """What the options say. Raises `InputError` for choices that do not exist or do not go together."""
+    from monai_attn.cohort import find_cases
+
+    calibration = tuple(case.source for case in find_cases(args.calibrate)) if args.calibrate else ()
+    return Execution(args.device, args.backend, args.precision, args.threads, calibration)
+
