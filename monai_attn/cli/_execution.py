@@ -38,4 +38,3 @@ def execution_of(args: argparse.Namespace) -> Execution:
 
     calibration = tuple(case.source for case in find_cases(args.calibrate)) if args.calibrate else ()
     return Execution(args.device, args.backend, args.precision, args.threads, calibration)
-
