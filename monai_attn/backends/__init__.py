@@ -1,7 +1,8 @@
 """What executes a network. A back-end is just another network: any module with the same call can stand in its place.
 
 Every back-end file has `NEEDS` (packages), `DEVICES`, `PRECISIONS`, `is_available()` and
-`load(network, execution, windows)`; importing it loads no torch. To add one, write one file and one line in `BACKENDS`.
+`load(network, device, precision, threads, windows)`; importing it loads no torch. To add one, write one file and one
+line in `BACKENDS`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from monai_attn.backends import pytorch
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from monai_attn.backends.execution import Execution
     from monai_attn.backends.network import BackendNetwork
 
 __all__ = ["DEVICES", "NEEDS", "PRECISIONS", "is_available", "load"]
@@ -29,13 +28,15 @@ def is_available() -> bool:
     return any(map(which, ("c++", "g++", "clang++", "cl"))) or find_spec("triton") is not None
 
 
-def load(network: nn.Module, execution: Execution, windows: Sequence[Tensor] = ()) -> BackendNetwork:
+def load(
+    network: nn.Module, device: str, precision: str, threads: int | None = None, windows: Sequence[Tensor] = ()
+) -> BackendNetwork:
     """As the torch back-end does it, the network compiled at the first window of a shape."""
     del windows
     import torch
 
     from monai_attn.backends.torch_network import CompiledNetwork, set_threads
 
-    set_threads(execution.threads)
+    set_threads(threads)
     compiled = torch.compile(network.eval(), dynamic=False)
-    return CompiledNetwork(compiled, execution.device, execution.precision)  # type: ignore[arg-type]
+    return CompiledNetwork(compiled, device, precision)  # type: ignore[arg-type]

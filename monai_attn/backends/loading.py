@@ -33,7 +33,12 @@ def load_network(
         wanted = wanted[:1]
     pairs = {(one.backend, one.precision): one for one in wanted}
     variants = [
-        Variant(kind, precision, BACKENDS[kind].load(network, one, windows), asked=execution.backend == kind)
+        Variant(
+            kind,
+            precision,
+            BACKENDS[kind].load(network, one.device, one.precision, one.threads, windows),
+            asked=execution.backend == kind,
+        )
         for (kind, precision), one in pairs.items()
     ]
     return CheckedNetwork(variants, fingerprint(network) if len(variants) > 1 else "", regions=regions)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from monai_attn.backends.execution import Execution
     from monai_attn.backends.network import BackendNetwork
 
 __all__ = ["DEVICES", "NEEDS", "PRECISIONS", "is_available", "load"]
@@ -29,13 +28,16 @@ def is_available() -> bool:
     return find_spec("openvino") is not None
 
 
-def load(network: nn.Module, execution: Execution, windows: Sequence[Tensor] = ()) -> BackendNetwork:
+def load(
+    network: nn.Module, device: str, precision: str, threads: int | None = None, windows: Sequence[Tensor] = ()
+) -> BackendNetwork:
     """A module with the network's call; it converts the network when it sees the first window of a shape.
 
     The call raises `BackendError` when OpenVINO cannot run the network. The precision int8 needs `windows`
     `(channels, *spatial)` as the network sees them, unless the cache has the quantised network; raises `InputError`
     otherwise.
     """
+    del device  # the only one
     from monai_attn.backends.openvino_network import OpenVINONetwork
 
-    return OpenVINONetwork(network.to("cpu").eval(), execution.precision, execution.threads, windows)
+    return OpenVINONetwork(network.to("cpu").eval(), precision, threads, windows)

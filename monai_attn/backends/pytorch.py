@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from monai_attn.backends.execution import Execution
     from monai_attn.backends.network import BackendNetwork
 
 __all__ = ["DEVICES", "NEEDS", "PRECISIONS", "is_available", "load"]
@@ -25,7 +24,9 @@ def is_available() -> bool:
     return True
 
 
-def load(network: nn.Module, execution: Execution, windows: Sequence[Tensor] = ()) -> BackendNetwork:
+def load(
+    network: nn.Module, device: str, precision: str, threads: int | None = None, windows: Sequence[Tensor] = ()
+) -> BackendNetwork:
     """The network on its device, in evaluation mode, in its precision whatever autocast is around the call.
 
     The precision "auto" leaves the choice to the autocast around the call, as a bundle with `amp` wants it. The threads
@@ -34,5 +35,5 @@ def load(network: nn.Module, execution: Execution, windows: Sequence[Tensor] = (
     del windows
     from monai_attn.backends.torch_network import TorchNetwork, set_threads
 
-    set_threads(execution.threads)
-    return TorchNetwork(network, execution.device, execution.precision)
+    set_threads(threads)
+    return TorchNetwork(network, device, precision)
