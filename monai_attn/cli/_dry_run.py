@@ -63,7 +63,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
     lines += [f"  note: {note}" for note in notes_of(images, missing)]
     lines += [f"  warning: {warning}" for warning in warnings]
     description = describe_bundle(recipe.bundle, recipe.overrides)
-    return [*lines, f"  {estimate(description, part, device=recipe.device, backend=recipe.backend)}"]
+    return [*lines, f"  {estimate(description, part, recipe.execution)}"]
 
 
 def _grid(image: Volume) -> str:

@@ -6,13 +6,17 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.preflight.memory import peak_bytes
 from monai_attn.preflight.speeds import seconds_per_window
 from monai_attn.preflight.windows import count_windows, network_shape
 from monai_attn.volume import Volume
 
-__all__ = ["Estimate", "duration", "estimate"]
+__all__ = ["DEFAULT", "Estimate", "duration", "estimate"]
+
+DEFAULT = Execution()
+"""The device, the back-end and the precision that are chosen when the user chooses none."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,8 @@ class Estimate:
 def estimate(
     bundle: BundleDescription,
     image: Volume,
+    execution: Execution = DEFAULT,
     *,
-    device: str = "auto",
-    backend: str = "auto",
     extra_runs: int = 0,
     speeds: Path | None = None,
 ) -> Estimate:
@@ -54,7 +57,7 @@ def estimate(
     """
     shape = network_shape(bundle, image)
     windows = count_windows(bundle, shape, runs=max(bundle.runs, 1 + extra_runs))
-    each, measured = seconds_per_window(bundle, device, backend, file=speeds)
+    each, measured = seconds_per_window(bundle, execution, file=speeds)
     seconds = None if windows is None else windows * each
     return Estimate(windows, seconds, measured, peak_bytes(bundle, shape, image), bundle.skips_air)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.errors import GeometryError
-from monai_attn.preflight.estimate import Estimate, estimate
+from monai_attn.preflight.estimate import DEFAULT, Estimate, estimate
 from monai_attn.preflight.findings import Finding
 from monai_attn.preflight.memory import available_bytes
 from monai_attn.volume import Box, Volume, same_grid
@@ -42,8 +43,7 @@ def outlook(
     images: Mapping[str, Volume],
     *,
     region: Box | None = None,
-    device: str = "auto",
-    backend: str = "auto",
+    execution: Execution = DEFAULT,
     extra_runs: int = 0,
     speeds: Path | None = None,
     memory: int | None = None,
@@ -64,7 +64,7 @@ def outlook(
     except GeometryError as error:
         return Outlook((*findings, Finding("error", str(error))))
     findings += [*_spacing(bundle, name, first), *_extent(bundle, part, region)]
-    expected = estimate(bundle, part, device=device, backend=backend, extra_runs=extra_runs, speeds=speeds)
+    expected = estimate(bundle, part, execution, extra_runs=extra_runs, speeds=speeds)
     findings += _memory(expected.bytes, available_bytes() if memory is None else memory)
     findings += [Finding("note", f"{slot}: {note}") for slot, image in images.items() for note in image.notes]
     return Outlook(tuple(findings), expected)

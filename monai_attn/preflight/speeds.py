@@ -7,6 +7,7 @@ import logging
 import math
 from pathlib import Path
 
+from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.errors import FileError
 from monai_attn.folders import cache_folder
@@ -22,28 +23,28 @@ SECONDS_PER_VOXEL = {"cpu": 3e-6, "cuda": 3e-8, "mps": 2e-7}
 
 
 def seconds_per_window(
-    bundle: BundleDescription, device: str, backend: str, *, file: Path | None = None
+    bundle: BundleDescription, execution: Execution, *, file: Path | None = None
 ) -> tuple[float, bool]:
     """Seconds for one window, and whether an earlier run was measured rather than guessed from the window's size.
 
-    Only runs of the same bundle, window, device and backend count. `file` replaces `speed_file()`.
+    Only runs of the same bundle, window, device, back-end and precision count. `file` replaces `speed_file()`.
     """
-    measured = _read(file or speed_file()).get(_key(bundle, device, backend))
+    measured = _read(file or speed_file()).get(_key(bundle, execution))
     if measured:
         return measured, True
-    kind = device.partition(":")[0]
+    kind = execution.device.partition(":")[0]
     voxels = math.prod(edge or 96 for edge in bundle.window or (96, 96, 96))
     return voxels * SECONDS_PER_VOXEL.get(kind, SECONDS_PER_VOXEL["cpu"]), False
 
 
 def remember(
-    bundle: BundleDescription, device: str, backend: str, *, windows: int, seconds: float, file: Path | None = None
+    bundle: BundleDescription, execution: Execution, *, windows: int, seconds: float, file: Path | None = None
 ) -> None:
     """Keep the time of a finished run for the next estimate. Where the file cannot be written, a log entry says so."""
     if windows < 1 or not seconds > 0:
         return
     path = file or speed_file()
-    known = {**_read(path), _key(bundle, device, backend): round(seconds / windows, 6)}
+    known = {**_read(path), _key(bundle, execution): round(seconds / windows, 6)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(path, (json.dumps(known, indent=2) + "\n").encode(), overwrite=True)
@@ -56,9 +57,10 @@ def speed_file() -> Path:
     return cache_folder() / "seconds_per_window.json"
 
 
-def _key(bundle: BundleDescription, device: str, backend: str) -> str:
+def _key(bundle: BundleDescription, execution: Execution) -> str:
     window = "x".join(map(str, bundle.window or ()))
-    return f"{bundle.name} {window} {device} {backend}"
+    precision = "" if execution.precision == "auto" else f" {execution.precision}"
+    return f"{bundle.name} {window} {execution.device} {execution.backend}{precision}"
 
 
 def _read(path: Path) -> dict[str, float]:

@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from tiny_bundle import config, make_bundle
 
 from monai_attn import Box, LabelTable, Segmentation, Volume, read, write
+from monai_attn.backends import Execution
 from monai_attn.bundle.describe import describe_bundle
 from monai_attn.bundle.inputs import ImageInput
 from monai_attn.cli.demo import brain_file
@@ -35,6 +36,9 @@ from monai_attn.napari.segment.run import (
 )
 from monai_attn.napari.segment.task import Task
 from monai_attn.preflight.speeds import seconds_per_window
+
+
+TORCH = Execution("cpu", "torch")
 
 
 def tilted(modality: str = "") -> Volume:
@@ -93,8 +97,7 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
         images=volumes_of(names, list(viewer.layers)),
         name=layer.name,
         region=region,
-        device="cpu",
-        backend="torch",
+        execution=TORCH,
         trust=True,
         maps=("entropy",),
     )
@@ -111,7 +114,7 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     assert mask.metadata[PROVENANCE]["region_mm"] == [list(region.lower_mm), list(region.upper_mm)]
     assert mask.metadata[RUN] == entropy.metadata[RUN]
     assert origin_of(entropy).role == "uncertainty"
-    assert seconds_per_window(describe_bundle(bundle), "cpu", "torch")[1]
+    assert seconds_per_window(describe_bundle(bundle), TORCH)[1]
 
 
 @pytest.mark.slow
@@ -149,9 +152,7 @@ def streaming(folder):
 def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp_path, cut):
     bundle, image = streaming(tmp_path / "streams"), tilted()
     region = Box.around(image.to_world((13, 15, 7)), (20, 24, 22)) if cut else None
-    request = Request(
-        describe_bundle(bundle), {"image": image}, "case", region, device="cpu", backend="torch", trust=True
-    )
+    request = Request(describe_bundle(bundle), {"image": image}, "case", region, execution=TORCH, trust=True)
     seen = []
 
     class Watching(Task):
@@ -183,7 +184,7 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
 
 
 def test_a_bundle_that_hands_nothing_on_shows_nothing_before_its_mask(bundle):
-    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", device="cpu", backend="torch", trust=True)
+    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", execution=TORCH, trust=True)
     _, steps = run(request)
     assert steps[-1].shown.handed == 0
     viewer = ViewerModel()
@@ -217,7 +218,7 @@ def test_the_growing_layer_keeps_what_is_active_and_stays_away_once_deleted():
 def test_a_second_run_of_the_same_bundle_does_not_load_it_again(bundle, monkeypatch):
     from monai_attn import Segmenter
 
-    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", device="cpu", backend="torch", trust=True)
+    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", execution=TORCH, trust=True)
     runner, opened = Runner(), []
     make = Segmenter.from_bundle.__func__
     monkeypatch.setattr(
@@ -231,7 +232,7 @@ def test_a_second_run_of_the_same_bundle_does_not_load_it_again(bundle, monkeypa
 
 
 def test_a_stopped_run_ends_between_two_batches_of_windows(bundle):
-    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", device="cpu", backend="torch", trust=True)
+    request = Request(describe_bundle(bundle), {"image": tilted()}, "case", execution=TORCH, trust=True)
     told = []
 
     class Stopping(Task):

@@ -10,6 +10,7 @@ from preflight_images import volume
 from tiny_bundle import config, make_bundle
 
 from monai_attn import Segmenter
+from monai_attn.backends import Execution
 from monai_attn.bundle.describe import describe_bundle
 from monai_attn.bundle.inputs import ImageInput
 from monai_attn.errors import BundleError
@@ -126,15 +127,15 @@ def test_maps_from_mirror_images_make_every_window_run_more_often(hippocampus):
 
 def test_the_time_is_a_guess_until_a_run_was_measured(hippocampus, tmp_path):
     speeds = tmp_path / "cache" / "speeds.json"
-    first = outlook(hippocampus, {"image": volume()}, device="cpu", backend="torch", speeds=speeds)
+    first = outlook(hippocampus, {"image": volume()}, execution=Execution("cpu", "torch"), speeds=speeds)
     assert "a guess before the first run" in str(first.estimate)
-    remember(hippocampus, "cpu", "torch", windows=8, seconds=2.0, file=speeds)
-    second = outlook(hippocampus, {"image": volume()}, device="cpu", backend="torch", speeds=speeds)
+    remember(hippocampus, Execution("cpu", "torch"), windows=8, seconds=2.0, file=speeds)
+    second = outlook(hippocampus, {"image": volume()}, execution=Execution("cpu", "torch"), speeds=speeds)
     assert second.estimate.seconds == pytest.approx(second.estimate.windows * 0.25)
     assert "as timed on this machine" in str(second.estimate)
-    assert seconds_per_window(hippocampus, "cuda", "torch", file=speeds)[1] is False
+    assert seconds_per_window(hippocampus, Execution("cuda", "torch"), file=speeds)[1] is False
     speeds.write_text("[]")
-    assert seconds_per_window(hippocampus, "cpu", "torch", file=speeds)[1] is False
+    assert seconds_per_window(hippocampus, Execution("cpu", "torch"), file=speeds)[1] is False
 
 
 def test_a_shipped_bundle_of_several_images_names_each_of_them():

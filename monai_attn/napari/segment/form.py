@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from monai_attn.backends.execution import DEVICES, Execution, backend_choices, precision_choices
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.napari.qt.controls import check, row, spin
 from monai_attn.napari.segment.overlays import LEGENDS
@@ -32,8 +33,6 @@ from monai_attn.volume import Box
 
 __all__ = ["SegmentForm"]
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-BACKENDS = ("auto", "torch", "openvino", "torch-compile")
 REGIONS = {"whole": "whole image", "shape": "drawn rectangle", "view": "what is on the screen"}
 MAPS = {
     "attention": "attention",
@@ -57,7 +56,9 @@ class SegmentForm(QWidget):
         self.task = _words()
         self.images: dict[str, QComboBox] = {}
         self.image_fields = QFormLayout()
-        self.device, self.backend = _combo(DEVICES), _combo(BACKENDS)
+        self.device, self.backend = _combo(("auto", *DEVICES)), _combo(backend_choices())
+        self.precision = _combo(precision_choices())
+        self.precision.setToolTip("Other precisions than f32 are compared with f32 before they are used.")
         self.region = _combo(())
         for key, text in REGIONS.items():
             self.region.addItem(text, key)
@@ -93,7 +94,7 @@ class SegmentForm(QWidget):
         fields.addRow("region", row(self.region, self.draw))
         fields.addRow("thickness", row(self.all_slices, self.thickness))
         fields.addRow(self.box)
-        fields.addRow("run on", row(self.device, self.backend))
+        fields.addRow("run on", row(self.device, self.backend, self.precision))
         fields.addRow("overrides", self.overrides)
         why = QGroupBox("Why and how sure")
         lines = QVBoxLayout(why)
@@ -123,7 +124,7 @@ class SegmentForm(QWidget):
         self.set_running(False, ready=False)
 
     def _connect(self) -> None:
-        for combo in (self.device, self.backend, self.region):
+        for combo in (self.device, self.backend, self.precision, self.region):
             combo.currentIndexChanged.connect(self._tell)
         self.all_slices.toggled.connect(self._tell)
         self.thickness.valueChanged.connect(self._tell)
@@ -143,6 +144,13 @@ class SegmentForm(QWidget):
         if self.device.findText(name) < 0:
             self.device.addItem(name)
         self.device.setCurrentText(name)
+
+    def execution(self, threads: int | None) -> Execution:
+        """The chosen device, back-end and precision, with a number of threads (None: all cores).
+
+        Raises `InputError` where they do not go together.
+        """
+        return Execution(self.device.currentText(), self.backend.currentText(), self.precision.currentText(), threads)
 
     def thickness_mm(self) -> float | None:
         """The thickness of a region; None through all slices."""

@@ -146,11 +146,9 @@ class SegmentWidget(QWidget):
             images=volumes_of(names, list(self.viewer.layers)),
             name=next(iter(names.values()), ""),
             region=self.region(),
-            device=self.form.device.currentText(),
-            backend=self.form.backend.currentText(),
+            execution=self.form.execution(settings().threads or None),
             overrides=overrides_of(self.form.overrides.text()),
             maps=self.form.chosen_maps(),
-            threads=settings().threads or None,
         )
 
     def refresh(self) -> None:
@@ -165,8 +163,7 @@ class SegmentWidget(QWidget):
                 request.bundle,
                 request.images,
                 region=request.region,
-                device=request.device,
-                backend=request.backend,
+                execution=request.execution,
                 extra_runs=request.maps.count("flip_variance"),
             )
             self.form.show_check(self.check, request.region)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.bundle.overrides import parse_override
 from monai_attn.errors import InputError
@@ -55,12 +55,10 @@ class Request:
     images: Mapping[str, Volume]
     name: str
     region: Box | None = None
-    device: str = "auto"
-    backend: str = "auto"
+    execution: Execution = field(default_factory=Execution)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     trust: bool = False
     maps: tuple[str, ...] = ()
-    threads: int | None = None
 
     @property
     def source(self) -> dict[str, Volume] | list[Volume]:
@@ -93,7 +91,7 @@ class Runner:
     """Runs requests and keeps the last segmenter, so that a second run of the same bundle starts at once."""
 
     def __init__(self) -> None:
-        self._key = ""
+        self._key: Any = None
         self._segmenter: Segmenter | None = None
 
     def run(self, request: Request, task: Task[Result]) -> Result:
@@ -113,12 +111,11 @@ class Runner:
         with handing_to(growing, segmenter.parts.inferer), counting(task, segmenter.parts.inferer) as count:
             segmentation = segmenter(request.source, region=request.region, progress=count, maps=request.maps)
         seconds = float(segmentation.provenance["seconds"])
-        remember(request.bundle, request.device, request.backend, windows=task.windows, seconds=seconds)
+        remember(request.bundle, request.execution, windows=task.windows, seconds=seconds)
         return segmentation
 
     def _open(self, request: Request, task: Task[Any]) -> Segmenter:
-        given = [str(request.bundle.root), request.device, request.backend, request.threads, dict(request.overrides)]
-        key = json.dumps(given, default=str, sort_keys=True)
+        key = request.bundle.root, request.execution, dict(request.overrides)
         if self._segmenter is None or key != self._key:
             self._segmenter = None  # free the memory of the last one first
             task.say("Loading PyTorch and the bundle")
@@ -130,9 +127,7 @@ class Runner:
             self._segmenter = Segmenter.from_bundle(
                 request.bundle.root,
                 overrides=request.overrides,
-                device=request.device,
-                backend=request.backend,
-                threads=request.threads,
+                execution=request.execution,
                 trust=request.trust,
             )
             self._key = key
