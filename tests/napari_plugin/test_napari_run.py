@@ -37,7 +37,6 @@ from monai_attn.napari.segment.run import (
 from monai_attn.napari.segment.task import Task
 from monai_attn.preflight.speeds import seconds_per_window
 
-
 TORCH = Execution("cpu", "torch")
 
 
