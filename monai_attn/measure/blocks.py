@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -10,10 +12,27 @@ from monai_attn.errors import GeometryError, LabelError
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume, same_grid
 
-__all__ = ["Block", "Mask", "along_memory", "check_grid", "join", "label_array", "label_blocks", "mask_in"]
+__all__ = [
+    "COUNTED",
+    "Block",
+    "Mask",
+    "along_memory",
+    "check_grid",
+    "find_blocks",
+    "join",
+    "label_array",
+    "label_blocks",
+    "label_counts",
+    "label_values",
+    "mask_in",
+]
 
 Block = tuple[slice, slice, slice]
 """A box of voxel indices, as NumPy slices with start and stop."""
+
+COUNTED = 2**16 - 1
+"""Up to this number, labels are counted in a list as long as the largest; above it, they are numbered first. Atlases
+have label numbers of 6e8."""
 
 Mask = NDArray[np.bool_]
 """One structure: a boolean array `(I, J, K)`."""
@@ -35,20 +54,62 @@ def label_blocks(array: NDArray[np.integer], table: LabelTable) -> dict[int, Blo
     Raises `LabelError` when the array holds a label that the table does not name.
     """
     known = {label.value for label in table}
-    largest = int(array.max())
-    if largest > max(known, default=0):
-        raise LabelError(_unknown([largest], known))
-    if largest == 0:
-        return dict.fromkeys(sorted(known))
-    # NIfTI arrays are Fortran-ordered: walk along memory, and turn the blocks back.
-    turned = array.flags.f_contiguous and not array.flags.c_contiguous
-    found = ndimage.find_objects(array.T if turned else array, largest)
-    unknown = [value for value, block in enumerate(found, 1) if block is not None and value not in known]
+    found = find_blocks(array)
+    unknown = [value for value in found if value not in known]
     if unknown:
         raise LabelError(_unknown(unknown, known))
-    found += [None] * (max(known) - len(found))
-    blocks = {value: found[value - 1] for value in sorted(known)}
-    return {value: block[::-1] if block is not None and turned else block for value, block in blocks.items()}
+    return {value: found.get(value) for value in sorted(known)}
+
+
+def find_blocks(array: NDArray[np.integer]) -> dict[int, Block]:
+    """The block of voxels around each label that occurs, in the order of the labels; 0 is none."""
+    largest = int(array.max())
+    if largest == 0:
+        return {}
+    values: Sequence[int] = range(1, largest + 1)
+    if largest > COUNTED:
+        values = label_values(array)
+        array = _numbered(array, values)
+    # NIfTI arrays are Fortran-ordered: walk along memory, and turn the blocks back.
+    turned = array.flags.f_contiguous and not array.flags.c_contiguous
+    found = ndimage.find_objects(array.T if turned else array, len(values))
+    blocks = ((value, block) for value, block in zip(values, found, strict=True) if block is not None)
+    return {value: block[::-1] if turned else block for value, block in blocks}
+
+
+def label_values(array: NDArray[np.generic]) -> list[int]:
+    """The labels that occur, in order and without 0; voxels are sorted only where numbers are too large to count."""
+    if int(array.max()) > COUNTED:
+        return sorted({int(value) for plane in array for value in np.unique(plane)} - {0})
+    present = np.zeros(int(array.max()) + 1, bool)
+    for plane in array:
+        present[plane] = True
+    return [int(value) for value in np.flatnonzero(present) if value]
+
+
+def label_counts(array: NDArray[np.generic]) -> dict[int, int]:
+    """How many voxels each label has, 0 left out; plane by plane, so that a large mask needs no copy of itself."""
+    total: dict[int, int] = {}
+    for plane in array:
+        if plane.max() > COUNTED:
+            values, counts = np.unique(plane, return_counts=True)
+        else:
+            every = np.bincount(plane.ravel())
+            values = np.flatnonzero(every)
+            counts = every[values]
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            if value:
+                total[value] = total.get(value, 0) + count
+    return total
+
+
+def _numbered(array: NDArray[np.integer], values: Sequence[int]) -> NDArray[np.integer]:
+    """The array with its labels numbered from 1, in the same order of memory."""
+    numbered: NDArray[np.integer] = np.zeros_like(array, np.uint16 if len(values) <= COUNTED else np.int32)
+    known = np.array([0, *values], array.dtype)
+    for plane, into in zip(array, numbered, strict=True):  # plane by plane: positions take eight bytes a voxel
+        into[...] = np.searchsorted(known, plane)
+    return numbered
 
 
 def mask_in(array: NDArray[np.integer], block: Block | None, value: int) -> Mask:

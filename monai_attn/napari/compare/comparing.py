@@ -158,7 +158,8 @@ def _mistake(
 ) -> Mistake:
     source = reference if kind.name == "false negative" else prediction
     named = label_array(source.crop(block))[mask]
-    value = int(np.bincount(named[named > 0]).argmax()) if (named > 0).any() else 0
+    values, counts = np.unique(named[named > 0], return_counts=True)
+    value = int(values[counts.argmax()]) if len(values) else 0
     (i, j, k), thickness_mm = deepest(mask, prediction.spacing_mm)
     start = [part.start for part in block]
     r, a, s = (float(x) for x in prediction.to_world(np.add(start, (i, j, k))))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from monai_attn.measure.blocks import Block
+from monai_attn.measure.blocks import Block, find_blocks
 from monai_attn.napari.layers.volumes import patient_point, placement
 from monai_attn.volume import Volume
 
@@ -15,9 +14,7 @@ __all__ = ["displayed_blocks", "native_block"]
 
 def displayed_blocks(array: NDArray[np.integer]) -> dict[int, Block]:
     """The block of the displayed array around each label that occurs; one pass along memory."""
-    largest = int(array.max())
-    found = ndimage.find_objects(array, largest) if largest > 0 else []
-    return {value: block for value, block in enumerate(found, 1) if block is not None}
+    return find_blocks(array)
 
 
 def native_block(region: Block, grid: Volume) -> Block:

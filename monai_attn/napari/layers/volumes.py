@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from monai_attn.errors import GeometryError
 from monai_attn.io.dicomseg.masks import smallest_type
 from monai_attn.labels import LabelTable
-from monai_attn.measure.blocks import label_array
+from monai_attn.measure.blocks import label_array, label_values
 from monai_attn.napari.layers.axes import (
     camera_orientation,
     compatible,
@@ -161,10 +161,7 @@ def label_features(table: LabelTable) -> dict[str, list[Any]]:
 
 def values_in(array: NDArray[np.generic]) -> list[int]:
     """The labels that occur, without sorting the voxels."""
-    present = np.zeros(int(array.max()) + 1, bool)
-    for plane in array:
-        present[plane] = True
-    return [int(value) for value in np.flatnonzero(present) if value]
+    return label_values(array)
 
 
 def origin_of(layer: Layer) -> Origin | None:

@@ -15,6 +15,7 @@ from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.bundle.overrides import parse_override
 from monai_attn.errors import InputError
+from monai_attn.measure.blocks import label_counts
 from monai_attn.napari.layers.provenance import PROVENANCE
 from monai_attn.napari.layers.volumes import LayerTuple, displayed_point, grid_of, labels_layer, origin_of, volume_of
 from monai_attn.napari.segment.growing import Growing, handing_to
@@ -185,21 +186,11 @@ def middle_of(labels: Volume) -> tuple[float, float, float] | None:
 
 def sentence_of(segmentation: Segmentation, bundle: str) -> str:
     """The volume of each structure, or that there is none."""
-    counts = label_counts(segmentation.labels)
+    counts = label_counts(segmentation.labels.array)
     found = [(label.name, counts[label.value]) for label in segmentation.table if counts.get(label.value)]
     if not found:
         return f"The mask is empty: {bundle} found nothing here."
     return "; ".join(f"{name} {count * segmentation.labels.voxel_ml:.2f} ml" for name, count in found)
-
-
-def label_counts(labels: Volume) -> dict[int, int]:
-    """How many voxels each label has, plane by plane, so that a large mask needs no copy of itself."""
-    total: dict[int, int] = {}
-    for plane in labels.array:
-        counts = np.bincount(plane.ravel())
-        for value in np.flatnonzero(counts[1:]) + 1:
-            total[int(value)] = total.get(int(value), 0) + int(counts[value])
-    return total
 
 
 def overrides_of(text: str) -> dict[str, Any]:
