@@ -282,6 +282,14 @@ def test_the_stacks_of_an_enhanced_object_are_series_to_choose_from(tmp_path):
     assert_same_in_patient(read(path, series="#2"), other)
 
 
+def test_slabs_of_an_enhanced_object_say_that_there_are_others(tmp_path):
+    shift = np.eye(4)
+    shift[2, 3] = 40
+    upper = Volume(phantom().array, shift @ phantom().affine)
+    folder = save(tmp_path / "x", [enhanced([phantom(), upper], stacks=True)])
+    assert "This is one of 2 stacks of the series (StackID)" in read(folder, series="#2").notes[0]
+
+
 def test_a_gap_in_an_enhanced_object_is_refused(tmp_path):
     with pytest.raises(InputError, match="1 slice is missing"):
         read(save(tmp_path / "x", [enhanced([phantom()], order=[0, 1, 2, 4, 5, 6])]))

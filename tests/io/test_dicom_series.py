@@ -69,6 +69,20 @@ def test_ct_and_pet_that_share_a_series_uid_are_two_series(tmp_path):
     assert read(next(tmp_path.glob("PT*"))).modality == "PT"
 
 
+def test_a_ct_and_a_pet_of_one_series_uid_in_two_folders_are_not_parts_of_each_other(tmp_path):
+    uid = generate_uid()
+    save(tmp_path / "a", slices_of(phantom(), "CT", uid))
+    save(tmp_path / "b", slices_of(phantom(), "PT", uid))
+    assert read(next((tmp_path / "a").iterdir())).notes == ()
+    assert read(tmp_path / "a").notes == ()
+
+
+def test_an_empty_file_with_another_name_is_mentioned(tmp_path):
+    folder = series(tmp_path / "x", phantom())
+    (folder / "last.dcm").write_bytes(b"")
+    assert read(folder).notes[0].startswith("Left out: last.dcm is empty (0 bytes)")
+
+
 @pytest.mark.parametrize("places", ["one", "each"])
 def test_slices_with_a_series_uid_each_are_joined_with_a_note(tmp_path, places):
     datasets = slices_of(phantom())

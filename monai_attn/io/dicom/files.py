@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monai_attn.errors import FileError
 from monai_attn.io.dicom.folders import Unread, has_preamble, is_dicom, look_through
@@ -42,7 +42,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 PICTURES = {"CT", "MR", "PT", "NM"}
 """Modalities of which every object has pixels."""
 
-SERIES_UID, OBJECT_UID = 0x0020000E, 0x00080018
+SERIES_UID, OBJECT_UID, MODALITY = 0x0020000E, 0x00080018, 0x00080060
 
 RESCALE_TAGS = (0x00281052, 0x00281053)
 
@@ -75,6 +75,14 @@ def read_errors() -> tuple[type[Exception], ...]:
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
     return (*READ_ERRORS, BytesLengthException, InvalidDicomError)
+
+
+class Uids(NamedTuple):
+    """What tells to which series a file belongs, and which object it holds."""
+
+    series: str
+    modality: str
+    object: str
 
 
 @contextmanager
@@ -151,26 +159,26 @@ def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], lis
         try:
             header = read_header(path)
         except FileError as error:
-            damaged.append(Unread(path, str(error), surely_dicom=True, series=series_uid(path)[0]))
+            damaged.append(Unread(path, str(error), surely_dicom=True, series=uids_of(path).series))
             continue
         if header is not None:
             found.append((path, header))
     return found, damaged
 
 
-def series_uid(path: Path) -> tuple[str, str]:
-    """The UIDs of series and object, with no more of the file read than that; "" where they are missing or damaged."""
+def uids_of(path: Path) -> Uids:
+    """What a file belongs to, with no more of it read than that; "" where it is missing or damaged."""
     from pydicom.filereader import read_partial
 
     try:
         with path.open("rb") as stream:
-            wanted: list[Any] = [SERIES_UID, OBJECT_UID]
+            wanted: list[Any] = [MODALITY, SERIES_UID, OBJECT_UID]
             part = read_partial(stream, lambda tag, *_: tag > SERIES_UID, force=True, specific_tags=wanted)
-        return text(part, "SeriesInstanceUID"), text(part, "SOPInstanceUID")
+        return Uids(*(text(part, keyword) for keyword in ("SeriesInstanceUID", "Modality", "SOPInstanceUID")))
     except BaseException as error:
         if not is_foreign(error):
             raise
-        return "", ""
+        return Uids("", "", "")
 
 
 def _class_name(header: Dataset) -> str:

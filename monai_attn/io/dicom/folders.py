@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from monai_attn.io.names import suffix_of
+
 __all__ = ["Unread", "begins_like_dicom", "files_in", "has_preamble", "is_dicom", "look_through", "names_alike"]
 
 FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
@@ -18,11 +20,14 @@ NUMBER = re.compile(r"[0-9A-Fa-f.]*\d[0-9A-Fa-f.]*")
 """What differs between the names of slices: counters, UIDs, hexadecimal numbers."""
 
 
+DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
+
+
 @dataclass(frozen=True)
 class Unread:
     """A file that cannot be read as DICOM, and a sentence why. `series` is its series UID as far as that is known.
 
-    `surely_dicom` says whether the file begins as DICOM does; any other file matters only among slices.
+    `surely_dicom` says whether the file begins as DICOM does, or is called so; any other matters only among slices.
     """
 
     path: Path
@@ -79,7 +84,8 @@ def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], l
             why = f"{path.name} is a link to a file that is not there"
         except OSError as error:
             why = f"{path.name} cannot be read ({os.strerror(error.errno or 0)})"
-        unread.append(Unread(path, f"{why}, and lies among the slices. Copy or export it again, or remove it."))
+        said = f"{why}, and lies among the slices. Copy or export it again, or remove it."
+        unread.append(Unread(path, said, surely_dicom=suffix_of(path) in DICOM_SUFFIXES))
     for refused in closed:
         path = Path(str(refused.filename))
         unread.append(Unread(path, f"the folder {path.name} may not be read. Ask for access to it.", surely_dicom=True))

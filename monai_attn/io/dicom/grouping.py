@@ -130,10 +130,21 @@ def _with_strays(alike: Sequence[list[Frame]]) -> list[Group]:
             count = f"{len(group)} images of this series are" if len(group) > 1 else "One image of this series is"
             notes.append(f"{count} kept apart ({stray.path.name}): its {why}.")
     return [
-        Group(tuple(joined), tuple(notes), refusal) if group is largest else Group(tuple(group))
+        Group(tuple(joined), (*notes, *_stack_note(group, alike)), refusal)
+        if group is largest
+        else Group(tuple(group), _stack_note(group, alike))
         for group in alike
         if group is largest or group in kept or group not in strays
     ]
+
+
+def _stack_note(group: Sequence[Frame], alike: Sequence[Sequence[Frame]]) -> tuple[str, ...]:
+    """A note where the series has further stacks of the same orientation, as slabs are, by StackID."""
+    first = group[0]
+    stacks = {one[0].stack for one in alike if one[0].stack and _turned(one[0], first) <= COSINE_TOLERANCE}
+    if len(stacks) < 2 or first.stack not in stacks:
+        return ()
+    return (f"This is one of {len(stacks)} stacks of the series (StackID); the others are series of their own.",)
 
 
 def _joined(groups: Sequence[Group]) -> list[Group]:

@@ -75,7 +75,7 @@ def read_dicom(
     chosen = choose_series(found, series, path.name)
     name = f"{path.name}, series {chosen.key}" if len(found) > 1 else path.name
     objects = {text(frame.header, "SOPInstanceUID") for frame in chosen.frames}
-    parts = parts_beside(path, chosen.uid, objects) if path.is_dir() and chosen.uid else 0
+    parts = parts_beside(path, (chosen.uid, chosen.modality), objects) if path.is_dir() and chosen.uid else 0
     notes = [f"The folder also holds {_counted(others)}, left out."] if others and whole_folder else []
     if parts:
         notes.append(
@@ -118,7 +118,9 @@ def _around(path: Path) -> tuple[list[Series], Counter[str]]:
     uid = found[0].uid if found else ""
     if not uid or any(frame.index for one in found for frame in one.frames):
         return found, others
-    elsewhere, searched_all = relatives(path, uid, {text(header, "SOPInstanceUID") for _, header in headers})
+    elsewhere, searched_all = relatives(
+        path, (uid, found[0].modality), {text(header, "SOPInstanceUID") for _, header in headers}
+    )
     own = found
     if elsewhere:
         more, damaged = read_headers(elsewhere)

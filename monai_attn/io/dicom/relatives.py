@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from monai_attn.io.dicom.files import series_uid
+from monai_attn.io.dicom.files import uids_of
 from monai_attn.io.dicom.folders import is_dicom
 
 __all__ = ["parts_beside", "relatives"]
@@ -22,8 +22,8 @@ MOST_FILES = 2000
 """Up to so many files are looked into on each level; an archive of many patients is not searched."""
 
 
-def relatives(path: Path, uid: str, objects: set[str]) -> tuple[list[Path], bool]:
-    """Files of the series `uid` in other folders than that of `path`, and whether the folders beside it were searched.
+def relatives(path: Path, series: tuple[str, str], objects: set[str]) -> tuple[list[Path], bool]:
+    """Files of a series, given by UID and modality, in other folders than that of `path`; and if all were searched.
 
     `objects` holds the UIDs of the images in its own folder. A folder that repeats an image is a copy, and left out.
     """
@@ -38,9 +38,9 @@ def relatives(path: Path, uid: str, objects: set[str]) -> tuple[list[Path], bool
             if count >= MOST_FILES:
                 complete = complete and level >= LEVELS - 1
                 break
-            series, instance = series_uid(one) if is_dicom(one) else ("", "")
-            if series == uid:
-                here.setdefault(one.parent, {})[one] = instance
+            uids = uids_of(one) if is_dicom(one) else None
+            if uids and uids[:2] == series:
+                here.setdefault(one.parent, {})[one] = uids.object
         for files in here.values():
             instances = {instance for instance in files.values() if instance}
             if not instances & known:
@@ -49,8 +49,8 @@ def relatives(path: Path, uid: str, objects: set[str]) -> tuple[list[Path], bool
     return sorted(found), complete
 
 
-def parts_beside(folder: Path, uid: str, objects: set[str]) -> int:
-    """In how many folders beside this one the first files are other images of the series `uid`; 0 where none are.
+def parts_beside(folder: Path, series: tuple[str, str], objects: set[str]) -> int:
+    """In how many folders beside this one the first files are other images of the series; 0 where none are.
 
     Only a few files of each are looked at. `objects` holds the UIDs of the images in the folder itself.
     """
@@ -61,8 +61,8 @@ def parts_beside(folder: Path, uid: str, objects: set[str]) -> int:
         return 0
     count = 0
     for other in beside[:MOST_FOLDERS]:
-        first = (series_uid(one) for one in islice(_files(other, {home.resolve()}), 3) if is_dicom(one))
-        count += any(series == uid and instance not in objects for series, instance in first)
+        first = (uids_of(one) for one in islice(_files(other, {home.resolve()}), 3) if is_dicom(one))
+        count += any(uids[:2] == series and uids.object not in objects for uids in first)
     return count
 
 
