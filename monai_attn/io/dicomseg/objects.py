@@ -47,7 +47,8 @@ def read_object(path: Path, classes: set[str], what: str) -> Dataset:
         _known_kinds(dataset)  # every sequence is parsed here, where a cut is caught
         found = class_of(dataset)
     if found not in classes:
-        kind = f"a {UID(found).name}" if found else "no DICOM file"
+        known = UID(found).name if UID(found).name != found else "DICOM object of an unknown class"
+        kind = f"a {known}" if found else "no DICOM file"
         raise FileError(f"{path.name} is {kind}, not a {what}. Images are read with monai_attn.io.read.")
     return dataset
 
