@@ -53,7 +53,7 @@ class BundleDescription:
       `overlap`: the share of a window that the next window repeats, for each axis. `overlap_id`: the id of the overlap
       in the config, "" where there is none. `runs`: how often the network sees each window (mirror images).
       `skips_air`: whether windows of background alone are left out. `streams`: whether labels are made slab by slab.
-    - `field_mm`: the smallest and the largest extent, along R, A, S, of the images that the network was trained on.
+    - `made_for`: what the network was trained on, in numbers; see `monai_attn.preflight.made_for`.
     - `weights`: the file of the weights, which may be missing. `licences`: the licence files that are there.
     - `scripts`: Python files that the bundle brings. `targets`: classes and functions outside MONAI, torch and NumPy
       that it would call. `expressions`: Python expressions (`$...`) that it would evaluate.
@@ -76,7 +76,7 @@ class BundleDescription:
     runs: int
     skips_air: bool
     streams: bool
-    field_mm: tuple[tuple[float, ...], tuple[float, ...]] | None
+    made_for: Mapping[str, Any]
     weights: Path
     licences: tuple[Path, ...]
     scripts: tuple[Path, ...]
@@ -96,7 +96,6 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
     inferer = _first(config, *INFERERS)
     flips = resolve(_first(config, "FlippedInferer").get("axes"), config)
     labels = label_table(metadata)
-    field = metadata.get("field_mm")
     code = foreign_code(config)
     return BundleDescription(
         name=root.resolve().name,
@@ -116,7 +115,7 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
         runs=2 ** len(flips) if isinstance(flips, list) else 1,
         skips_air=isinstance(resolve(inferer.get("air"), config), int | float),
         streams=bool(inferer.get("labels")),
-        field_mm=(tuple(field[0]), tuple(field[1])) if field else None,
+        made_for=dict(metadata.get("made_for") or {}),
         weights=_weights(config, root),
         licences=licences_of(root),
         scripts=scripts_of(root),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from preflight_images import volume
 from tiny_bundle import METADATA, make_bundle
@@ -45,11 +46,16 @@ def test_an_image_of_the_right_kind_has_no_warning(hippocampus):
     [
         (volume(modality="CT"), "error", "hippocampus_mri is for MR, and this image is CT"),
         (volume(modality="", fill=-1000.0), "warning", "values down to -1000 look like CT"),
+        (volume().with_array(np.zeros((40, 48, 20), np.int16)), "error", "The image is blank"),
         (volume(modality=""), "note", "does not tell its modality; the bundle is for MR"),
-        (volume(spacing_mm=(1, 1, 5)), "warning", "voxels up to 5 mm apart; the bundle works at 1 x 1 x 1 mm"),
+        (
+            volume((40, 48, 9), (1, 1, 5)),
+            "warning",
+            "The image has voxels of 5 mm, the training images of at most 1 mm",
+        ),
         (volume((160, 200, 80), (0.2, 0.2, 0.5)), "note", "voxels of 0.2 mm"),
-        (volume((200, 200, 100)), "warning", "trained on 31-43 x 40-59 x 24-47 mm"),
-        (volume((10, 10, 10)), "warning", "spans only"),
+        (volume((200, 200, 100)), "error", "the training images measured 31-43 x 40-59 x 26-47 mm"),
+        (volume((10, 10, 10)), "warning", "In a smaller image the network sees too little around the structure"),
         (volume((40, 48, 1)), "warning", "one voxel thick"),
         (replace(volume(), notes=("A slice was missing.",)), "note", "image: A slice was missing."),
     ],
@@ -61,8 +67,8 @@ def test_what_does_not_suit_is_said(hippocampus, image, severity, sentence):
 
 
 def test_a_region_counts_and_one_beside_the_image_is_an_error(hippocampus):
-    head = volume((200, 220, 90))
-    middle = tuple(head.to_world((100, 110, 45)))
+    head = volume((200, 200, 108), (0.9, 1.1, 2.0))
+    middle = tuple(head.to_world((100, 100, 54)))
     region = Box.around(middle, (40, 50, 40))
     whole, part = outlook(hippocampus, {"image": head}), outlook(hippocampus, {"image": head}, region=region)
     assert part.estimate.windows < whole.estimate.windows
@@ -79,7 +85,7 @@ def test_too_little_memory_is_a_warning_with_the_way_out(hippocampus):
 
 def test_several_images_are_optional_where_the_metadata_list_them(hippocampus):
     slots = (ImageInput("t1", "MR"), ImageInput("ct", "CT"), ImageInput("pet", "PT"))
-    bundle = replace(hippocampus, images=slots, optional=True, field_mm=None)
+    bundle = replace(hippocampus, images=slots, optional=True, made_for={})
     only_ct = outlook(bundle, {"ct": volume(modality="CT", fill=-1000.0)})
     assert only_ct.ready
     assert "Without t1, pet the mask will be less certain" in texts(only_ct, "warning")
@@ -89,3 +95,17 @@ def test_several_images_are_optional_where_the_metadata_list_them(hippocampus):
         "ct": replace(volume(modality="CT"), frame_of_reference="1.3"),
     }
     assert "different frames of reference: register them first" in texts(outlook(bundle, mixed), "error")
+
+
+def test_a_bundle_that_does_not_say_on_what_it_was_trained_has_its_grid_compared(hippocampus):
+    unknown = replace(hippocampus, made_for={})
+    coarse = outlook(unknown, {"image": volume(spacing_mm=(1, 1, 5))})
+    assert "voxels up to 5 mm apart; the bundle works at 1 x 1 x 1 mm" in texts(coarse, "warning")
+    assert "one voxel thick" in texts(outlook(unknown, {"image": volume((40, 48, 1))}), "warning")
+    assert outlook(unknown, {"image": volume((200, 200, 100))}).ready
+
+
+def test_an_image_in_another_unit_is_an_error(hippocampus):
+    pet = replace(hippocampus, images=(ImageInput("pet", "PT", unit="g/ml"),), made_for={})
+    image = replace(volume(modality="PT"), unit="Bq/ml")
+    assert "needs values in g/ml" in texts(outlook(pet, {"pet": image}), "error")
