@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from bodies import blobs
 
 from monai_attn.labels import LabelTable
-from monai_attn.measure import Comparison, compare, detect_lesions
+from monai_attn.measure import Comparison, compare, detect_lesions, normalised_surface_dice
 
 SPACINGS_MM = [(1.0, 1.0, 1.0), (0.8, 0.8, 2.5), (0.5, 1.1, 1.6)]
 TOLERANCE_MM = 1.2
@@ -96,3 +98,25 @@ def test_the_panoptic_quality_is_that_of_monai(seed):
         *(torch.from_numpy(one) for one in numbered), match_iou_threshold=0.1, output_confusion_matrix=True
     )
     assert [found.matched, len(found.extra), len(found.missed)] == [int(count) for count in counts[:3]]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_surface_dice_of_nearly_equal_balls_differs_from_surface_distance_as_the_docs_say():
+    """Most where the tolerance is below the voxels' edges, so that single samples decide."""
+    surface_distance = pytest.importorskip("surface_distance.metrics")
+    apart = []
+    for spacing_mm in ((1.0, 1.0, 1.0), (0.7, 0.7, 5.0), (1.0, 1.0, 3.0)):
+        affine = np.diag([*spacing_mm, 1.0])
+        for radius_mm, shift_mm in product((3, 5, 10), (0.3, 0.5, 1.0)):
+            places = np.meshgrid(
+                *(np.arange(-radius_mm - 4, radius_mm + 4, edge) for edge in spacing_mm), indexing="ij"
+            )
+            points = np.stack(places, axis=-1) - (0.13, -0.21, 0.38)
+            one = np.linalg.norm(points, axis=-1) < radius_mm
+            other = np.linalg.norm(points - shift_mm * np.array((0.6, 0, 0.8)), axis=-1) < radius_mm + 0.1
+            distances = surface_distance.compute_surface_distances(other, one, spacing_mm)
+            for tolerance_mm in (0.5, 1.0, 2.0):
+                theirs = surface_distance.compute_surface_dice_at_tolerance(distances, tolerance_mm)
+                apart.append(abs(normalised_surface_dice(one, other, affine, tolerance_mm) - theirs))
+    assert np.median(apart) < 0.02
+    assert 0.03 < max(apart) < 0.07

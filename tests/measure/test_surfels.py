@@ -67,3 +67,22 @@ def test_inside_and_outside_have_the_same_surface_and_no_surface_lies_within_eit
 
 def test_an_empty_mask_has_no_surface():
     assert surface_area_mm2(np.zeros((3, 3, 3), bool), np.eye(4)) == 0
+
+
+ALONG_THE_VOXELS = {
+    # Edges in voxels, and how many percent of the true area come out for the three spacings of the documentation.
+    (40, 30, 20): (90, 89, 85),
+    (10, 10, 10): (87, 88, 84),
+    (5, 5, 5): (82, 83, 81),
+    (3, 3, 3): (76, 77, 76),
+    (1, 1, 1): (50, 54, 57),
+    (40, 40, 1): (90, 73, 70),
+}
+
+
+@pytest.mark.parametrize("edges", ALONG_THE_VOXELS)
+def test_boxes_along_the_voxels_come_out_as_small_as_the_docs_say(edges):
+    for spacing_mm, percent in zip(((1, 1, 1), (0.8, 0.8, 2.5), (0.7, 0.7, 5)), ALONG_THE_VOXELS[edges], strict=True):
+        a, b, c = np.multiply(edges, spacing_mm)
+        found = surface_area_mm2(np.ones(edges, bool), np.diag([*spacing_mm, 1.0]))
+        assert 100 * found / (2 * (a * b + b * c + c * a)) == pytest.approx(percent, abs=1)
