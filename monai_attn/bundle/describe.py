@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +179,7 @@ def _images(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[Im
         return inputs, False
     (one,) = inputs
     if metadata.get("images") or not isinstance(count, int) or count < 2:
-        return (ImageInput(one.name, one.modality, one.description or str(said.get("0", "")), one.series),), False
+        return (replace(one, description=one.description or str(said.get("0", ""))),), False
     return tuple(ImageInput(str(said.get(str(n)) or f"{one.name} {n + 1}"), one.modality) for n in range(count)), True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from monai_attn.napari.segment.run import (
     image_layers,
     middle_of,
     overrides_of,
+    result_layers,
     sentence_of,
     volumes_of,
 )
@@ -293,3 +295,13 @@ def test_the_sentence_gives_volumes_or_says_that_the_mask_is_empty():
     i, j, k = np.rint(grid.to_index(middle_of(labels))).astype(int)
     assert array[i, j, k]
     assert (abs(i - 6.5), abs(j - 7.5)) <= (1, 1)
+
+
+def test_a_mask_with_warnings_says_them_in_the_sentence_and_in_the_layer_name():
+    labels = Volume(np.ones((4, 4, 4), np.uint8), modality="SEG")
+    table = LabelTable.of_names({1: "tumour"})
+    marked = Segmentation(labels, table, {"warnings": ["The tumour has 0.06 ml."]})
+    assert sentence_of(marked, "sums") == "tumour 0.06 ml\nWarning: The tumour has 0.06 ml."
+    request = SimpleNamespace(title="t1 sums")
+    assert result_layers(marked, request)[0][1]["name"] == "CHECK: t1 sums"
+    assert result_layers(Segmentation(labels, table), request)[0][1]["name"] == "t1 sums"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Shapes
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
@@ -324,6 +324,8 @@ class SegmentWidget(QWidget):
             go_to(self.viewer, result.place)
         self._rank = -1
         self.form.show_done(result.sentence)
+        if result.warnings:
+            show_warning("Check this mask before it is used.\n" + "\n".join(result.warnings))
 
     def _show_failure(self, error: Exception) -> None:
         if isinstance(error, Cancelled):

@@ -44,6 +44,9 @@ __all__ = [
 ]
 
 
+MARK = "CHECK:"
+"""Begins the names of layers whose mask is unlikely (`Segmentation.warnings`)."""
+
 RUN = "monai_attn_run"
 """Key of what tells the layers of one run from those of another."""
 
@@ -81,11 +84,12 @@ class Request:
 @dataclass(frozen=True)
 class Result:
     """What a run gives: the labels layer and the maps' layers, a place of napari's world inside the mask (None where
-    the mask is empty), and a sentence."""
+    the mask is empty), a sentence, and the warnings on the mask."""
 
     layers: list[LayerTuple]
     place: tuple[float, float, float] | None
     sentence: str
+    warnings: tuple[str, ...] = ()
 
 
 class Runner:
@@ -101,7 +105,8 @@ class Runner:
         task.say("Preparing the layers")
         point = middle_of(segmentation.labels)
         place = displayed_point(segmentation.labels, point) if point else None
-        return Result(result_layers(segmentation, request), place, sentence_of(segmentation, request.bundle.name))
+        sentence = sentence_of(segmentation, request.bundle.name)
+        return Result(result_layers(segmentation, request), place, sentence, segmentation.warnings)
 
     def segment(self, request: Request, task: Task[Any]) -> Segmentation:
         """The segmentation; the seconds that its windows took are remembered for the next estimate."""
@@ -157,8 +162,11 @@ def _tell(task: Task[Any], windows: int, total: int | None = None) -> None:
 
 
 def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTuple]:
-    """A labels layer with names, colours and provenance, and an image layer for each map."""
-    name = request.title
+    """A labels layer with names, colours and provenance, and an image layer for each map.
+
+    Where the segmentation has warnings, the name of the layers begins with `MARK`.
+    """
+    name = f"{MARK} {request.title}" if segmentation.warnings else request.title
     labels = labels_layer(segmentation.labels, name=name, table=segmentation.table)
     labels[1]["metadata"][PROVENANCE] = dict(segmentation.provenance)
     layers = [labels, *map_layers(segmentation, name=name)]
@@ -185,12 +193,14 @@ def middle_of(labels: Volume) -> tuple[float, float, float] | None:
 
 
 def sentence_of(segmentation: Segmentation, bundle: str) -> str:
-    """The volume of each structure, or that there is none."""
+    """The volume of each structure, or that there is none; then the warnings on the mask, a line each."""
+    warnings = "".join(f"\nWarning: {text}" for text in segmentation.warnings)
     counts = label_counts(segmentation.labels.array)
     found = [(label.name, counts[label.value]) for label in segmentation.table if counts.get(label.value)]
     if not found:
-        return f"The mask is empty: {bundle} found nothing here."
-    return "; ".join(f"{name} {count * segmentation.labels.voxel_ml:.2f} ml" for name, count in found)
+        return f"The mask is empty: {bundle} found nothing here.{warnings}"
+    volumes = "; ".join(f"{name} {count * segmentation.labels.voxel_ml:.2f} ml" for name, count in found)
+    return f"{volumes}{warnings}"
 
 
 def overrides_of(text: str) -> dict[str, Any]:
