@@ -11,7 +11,8 @@ from monai_attn.cases.images import choice_of
 from monai_attn.cases.kinds import named_as_labels
 from monai_attn.errors import AttnError, FileError
 from monai_attn.io import Series, count_volumes, holds_structures, is_dicom, list_series, series_of_file, stem
-from monai_attn.io.dicom.files import dicom_files, read_header, text
+from monai_attn.io.dicom.files import dicom_files, text
+from monai_attn.io.dicom.headers import read_header
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
 
 __all__ = ["Offer", "offers_in"]

@@ -1,69 +1,21 @@
-"""Finding DICOM files and reading their headers."""
+"""What every reader of DICOM needs: quiet libraries, the errors they raise, and values as text or numbers."""
 
 from __future__ import annotations
 
 import logging
-import os
 import struct
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from monai_attn.errors import FileError
-from monai_attn.io.dicom.folders import Unread, has_preamble, is_dicom, look_through
-from monai_attn.io.dicom.private import private_tags
-from monai_attn.io.foreign import is_foreign
+from monai_attn.io.dicom.folders import is_dicom, look_through
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = [
-    "dicom_files",
-    "is_dicom",
-    "number",
-    "numbers",
-    "quiet",
-    "read_errors",
-    "read_header",
-    "read_headers",
-    "text",
-]
-
-DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
-"""Media Storage Directory: a DICOMDIR, a table of contents."""
-
-DIRECTORY = "Media Storage Directory Storage"
-
-DEFLATED = "1.2.840.10008.1.2.1.99"
-"""A transfer syntax whose header is unpacked before it is read, so that places in the file say nothing."""
-
-PICTURES = {"CT", "MR", "PT", "NM"}
-"""Modalities of which every object has pixels."""
-
-SERIES_UID, OBJECT_UID, MODALITY = 0x0020000E, 0x00080018, 0x00080060
-
-RESCALE_TAGS = (0x00281052, 0x00281053)
-
-HEADER_TAGS = [
-    "SpecificCharacterSet SOPClassUID SOPInstanceUID Modality StructureSetLabel",
-    "SeriesInstanceUID SeriesNumber SeriesDescription",
-    "FrameOfReferenceUID SamplesPerPixel PhotometricInterpretation PixelRepresentation BitsAllocated BitsStored",
-    "ImageType Rows Columns",
-    "NumberOfFrames InstanceNumber",
-    "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices",
-    "RescaleSlope RescaleIntercept RescaleType LossyImageCompression PixelPaddingValue",
-    "SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence",
-    "TemporalPositionIdentifier EchoNumbers EchoTime InversionTime DiffusionBValue DiffusionGradientOrientation",
-    "TriggerTime NominalPercentageOfCardiacPhase FlipAngle AcquisitionNumber FrameReferenceTime",
-    "DiffusionDirectionality RepetitionTime KVP ConvolutionKernel SequenceName TemporalPositionTimeOffset",
-    "AcquisitionDate AcquisitionTime SeriesDate SeriesTime ContentTime",
-    "Units SUVType DecayCorrection CorrectedImage PatientWeight RadiopharmaceuticalInformationSequence",
-    "TimezoneOffsetFromUTC ModalityLUTSequence",
-]
-"""All that is ever asked of a header; names and birth dates are not even parsed."""
-
+__all__ = ["dicom_files", "is_dicom", "number", "numbers", "quiet", "read_errors", "text"]
 
 READ_ERRORS: tuple[type[Exception], ...] = (AttributeError, EOFError, LookupError, OSError, TypeError, ValueError)
 READ_ERRORS += (RuntimeError, MemoryError, struct.error)
@@ -75,14 +27,6 @@ def read_errors() -> tuple[type[Exception], ...]:
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
     return (*READ_ERRORS, BytesLengthException, InvalidDicomError)
-
-
-class Uids(NamedTuple):
-    """What tells to which series a file belongs, and which object it holds."""
-
-    series: str
-    modality: str
-    object: str
 
 
 @contextmanager
@@ -111,99 +55,6 @@ def quiet() -> Iterator[None]:
 def dicom_files(folder: Path) -> list[Path]:
     """Every file in a folder and its subfolders that begins like DICOM, by name."""
     return look_through(folder)[0]
-
-
-def read_header(path: Path) -> Dataset | None:
-    """The tags of `HEADER_TAGS`, or None where there is no DICOM object.
-
-    A SOPClassUID that is missing or empty, as anonymisers leave it, is taken from the meta information of the file.
-    Raises `FileError` when the header is cut off or damaged, or the file may not be read.
-    """
-    from pydicom import dcmread
-
-    tags: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()] + private_tags()
-    try:
-        with path.open("rb") as stream:
-            header = dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
-            # Reading stops at the pixels; where it went on to the end of the file there are none.
-            no_pixels = stream.tell() >= os.fstat(stream.fileno()).st_size
-        _parse(header)
-        kind = _class_name(header)
-    except PermissionError as error:
-        raise FileError(f"{path.name} may not be read: permission denied. Ask for access to it.") from error
-    except BaseException as error:
-        if not is_foreign(error):
-            raise
-        if not has_preamble(path):
-            return None  # something else that happens to begin like DICOM
-        raise FileError(f"{path.name} is a damaged or truncated DICOM file. Copy or export it again.") from error
-    if kind == DIRECTORY:
-        return None
-    modality, named = text(header, "Modality"), kind and not kind[0].isdigit()
-    nothing = not (named or modality or text(header, "SeriesInstanceUID"))
-    if not header.get("Rows") and not named and not (not kind and modality in PICTURES):
-        if nothing and has_preamble(path):
-            raise FileError(f"{path.name} is a DICOM file cut off within its header. Copy or export it again.")
-        return header if modality else None
-    if not named or "Image Storage" in kind:
-        deflated = text(getattr(header, "file_meta", None), "TransferSyntaxUID") == DEFLATED
-        if not header.get("Rows") or (no_pixels and not deflated):
-            raise FileError(f"{path.name} is a DICOM image cut off within its header. Copy or export it again.")
-    return header
-
-
-def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], list[Unread]]:
-    """The headers of those files that are DICOM objects, and the files that are damaged."""
-    found, damaged = [], []
-    for path in paths:
-        try:
-            header = read_header(path)
-        except FileError as error:
-            damaged.append(Unread(path, str(error), surely_dicom=True, series=uids_of(path).series))
-            continue
-        if header is not None:
-            found.append((path, header))
-    return found, damaged
-
-
-def uids_of(path: Path) -> Uids:
-    """What a file belongs to, with no more of it read than that; "" where it is missing or damaged."""
-    from pydicom.filereader import read_partial
-
-    try:
-        with path.open("rb") as stream:
-            wanted: list[Any] = [MODALITY, SERIES_UID, OBJECT_UID]
-            part = read_partial(stream, lambda tag, *_: tag > SERIES_UID, force=True, specific_tags=wanted)
-        return Uids(*(text(part, keyword) for keyword in ("SeriesInstanceUID", "Modality", "SOPInstanceUID")))
-    except BaseException as error:
-        if not is_foreign(error):
-            raise
-        return Uids("", "", "")
-
-
-def _class_name(header: Dataset) -> str:
-    """The name of the SOP class, from the object or its meta information; a number for a private one, "" for none."""
-    from pydicom.uid import UID
-
-    classes = [text(header, "SOPClassUID"), text(getattr(header, "file_meta", None), "MediaStorageSOPClassUID")]
-    names = [UID(one).name for one in classes if one]
-    named = [name for name in names if name and not name[0].isdigit()]
-    return DIRECTORY if DIRECTORY_CLASS in classes else next(iter(named or names), "")
-
-
-def _parse(header: Dataset) -> None:
-    """Turn all bytes into values now, where damage is caught. A number of a wrong form counts as missing."""
-    for tag in list(header.keys()):
-        try:
-            element = header[tag]
-        except ValueError:
-            if tag in RESCALE_TAGS:
-                raise  # missing would mean 1 and 0
-            del header[tag]
-            continue
-        if element.VR == "SQ":
-            for inner in element.value:
-                _parse(inner)
 
 
 def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...] | None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from monai_attn.errors import FileError, GeometryError, InputError
-from monai_attn.io.dicom.files import quiet, read_header, read_headers, text
+from monai_attn.io.dicom.files import quiet, text
 from monai_attn.io.dicom.folders import Unread, look_through
 from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicom.headers import read_header, read_headers
 from monai_attn.io.dicom.pixels import decoded, kept_as_stored, read_values
 from monai_attn.io.dicom.relatives import parts_beside, relatives
 from monai_attn.io.dicom.series import Series, choose_series, frame_of_reference, group_series, image_problem, stacks_of

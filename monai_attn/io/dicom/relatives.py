@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from monai_attn.io.dicom.files import uids_of
 from monai_attn.io.dicom.folders import is_dicom
+from monai_attn.io.dicom.headers import uids_of
 
 __all__ = ["parts_beside", "relatives"]
 
