@@ -1,4 +1,4 @@
-"""DICOM images to volumes: which series lie in a folder, and one of them in patient space."""
+"""DICOM images as volumes: which series lie in a folder, and one series in patient space (RAS+, millimetres)."""
 
 from __future__ import annotations
 

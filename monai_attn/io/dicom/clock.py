@@ -23,10 +23,16 @@ SAME_CLOCK_S = 60.0
 
 
 def uptake_seconds(frames: Sequence[Frame], tracer: Dataset, half_life_s: float) -> tuple[float | None, str]:
-    """Seconds from the injection to the start of the scan; None and the reason where they are not known.
+    """Seconds from the injection of the tracer to the start of the scan, and "".
 
-    A time of injection with an offset from UTC is turned to the time zone of the scan (TimezoneOffsetFromUTC);
-    times without one are of one zone (PS3.3 C.12.1.1.8, PS3.5 6.2).
+    The start of the scan is the earliest of the series time and the acquisition times. A time of injection with an
+    offset from UTC is turned to the time zone of the scan (TimezoneOffsetFromUTC). A time without an offset is in that
+    zone already (PS3.3 C.12.1.1.8, PS3.5 6.2).
+
+    A bare time of day belongs to the day of the scan, or to the day before where it is later than the scan.
+
+    The first value is None where the time is not known, is negative, or exceeds `MAX_HALF_LIVES` half-lives. The second
+    value then says why.
     """
     scanned = _scan_start(frames)
     stamp, clock = text(tracer, "RadiopharmaceuticalStartDateTime"), text(tracer, "RadiopharmaceuticalStartTime")

@@ -23,7 +23,7 @@ READ_ERRORS += (RuntimeError, MemoryError, struct.error)
 
 
 def read_errors() -> tuple[type[Exception], ...]:
-    """`READ_ERRORS` and pydicom's own."""
+    """The exceptions that pydicom and its decoders raise on damaged files: `READ_ERRORS`, and pydicom's own."""
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
     return (*READ_ERRORS, BytesLengthException, InvalidDicomError)
@@ -31,9 +31,10 @@ def read_errors() -> tuple[type[Exception], ...]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep pydicom's remarks on the form of values to itself: they quote values, a patient's name among them.
+    """A context in which pydicom neither warns nor logs.
 
-    Every value that matters here is checked where it is used.
+    Its remarks on the form of values quote them, a patient's name among them, and repeat for every file. Every value
+    that matters here is checked where it is used.
     """
     from pydicom import config
 
@@ -53,12 +54,15 @@ def quiet() -> Iterator[None]:
 
 
 def dicom_files(folder: Path) -> list[Path]:
-    """Every file in a folder and its subfolders that begins like DICOM, by name."""
+    """Every file in a folder and its subfolders that begins like DICOM, by name. Linked folders are entered once."""
     return look_through(folder)[0]
 
 
 def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...] | None:
-    """A value as that many finite numbers; None when it is missing, empty or anything else."""
+    """A value of a data set as `count` finite numbers.
+
+    None when the value is missing, empty, no number, or of another count. Also None where the data set itself is None.
+    """
     if item is None:
         return None
     try:
@@ -73,13 +77,16 @@ def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...]
 
 
 def number(item: Dataset | None, keyword: str) -> float | None:
-    """A value as one finite number; None when it is missing or anything else."""
+    """A value of a data set as one finite number; None when it is missing or anything else."""
     found = numbers(item, keyword, 1)
     return found[0] if found else None
 
 
 def text(item: Dataset | None, keyword: str) -> str:
-    """A value as text without blanks around it; several values with a backslash between, as in DICOM."""
+    """A value of a data set as text without blanks around it; "" when it is missing.
+
+    Several values have a backslash between them, as in DICOM files.
+    """
     value: Any = None if item is None else item.get(keyword)
     if value is None:
         return ""

@@ -25,9 +25,10 @@ DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 
 @dataclass(frozen=True)
 class Unread:
-    """A file that cannot be read as DICOM, and a sentence why. `series` is its series UID as far as that is known.
+    """A file that cannot be read as DICOM, and a sentence that says why.
 
-    `surely_dicom` says whether the file begins as DICOM does, or is called so; any other matters only among slices.
+    `surely_dicom` is True for a file that begins as DICOM does, or has a DICOM suffix. Any other file matters only when
+    its name shows it among the slices of a series. `series` is the series UID, as far as it could be read.
     """
 
     path: Path
@@ -37,7 +38,10 @@ class Unread:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins like DICOM, with or without the preamble. A pipe or a device is none."""
+    """Whether a file begins like DICOM, with or without the preamble of 128 bytes.
+
+    False for a folder, a pipe, a device, a missing file, and a file that may not be read.
+    """
     try:
         return path.is_file() and begins_like_dicom(path)
     except OSError:
@@ -45,7 +49,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def begins_like_dicom(path: Path) -> bool:
-    """As `is_dicom`, for a file that is there; raises `OSError` when it cannot be read."""
+    """Whether a file that exists begins like DICOM, as `is_dicom` tells. Raises `OSError` when it cannot be read."""
     with path.open("rb") as stream:
         start = stream.read(132)
     if start[128:] == b"DICM":
@@ -55,7 +59,7 @@ def begins_like_dicom(path: Path) -> bool:
 
 
 def has_preamble(path: Path) -> bool:
-    """Whether a file begins with 128 bytes of anything and the letters DICM."""
+    """Whether a file begins with 128 bytes of anything and then the letters DICM. False when it cannot be read."""
     try:
         with path.open("rb") as stream:
             return stream.read(132)[128:] == b"DICM"
@@ -64,7 +68,11 @@ def has_preamble(path: Path) -> bool:
 
 
 def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], list[Unread]]:
-    """The files of a folder, by name, that begin like DICOM; and those that are something else, or nothing."""
+    """The files of a folder that begin like DICOM, by name; and all its other files, each with a sentence why.
+
+    Other files are empty, damaged in their first bytes, links to nothing, of another kind, or may not be read. Pipes
+    and devices are left out. A subfolder that may not be listed is among the second.
+    """
     found, unread = [], []
     closed: list[OSError] = []
     for path in sorted(files_in(folder, recursive=recursive, closed=closed)):
@@ -93,9 +101,10 @@ def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], l
 
 
 def files_in(folder: Path, *, recursive: bool = True, closed: list[OSError] | None = None) -> Iterator[Path]:
-    """The files of a folder and, on wish, its subfolders; linked folders are entered, each folder once.
+    """The paths of the files of a folder and, with `recursive`, of its subfolders.
 
-    The errors of folders that cannot be listed are added to `closed`.
+    Linked folders are entered. Each folder is entered once, so that a link to a folder above does no harm. The errors
+    of folders that may not be listed are added to `closed`.
     """
     seen = set()
     for root, folders, names in os.walk(folder, followlinks=True, onerror=None if closed is None else closed.append):
@@ -109,7 +118,10 @@ def files_in(folder: Path, *, recursive: bool = True, closed: list[OSError] | No
 
 
 def names_alike(one: str, other: str) -> bool:
-    """Whether two names differ in a counter only, as IM0001.dcm and IM0002.dcm do."""
+    """Whether two file names differ in numbers only, as IM0001.dcm and IM0002.dcm do.
+
+    Decimal numbers, UIDs and hexadecimal numbers count as numbers.
+    """
     return NUMBER.sub("#", one) == NUMBER.sub("#", other)
 
 

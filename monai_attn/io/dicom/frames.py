@@ -27,10 +27,15 @@ Vector = tuple[float, ...]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Geometry in DICOM's LPS+ millimetres; None where the header has no usable value.
+    """One slice: a classic DICOM file, or one frame of an enhanced file.
 
-    `spacing_mm` is as in DICOM: between rows, then between columns. `index` counts the frames of a file from 0.
-    `missing` names the rescale tags that the header lacks; `slope` and `intercept` are 1 and 0 there.
+    `position` and `orientation` are in DICOM's LPS+ millimetres and direction cosines. They are None where the header
+    has no usable value. `spacing_mm` is as in DICOM: first the distance between rows, then between columns.
+
+    `index` counts the frames of a file from 0. `slope` and `intercept` turn stored values into measured ones. `missing`
+    names the rescale tags that the header lacks; the slope is 1 and the intercept 0 there.
+
+    `telling` holds the attributes that may tell volumes apart, such as the echo time.
     """
 
     path: Path
@@ -52,7 +57,7 @@ class Frame:
 
     @property
     def normal(self) -> NDArray[np.float64]:
-        """Unit normal of the slice: row direction x column direction, LPS+."""
+        """Unit normal of the slice in LPS+: direction along a row x direction along a column."""
         assert self.orientation is not None
         normal = np.cross(self.orientation[:3], self.orientation[3:])
         unit: NDArray[np.float64] = normal / np.linalg.norm(normal)
@@ -60,7 +65,13 @@ class Frame:
 
 
 def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
-    """The frames of one file, in the order of the file. Raises `FileError` when their number is contradictory."""
+    """The frames of one file, in the order of the file; one frame for a classic object.
+
+    A frame takes each value from its own functional group, else from the shared one, else from the top of the header.
+    Multi-frame images without functional groups give one frame, and are refused later.
+
+    Raises `FileError` when the number of frames is contradictory, or when a rescale tag is no number.
+    """
     rows, columns = int(number(header, "Rows") or 0), int(number(header, "Columns") or 0)
     groups = header.get(PER_FRAME) or []
     count = int(number(header, "NumberOfFrames") or 1)

@@ -34,7 +34,11 @@ NOT_IMAGES = {"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "RTRECORD", "SR", "PR", "KO
 
 @dataclass(frozen=True)
 class Group:
-    """Images of one series, notes on how they came together, and why they are no volume ("" where nothing is known)."""
+    """The images of one series, before they are sorted.
+
+    `notes` say how the images came together, and which images were kept apart. `refusal` is a sentence when an image
+    does not fit into the stack; it is "" otherwise.
+    """
 
     frames: tuple[Frame, ...]
     notes: tuple[str, ...] = ()
@@ -42,9 +46,15 @@ class Group:
 
 
 def grouped(headers: Iterable[tuple[Path, Dataset]]) -> tuple[list[Group], Counter[str]]:
-    """The image series among headers, by UID and modality, and a count by modality of the objects without images.
+    """The image series among headers, and a count by modality of the objects without images.
 
-    Images of one UID that differ in matrix, spacing, orientation, stack or frame of reference are several series.
+    Images belong together that share the series UID, the modality, the matrix, the pixel spacing, the orientation, the
+    StackID and the frame of reference. Where the UID was emptied, the series number and the description take its place.
+
+    One or two images beside a stack are noted with the attribute that differs. If such an image is tilted by less than
+    one degree against the stack, the series is refused: the slice belongs to the stack and does not fit.
+
+    Single slices with a UID each are joined when three or more of them form one even stack, with a note.
     """
     series: dict[tuple[str, ...], list[list[Frame]]] = {}
     others: Counter[str] = Counter()

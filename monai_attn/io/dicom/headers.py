@@ -53,7 +53,7 @@ HEADER_TAGS = [
 
 
 class Uids(NamedTuple):
-    """What tells to which series a file belongs, and which object it holds."""
+    """To which series a file belongs, and which object it holds: series UID, modality, object UID."""
 
     series: str
     modality: str
@@ -61,10 +61,13 @@ class Uids(NamedTuple):
 
 
 def read_header(path: Path) -> Dataset | None:
-    """The tags of `HEADER_TAGS`, or None where there is no DICOM object.
+    """The header of a DICOM file without its pixels, with the tags of `HEADER_TAGS`; None where it is no DICOM object.
 
-    A SOPClassUID that is missing or empty, as anonymisers leave it, is taken from the meta information of the file.
-    Raises `FileError` when the header is cut off or damaged, or the file may not be read.
+    A DICOMDIR gives None too. The kind of object (SOPClassUID) may be missing or empty, as anonymisers leave it. It is
+    then taken from the meta information of the file, or from what else the header holds.
+
+    Raises `FileError` when the header is damaged or cut off, when an image has no pixels, or when the file may not be
+    read.
     """
     from pydicom import dcmread
 
@@ -100,7 +103,7 @@ def read_header(path: Path) -> Dataset | None:
 
 
 def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], list[Unread]]:
-    """The headers of those files that are DICOM objects, and the files that are damaged."""
+    """The headers of those files that are DICOM objects, with their paths; and the files that are damaged."""
     found, damaged = [], []
     for path in paths:
         try:
@@ -114,7 +117,7 @@ def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], lis
 
 
 def uids_of(path: Path) -> Uids:
-    """What a file belongs to, with no more of it read than that; "" where it is missing or damaged."""
+    """To which series a file belongs, read without the rest of its header; fields are "" where missing or damaged."""
     from pydicom.filereader import read_partial
 
     try:

@@ -41,7 +41,11 @@ MACROS = {
 
 
 def items_at(places: list[Dataset], keyword: str) -> Iterator[Dataset]:
-    """Where a value may stand, nearest first: the frame's own macro, the shared macro, the top of the header."""
+    """The data sets in which a value of a frame may stand, the nearest first.
+
+    In an enhanced object these are the frame's own functional group, then the shared one, then the top of the header
+    (PS3.3 C.7.6.16). In a classic object it is the header.
+    """
     macro = MACROS.get(keyword)
     for place in places[:-1]:
         if macro and place.get(macro):
@@ -50,17 +54,17 @@ def items_at(places: list[Dataset], keyword: str) -> Iterator[Dataset]:
 
 
 def numbers_at(places: list[Dataset], keyword: str, count: int) -> tuple[float, ...] | None:
-    """The nearest value of so many finite numbers; None where there is none."""
+    """The nearest value that consists of `count` finite numbers, or None where there is none."""
     found = (numbers(item, keyword, count) for item in items_at(places, keyword))
     return next((value for value in found if value is not None), None)
 
 
 def number_at(places: list[Dataset], keyword: str) -> float | None:
-    """The nearest value that is one finite number; None where there is none."""
+    """The nearest value that is one finite number, or None where there is none."""
     found = numbers_at(places, keyword, 1)
     return found[0] if found else None
 
 
 def text_at(places: list[Dataset], keyword: str) -> str:
-    """The nearest value as text; "" where there is none."""
+    """The nearest value as text, "" where there is none. Several values have a backslash between them."""
     return next((value for item in items_at(places, keyword) if (value := text(item, keyword))), "")

@@ -41,7 +41,11 @@ TOLERANCE = 0.03
 
 
 def half_life_problem(half_life_s: float | None, nuclide: str = "") -> str:
-    """Why a half-life in seconds is none of a PET nuclide, or not that of the `nuclide` named; "" when it is."""
+    """Why a half-life in seconds cannot be right, as a part of a sentence; "" when it can.
+
+    It must be that of a nuclide in `HALF_LIVES_S`, to 3 %. With `nuclide`, the words of the header such as
+    "^18^Fluorine", it must be the half-life of that nuclide. Minutes in place of seconds are found so.
+    """
     if not half_life_s or half_life_s < 0:
         return "RadionuclideHalfLife is missing or 0"
     named = {name: value for name, value in HALF_LIVES_S.items() if nuclide and _is_named(name, nuclide)}

@@ -11,12 +11,18 @@ __all__ = ["activity_factor", "stored_suv_factor"]
 
 
 def stored_suv_factor(frames: Sequence[Frame]) -> float | None:
-    """SUV by body weight per count, (7053,1000); None where it is missing, 0, or not the same in all slices."""
+    """SUV by body weight per count, from the private tag (7053,1000) of Philips PET.
+
+    None where the tag is missing, not positive, or not the same in all slices.
+    """
     return _factor(frames, "philips SUV factor")
 
 
 def activity_factor(frames: Sequence[Frame]) -> float | None:
-    """Bq/ml per count, (7053,1009); None where it is missing, 0, or not the same in all slices."""
+    """Bq/ml per count, from the private tag (7053,1009) of Philips PET.
+
+    None where the tag is missing, not positive, or not the same in all slices.
+    """
     return _factor(frames, "philips activity factor")
 
 

@@ -27,10 +27,13 @@ PIXEL_TAGS = ("SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresenta
 
 
 def read_values(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
-    """Array `(columns, rows, slices)` of rescaled values, and notes.
+    """The rescaled values of sorted slices, an array `(column, row, slice)`, and notes.
 
-    Whole slopes and intercepts keep whole numbers; any other gives float32. Each slice has its own.
-    Raises `FileError` when a file cannot be decoded.
+    Each slice has its own slope and intercept. Whole slopes and intercepts keep whole numbers, in 16 bits where they
+    fit; any other give float32. Padding values stay in the array and are counted in a note.
+
+    Raises `FileError` when a file cannot be decoded or lacks a tag of its pixels, and when there are more than 8 GiB.
+    Raises `InputError` for a slope of 0.
     """
     first = frames[0]
     wanted = first.rows * first.columns * len(frames) * 4
@@ -48,9 +51,10 @@ def read_values(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.generic]
 
 
 def decoded(frames: Sequence[Frame]) -> tuple[list[NDArray[Any]], int]:
-    """The stored pixels `(rows, columns)` of each frame, and how many went through a Modality LUT.
+    """The stored pixels `(row, column)` of each frame, and how many frames went through a Modality LUT.
 
-    Each file is decoded once, and only the frames asked for are kept.
+    Each file is decoded once, and only the frames asked for are kept in memory. Raises `FileError` when a file cannot
+    be decoded.
     """
     wanted: dict[Path, dict[int, NDArray[Any]]] = {}
     for frame in frames:
@@ -156,7 +160,10 @@ def _padding_note(stored: list[NDArray[Any]], frame: Frame) -> tuple[str, ...]:
 
 
 def kept_as_stored(frame: Frame) -> tuple[str, ...]:
-    """Notes on how the pixels were stored."""
+    """Notes on how the values were stored: bright and dark exchanged, compressed with loss, an unknown character set.
+
+    The values themselves are kept as they are. Most series give no note.
+    """
     notes = []
     if text(frame.header, "PhotometricInterpretation") == "MONOCHROME1":
         notes.append("MONOCHROME1: viewers show low values bright. The values are kept as they are.")

@@ -18,7 +18,10 @@ FORMATS = {4: "<f", 8: "<d"}
 
 
 class Private(NamedTuple):
-    """A private tag: group, the beginning of its creator's name, and the element within the creator's block."""
+    """Where a vendor keeps a value: the group, the beginning of the creator's name, and the element in its block.
+
+    The creator's name stands in small letters.
+    """
 
     group: int
     creator: str
@@ -44,15 +47,16 @@ PRIVATE = {
 
 
 def private_tags() -> list[int]:
-    """The tags of `PRIVATE` in every block, and the names of their creators."""
+    """The tags of `PRIVATE` in every block, and the tags with the names of their creators, in rising order."""
     creators = {(tag.group << 16) | block for tag in PRIVATE.values() for block in BLOCKS}
     return sorted(creators | {_tag(tag, block) for tag in PRIVATE.values() for block in BLOCKS})
 
 
 def private_text(item: Dataset, name: str) -> str:
-    """A private value as text; several with a backslash between; "" where it is missing or of another creator.
+    """A private value as text; several values have a backslash between them.
 
-    Where an anonymiser took the creators' names, the first block counts.
+    It is "" where the tag is missing, or belongs to another creator. Where an anonymiser removed the creators' names,
+    the first block counts.
     """
     value = _value(item, PRIVATE[name])
     if value is None:
@@ -68,7 +72,10 @@ def private_text(item: Dataset, name: str) -> str:
 
 
 def private_numbers(item: Dataset, name: str) -> tuple[float, ...]:
-    """A private value as finite numbers; empty where it is missing or anything else."""
+    """A private value as finite numbers; empty where the tag is missing or holds anything else.
+
+    A value whose type was lost (VR UN) is read as text, else as one binary number of 4 or 8 bytes.
+    """
     value = _value(item, PRIVATE[name])
     try:
         parts = tuple(float(part) for part in private_text(item, name).split("\\"))

@@ -30,10 +30,16 @@ __all__ = ["list_series", "read_dicom", "read_series", "series_of_file"]
 @quiet()
 @no_foreign_errors
 def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
-    """The image series in a folder and its subfolders, by UID; several where one UID has several orientations.
+    """The image series in a folder and its subfolders, in the order of their UIDs.
 
-    Files that are not DICOM, a DICOMDIR, and objects that are no images are left out. A series which `read` would
-    refuse says why in `problem`. Raises `FileError` when the folder is missing or a DICOM file is damaged.
+    One UID gives several series where its images differ in modality, matrix, pixel spacing, orientation or frame of
+    reference. Slices of which each has a UID of its own are one series, with a note. A series that `read` would refuse
+    says why in `problem`.
+
+    Files that are not DICOM, a DICOMDIR, and objects without images are left out. A folder without images gives an
+    empty list. With `recursive=False` the subfolders are not searched.
+
+    Raises `FileError` when the folder is missing, or when it holds damaged DICOM files and nothing else.
     """
     found, _, unread = _scan(Path(folder), recursive=recursive)
     first = next((one for one in unread if one.surely_dicom), None)
@@ -45,9 +51,13 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
 @quiet()
 @no_foreign_errors
 def series_of_file(path: str | Path) -> list[Series]:
-    """The series that a DICOM file belongs to, with its files in the folders around; several where it holds several.
+    """The series that a DICOM file belongs to, with the files of that series in the folders around it.
 
-    Empty for a file that is no image. Raises `FileError` when it is damaged.
+    CDs and archives spread a series over subfolders. Searched are the file's folder, its subfolders, and the folders
+    within two levels above. A folder with copies of the same images is left out.
+
+    An enhanced file may hold several series. A file that is no image gives an empty list. Raises `FileError` when the
+    file is damaged.
     """
     return _around(Path(path))[0]
 
@@ -57,10 +67,17 @@ def series_of_file(path: str | Path) -> list[Series]:
 def read_dicom(
     path: Path, *, series: str | None = None, volume: int | None = None, suv_factor: float | None = None
 ) -> Volume:
-    """One series of a folder, or the one a file belongs to, as a volume `(column, row, slice)`, RAS+.
+    """One series as a volume: array `(column, row, slice)`, affine to millimetres RAS+.
 
-    Slices are sorted along their normal and must be evenly spaced; see docs/coordinates.md.
-    Raises `FileError`, `GeometryError` or `InputError`.
+    `path` is a folder, or one file that stands for its series. `series` chooses where a folder holds several, as `read`
+    explains. `volume` chooses, from 0, among echoes, time points or b-values. `suv_factor` is the factor from the PET
+    values of the file to SUV, where the header does not give SUV.
+
+    Slices are sorted along their normal and must be evenly spaced. CT is in HU, PET in SUV (g/ml) where the header
+    allows. `notes` of the volume say in sentences what had to be decided; docs/dicom.md has the rules.
+
+    Raises `FileError` for damaged or missing slices, `GeometryError` for slices that form no stack, and `InputError`
+    where several series or volumes are there and none is chosen.
     """
     whole_folder = path.is_dir() or read_header(path) is None  # a DICOMDIR stands for its folder
     if whole_folder:
@@ -87,9 +104,9 @@ def read_dicom(
 
 @quiet()
 def read_series(series: Series, *, volume: int | None = None, suv_factor: float | None = None) -> Volume:
-    """A series that `list_series` found, read as `read` does but without looking through its folder again.
+    """A series that `list_series` found, as a volume. The folder is not searched again.
 
-    Raises `FileError`, `GeometryError` or `InputError`.
+    Shapes, units and errors are those of `read_dicom`. Raises `FileError`, `GeometryError` or `InputError`.
     """
     name = f"Series {series.key}"
     with foreign_errors(name):

@@ -23,9 +23,13 @@ MOST_FILES = 2000
 
 
 def relatives(path: Path, series: tuple[str, str], objects: set[str]) -> tuple[list[Path], bool]:
-    """Files of a series, given by UID and modality, in other folders than that of `path`; and if all were searched.
+    """The files of a series in other folders than that of `path`, and whether all folders were searched.
 
-    `objects` holds the UIDs of the images in its own folder. A folder that repeats an image is a copy, and left out.
+    `series` is the UID and the modality; `objects` are the UIDs of the images in the own folder. Searched are the
+    subfolders, then the folders beside, then those one level higher. At most `MOST_FILES` files are looked into on each
+    level.
+
+    A folder that repeats one of the images is a copy of the study, and left out.
     """
     home = path.absolute().parent
     seen = {home.resolve()}
@@ -50,9 +54,10 @@ def relatives(path: Path, series: tuple[str, str], objects: set[str]) -> tuple[l
 
 
 def parts_beside(folder: Path, series: tuple[str, str], objects: set[str]) -> int:
-    """In how many folders beside this one the first files are other images of the series; 0 where none are.
+    """The number of folders beside this one whose first files are other images of the same series; 0 for none.
 
-    Only a few files of each are looked at. `objects` holds the UIDs of the images in the folder itself.
+    Only a few files of each folder are read. `series` is the UID and the modality; `objects` are the UIDs of the images
+    in the folder itself.
     """
     home = folder.absolute()
     try:

@@ -29,12 +29,16 @@ MAX_LISTED = 20
 
 @dataclass(frozen=True)
 class Series:
-    """What lies in a folder under one series UID with one orientation and size.
+    """One image series of a folder: images of one UID, modality, orientation and matrix.
 
-    `key` ("#1") chooses it in `read`. `shape` and `spacing_mm` are of one volume, along (column, row, slice) index;
-    both empty when `problem`, a sentence, says why the series cannot be read. `count` is the number of images,
-    `volumes` the number of echoes or time points among them. `grid` is where a volume lies, without its values.
-    `refusal` is raised when it is read, where a file among its slices cannot be used; `notes` say what was decided.
+    `key` ("#1") is its place in the list, and chooses the series in `read`. `count` is the number of images. `volumes`
+    is the number of echoes, time points or b-values among them.
+
+    `shape` and `spacing_mm` are those of one volume, along (column, row, slice). Both are empty when the series cannot
+    be read; `problem` says why in a sentence. `grid` is an empty volume in patient space (RAS+, millimetres).
+
+    `notes` say what had to be decided. `refusal` is the error that `read` raises when a file among the slices is
+    damaged or does not fit.
     """
 
     key: str
@@ -65,16 +69,22 @@ class Series:
 def group_series(
     headers: Iterable[tuple[Path, Dataset]], unread: Sequence[Unread] = ()
 ) -> tuple[list[Series], Counter[str]]:
-    """The image series among headers, by UID, and a count of the objects by modality that are no images.
+    """The image series among headers, in the order of their UIDs, and a count by modality of objects without images.
 
-    A series among whose slices lies a file that cannot be read says so, and is refused when it is read.
+    `unread` are files that could not be read. Where such a file lies among the slices of a series, reading the series
+    is refused with the name of the file. Any other damaged file becomes a note.
     """
     groups, others = grouped(headers)
     return [_describe(f"#{place}", group, unread) for place, group in enumerate(groups, 1)], others
 
 
 def choose_series(found: Sequence[Series], wanted: str | None, name: str) -> Series:
-    """The series that is meant. Raises `InputError` with the list when none or several are."""
+    """The series that `wanted` names: "#2", a UID or its beginning, a description, a number or a modality.
+
+    Capital letters do not matter, and a part of the description is enough. None is the only series of the folder.
+
+    Raises `InputError` with the list of series when no series fits, or more than one.
+    """
     if wanted is None:
         if len(found) == 1:
             return found[0]
@@ -102,7 +112,10 @@ def _uids(series: Series) -> set[str]:
 
 
 def image_problem(frame: Frame, name: str) -> str:
-    """Why images of this kind make no volume of measured values; "" when they do."""
+    """Why such images make no volume of measured values, as a sentence; "" when they do.
+
+    Colour images, Siemens mosaics, and multi-frame images that do not say where each frame lies give a problem.
+    """
     header = frame.header
     kind = text(header, "PhotometricInterpretation")
     if not kind:
@@ -171,8 +184,11 @@ def _describe(key: str, group: Group, unread: Sequence[Unread]) -> Series:
 
 
 def stacks_of(frames: Sequence[Frame], name: str, notes: Sequence[str] = ()) -> tuple[list[list[Frame]], str]:
-    """The volumes of a series as `split_volumes` gives them. Its `GeometryError` gets the notes of the series, which
-    may hold the cause: a slice that is missing here was kept apart."""
+    """The volumes of a series, and the attribute that tells them apart, as `split_volumes` gives them.
+
+    Raises its `GeometryError`, to which the notes of the series are added. The notes may hold the cause: a slice that
+    is missing from the stack was kept apart because its orientation or spacing differs.
+    """
     try:
         check_plane(frames[0], name)
         return split_volumes(frames, name)
@@ -181,7 +197,10 @@ def stacks_of(frames: Sequence[Frame], name: str, notes: Sequence[str] = ()) -> 
 
 
 def frame_of_reference(frames: Sequence[Frame]) -> str:
-    """The UID of the space that all slices lie in; "" where they do not agree or none says it."""
+    """The UID of the space in which all slices lie (FrameOfReferenceUID).
+
+    It is "" where the slices name several spaces, or none: then coordinates cannot be compared with other series.
+    """
     found = {text(frame.header, "FrameOfReferenceUID") for frame in frames}
     return found.pop() if len(found) == 1 else ""
 

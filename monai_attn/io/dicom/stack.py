@@ -29,13 +29,20 @@ UNIT_TOLERANCE = 0.01
 
 
 def sorted_along_normal(frames: Sequence[Frame]) -> list[Frame]:
-    """By place along the normal of the first; instance numbers and file names are not looked at."""
+    """The slices by their place along the normal of the first slice, in millimetres.
+
+    Instance numbers, slice locations and file names are not looked at.
+    """
     normal = frames[0].normal
     return sorted(frames, key=lambda frame: float(np.dot(normal, cast("tuple[float, ...]", frame.position))))
 
 
 def check_plane(frame: Frame, name: str) -> None:
-    """Raise `GeometryError` when a slice does not say where it lies."""
+    """Refuse a slice that does not say where it lies in the patient.
+
+    Raises `GeometryError` when position, orientation or pixel spacing is missing or not positive, or when the two
+    directions are no unit vectors at a right angle.
+    """
     for value, what in (
         (frame.position, "ImagePositionPatient"),
         (frame.orientation, "ImageOrientationPatient"),
@@ -58,10 +65,13 @@ def check_plane(frame: Frame, name: str) -> None:
 
 
 def stack_affine(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Affine `(4, 4)` of sorted slices, (column, row, slice) index to millimetres RAS+, and notes.
+    """The affine `(4, 4)` of sorted slices, (column, row, slice) index to millimetres RAS+, and notes.
 
-    A tilted gantry gives the sheared affine that it is. Raises `GeometryError` on slices without a place,
-    at one place, or unevenly spaced.
+    A tilted gantry gives a sheared affine, so that every voxel keeps its place; a note gives the angle. One slice takes
+    its thickness from the header. Notes also tell of two slices only, and of places rounded by the scanner.
+
+    Raises `GeometryError` where slices have no place, share a place, are missing, or are unevenly spaced. The message
+    gives the place and the distances.
     """
     first = frames[0]
     check_plane(first, name)

@@ -37,10 +37,16 @@ TRACERS = "RadiopharmaceuticalInformationSequence"
 
 
 def suv_per_bqml(frames: Sequence[Frame]) -> tuple[float | None, str]:
-    """SUV by body weight per Bq/ml, and what it was computed from; None and the reason where it cannot be derived.
+    """The factor from Bq/ml to SUV by body weight, and what it was computed from.
 
-    weight / (dose x 2^(-t / half-life)), t from injection to the time to which the scan is decay-corrected
-    (QIBA FDG-PET profile; DICOM PS3.3 C.8.9.1): its start (START) or the injection (ADMIN, t = 0).
+    The factor is weight / (dose x 2^(-t / half-life)). The time t runs from the injection to the time to which the scan
+    is decay-corrected. That is the start of the scan (DecayCorrection START), or the injection itself (ADMIN, t = 0).
+
+    The first value is None where the factor cannot be derived, and the second says why, with the value. That is so
+    where a tag is missing, or where weight, dose, half-life or waiting time lie outside the ranges of patients. No date
+    is shown.
+
+    QIBA FDG-PET profile, vendor-neutral pseudo-code; DICOM PS3.3 C.8.9.1.
     """
     header = frames[0].header
     corrected = text(header, "CorrectedImage").split("\\")
@@ -81,7 +87,10 @@ def suv_per_bqml(frames: Sequence[Frame]) -> tuple[float | None, str]:
 
 
 def unlikely_suv(values: NDArray[np.generic]) -> str:
-    """Why values cannot be SUV of a patient; "" when they can. All zeros: "", as nothing was measured."""
+    """Why values cannot be SUV of a patient, as a part of a sentence; "" when they can.
+
+    The highest value is compared with `HIGHEST_SUV`. An image of zeros gives "": nothing was measured there.
+    """
     highest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     if highest == 0 or HIGHEST_SUV[0] <= highest <= HIGHEST_SUV[1]:
         return ""

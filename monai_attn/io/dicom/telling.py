@@ -63,7 +63,12 @@ GRADIENTS = (
 
 
 def telling(places: list[Dataset]) -> dict[str, str]:
-    """The values of `TELLING` that a frame has, by keyword; `places` are its groups and the header, nearest first."""
+    """The values of the attributes in `TELLING` for one frame, by keyword, as text.
+
+    `places` are the functional groups of the frame and its header, the nearest first. In an enhanced object the
+    b-value, the gradient and DimensionIndexValues stand in the functional groups. In a classic object without public
+    b-values, the private ones of GE, Philips and Siemens are taken.
+    """
     found = {keyword: value for keyword in TELLING if (value := text_at(places, keyword))}
     for place in places[:-1]:
         for sequence in FRAME_TYPES:

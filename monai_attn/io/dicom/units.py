@@ -29,9 +29,12 @@ REQUIRED = ("CT", "PT")
 
 
 def check_alike(frames: Sequence[Frame], name: str) -> None:
-    """Refuse slices whose values are not of one kind: with and without rescale tags, or in two units.
+    """Refuse a volume of whose slices some have another kind of values than the others.
 
-    Raises `InputError` with the tag and a file that differs.
+    Compared are modality, photometric interpretation, RescaleType, the unit of PET and its corrections. A slice without
+    rescale tags among slices with them is refused too: its values would be 1024 off in CT.
+
+    Raises `InputError` with the tag and the name of a file that differs.
     """
     for keyword in ALIKE:
         kinds = [_kind(frame, keyword) for frame in frames]
@@ -56,9 +59,17 @@ def check_alike(frames: Sequence[Frame], name: str) -> None:
 def with_unit(
     array: NDArray[np.generic], frames: Sequence[Frame], modality: str, *, suv_factor: float | None = None
 ) -> Values:
-    """The array, its unit, and notes: CT in HU; PET as SUV where the header allows, or with a factor that is given.
+    """The values, their unit, and notes: CT in "HU", PET in "g/ml" (SUV) where the header allows.
 
-    Raises `InputError` for a factor with another modality than PET, and for one that gives no possible SUV.
+    The unit is "" where it is not known, as for MRI, or for CT without RescaleSlope and RescaleIntercept. PET that
+    cannot be converted keeps the unit of the header: "Bq/ml", or "CNTS" and so on. The note then says what is missing,
+    and how to give it.
+
+    SUV is by body weight. Stored SUV of another kind has the unit "g/ml (LBM)" and so on. Philips counts become SUV
+    with the scanner's own factor, private tag (7053,1000).
+
+    Raises `InputError` for a `suv_factor` with another modality than PET, with stored SUV, or with a result that no
+    patient has.
     """
     if suv_factor is not None and modality != "PT":
         raise InputError(f"suv_factor={suv_factor:g} is for PET, and this series is {modality or 'of no modality'}.")
@@ -80,9 +91,12 @@ def with_unit(
 
 
 def times_suv_factor(array: NDArray[np.generic], factor: float) -> Values:
-    """PET values times a factor to SUV that the user gives, the unit, and a note.
+    """PET values times a factor that the user gives: float32 values, the unit "g/ml", and a note.
 
-    Raises `InputError` for a factor that is no positive number, and where the result is no SUV of a patient.
+    For values in Bq/ml the factor is 1000 x weight in kg / dose in Bq at the start of the scan.
+
+    Raises `InputError` for a factor that is no positive number. It also raises it where the highest SUV would lie
+    outside `HIGHEST_SUV`.
     """
     if not 0 < factor < float("inf"):
         raise InputError(f"suv_factor={factor:g} is no factor. {GIVE_FACTOR}")

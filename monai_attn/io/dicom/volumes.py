@@ -27,7 +27,11 @@ BY_NUMBER = "the order of their InstanceNumber"
 
 
 def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Frame, Frame]]]:
-    """The frames without those that repeat an object (SOP Instance UID) at its place; and the pairs of both."""
+    """The images without repetitions, and pairs of an image and its copy.
+
+    A copy has the same SOP Instance UID, the same frame number and the same place. Without such a UID, as anonymisers
+    leave it, no image counts as a copy.
+    """
     seen: dict[tuple[str, int, object], Frame] = {}
     copies = []
     for frame in frames:
@@ -40,10 +44,14 @@ def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Fra
 
 
 def split_volumes(frames: Sequence[Frame], name: str) -> tuple[list[list[Frame]], str]:
-    """Lists of slices, each sorted and at places of its own; and what tells the lists apart ("" for one).
+    """The volumes of a series, each a list of slices sorted along their normal; and what tells the volumes apart.
 
-    One even stack is one volume. Otherwise the first attribute of `TELLING`, or the first two or three of them, that
-    part the slices into stacks are taken; then the order of their numbers. Raises `GeometryError` when none does.
+    Slices that form one even stack are one volume, and the second value is "". Otherwise the attributes of `TELLING`
+    are tried alone, in pairs, then in threes: echo time, time point, b-value, gradient, and so on. Where none parts the
+    slices into stacks, the order of their InstanceNumber is tried.
+
+    Slabs that lie beside each other are volumes too, if an attribute tells them apart. Raises `GeometryError` where
+    images lie at one place and nothing tells them apart, or where slices are missing.
     """
     ordered = sorted_along_normal(frames)
     place = _places(ordered)
@@ -71,7 +79,11 @@ def split_volumes(frames: Sequence[Frame], name: str) -> tuple[list[list[Frame]]
 
 
 def what_they_are(stacks: Sequence[Sequence[Frame]], told_by: str) -> str:
-    """Words for several lists of slices: volumes at the same places, or parts of the patient beside each other."""
+    """Words for several volumes of a series, for a message.
+
+    They are "volumes at the same places" where most of them cover the whole length of the series. Otherwise they are
+    "stacks of slices at different places", as the slabs of some scanners are.
+    """
     same = float(np.median(_shares(stacks))) >= NEARLY_ALL
     return (
         f"{'volumes at the same places' if same else 'stacks of slices at different places'}, told apart by {told_by}"
@@ -79,7 +91,11 @@ def what_they_are(stacks: Sequence[Sequence[Frame]], told_by: str) -> str:
 
 
 def covered(stacks: Sequence[Sequence[Frame]], picked: int, told_by: str) -> str:
-    """A note on which of several volumes was taken, and how much of all slices it is where others reach further."""
+    """A note on which of several volumes was taken.
+
+    Where the volume covers less than nine tenths of the length of the series, the note also says how many of all slices
+    it holds. Half a head is never read without a word.
+    """
     note = f"Volume {picked} of {len(stacks)}, told apart by {told_by}."
     if _shares(stacks)[picked] >= NEARLY_ALL:
         return note
