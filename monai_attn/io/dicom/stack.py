@@ -18,8 +18,9 @@ SAME_PLACE_MM = 0.01
 """Slices closer than this lie at one place; no scanner steps so finely."""
 
 EVEN_SHARE, EVEN_MM = 0.02, 0.06
-"""How far a slice may lie from its even place: 2 % of the step or 0.06 mm (headers round to 0.1 mm), whichever is
-more, but never over a tenth of the step. Past a thousandth of the step a note says so."""
+"""How far a slice may lie from its even place: 2 % of the step or 0.06 mm, whichever is more.
+
+Headers round to 0.1 mm. It is never more than a tenth of the step, and past a thousandth of the step a note says so."""
 
 ROUNDING_MM = 0.02
 """A sideways drift of the whole stack below this is rounding of the header, not a tilt."""
