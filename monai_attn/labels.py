@@ -33,7 +33,10 @@ class Code:
 
 @dataclass(frozen=True)
 class Label:
-    """One structure: its value in the label map, its name, its colour as `#rrggbb`, its code."""
+    """One structure: its value in the label map, its name, its colour as `#rrggbb`, its code.
+
+    Raises `LabelError` for a value below 1 or above `MAX_VALUE`, an empty name, and a colour of another form.
+    """
 
     value: int
     name: str
@@ -80,12 +83,15 @@ class LabelTable:
 
     @classmethod
     def of_names(cls, names: Mapping[int, str]) -> LabelTable:
-        """A table with colours of our choice; an entry for 0 is left out."""
+        """A table of names by value, with a colour for each. An entry for 0, the background, is left out."""
         return cls(tuple(Label(value, name, default_colour(value)) for value, name in names.items() if value != 0))
 
     @classmethod
     def from_json(cls, rows: list[dict[str, Any]]) -> LabelTable:
-        """From what `to_json` gives; `colour` and `code` may be missing."""
+        """The table of which `to_json` gave the rows; `colour` and `code` may be missing.
+
+        Raises `LabelError` for what is no list of rows, and for a row without a whole number and a name.
+        """
         if not isinstance(rows, list):
             raise LabelError(f"The labels must be a list of values and names, not {str(rows)[:200]}.")
         return cls(tuple(_label(row) for row in rows))

@@ -88,10 +88,7 @@ class Segmentation:
         """
         path = Path(path)
         if holds_structures(path):
-            raise FileError(
-                f"{path.name} {_structures(path)}. Make a label map of it first: "
-                "monai-attn convert MASK OUT.nii.gz --source IMAGE."
-            )
+            raise FileError(f"{path.name} {_structures(path)}")
         count = count_volumes(path) if path.is_file() and not is_dicom(path) and suffix_of(path) in READERS else 1
         if count > 1 and volume is None:
             raise LabelError(
@@ -218,9 +215,11 @@ class Segmentation:
 
 
 def _structures(path: Path) -> str:
+    """What a file of structures is, and how it becomes a label map."""
+    first = "Make a label map of it first: monai-attn convert MASK OUT.nii.gz"
     if is_dicom(path):
-        return "is a DICOM SEG or RTSTRUCT"
-    return "holds segments in several layers, which may overlap"
+        return f"is a DICOM SEG or RTSTRUCT. {first} --source IMAGE."
+    return f"holds segments in several layers, which may overlap. {first} --label NAME, or --each for all of them."
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -40,3 +40,43 @@ def test_names_get_different_colours_and_background_is_left_out():
 def test_what_is_wrong_is_said_with_its_value(make, message):
     with pytest.raises(LabelError, match=message):
         make()
+
+
+STRANGE = {
+    "infinity": {"value": float("inf"), "name": "x"},
+    "nan": {"value": float("nan"), "name": "x"},
+    "30 digits": {"value": 10**30, "name": "x"},
+    "a fraction": {"value": 1.5, "name": "x"},
+    "below 0": {"value": -1, "name": "x"},
+    "half a character": {"value": 1, "name": "\ud800"},
+    "no row": "x",
+    "nothing": None,
+    "a code that is a list": {"value": 1, "name": "x", "code": [1]},
+    "a code with more": {"value": 1, "name": "x", "code": {"value": "1", "scheme": "S", "meaning": "M", "more": "x"}},
+    "a colour that is a number": {"value": 1, "name": "x", "colour": 5},
+    "a long text": {"value": "9" * 6000, "name": "x"},
+}
+
+
+@pytest.mark.parametrize("row", STRANGE.values(), ids=list(STRANGE))
+def test_labels_that_cannot_be_are_refused_plainly(row):
+    with pytest.raises(LabelError) as caught:
+        LabelTable.from_json([row])
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("rows", [{"a": 1}, "liver", 5, None])
+def test_labels_that_are_no_list_are_refused_plainly(rows):
+    with pytest.raises(LabelError, match="must be a list"):
+        LabelTable.from_json(rows)
+
+
+def test_a_whole_number_as_text_or_as_float_is_a_value():
+    table = LabelTable.from_json([{"value": "3", "name": "x"}, {"value": 4.0, "name": "y"}])
+    assert [label.value for label in table] == [3, 4]
+
+
+def test_the_largest_values_that_files_hold_are_allowed():
+    assert LabelTable.of_names({2**32 - 1: "x"})[2**32 - 1].name == "x"
+    with pytest.raises(LabelError, match="above 4294967295"):
+        LabelTable.of_names({2**32: "x"})

@@ -30,8 +30,8 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Missing parent folders are made. The file is flushed to the disk before it gets its name, and the
     name is taken in one step. When the block raises, neither file nor new folder is left behind.
-    Raises `FileError` when `path` exists and `overwrite` is not set, also when it appeared meanwhile; when it is a
-    link, a folder, a pipe or a device, whatever `overwrite` says; and when the disk refuses.
+    Raises `FileError` when `path` exists and `overwrite` is not set, also when it appeared meanwhile. A link, a folder,
+    a pipe or a device is refused whatever `overwrite` says. What the disk refuses is a `FileError` too.
     """
     path = Path(path)
     check_free(path, overwrite=overwrite)

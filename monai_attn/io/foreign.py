@@ -1,13 +1,14 @@
 """What other libraries raise about a file, as an error of ours that names the file: the one place for it.
 
-Readers of other people write down what they expect, and raise whatever Python gives for the rest: `KeyError`,
-`struct.error`, `StopIteration`, `RecursionError`, or the panic of a decoder in Rust, which is no `Exception` at all.
-Every way into a file goes through `foreign_errors` or `no_foreign_errors`:
+A library's reader raises what its authors expected, and whatever Python gives for the rest: `KeyError`,
+`struct.error`, `StopIteration`, `RecursionError`. A decoder in Rust raises a panic, which is no `Exception` at all.
+Every function that opens a file puts the work of other libraries into `foreign_errors`, or is decorated with
+`no_foreign_errors`:
 
     with foreign_errors(path, "The pixels cannot be decoded. Export the image uncompressed."):
         array = dataset.pixel_array
 
-Blocks may lie within each other. The innermost one names the file, and errors of ours pass through all of them.
+Such blocks may lie within each other. The innermost block names the file, and errors of ours pass through all blocks.
 """
 
 from __future__ import annotations

@@ -43,11 +43,13 @@ def read(
 ) -> Volume:
     """The image at a path: `(I, J, K)`, RAS+ millimetres; CT in HU, PET in SUV where the header allows.
 
-    NIfTI (.nii, .nii.gz, .hdr/.img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), or DICOM: a folder, searched
-    with its subfolders, or one file, which stands for its whole series. `series` chooses among the series of a
-    folder as `list_series` shows them: "#2", a UID or its beginning, a description, a number or a modality.
-    `volume` chooses, from 0, among time points, echoes or channels. `suv_factor` turns the values of a PET into SUV
-    where its header does not say how. For Bq/ml it is 1000 x weight in kg / dose in Bq at the start of the scan.
+    The path is a NIfTI (.nii, .nii.gz, .hdr/.img), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file, or DICOM. A
+    DICOM folder is searched with its subfolders; a DICOM file stands for its whole series.
+
+    `series` chooses among the series of a folder as `list_series` shows them: "#2", a UID or its beginning, a
+    description, a number or a modality. `volume` chooses, from 0, among time points, echoes or channels.
+    `suv_factor` turns the values of a PET into SUV where the PET's header does not say how. For Bq/ml the factor is
+    1000 x weight in kg / dose in Bq at the start of the scan.
 
     Whatever had to be decided is said in `notes`. What cannot be decided is refused with `FileError`,
     `GeometryError` or `InputError`; docs/coordinates.md lists the rules.

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import math
+import sys
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -115,17 +116,20 @@ def _decoded(stream: IO[bytes], stored: Stored, wanted: int) -> bytearray:
 
 
 def _inflated(stream: IO[bytes], stored: Stored, wanted: int) -> bytearray:
-    """Data of zlib, or of gzip: MetaImage is written with either."""
+    """Data of zlib, or of gzip: MetaImage is written with either. The checksum behind the voxels is compared."""
     decoder = zlib.decompressobj(wbits=47)
-    data, left = bytearray(), stored.length or -1
-    while len(data) < wanted and not decoder.eof:
-        block = stream.read(STEP if left < 0 else min(STEP, left))
+    data, filled, left = bytearray(wanted), 0, stored.length or sys.maxsize
+    while not decoder.eof:
+        block = decoder.unconsumed_tail or stream.read(min(STEP, left))
         if not block:
-            break
-        left -= len(block) if left > 0 else 0
-        data += decoder.decompress(block, wanted - len(data))
-        while decoder.unconsumed_tail and len(data) < wanted:
-            data += decoder.decompress(decoder.unconsumed_tail, wanted - len(data))
+            raise EOFError("the compressed data end too early")
+        left -= 0 if decoder.unconsumed_tail else len(block)
+        part = decoder.decompress(block, min(STEP, wanted - filled) or 1)
+        if filled == wanted and part:
+            break  # more voxels than the header has
+        data[filled : filled + len(part)] = part
+        filled += len(part)
+    del data[filled:]
     return _whole(data, stored)
 
 

@@ -20,12 +20,11 @@ PART = 2**22
 
 
 def tidy(array: NDArray[np.generic], name: str) -> tuple[NDArray[np.generic], tuple[str, ...]]:
-    """Values in the machine's byte order and of a type to compute with, and notes on them.
+    """Values in the machine's byte order and of a type to compute with, and notes on the values.
 
-    Whole-number types stay what they are. 64-bit and 128-bit floats become 32-bit, unless they hold whole
-    numbers (labels) or magnitudes which 32 bits would change: then they become or stay 64-bit. 16-bit
-    floats become 32-bit. Values that are not finite are kept and noted.
-    Raises `InputError` for colours and complex numbers.
+    Whole-number types stay what they are. 16-bit floats become 32-bit. 64-bit and 128-bit floats become 32-bit too.
+    Those that hold whole numbers (labels) or magnitudes that 32 bits would change become or stay 64-bit.
+    Values that are not finite are kept, and a note counts them. Raises `InputError` for colours and complex numbers.
     """
     if array.dtype.names is not None:
         raise InputError(

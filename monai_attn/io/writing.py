@@ -32,14 +32,17 @@ WRITERS: dict[str, Callable[[Volume, Path, LabelTable | None], None]] = {
 def write(volume: Volume, path: str | Path, *, table: LabelTable | None = None, overwrite: bool = False) -> None:
     """Write a volume; the suffix says how: .nii, .nii.gz, .nrrd, .mha or .mhd.
 
-    Values keep their type, except that booleans become uint8, float16 float32, and 64-bit integers
-    the smallest integer type that holds them. The file is read back and compared in geometry
-    (`same_grid`) and in every value before it gets its name. Missing folders are made. Nothing is left behind
-    by a write that fails. Modality, unit and notes are not stored. The names of a `table` of labels are stored in
-    the header of NIfTI and NRRD, where Connectome Workbench and 3D Slicer find them; MetaImage has no place for names.
+    Values keep their type, except that booleans become uint8, float16 becomes float32, and 64-bit integers become
+    the smallest integer type that holds them. The file is read back before it gets its name. Its geometry
+    (`same_grid`) and every value must be those of the volume. Missing folders are made. A write that fails leaves
+    nothing behind. Modality, unit and notes are not stored.
 
-    Raises `FileError` when the file exists and `overwrite` is not set, or reads back differently;
-    `GeometryError` for a sheared volume in an ITK format; `InputError` for values no file can hold.
+    With a `table` of labels, their names are stored in the header of NIfTI and NRRD, where Connectome Workbench and
+    3D Slicer look for names. MetaImage has no place for names.
+
+    Raises `FileError` when the file exists and `overwrite` is not set, when no plain file is in its place, or when it
+    reads back differently. Raises `GeometryError` for a sheared volume in NRRD or MetaImage, and `InputError` for
+    values that no file can hold.
     """
     path = Path(path)
     suffix = suffix_of(path)

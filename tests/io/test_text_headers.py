@@ -274,3 +274,28 @@ def test_an_nrrd_header_that_cannot_be_is_refused(tmp_path, change):
     with pytest.raises((FileError, GeometryError, InputError), match=r"x\.nrrd") as caught:
         read(path)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("place", [-1, 20, 30])
+def test_a_flipped_bit_in_compressed_voxels_is_noticed(tmp_path, place):
+    noise = np.random.default_rng(0).integers(0, 999, 24).astype("<i2").tobytes()
+    packed = {"mha": bytearray(zlib.compress(noise)), "nrrd": bytearray(gzip.compress(noise, mtime=0))}
+    for kind, data in packed.items():
+        data[place if place >= 0 else {"mha": -1, "nrrd": -5}[kind]] ^= 1  # the checksum
+    meta(tmp_path / "x.mha", f"CompressedData = True\n{SIZES}", bytes(packed["mha"]))
+    nrrd(tmp_path / "x.nrrd", data=bytes(packed["nrrd"]), encoding="gzip")
+    for name in ("x.mha", "x.nrrd"):
+        with pytest.raises(FileError, match=f"{name}.*truncated or damaged"):
+            read(tmp_path / name)
+
+
+def test_compressed_voxels_are_decoded_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("monai_attn.io.stored.STEP", 7)
+    values = np.arange(24, dtype="<i2")
+    for name, path in {
+        "zlib": meta(tmp_path / "x.mha", f"CompressedData = True\n{SIZES}", zlib.compress(RAW)),
+        "more": meta(tmp_path / "y.mha", f"CompressedData = True\n{SIZES}", zlib.compress(RAW + RAW)),
+        "gzip": nrrd(tmp_path / "x.nrrd", data=gzip.compress(RAW), encoding="gzip"),
+        "raw": nrrd(tmp_path / "y.nrrd"),
+    }.items():
+        np.testing.assert_array_equal(read(path).array.ravel("F"), values, err_msg=name)
