@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from functools import partial
 from importlib.util import find_spec
@@ -41,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("demo"), help="folder for the results (default: demo)")
     add_device(parser)
+    parser.add_argument("--image", action="store_true", help=f"write the brain too, as {STEM}.nii.gz")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.set_defaults(run=run)
 
@@ -58,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
     table, picture = args.out / f"{STEM}_volumes.csv", args.out / f"{STEM}.png"
     mask, record, _ = result_files(args.out, STEM)
-    for path in (table, picture, mask, record):
+    copy = args.out / f"{STEM}.nii.gz"
+    for path in (table, picture, mask, record, *([copy] if args.image else [])):
         check_free(path, overwrite=args.overwrite)
     brain = read(brain_file())
     segmenter = Segmenter.from_bundle(BUNDLE, device=args.device)
@@ -73,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     draw = partial(save_picture, image=brain, labels=labels, table=segmentation.table, title=title)
     files = {**segmentation.files(args.out, stem=STEM), table: text_writer(text)}
     files[picture] = draw
+    if args.image:
+        files[copy] = partial(shutil.copyfile, brain_file())
     written = commit(files, record=record, about=segmentation.about(), overwrite=args.overwrite)
     for warning in segmentation.warnings:
         print(f"warning: {warning}")

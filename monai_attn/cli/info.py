@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+MAX_LISTED = 20
+"""Cases of a folder that are listed; of more the number is said."""
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
@@ -74,7 +77,23 @@ def _of_folder(path: Path) -> dict[str, Any]:
     from monai_attn.io import list_series
 
     found = list_series(path)
-    return {"folder": path.name, "series": [str(series) for series in found] or ["none: no DICOM image in this folder"]}
+    series = [str(series) for series in found] or ["none: no DICOM image in this folder"]
+    return {"folder": path.name, "cases": _cases(path, dicom=bool(found)), "series": series}
+
+
+def _cases(path: Path, *, dicom: bool) -> list[str]:
+    """The cases that `segment` finds in a folder for a bundle of one image, or why it finds none."""
+    from monai_attn.cases import find_cases
+    from monai_attn.errors import InputError
+
+    try:
+        cases = find_cases([path])
+    except InputError as error:
+        return [f"none: {error}"]
+    if not dicom and [case.source for case in cases] == [path]:
+        return ["none: no image in this folder"]
+    more = [f"and {len(cases) - MAX_LISTED} more"] if len(cases) > MAX_LISTED else []
+    return [case.name for case in cases[:MAX_LISTED]] + more
 
 
 def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str, Any]:

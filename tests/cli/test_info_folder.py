@@ -1,0 +1,46 @@
+"""`monai-attn info FOLDER` lists the cases that `segment` would find there."""
+
+from __future__ import annotations
+
+import json
+
+import dicom_maker
+import numpy as np
+import pytest
+
+from monai_attn import Volume
+from monai_attn.cli.main import main
+
+
+def cases(folder, capsys) -> list[str]:
+    assert main(["info", str(folder), "--json"]) == 0
+    found: list[str] = json.loads(capsys.readouterr().out)["cases"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["b.nrrd", "a.nii.gz", "._a.nii.gz"], ["a", "b"]),
+        (["notes.txt"], ["none: no image in this folder"]),
+        ([f"{number:02}.nii" for number in range(25)], [*(f"{number:02}" for number in range(20)), "and 5 more"]),
+    ],
+)
+def test_the_images_of_a_folder_are_its_cases(tmp_path, capsys, files, expected):
+    for file in files:
+        (tmp_path / file).touch()
+    assert cases(tmp_path, capsys) == expected
+
+
+def test_a_dicom_folder_is_one_case_and_its_series_are_listed(tmp_path, capsys):
+    dicom_maker.series(tmp_path / "study", Volume(np.zeros((6, 5, 3), np.int16), np.diag([1.0, 1, 2, 1])), "MR")
+    assert cases(tmp_path / "study", capsys) == ["study"]
+    assert main(["info", str(tmp_path / "study")]) == 0
+    assert "#1, MR" in capsys.readouterr().out
+
+
+def test_two_cases_of_one_name_are_said(tmp_path, capsys):
+    for file in ("a.nii.gz", "a.nrrd"):
+        (tmp_path / file).touch()
+    (said,) = cases(tmp_path, capsys)
+    assert said.startswith("none: Two inputs would both be called 'a'")
