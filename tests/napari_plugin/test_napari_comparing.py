@@ -11,7 +11,7 @@ from scipy import ndimage
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.labels import LabelTable
 from monai_attn.measure import ERRORS, compare, error_map
-from monai_attn.napari.compare.comparing import Compared, common_table, compare_steps, deepest, lesion_text
+from monai_attn.napari.compare.comparing import LayerComparison, common_table, compare_steps, deepest, lesion_text
 from monai_attn.napari.compare.panel import CompareWidget
 from monai_attn.napari.layers.volumes import displayed_point, labels_layer, origin_of, patient_point
 from monai_attn.volume import Volume
@@ -31,7 +31,9 @@ def wrong(mask: Volume) -> Volume:
     return mask.with_array(array)
 
 
-def run(prediction: Volume, reference: Volume, tables: tuple[LabelTable, LabelTable] = (TABLE, TABLE)) -> Compared:
+def run(
+    prediction: Volume, reference: Volume, tables: tuple[LabelTable, LabelTable] = (TABLE, TABLE)
+) -> LayerComparison:
     steps = compare_steps(prediction, reference, tables)
     said = []
     while True:

@@ -13,10 +13,10 @@ from monai_attn.napari.correct.editing import (
     Choices,
     Correction,
     apply_change,
+    correction_sentence,
     displayed_index,
     native_axis,
     native_index,
-    sentence,
 )
 from monai_attn.napari.layers.styles import restyle
 from monai_attn.napari.layers.volumes import volume_of
@@ -110,9 +110,9 @@ def test_a_place_of_the_world_is_an_index_of_the_native_grid() -> None:
 def test_the_sentence_says_what_changed() -> None:
     grid = Volume(np.zeros((3, 3, 3), np.uint8), np.diag([10.0, 10, 10, 1]))
     change = Change((slice(0, 1), slice(0, 1), slice(0, 2)), np.ones((1, 1, 2), bool), 1)
-    assert sentence("grow", change, grid, "liver (1)") == "grow: liver (1) +2.00 ml (2 voxels)."
+    assert correction_sentence("grow", change, grid, "liver (1)") == "grow: liver (1) +2.00 ml (2 voxels)."
     none = Change(change.block, np.zeros((1, 1, 2), bool), 1)
-    assert sentence("fill holes", none, grid, "liver (1)") == "fill holes: nothing to change in liver (1)."
+    assert correction_sentence("fill holes", none, grid, "liver (1)") == "fill holes: nothing to change in liver (1)."
 
 
 def test_the_sentence_says_when_other_labels_are_in_the_way() -> None:
@@ -121,13 +121,13 @@ def test_the_sentence_says_when_other_labels_are_in_the_way() -> None:
     labels = Volume(array)
     change = grow(labels, 1, 1.0)
     assert (change.voxels, change.in_the_way) == (0, 6)
-    assert sentence("grow", change, labels, "liver (1)") == (
+    assert correction_sentence("grow", change, labels, "liver (1)") == (
         "grow: liver (1) stays as it is, 6 voxels belong to other labels. "
         'Tick "may replace other labels", or unlock them.'
     )
     array[3, 3, 4] = 0
     change = grow(Volume(array), 1, 1.0)
-    said = sentence("grow", change, labels, "liver (1)")
+    said = correction_sentence("grow", change, labels, "liver (1)")
     assert said == "grow: liver (1) +0.00 ml (1 voxels); 5 voxels belong to other labels and stay so."
     assert grow(Volume(array), 1, 1.0, protected=()).in_the_way == 0
     assert grow(Volume(array), 1, 1.0, protected={2}).in_the_way == 5

@@ -15,12 +15,14 @@ from monai_attn.errors import FileError, InputError
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.styles import rename, restyle
 from monai_attn.napari.layers.volumes import displayed_point, go_to
-from monai_attn.napari.look.legend import Picture, png_bytes, with_legend
+from monai_attn.napari.look.legend import CanvasPicture, png_bytes, with_legend
 from monai_attn.napari.look.seen import legend_of, values_seen
 from monai_attn.napari.structures.inspection import Inspection
 from monai_attn.napari.structures.keyimages import key_image_names, lesion_sentence, sentences_of, take_key_images
 
-PICTURE: Picture = np.random.default_rng(3).integers(0, 255, (300, 401, 4), dtype=np.uint8) | np.uint8([0, 0, 0, 255])
+PICTURE: CanvasPicture = np.random.default_rng(3).integers(0, 255, (300, 401, 4), dtype=np.uint8) | np.uint8(
+    [0, 0, 0, 255]
+)
 
 
 def inspect(viewer: ViewerModel) -> tuple[Inspection, Labels]:
@@ -31,7 +33,7 @@ def inspect(viewer: ViewerModel) -> tuple[Inspection, Labels]:
     return inspection, mask
 
 
-def count(picture: Picture, colour: str) -> int:
+def count(picture: CanvasPicture, colour: str) -> int:
     """How many pixels have exactly a colour."""
     rgb = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
     return int((picture[..., :3] == rgb).all(axis=-1).sum())
@@ -100,7 +102,7 @@ def test_each_lesion_is_shown_and_taken_and_the_view_is_given_back(qapp, tmp_pat
     inspection, _ = inspect(viewer)
     before, seen = viewer.dims.point, []
 
-    def shoot() -> Picture:
+    def shoot() -> CanvasPicture:
         seen.append(viewer.dims.point)
         return PICTURE
 

@@ -17,7 +17,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.measure import to_csv
 from monai_attn.napari.layers.blocks import displayed_blocks, native_block
 from monai_attn.napari.layers.strokes import change_of
-from monai_attn.napari.layers.styles import adopt, table_of
+from monai_attn.napari.layers.styles import adopt, layer_table
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, to_display, volume_of
 from monai_attn.napari.structures.inspection import Inspection
 from monai_attn.napari.structures.lesions import lesion_labels, neighbour
@@ -47,7 +47,7 @@ def paint(inspection: Inspection, layer: Labels, at: tuple[slice, slice, slice],
 
 def fresh_rows(inspection: Inspection) -> list[dict]:
     """What the command line says of the mask as it is now."""
-    labels, table = volume_of(inspection.layer), table_of(inspection.layer)
+    labels, table = volume_of(inspection.layer), layer_table(inspection.layer)
     image = volume_of(inspection.image) if inspection.image else None
     names = [table[value].name for value in sorted(inspection.lesions)]
     return measure_case(Segmentation(labels, table), image, lesions=names, min_ml=inspection.min_ml).rows()
@@ -135,9 +135,9 @@ def test_a_label_painted_for_the_first_time_gets_a_name_a_colour_and_a_row() -> 
     inspection, layer = inspect()
     paint(inspection, layer, (slice(1, 4), slice(2, 5), slice(1, 3)), 9)
     inspection.measure()
-    assert table_of(layer)[9].name == "label 9"
+    assert layer_table(layer)[9].name == "label 9"
     assert inspection.findings[9].structure.voxels == 18
-    assert tuple(layer.colormap.color_dict[9][:3]) == pytest.approx(table_of(layer)[9].rgb)
+    assert tuple(layer.colormap.color_dict[9][:3]) == pytest.approx(layer_table(layer)[9].rgb)
     assert_same_rows(inspection.rows(), fresh_rows(inspection))
 
 
@@ -236,7 +236,7 @@ def test_a_layer_made_in_napari_is_measured_on_the_grid_of_its_image() -> None:
     inspection = Inspection(drawn, viewer.layers, image)
     inspection.measure()
     assert inspection.findings[2].structure.voxels == int((mask.data == 2).sum())
-    assert table_of(drawn)[2].name == "label 2"
+    assert layer_table(drawn)[2].name == "label 2"
     np.testing.assert_allclose(drawn.get_color(2), colour, atol=1 / 255)
     viewer.layers.remove(image)
     assert volume_of(drawn).spacing_mm == pytest.approx(volume_of(mask).spacing_mm)

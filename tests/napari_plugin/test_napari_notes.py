@@ -44,7 +44,7 @@ def test_the_legend_follows_names_colours_eyes_and_the_brush(viewer):
     viewer.dims.set_current_step(0, 0)
     rename(layer, 1, "hepar")
     recolour(layer, 1, "#102030")
-    overlay = viewer.canvas.overlays[notes_overlay.KEY]
+    overlay = viewer.canvas.overlays[notes_overlay.NOTES_KEY]
     assert overlay.notes["legend"] == Note("hepar", "top_right", size_pt=10.0, swatches=("#102030",))
     layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
     assert notes.text("legend") == "hepar\nliver tumour"
@@ -61,7 +61,7 @@ def test_the_legend_can_be_switched_off_and_names_all_structures_in_3d(viewer):
     assert notes.text("legend") == "liver\nspleen"
     notes.legend = False
     assert notes.text("legend") == ""
-    assert "legend" not in viewer.canvas.overlays[notes_overlay.KEY].notes
+    assert "legend" not in viewer.canvas.overlays[notes_overlay.NOTES_KEY].notes
 
 
 def test_a_long_legend_counts_what_it_leaves_out():

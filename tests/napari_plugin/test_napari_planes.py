@@ -8,15 +8,15 @@ from napari.components import ViewerModel
 
 from monai_attn.napari.layers.volumes import image_layer
 from monai_attn.napari.look.planes import (
-    PLANES,
+    WORLD_ORDER,
     Edges,
     canvas_directions,
     edge_letters,
     letters_of,
     orient,
-    plane_of,
     show_3d,
     show_plane,
+    shown_plane,
 )
 from monai_attn.volume import Volume
 
@@ -64,17 +64,17 @@ def test_each_plane_has_superior_or_anterior_up_and_the_convention_turns_left_an
 ):
     show_plane(viewer, plane, radiological=radiological)
     assert edges(viewer) == expected
-    assert plane_of(viewer) == plane
+    assert shown_plane(viewer) == plane
 
 
-@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("plane", WORLD_ORDER)
 def test_a_transposed_plane_still_has_its_name_and_true_letters(viewer, plane):
     show_plane(viewer, plane)
     before = edges(viewer)
     viewer.dims.transpose()
     orient(viewer)
     after = edges(viewer)
-    assert plane_of(viewer) == plane
+    assert shown_plane(viewer) == plane
     assert {after.left, after.right} == {before.top, before.bottom}
     assert {after.top, after.bottom} == {before.left, before.right}
 
@@ -90,7 +90,7 @@ def test_the_letters_follow_the_camera_even_when_napari_turns_it():
 def test_3d_looks_from_the_front_with_the_head_up_and_the_right_on_the_left(viewer, radiological):
     show_3d(viewer, radiological=radiological)
     assert edges(viewer) == Edges("R", "L", "I", "S")
-    assert plane_of(viewer) == "3-D"
+    assert shown_plane(viewer) == "3-D"
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -144,7 +144,7 @@ def test_a_time_series_keeps_its_time_axis_and_shows_the_patients_planes():
     assert edges(viewer) == Edges("R", "L", "I", "S")
     viewer.dims.order = (1, 2, 0, 3)  # time upwards
     orient(viewer)
-    assert (edges(viewer).top, plane_of(viewer)) == ("", "")
+    assert (edges(viewer).top, shown_plane(viewer)) == ("", "")
 
 
 def test_an_empty_viewer_and_a_flat_picture_do_no_harm():

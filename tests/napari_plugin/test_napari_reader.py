@@ -23,7 +23,7 @@ from monai_attn.io import read, write, write_dicom_seg
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import origin_of, volume_of
 from monai_attn.napari.open.dicomseg import OpenImage
-from monai_attn.napari.open.notes import notes_of, overlay_warnings
+from monai_attn.napari.open.notes import layer_notes, overlay_warnings
 from monai_attn.napari.open.reader import get_reader
 from monai_attn.napari.open.reading import read_path
 from monai_attn.segmentation import Segmentation
@@ -174,7 +174,7 @@ def test_overlapping_segments_become_a_layer_each(shared_data: Path) -> None:
     layers = read_path(shared_data / "dicom" / "seg_dcmqi" / "partial_overlaps.dcm")
     assert len(layers) > 1
     assert {kind for _, _, kind in layers} == {"labels"}
-    assert "Structures overlap" in notes_of(layers)[0]
+    assert "Structures overlap" in layer_notes(layers)[0]
     assert len({keywords["name"] for _, keywords, _ in layers}) == len(layers)
 
 
@@ -217,7 +217,7 @@ def test_notes_of_the_reader_and_the_angle_are_said(tmp_path: Path) -> None:
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     nibabel.save(image, tmp_path / "t1.nii")
-    (note,) = notes_of(read_path(tmp_path / "t1.nii"))
+    (note,) = layer_notes(read_path(tmp_path / "t1.nii"))
     assert note.startswith("t1: The header is in metres")
     assert note.endswith("Oblique by 12.0 degrees: drawn upright, in the planes of the scan.")
 

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from monai_attn.measure import measure_lesions, measure_structures
 from monai_attn.napari.keep import keeper
 from monai_attn.napari.layers.volumes import oblique_degrees, origin_of, volume_of, world_of
-from monai_attn.napari.look.notes_overlay import KEY
+from monai_attn.napari.look.notes_overlay import NOTES_KEY
 from monai_attn.napari.open.phantom import BODIES, GRIDS, TABLE, ct_phantom, true_ml
 from monai_attn.volume import same_grid
 
@@ -87,5 +87,5 @@ def test_a_sample_in_a_second_window_has_our_text_and_is_kept(
     other = ViewerModel()
     monkeypatch.setattr("napari.current_viewer", lambda: other)
     other.open_sample("monai_attn", "phantom")
-    assert KEY in other.canvas.overlays
+    assert NOTES_KEY in other.canvas.overlays
     assert id(other) in keeper._keepers

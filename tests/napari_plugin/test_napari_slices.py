@@ -8,7 +8,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, world_of
 from monai_attn.napari.look.crosshair import TILT_MM, Crosshair, crosshair_lines
 from monai_attn.napari.look.looking import set_slab
-from monai_attn.napari.look.planes import PLANES
+from monai_attn.napari.look.planes import WORLD_ORDER
 from monai_attn.napari.look.slices import extent_mm, layer_picture, slice_index, slice_pictures
 from monai_attn.volume import Volume
 
@@ -38,11 +38,11 @@ def one_voxel(index, dtype=np.float32, value=1):
     return array
 
 
-@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("plane", WORLD_ORDER)
 def test_a_voxel_is_drawn_where_it_lies_in_the_patient_in_every_plane(viewer, plane):
     index = (3, 12, 6)
     layer = add(viewer, one_voxel(index), contrast_limits=(0, 1))
-    point, order = world_of((30 - 3, -20 + 1.5 * 12, 100 + 4 * 6)), PLANES[plane]
+    point, order = world_of((30 - 3, -20 + 1.5 * 12, 100 + 4 * 6)), WORLD_ORDER[plane]
     picture = layer_picture(layer, order, point)
     (row,), (column,) = np.nonzero(picture.rgba[..., 0])
     step = (np.array(picture.upper_mm) - picture.lower_mm) / picture.rgba.shape[:2]
@@ -56,7 +56,7 @@ def test_a_voxel_is_drawn_where_it_lies_in_the_patient_in_every_plane(viewer, pl
 def test_a_place_outside_is_no_slice(viewer):
     layer = add(viewer, np.zeros(SHAPE))
     assert [slice_index(layer, 0, at) for at in (97.9, 98.1, 100, 128, 129.9, 130.1)] == [None, 0, 0, 7, 7, None]
-    assert layer_picture(layer, PLANES["axial"], (50, 0, 0)) is None
+    assert layer_picture(layer, WORLD_ORDER["axial"], (50, 0, 0)) is None
 
 
 def test_greys_follow_window_gamma_and_colormap_and_nan_is_black(viewer):
@@ -66,7 +66,7 @@ def test_greys_follow_window_gamma_and_colormap_and_nan_is_black(viewer):
     point = world_of((30, -20, 100))
 
     def greys():
-        return np.unique(layer_picture(layer, PLANES["axial"], point).rgba[..., 0]).tolist()
+        return np.unique(layer_picture(layer, WORLD_ORDER["axial"], point).rgba[..., 0]).tolist()
 
     assert greys() == [0, 127, 255]
     layer.gamma = 2
@@ -80,7 +80,7 @@ def test_labels_have_their_colours_and_background_is_clear(viewer, dtype):
     value = 1 if dtype == np.uint8 else 300
     layer = add_labels(viewer, one_voxel((3, 12, 6), dtype, value))
     layer.data = layer.data.astype(dtype)
-    rgba = layer_picture(layer, PLANES["axial"], world_of((27, -2, 124))).rgba
+    rgba = layer_picture(layer, WORLD_ORDER["axial"], world_of((27, -2, 124))).rgba
     colour = np.round(255 * np.asarray(layer.colormap.map(value))).astype(int)
     assert np.count_nonzero(rgba[..., 3]) == 1
     assert rgba[rgba[..., 3] > 0][0].tolist() == colour.ravel().tolist()
@@ -90,7 +90,7 @@ def test_a_contour_keeps_the_rim_and_a_selected_label_hides_the_others(viewer):
     array = np.zeros(SHAPE, np.uint8)
     array[2:12, 2:12, :] = 1
     array[14:17, 4:7, :] = 2
-    layer, point, axial = add_labels(viewer, array), world_of((27, -2, 124)), PLANES["axial"]
+    layer, point, axial = add_labels(viewer, array), world_of((27, -2, 124)), WORLD_ORDER["axial"]
 
     def drawn():
         return np.count_nonzero(layer_picture(layer, axial, point).rgba[..., 3])
@@ -109,7 +109,7 @@ def test_a_slab_is_projected_in_the_picture_as_on_the_canvas(viewer):
     layer = add(viewer, ramp, contrast_limits=(0, ramp.max()))
     viewer.dims.point = world_of((20, -5, 112))
     set_slab(viewer, "max", 8.0)
-    picture = layer_picture(layer, PLANES["axial"], viewer.dims.point, viewer.dims.thickness[0])
+    picture = layer_picture(layer, WORLD_ORDER["axial"], viewer.dims.point, viewer.dims.thickness[0])
     shown = np.asarray(layer._slice.image.raw)
     assert picture.rgba[..., 0] == pytest.approx(255 * shown / ramp.max(), abs=1)
 
@@ -122,11 +122,11 @@ def test_hidden_turned_flat_and_coloured_layers_are_left_out(viewer):
     viewer.add_image(np.zeros((4, 5, 6)), rotate=(10, 20, 30))
     viewer.add_points(np.zeros((1, 3)))
     point = world_of((27, -2, 124))
-    assert len(slice_pictures(viewer.layers, PLANES["axial"], point)) == 1
+    assert len(slice_pictures(viewer.layers, WORLD_ORDER["axial"], point)) == 1
     lower, upper = extent_mm(viewer.layers)
     assert upper - lower == pytest.approx([8 * 4, 16 * 1.5, 20])
     first.visible = False
-    assert slice_pictures(viewer.layers, PLANES["axial"], point) == []
+    assert slice_pictures(viewer.layers, WORLD_ORDER["axial"], point) == []
     assert extent_mm(viewer.layers) is None
 
 

@@ -12,6 +12,7 @@ from monai_attn.errors import InputError, LabelError
 from monai_attn.napari.layers.strokes import change_of, keep_locked, new_steps, step_counts
 from monai_attn.napari.layers.styles import (
     Style,
+    layer_table,
     locked_values,
     recolour,
     rename,
@@ -19,7 +20,6 @@ from monai_attn.napari.layers.styles import (
     shown_values,
     style_of,
     styled_colormap,
-    table_of,
 )
 from monai_attn.napari.layers.volumes import origin_of
 
@@ -164,8 +164,8 @@ def test_a_new_name_and_a_new_colour_go_where_the_mask_is_saved_from() -> None:
     recolour(mask, 2, "#00ff00")
     origin = origin_of(mask)
     assert origin is not None
-    assert origin.table == table_of(mask)
-    assert (table_of(mask)[2].name, table_of(mask)[2].colour) == ("metastases", "#00ff00")
+    assert origin.table == layer_table(mask)
+    assert (layer_table(mask)[2].name, layer_table(mask)[2].colour) == ("metastases", "#00ff00")
     assert tuple(mask.get_color(2)) == (0, 1, 0, 1)
     assert mask.get_color(5)[3] == 0
     assert list(mask.features["name"]) == ["liver", "metastases", "spleen"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,16 @@ from qtpy.QtGui import QImage
 
 from monai_attn.errors import FileError
 from monai_attn.napari.layers.strokes import step_counts
-from monai_attn.napari.layers.styles import restyle, style_of, table_of
+from monai_attn.napari.layers.styles import layer_table, restyle, style_of
 from monai_attn.napari.layers.volumes import displayed_point, labels_layer
 from monai_attn.napari.qt.keys import bind_free_keys, release_keys
 from monai_attn.napari.structures.exports import case_of, save_rows
 from monai_attn.napari.structures.inspection import Inspection
 from monai_attn.napari.structures.keyimages import take_key_images
 from monai_attn.napari.structures.panel import StructuresWidget
-from monai_attn.napari.structures.tree import COLUMNS, StructureModel, column_of
+from monai_attn.napari.structures.pictures import canvas_picture
+from monai_attn.napari.structures.tree import StructureModel
+from monai_attn.napari.structures.tree_columns import TREE_COLUMNS, column_of
 from monai_attn.napari.structures.watch import Watch
 from monai_attn.volume import Volume
 
@@ -43,7 +46,7 @@ def tree(qapp, qtmodeltester) -> StructureModel:
 
 def texts(model: StructureModel, value: int, number: int = 0) -> list[str]:
     index = model.index_of(value, number)
-    cells = (model.data(index.siblingAtColumn(column)) for column in range(len(COLUMNS)))
+    cells = (model.data(index.siblingAtColumn(column)) for column in range(len(TREE_COLUMNS)))
     return [text or "" for text in cells]
 
 
@@ -70,7 +73,7 @@ def test_boxes_and_cells_change_the_layer(tree: StructureModel) -> None:
     assert style_of(layer, 2).opacity == 0.4
     assert tree.setData(row.siblingAtColumn(column_of("Colour")), "#112233")
     assert tree.setData(row, "metastasis")
-    assert (table_of(layer)[2].name, table_of(layer)[2].colour) == ("metastasis", "#112233")
+    assert (layer_table(layer)[2].name, layer_table(layer)[2].colour) == ("metastasis", "#112233")
 
 
 @pytest.mark.gui
@@ -208,12 +211,12 @@ def test_the_panel_flies_measures_what_is_painted_and_outlives_its_layers(make_n
     assert texts(panels[1].model, 2)[3] == before[3]
 
     # pictures say what they show
-    names = [path.name for path in take_key_images(viewer, panel.inspection, tmp_path, panel.shoot)]
+    names = [path.name for path in take_key_images(viewer, panel.inspection, tmp_path, partial(canvas_picture, viewer))]
     assert names == ["liver_tumour_lesion_1.png", "liver_tumour_lesion_2.png"]
     picture = QImage(str(tmp_path / names[0]))
-    assert picture.width() > panel.shoot().shape[1]
+    assert picture.width() > canvas_picture(viewer).shape[1]
     with pytest.raises(FileError, match="exists and is not overwritten"):
-        take_key_images(viewer, panel.inspection, tmp_path, panel.shoot)
+        take_key_images(viewer, panel.inspection, tmp_path, partial(canvas_picture, viewer))
 
     # the panel outlives its layers, and lets go of a viewer that it is no longer docked in
     viewer.layers.remove(image)

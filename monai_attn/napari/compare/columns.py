@@ -5,9 +5,9 @@ from __future__ import annotations
 from monai_attn.napari.qt.table_model import Field
 from monai_attn.report.page import number
 
-__all__ = ["MISTAKES", "SCORES"]
+__all__ = ["MISTAKES", "SCORE_FIELDS"]
 
-SCORES = (
+SCORE_FIELDS = (
     Field("Structure", "", lambda one: str(one.name), number=False),
     Field("Dice", "2 |A∩B| / (|A| + |B|)", lambda one: number(one.dice, 3)),
     Field("NSD", "Share of both surfaces within the tolerance", lambda one: number(one.nsd, 3)),

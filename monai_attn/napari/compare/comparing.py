@@ -22,8 +22,8 @@ from monai_attn.volume import Volume
 
 __all__ = [
     "MOST",
-    "Compared",
     "Errors",
+    "LayerComparison",
     "Mistake",
     "common_table",
     "compare_steps",
@@ -63,7 +63,7 @@ class Errors:
 
 
 @dataclass(frozen=True)
-class Compared:
+class LayerComparison:
     """Two masks compared: the scores of each structure, lesions found and missed, and the errors."""
 
     prediction: Volume
@@ -95,7 +95,7 @@ def common_table(one: LabelTable, other: LabelTable) -> tuple[LabelTable, tuple[
 
 def compare_steps(
     prediction: Volume, reference: Volume, tables: tuple[LabelTable, LabelTable], *, tolerance_mm: float = 1.0
-) -> Generator[str, None, Compared]:
+) -> Generator[str, None, LayerComparison]:
     """Compare, for a worker: what is being done, then the result.
 
     Raises `GeometryError` when the grids differ, `InputError` when there is nothing to compare.
@@ -112,7 +112,7 @@ def compare_steps(
     yield "Matching lesions …"
     detections = [detect_lesions(prediction, reference, value) for value in sorted(lesion_labels(table))]
     errors = yield from error_steps(prediction, reference, table)
-    return Compared(prediction, reference, table, tuple(scores), tuple(detections), errors, notes)
+    return LayerComparison(prediction, reference, table, tuple(scores), tuple(detections), errors, notes)
 
 
 def error_steps(
@@ -144,7 +144,7 @@ def deepest(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> 
     return (i, j, k), 2 * float(depth[i, j, k]) - min(spacing_mm)
 
 
-def lesion_text(compared: Compared) -> str:
+def lesion_text(compared: LayerComparison) -> str:
     """How many lesions were found, in words; "" without lesion labels."""
     counted = ((compared.table[one.value].name, one) for one in compared.detections)
     return " ".join(

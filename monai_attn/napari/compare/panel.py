@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLay
 
 from monai_attn.errors import AttnError
 from monai_attn.measure import ERRORS, rows
-from monai_attn.napari.compare.columns import MISTAKES, SCORES
-from monai_attn.napari.compare.comparing import Compared, Errors, compare_steps, error_steps, lesion_text
-from monai_attn.napari.layers.styles import restyle, table_of
+from monai_attn.napari.compare.columns import MISTAKES, SCORE_FIELDS
+from monai_attn.napari.compare.comparing import Errors, LayerComparison, compare_steps, error_steps, lesion_text
+from monai_attn.napari.layers.styles import layer_table, restyle
 from monai_attn.napari.layers.volumes import displayed_point, go_to, labels_layer, volume_of
 from monai_attn.napari.qt.choices import LayerBox, is_mask
 from monai_attn.napari.qt.controls import row, spin
@@ -38,14 +38,14 @@ class CompareWidget(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
-        self.compared: Compared | None = None
+        self.compared: LayerComparison | None = None
         self.errors: Errors | None = None
         self.map_layer: Any = None
         self.worker: Any = None
         self._active = False
         self.predictions = LayerBox(viewer, is_mask)
         self.references = LayerBox(viewer, lambda layer: is_mask(layer) and layer is not self.predictions.layer)
-        self.scores, self.mistakes = TableModel(SCORES, self), TableModel(MISTAKES, self)
+        self.scores, self.mistakes = TableModel(SCORE_FIELDS, self), TableModel(MISTAKES, self)
         self.tolerance_mm = spin(1.0, (0.0, 50.0), " mm", "Tolerance of the surface Dice, NSD.")
         self.of = QComboBox()
         self.message = QLabel(RESEARCH_USE)
@@ -87,7 +87,7 @@ class CompareWidget(QWidget):
         except AttnError as error:
             self._refuse(str(error))
             return
-        tables = (table_of(prediction), table_of(reference))
+        tables = (layer_table(prediction), layer_table(reference))
         steps = partial(compare_steps, one, other, tables, tolerance_mm=self.tolerance_mm.value())
         self._start(steps, self._show)
 
@@ -130,7 +130,7 @@ class CompareWidget(QWidget):
         self.message.setText(text)
         show_error(text)
 
-    def _show(self, compared: Compared) -> None:
+    def _show(self, compared: LayerComparison) -> None:
         self.compared = compared
         self.scores.show(compared.scores)
         self.of.blockSignals(True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from monai_attn.edit import Change, close_holes, grow, interpolate_slices, keep_largest, shrink
 from monai_attn.errors import LabelError
 from monai_attn.napari.layers.strokes import step_counts
-from monai_attn.napari.layers.styles import locked_values, table_of
+from monai_attn.napari.layers.styles import layer_table, locked_values
 from monai_attn.napari.layers.volumes import grid_of, patient_point, to_display, to_native, volume_of
 from monai_attn.volume import Volume
 
@@ -26,11 +26,11 @@ __all__ = [
     "Seal",
     "apply_change",
     "check_free_label",
+    "correction_sentence",
     "displayed_index",
-    "label_name",
     "native_axis",
     "native_index",
-    "sentence",
+    "structure_title",
 ]
 
 
@@ -97,12 +97,12 @@ def apply_change(layer: Labels, change: Change, grid: Volume) -> int:
 def check_free_label(layer: Labels, value: int) -> None:
     """Raise `LabelError` for a label that is locked."""
     if value in locked_values(layer):
-        raise LabelError(f"{label_name(layer, value)} is locked. Unlock it in the Structures table to change it.")
+        raise LabelError(f"{structure_title(layer, value)} is locked. Unlock it in the Structures table to change it.")
 
 
-def label_name(layer: Labels, value: int) -> str:
+def structure_title(layer: Labels, value: int) -> str:
     """ "liver (5)", or "label 5" where the table has no name for it."""
-    name = next((label.name for label in table_of(layer) if label.value == value), None)
+    name = next((label.name for label in layer_table(layer) if label.value == value), None)
     return f"{name} ({value})" if name else f"label {value}"
 
 
@@ -122,7 +122,7 @@ class Seal:
         self._painted = True
 
 
-def sentence(name: str, change: Change, grid: Volume, structure: str) -> str:
+def correction_sentence(name: str, change: Change, grid: Volume, structure: str) -> str:
     """What a correction did, and whether other labels were in its way, for the user."""
     blocked = f"{change.in_the_way} voxels belong to other labels" if change.in_the_way else ""
     if not change.voxels:

@@ -22,7 +22,14 @@ from qtpy.QtWidgets import (
 from monai_attn.edit import Change
 from monai_attn.errors import AttnError
 from monai_attn.napari.correct.brush import HandBrush, gate_images, shown_axis
-from monai_attn.napari.correct.editing import Choices, Correction, Seal, apply_change, label_name, sentence
+from monai_attn.napari.correct.editing import (
+    Choices,
+    Correction,
+    Seal,
+    apply_change,
+    correction_sentence,
+    structure_title,
+)
 from monai_attn.napari.keep.window import UnsavedBar, watch
 from monai_attn.napari.qt.controls import button, check, offer_layers, releasing, row, spin
 
@@ -159,7 +166,7 @@ class CorrectWidget(QWidget):
         if layer is None:
             self.target.setText("Select a labels layer, and in it the label to correct.")
         else:
-            self.target.setText(f"Label: {label_name(layer, int(layer.selected_label))}, in {layer.name}")
+            self.target.setText(f"Label: {structure_title(layer, int(layer.selected_label))}, in {layer.name}")
 
     def _set_brush(self) -> None:
         for part in (self.low, self.high, self.image):
@@ -228,8 +235,8 @@ class CorrectWidget(QWidget):
         except AttnError as error:
             show_error(str(error))
             return
-        structure = label_name(layer, correction.value)
-        self.said.setText(sentence(correction.name, change, correction.labels, structure))
+        structure = structure_title(layer, correction.value)
+        self.said.setText(correction_sentence(correction.name, change, correction.labels, structure))
 
     def _done(self) -> None:
         self.worker = None

@@ -24,7 +24,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key, write_rescue
 from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
 from monai_attn.napari.layers.strokes import step_counts
-from monai_attn.napari.layers.styles import table_of
+from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, volume_of
 from monai_attn.volume import Volume, same_grid
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["Keeper", "Task", "keeper_of", "saved"]
+__all__ = ["Keeper", "MaskToKeep", "keeper_of", "saved"]
 
 PAUSE_S, LONGEST_S = 2.0, 20.0
 """A mask is kept when nobody painted for the first time span, or painted without a pause for the second."""
@@ -43,7 +43,7 @@ _keepers: dict[int, Keeper] = {}
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class MaskToKeep:
     """What a thread needs to write one mask; `round` tells whether it was saved meanwhile."""
 
     layer: Labels
@@ -97,7 +97,7 @@ class Keeper:
         shown = {keeper.files[layer] for keeper in keepers for layer in keeper.layers if layer in keeper.files}
         return [one for one in find_rescues(source, self.folder) if one.path not in shown]
 
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[MaskToKeep]:
         """What is to be written now. A layer without a place in the patient is left out: it cannot be saved either."""
         found = []
         for layer in self._pending:
@@ -108,7 +108,7 @@ class Keeper:
         self._pending.clear()
         return found
 
-    def written(self, task: Task, path: Path) -> None:
+    def written(self, task: MaskToKeep, path: Path) -> None:
         """Remember the file of a layer; the file of a mask that was saved meanwhile goes at once."""
         if task.round == self._rounds.get(task.layer, 0):
             self.files[task.layer] = path
@@ -181,12 +181,14 @@ class Keeper:
         since = self._pending.setdefault(layer, time.monotonic())
         self.schedule(max(min(PAUSE_S, since + LONGEST_S - time.monotonic()), 0.0))
 
-    def _task(self, layer: Labels) -> Task:
+    def _task(self, layer: Labels) -> MaskToKeep:
         layers = self.layers
         grid, labels = grid_of(layer, layers), volume_of(layer, layers)
         provenance = dict(layer.metadata.get(PROVENANCE, {}))
         path, sources = self.files.get(layer), _sources(grid, layers)
-        return Task(layer, labels, table_of(layer), sources, provenance, path, self.folder, self._rounds.get(layer, 0))
+        return MaskToKeep(
+            layer, labels, layer_table(layer), sources, provenance, path, self.folder, self._rounds.get(layer, 0)
+        )
 
 
 def keeper_of(viewer: ViewerModel) -> Keeper | None:

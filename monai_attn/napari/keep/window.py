@@ -14,7 +14,7 @@ from qtpy.QtCore import QCoreApplication, QTimer
 from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout
 
 from monai_attn.errors import AttnError
-from monai_attn.napari.keep.keeper import Keeper, Task, keeper_of
+from monai_attn.napari.keep.keeper import Keeper, MaskToKeep, keeper_of
 from monai_attn.napari.keep.rescue import Rescue
 from monai_attn.napari.qt.controls import button, row
 
@@ -150,6 +150,6 @@ def _sentence(found: list[Rescue]) -> str:
     return f"{many} painted and not saved ({when})."
 
 
-def _write(tasks: list[Task]) -> Generator[tuple[Task, Path], None, None]:
+def _write(tasks: list[MaskToKeep]) -> Generator[tuple[MaskToKeep, Path], None, None]:
     for task in tasks:
         yield task, task.write()

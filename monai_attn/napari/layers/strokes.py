@@ -20,22 +20,22 @@ from monai_attn.measure.blocks import Block, join
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-__all__ = ["Change", "Step", "change_of", "keep_locked", "new_steps", "step_counts"]
+__all__ = ["PaintStep", "PaintedChange", "change_of", "keep_locked", "new_steps", "step_counts"]
 
-Step = list[Any]
+PaintStep = list[Any]
 """One step of a layer's history, as its `paint` event brings it: a list of (indices, old values, new value) and of
 napari's tuples of (slices, mask, old values, new value)."""
 
 
 @dataclass(frozen=True)
-class Change:
+class PaintedChange:
     """The block of the displayed array that steps lie in, and the labels that may have lost or won voxels there."""
 
     region: Block
     values: frozenset[int]
 
 
-def change_of(steps: Iterable[Step]) -> Change | None:
+def change_of(steps: Iterable[PaintStep]) -> PaintedChange | None:
     """Where steps of the history lie and which labels they touch; None when they hold nothing."""
     region: Block | None = None
     values: set[int] = set()
@@ -43,10 +43,10 @@ def change_of(steps: Iterable[Step]) -> Change | None:
         where, _, old, new = _parts(atom)
         region = join(region, where)
         values |= {int(value) for value in (*np.unique(old), *np.unique(new))}
-    return Change(region, frozenset(values - {0})) if region is not None else None
+    return PaintedChange(region, frozenset(values - {0})) if region is not None else None
 
 
-def keep_locked(layer: Labels, steps: Sequence[Step], locked: frozenset[int]) -> bool:
+def keep_locked(layer: Labels, steps: Sequence[PaintStep], locked: frozenset[int]) -> bool:
     """Undo what finished steps did to locked structures, in the layer and in the steps themselves; whether they did.
 
     Neither does such a structure lose voxels, nor does painting with its label add any. The steps are those of the
@@ -78,7 +78,7 @@ def step_counts(layer: Labels) -> tuple[int, int]:
     return len(getattr(layer, "_undo_history", ())), len(getattr(layer, "_redo_history", ()))
 
 
-def new_steps(layer: Labels, before: tuple[int, int]) -> list[Step]:
+def new_steps(layer: Labels, before: tuple[int, int]) -> list[PaintStep]:
     """The steps that were undone or redone since `step_counts` gave `before`."""
     undone = step_counts(layer)[1] - before[1]
     if undone > 0:
@@ -86,7 +86,7 @@ def new_steps(layer: Labels, before: tuple[int, int]) -> list[Step]:
     return list(layer._undo_history)[undone:] if undone < 0 else []
 
 
-def _before(after: NDArray[np.integer], steps: Sequence[Step], region: Block) -> NDArray[np.integer]:
+def _before(after: NDArray[np.integer], steps: Sequence[PaintStep], region: Block) -> NDArray[np.integer]:
     """What stood in the region before the steps."""
     before = after.copy()
     start = [part.start for part in region]

@@ -21,6 +21,7 @@ __all__ = [
     "Style",
     "adopt",
     "extended",
+    "layer_table",
     "locked_values",
     "recolour",
     "rename",
@@ -28,7 +29,6 @@ __all__ = [
     "shown_values",
     "style_of",
     "styled_colormap",
-    "table_of",
 ]
 
 STYLES = "monai_attn_styles"
@@ -53,7 +53,7 @@ class Style:
             raise InputError(f"An opacity lies between 0 and 1 (0 and 100 %), not {self.opacity}.")
 
 
-def table_of(layer: Labels) -> LabelTable:
+def layer_table(layer: Labels) -> LabelTable:
     """The names and colours of a layer; empty for one that nobody named."""
     origin = origin_of(layer)
     return origin.table or LabelTable() if origin is not None else LabelTable()
@@ -65,13 +65,13 @@ def adopt(layer: Labels, values: Iterable[int] = (), layers: Iterable[Layer] = (
     A layer made in napari gets the grid of the image it lies on, and keeps its colours; for others a new label gets
     the colour of its number. Raises `GeometryError` as `grid_of` does.
     """
-    origin, table = origin_of(layer), table_of(layer)
+    origin, table = origin_of(layer), layer_table(layer)
     if origin is None:
         grid = grid_of(layer, layers)
         _keep(layer, Origin(grid, None, extended(table, values, lambda value: _shown(layer, value)), "labels"))
     elif origin.table is None or set(values) - {0, *(label.value for label in table)}:
         _keep(layer, replace(origin, table=extended(table, values)))
-    return table_of(layer)
+    return layer_table(layer)
 
 
 def extended(table: LabelTable, values: Iterable[int], colour_of: Callable[[int], str] = default_colour) -> LabelTable:
@@ -97,7 +97,7 @@ def restyle(layer: Labels, value: int, **changes: Any) -> None:
     styles = {**_styles(layer), value: replace(style_of(layer, value), **changes)}
     layer.metadata[STYLES] = styles
     if set(changes) != {"locked"}:
-        layer.colormap = styled_colormap(table_of(layer), styles)
+        layer.colormap = styled_colormap(layer_table(layer), styles)
 
 
 def style_of(layer: Labels, value: int) -> Style:
@@ -137,7 +137,7 @@ def _styles(layer: Labels) -> dict[int, Style]:
 
 
 def _change_label(layer: Labels, value: int, **changes: str) -> None:
-    origin, table = origin_of(layer), table_of(layer)
+    origin, table = origin_of(layer), layer_table(layer)
     changed = replace(table[value], **changes)  # type: ignore[arg-type]
     table = LabelTable(tuple(changed if label.value == value else label for label in table))
     if origin is not None:

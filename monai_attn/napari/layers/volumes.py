@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GROWING",
     "META",
-    "PLACE",
+    "WORLD_AXES",
     "LayerTuple",
     "Origin",
     "camera_orientation",
@@ -69,7 +69,7 @@ META = "monai_attn"
 LayerTuple = tuple[NDArray[np.generic], dict[str, Any], str]
 """What a napari reader gives: data, keywords of the layer, "image" or "labels"."""
 
-PLACE: dict[str, Any] = {"axis_labels": ("S", "P", "L"), "units": ("mm", "mm", "mm")}
+WORLD_AXES: dict[str, Any] = {"axis_labels": ("S", "P", "L"), "units": ("mm", "mm", "mm")}
 """World axes and units of every layer; one layer without units switches them off for all."""
 
 GROWING = "growing"
@@ -109,7 +109,7 @@ def image_layer(
     """An image layer that shows a volume without copying it; `extra` are further keywords of the layer."""
     scale, translate = placement(volume)
     origin = Origin(volume, path, None, role, display_only)
-    keywords = {"name": name, "scale": scale, "translate": translate, "metadata": {META: origin}, **PLACE, **extra}
+    keywords = {"name": name, "scale": scale, "translate": translate, "metadata": {META: origin}, **WORLD_AXES, **extra}
     return to_display(volume.array, volume), keywords, "image"
 
 
@@ -140,7 +140,7 @@ def labels_layer(
         "metadata": {META: origin},
         "colormap": label_colormap(known),
         "features": label_features(known),
-        **PLACE,
+        **WORLD_AXES,
         **extra,
     }
     return painted, keywords, "labels"

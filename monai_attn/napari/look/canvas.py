@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CanvasNotes", "canvas_notes"]
 
-PLACES = {
+NOTE_PLACES = {
     "place": "top_left",
     "honesty": "top_left",
     "window": "top_right",
@@ -46,7 +46,7 @@ EDGES = ("left", "right", "top", "bottom")
 COLOURS = {"honesty": "#ff9f1c", **dict.fromkeys(EDGES, "#ffa600")}
 SIZES = {"cursor": 10.0, **dict.fromkeys(EDGES, 14.0)}
 
-LAYER_EVENTS = ("visible", "contrast_limits", "projection_mode", "name")
+SHOWN_EVENTS = ("visible", "contrast_limits", "projection_mode", "name")
 """Changes of a layer that change what stands on the canvas; a layer without one of them does not have it."""
 
 LABEL_EVENTS = ("visible", "colormap", "features", "labels_update", "paint", "data")
@@ -64,7 +64,7 @@ class CanvasNotes:
     def __init__(self, viewer: ViewerModel, *, radiological: bool = True, legend: bool = True) -> None:
         self._viewer = ref(viewer)
         self._radiological = radiological
-        self._texts = dict.fromkeys(PLACES, "")
+        self._texts = dict.fromkeys(NOTE_PLACES, "")
         self._labels: list[Label] = []
         self._shows_legend = legend
         self._surface = notes_surface(viewer)
@@ -111,7 +111,7 @@ class CanvasNotes:
             _NOTES.pop(viewer, None)
 
     def text(self, name: str) -> str:
-        """What one of `PLACES`, or the "legend", says now; "" when it is not there."""
+        """What one of `NOTE_PLACES`, or the "legend", says now; "" when it is not there."""
         return "\n".join(label.name for label in self._labels) if name == LEGEND else self._texts[name]
 
     def _turn(self, _event: Any = None) -> None:
@@ -158,7 +158,7 @@ class CanvasNotes:
         self._watch_layer(event.value)
 
     def _watch_layer(self, layer: Layer) -> None:
-        self._links.follow_layer(self._layers, layer, LAYER_EVENTS)
+        self._links.follow_layer(self._layers, layer, SHOWN_EVENTS)
         if layer._type_string == "labels":
             self._links.follow_layer(self._structures, layer, LABEL_EVENTS)
 
@@ -169,7 +169,7 @@ class CanvasNotes:
 
     def _show(self) -> None:
         notes = {name: _note(name, text) for name, text in self._texts.items() if text}
-        legend = {LEGEND: legend_note(self._labels, PLACES["window"])} if self._labels else {}
+        legend = {LEGEND: legend_note(self._labels, NOTE_PLACES["window"])} if self._labels else {}
         self._surface.show({**notes, **legend})
 
     def _in_3d(self) -> bool:
@@ -203,4 +203,4 @@ def _preferences() -> Settings:
 
 
 def _note(name: str, text: str) -> Note:
-    return Note(text, PLACES[name], COLOURS.get(name, INK), SIZES.get(name, 11.0))
+    return Note(text, NOTE_PLACES[name], COLOURS.get(name, INK), SIZES.get(name, 11.0))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from monai_attn.napari.layers.links import Links
-from monai_attn.napari.layers.volumes import PLACE
+from monai_attn.napari.layers.volumes import WORLD_AXES
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Crosshair", "crosshair_lines"]
 
-NAME = "crosshair"
-COLOUR = "#ffd166"
+CROSSHAIR_NAME = "crosshair"
+CROSSHAIR_COLOUR = "#ffd166"
 WIDTH_PX = 1.5
 
 TILT_MM = 0.01
@@ -89,13 +89,13 @@ class Crosshair:
         active, selected = layers.selection.active, set(layers.selection)
         self.layer = Vectors(
             np.zeros((3, 2, 3)),
-            name=NAME,
-            edge_color=COLOUR,
+            name=CROSSHAIR_NAME,
+            edge_color=CROSSHAIR_COLOUR,
             vector_style="line",
             scale=(spacing,) * 3,
             blending="translucent_no_depth",
             opacity=0.8,
-            **PLACE,
+            **WORLD_AXES,
         )
         layers.append(self.layer)
         layers.selection.clear()

@@ -13,9 +13,9 @@ from monai_attn.errors import FileError
 from monai_attn.labels import Label
 from monai_attn.notice import RESEARCH_USE
 
-__all__ = ["Picture", "png_bytes", "with_legend"]
+__all__ = ["CanvasPicture", "png_bytes", "with_legend"]
 
-Picture = NDArray[np.uint8]
+CanvasPicture = NDArray[np.uint8]
 """Red, green, blue and alpha of each pixel, `(height, width, 4)`."""
 
 BACKGROUND, INK = QColor("#101418"), QColor("#f0f0f0")
@@ -28,7 +28,7 @@ LINES_PER_PICTURE = 42
 LEAST_PX = 13
 
 
-def with_legend(picture: Picture, labels: Sequence[Label], sentences: Sequence[str] = ()) -> Picture:
+def with_legend(picture: CanvasPicture, labels: Sequence[Label], sentences: Sequence[str] = ()) -> CanvasPicture:
     """The picture with a strip at its right: the sentences, a colour and a name per label, and `RESEARCH_USE` below.
 
     Nothing of the picture is covered. Labels that do not fit are counted. Needs Qt's application, for its fonts.
@@ -62,7 +62,7 @@ def with_legend(picture: Picture, labels: Sequence[Label], sentences: Sequence[s
     return _pixels(image)
 
 
-def png_bytes(picture: Picture) -> bytes:
+def png_bytes(picture: CanvasPicture) -> bytes:
     """The picture as a PNG file, with nothing beside the pixels."""
     height, width = picture.shape[:2]
     solid = np.ascontiguousarray(picture)
@@ -81,6 +81,6 @@ def _write(painter: QPainter, box: QRect, text: str, *, bottom: bool = False) ->
     return int(painter.drawText(box, int(wrap), text).height())
 
 
-def _pixels(image: QImage) -> Picture:
+def _pixels(image: QImage) -> CanvasPicture:
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return rows[:, : 4 * image.width()].reshape(image.height(), image.width(), 4).copy()

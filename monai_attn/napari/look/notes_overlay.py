@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NotesSurface", "PlainNotes", "SpriteNotes", "notes_surface"]
 
-KEY = "monai_attn_notes"
+NOTES_KEY = "monai_attn_notes"
 
 
 class NotesSurface(Protocol):
@@ -48,7 +48,7 @@ class SpriteNotes:
             raise RuntimeError("This napari draws overlays in another way; use PlainNotes.")
         self._viewer = ref(viewer)
         self._overlay = made(box=False, position=None, visible=False)
-        viewer.canvas.overlays[KEY] = self._overlay
+        viewer.canvas.overlays[NOTES_KEY] = self._overlay
 
     def show(self, notes: Mapping[str, Note]) -> None:
         """Show these notes and no others."""
@@ -61,7 +61,7 @@ class SpriteNotes:
         """Take them off the canvas; doing it again does no harm."""
         viewer = self._viewer()
         if viewer is not None:
-            viewer.canvas.overlays.pop(KEY, None)
+            viewer.canvas.overlays.pop(NOTES_KEY, None)
 
 
 class PlainNotes:
@@ -86,7 +86,7 @@ class PlainNotes:
         viewer = self._viewer()
         if viewer is not None:
             for name in self._overlays:
-                viewer.canvas.overlays.pop(f"{KEY}_{name}", None)
+                viewer.canvas.overlays.pop(f"{NOTES_KEY}_{name}", None)
 
     def _add(self, name: str, note: Note) -> Any:
         from napari.components.overlays import TextOverlay
@@ -95,7 +95,7 @@ class PlainNotes:
         self._overlays[name] = overlay
         viewer = self._viewer()
         if viewer is not None:
-            viewer.canvas.overlays[f"{KEY}_{name}"] = overlay
+            viewer.canvas.overlays[f"{NOTES_KEY}_{name}"] = overlay
         return overlay
 
 

@@ -31,7 +31,7 @@ varying vec2 v_texture;
 void main() { gl_FragColor = texture2D(u_texture, v_texture); }
 """
 
-CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [1, 1], [0, 1]], np.float32)
+TRIANGLES = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [1, 1], [0, 1]], np.float32)
 """The two triangles of a note, as parts of its width and height."""
 
 
@@ -51,7 +51,7 @@ class NotesVisual(Visual):
         self._painted: dict[tuple[Note, float], Sprite] = {}
         self._drawn: Any = None
         self._texture = Texture2D(np.zeros((1, 1, 4), np.uint8), interpolation="linear")
-        self._places, self._parts = VertexBuffer(0 * CORNERS), VertexBuffer(0 * CORNERS)
+        self._places, self._parts = VertexBuffer(0 * TRIANGLES), VertexBuffer(0 * TRIANGLES)
         program = self.shared_program
         program["u_texture"], program["a_position"], program["a_texture"] = self._texture, self._places, self._parts
 
@@ -82,8 +82,10 @@ class NotesVisual(Visual):
         rows, columns = picture.shape[:2]
         sizes_px = [(width / ratio, height / ratio) for _, height, width in where.values()]
         corners = arrange(self._notes.values(), sizes_px, canvas_px)
-        places = [np.asarray(corner) + CORNERS * size for corner, size in zip(corners, sizes_px, strict=True)]
-        parts = [CORNERS * (width / columns, height / rows) + (0, row / rows) for row, height, width in where.values()]
+        places = [np.asarray(corner) + TRIANGLES * size for corner, size in zip(corners, sizes_px, strict=True)]
+        parts = [
+            TRIANGLES * (width / columns, height / rows) + (0, row / rows) for row, height, width in where.values()
+        ]
         self._texture.set_data(picture)
         self._places.set_data(np.concatenate(places).astype(np.float32))
         self._parts.set_data(np.concatenate(parts).astype(np.float32))

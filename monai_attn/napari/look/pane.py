@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QWidget
 
 from monai_attn.napari.layers.volumes import camera_orientation
 from monai_attn.napari.look.canvas import canvas_notes
-from monai_attn.napari.look.planes import PLANES, edge_letters, plane_directions, show_plane
+from monai_attn.napari.look.planes import WORLD_ORDER, edge_letters, plane_directions, show_plane
 from monai_attn.napari.look.readout import plane_place, shown_grid
-from monai_attn.napari.look.slices import Picture, extent_mm, slice_pictures
+from monai_attn.napari.look.slices import SlicePicture, extent_mm, slice_pictures
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -40,7 +40,7 @@ class PlanePane(QWidget):
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setToolTip("Click to go there; wheel for slices, Ctrl+wheel to zoom; double click to show it large.")
         self.zoom = 1.0
-        self._pictures: list[Picture] | None = None
+        self._pictures: list[SlicePicture] | None = None
         self._cut_at: float | None = None
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -54,7 +54,7 @@ class PlanePane(QWidget):
 
     def moved(self) -> None:
         """The point moved: cut the layers anew if their slice changed, else draw only the crosshair anew."""
-        if self._point()[PLANES[self.plane][0]] != self._cut_at:
+        if self._point()[WORLD_ORDER[self.plane][0]] != self._cut_at:
             self._pictures = None
         self.update()
 
@@ -79,7 +79,7 @@ class PlanePane(QWidget):
         extent = extent_mm(self.viewer.layers)
         if extent is None:
             return None
-        vertical, across = PLANES[self.plane][1:]
+        vertical, across = WORLD_ORDER[self.plane][1:]
         size = extent[1] - extent[0]
         fit = MARGIN * min(self.width() / size[across], self.height() / size[vertical])
         _, up, right = camera_orientation((vertical, across), radiological=canvas_notes(self.viewer).radiological)
@@ -96,13 +96,13 @@ class PlanePane(QWidget):
             return
         back, _ = to_screen.inverted()
         there = back.map(where)
-        vertical, across = PLANES[self.plane][1:]
+        vertical, across = WORLD_ORDER[self.plane][1:]
         extra = self.viewer.dims.ndim - 3
         self.viewer.dims.set_point([vertical + extra, across + extra], [there.y(), there.x()])
 
     def step(self, slices: int) -> None:
         """Move the slice by so many steps of the viewer's slider."""
-        axis = PLANES[self.plane][0] - 3
+        axis = WORLD_ORDER[self.plane][0] - 3
         dims = self.viewer.dims
         if dims.ndim >= 3:
             dims.set_current_step(dims.ndim + axis, dims.current_step[axis] + slices)
@@ -133,16 +133,16 @@ class PlanePane(QWidget):
     def _point(self) -> tuple[float, ...]:
         return tuple(self.viewer.dims.point[-3:])
 
-    def _cut(self) -> list[Picture]:
+    def _cut(self) -> list[SlicePicture]:
         if self._pictures is None:
-            axis = PLANES[self.plane][0]
+            axis = WORLD_ORDER[self.plane][0]
             point, thick = self._point(), float(self.viewer.dims.thickness[axis - 3])
-            self._pictures = slice_pictures(self.viewer.layers, PLANES[self.plane], point, thick)
+            self._pictures = slice_pictures(self.viewer.layers, WORLD_ORDER[self.plane], point, thick)
             self._cut_at = point[axis]
         return self._pictures
 
     def _draw_crosshair(self, painter: QPainter, to_screen: QTransform) -> None:
-        vertical, across = PLANES[self.plane][1:]
+        vertical, across = WORLD_ORDER[self.plane][1:]
         here = to_screen.map(QPointF(self._point()[across], self._point()[vertical]))
         painter.setPen(QPen(LINE, 1, Qt.PenStyle.DotLine))
         painter.drawLine(QPointF(0, here.y()), QPointF(self.width(), here.y()))
@@ -165,7 +165,7 @@ class PlanePane(QWidget):
             painter.drawText(room, sides, text)
 
 
-def _draw(painter: QPainter, picture: Picture) -> None:
+def _draw(painter: QPainter, picture: SlicePicture) -> None:
     rows, columns = picture.rgba.shape[:2]
     image = QImage(picture.rgba.tobytes(), columns, rows, 4 * columns, QImage.Format.Format_RGBA8888)
     (top, left), (bottom, right) = picture.lower_mm, picture.upper_mm

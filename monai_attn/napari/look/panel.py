@@ -14,7 +14,7 @@ from monai_attn.napari.layers.volumes import origin_of
 from monai_attn.napari.layers.windows import centre_width, presets_of
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.look.looking import SLABS, drag_window, image_volume, set_slab, set_window, slab_of
-from monai_attn.napari.look.planes import PLANES, show_3d, show_plane
+from monai_attn.napari.look.planes import WORLD_ORDER, show_3d, show_plane
 from monai_attn.napari.look.readout import shown_image
 from monai_attn.napari.look.views import LinkedViews
 from monai_attn.napari.qt.controls import button, check, row, spin
@@ -94,7 +94,9 @@ class LookWidget(QWidget):
         return group
 
     def _view_group(self) -> QGroupBox:
-        self.planes = {name: button(name, f"Show {name} on the canvas.", self._show_plane) for name in (*PLANES, "3-D")}
+        self.planes = {
+            name: button(name, f"Show {name} on the canvas.", self._show_plane) for name in (*WORLD_ORDER, "3-D")
+        }
         self.planes["3-D"].setText("3-D")
         self.convention = QComboBox()
         self.convention.addItems(list(CONVENTIONS))
@@ -179,7 +181,7 @@ class LookWidget(QWidget):
                 self.thickness.setValue(thickness)
 
     def _show_plane(self, name: str) -> None:
-        if name in PLANES:
+        if name in WORLD_ORDER:
             show_plane(self.viewer, name, radiological=self.notes.radiological)
         else:
             show_3d(self.viewer, radiological=self.notes.radiological)

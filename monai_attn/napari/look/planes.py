@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 __all__ = [
-    "PLANES",
+    "WORLD_ORDER",
     "Edges",
     "canvas_directions",
     "edge_letters",
     "letters_of",
     "orient",
     "plane_directions",
-    "plane_of",
     "show_3d",
     "show_plane",
     "shown_axes",
+    "shown_plane",
 ]
 
 Directions = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-PLANES = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
+WORLD_ORDER = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 """Order of the world axes S, P, L: the one that the slider moves along, the one drawn upwards, the one drawn across."""
 
 FROM_THE_FRONT = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
@@ -58,12 +58,12 @@ class Edges:
 
 def show_plane(viewer: ViewerModel, plane: str, *, radiological: bool = True) -> None:
     """Show "axial", "coronal" or "sagittal" slices through the present point, superior or anterior up."""
-    _show(viewer, 2, PLANES[plane], radiological)
+    _show(viewer, 2, WORLD_ORDER[plane], radiological)
 
 
 def show_3d(viewer: ViewerModel, *, radiological: bool = True) -> None:
     """Show the scene in 3-D from the patient's front, head up, never mirrored."""
-    _show(viewer, 3, PLANES["axial"], radiological)
+    _show(viewer, 3, WORLD_ORDER["axial"], radiological)
     viewer.scene.camera.set_view_direction(*FROM_THE_FRONT)
     viewer.fit_to_view()
 
@@ -81,12 +81,12 @@ def shown_axes(viewer: ViewerModel) -> tuple[int, ...]:
     return tuple(axis - extra for axis in viewer.dims.displayed)
 
 
-def plane_of(viewer: ViewerModel) -> str:
+def shown_plane(viewer: ViewerModel) -> str:
     """The plane shown, transposed or not; "3-D"; "" when it is none of the patient's planes."""
     axes = shown_axes(viewer)
     if len(axes) == 3:
         return "3-D"
-    return next((name for name, order in PLANES.items() if set(axes) == set(order[1:])), "")
+    return next((name for name, order in WORLD_ORDER.items() if set(axes) == set(order[1:])), "")
 
 
 def canvas_directions(viewer: ViewerModel, grid: Volume | None = None) -> Directions:
@@ -107,7 +107,7 @@ def canvas_directions(viewer: ViewerModel, grid: Volume | None = None) -> Direct
 
 def plane_directions(plane: str, grid: Volume | None = None, *, radiological: bool = True) -> Directions:
     """What `canvas_directions` gives for a viewer that shows "axial", "coronal" or "sagittal" slices."""
-    axes = PLANES[plane][1:]
+    axes = WORLD_ORDER[plane][1:]
     _, up, right = _pointing(axes, camera_orientation(axes, radiological=radiological))
     return _in_patient(right, grid), _in_patient(up, grid)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monai_attn.napari.layers.volumes import GROWING, compatible, oblique_degrees, origin_of, patient_point, ras_of
-from monai_attn.napari.look.planes import plane_of
+from monai_attn.napari.look.planes import shown_plane
 from monai_attn.report.planes import LETTERS
 from monai_attn.volume import Volume
 
@@ -24,7 +24,7 @@ __all__ = [
     "coordinates",
     "cursor_text",
     "honesty_text",
-    "label_name",
+    "label_text",
     "place_text",
     "plane_place",
     "shown_grid",
@@ -39,8 +39,8 @@ OBLIQUE_FROM_DEG = 0.1
 CUTS = {"axial": 2, "coronal": 1, "sagittal": 0}
 """The patient axis (R, A, S) that a plane cuts."""
 
-PREFIX = {"g/ml": "SUV "}
-SUFFIX = {"g/ml": ""}
+UNIT_PREFIX = {"g/ml": "SUV "}
+UNIT_SUFFIX = {"g/ml": ""}
 """SUV is the field's word for g/ml; other units follow the value."""
 
 
@@ -72,10 +72,10 @@ def value_text(value: float, unit: str) -> str:
     if not math.isfinite(value):
         return "no value"
     number = f"{value:.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
-    return f"{PREFIX.get(unit, '')}{number} {SUFFIX.get(unit, unit)}".rstrip()
+    return f"{UNIT_PREFIX.get(unit, '')}{number} {UNIT_SUFFIX.get(unit, unit)}".rstrip()
 
 
-def label_name(layer: Layer, value: int) -> str:
+def label_text(layer: Layer, value: int) -> str:
     """The name of a label value, from the layer's features or its table; else "label 7"."""
     features = layer.features
     if "index" in features and "name" in features:
@@ -104,7 +104,7 @@ def cursor_text(viewer: ViewerModel, world: Sequence[float]) -> str:
 
 def place_text(viewer: ViewerModel) -> str:
     """The plane, where it cuts the patient, and the slab: "axial  S 12.5 mm  maximum of 10 mm"."""
-    plane = plane_of(viewer)
+    plane = shown_plane(viewer)
     if plane not in CUTS or viewer.dims.ndim < 3:
         return plane
     return plane_place(plane, shown_grid(viewer.layers), viewer.dims.point[-3:]) + _slab(viewer)
@@ -167,7 +167,7 @@ def _layer_line(layer: Layer, world: Sequence[float]) -> str:
     if value is None or np.ndim(value) != 0:
         return ""
     if layer._type_string == "labels":
-        return f"{layer.name}: {label_name(layer, int(value))}" if value else ""
+        return f"{layer.name}: {label_text(layer, int(value))}" if value else ""
     origin = origin_of(layer)
     unit = origin.grid.unit if origin is not None and origin.role == "image" else ""
     return f"{layer.name}: {value_text(float(value), unit)}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from monai_attn.labels import Label
 from monai_attn.napari.layers.blocks import displayed_blocks
-from monai_attn.napari.layers.styles import STYLES, shown_values, table_of
+from monai_attn.napari.layers.styles import STYLES, layer_table, shown_values
 
 if TYPE_CHECKING:
     from napari.components import Dims, ViewerModel
@@ -36,7 +36,7 @@ def values_seen(layer: Labels, dims: Dims) -> frozenset[int]:
 
 def legend_of(layer: Labels, values: Iterable[int]) -> list[Label]:
     """Of these structures those that are shown, with the names and colours they have now."""
-    table = table_of(layer)
+    table = layer_table(layer)
     shown = set(shown_values(table, layer.metadata.get(STYLES, {})))
     return [label for label in table if label.value in shown & set(values)]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
-__all__ = ["Picture", "extent_mm", "layer_picture", "slice_index", "slice_pictures"]
+__all__ = ["SlicePicture", "extent_mm", "layer_picture", "slice_index", "slice_pictures"]
 
 REDUCE: dict[str, Any] = {"max": np.max, "mean": np.mean, "min": np.min, "sum": np.sum}
 """What napari's projection modes do with the slices of a slab."""
@@ -25,7 +25,7 @@ Order = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class SlicePicture:
     """One layer in a plane: colours (rows, columns, 4), 0 to 255, and the edges of the first and last voxels in mm.
 
     Rows follow the vertical world axis, columns the one across.
@@ -40,13 +40,13 @@ class Picture:
 
 def slice_pictures(
     layers: Iterable[Layer], order: Order, point: Sequence[float], thickness_mm: float = 0.0
-) -> list[Picture]:
+) -> list[SlicePicture]:
     """The visible images and labels where they are cut at a point (S, P, L), lowest first, without those it misses."""
     pictures = (layer_picture(layer, order, point, thickness_mm) for layer in layers if layer.visible)
     return [picture for picture in pictures if picture is not None]
 
 
-def layer_picture(layer: Layer, order: Order, point: Sequence[float], thickness_mm: float = 0.0) -> Picture | None:
+def layer_picture(layer: Layer, order: Order, point: Sequence[float], thickness_mm: float = 0.0) -> SlicePicture | None:
     """One layer in a plane; None where it is not cut, or is not an upright image or label map in 3-D."""
     if not _is_drawn(layer):
         return None
@@ -56,7 +56,7 @@ def layer_picture(layer: Layer, order: Order, point: Sequence[float], thickness_
     rgba = _label_colours(layer, plane) if layer._type_string == "labels" else _grey_colours(layer, plane)
     lower, upper = _edges(layer)
     shown = list(order[1:])
-    return Picture(
+    return SlicePicture(
         rgba,
         (float(lower[shown[0]]), float(lower[shown[1]])),
         (float(upper[shown[0]]), float(upper[shown[1]])),

@@ -17,7 +17,7 @@ from monai_attn.napari.layers.links import Links, closing
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.look.crosshair import Crosshair
 from monai_attn.napari.look.pane import PlanePane
-from monai_attn.napari.look.planes import PLANES
+from monai_attn.napari.look.planes import WORLD_ORDER
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkedViews"]
 
-LAYER_EVENTS = (
+DRAWN_EVENTS = (
     "blending",
     "colormap",
     "contour",
@@ -55,7 +55,7 @@ class LinkedViews(QSplitter):
 
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self.panes = {plane: PlanePane(viewer, plane) for plane in PLANES}
+        self.panes = {plane: PlanePane(viewer, plane) for plane in WORLD_ORDER}
         for pane in self.panes.values():
             self.addWidget(pane)
         self.links, self.crosshair = Links(), Crosshair(viewer)
@@ -95,4 +95,4 @@ class LinkedViews(QSplitter):
 
     def _watch(self, layer: Layer) -> None:
         if layer._type_string in ("image", "labels"):
-            self.links.follow_layer(self._changed, layer, LAYER_EVENTS)
+            self.links.follow_layer(self._changed, layer, DRAWN_EVENTS)

@@ -16,9 +16,9 @@ from monai_attn.napari.open.dicomseg import OpenImage, structure_layers
 from monai_attn.napari.open.records import record_beside
 from monai_attn.volume import Volume
 
-__all__ = ["FILES", "layers_of"]
+__all__ = ["SERIES_FILES", "layers_of"]
 
-FILES = "monai_attn files"
+SERIES_FILES = "monai_attn files"
 """Key in the metadata of an image layer from DICOM: the files of its series."""
 
 
@@ -46,5 +46,5 @@ def _image(volume: Volume, offer: Offer) -> LayerTuple:
     )
     origin = keywords["metadata"][META]
     files = frozenset(str(frame.path) for frame in offer.series.frames) if offer.series is not None else frozenset()
-    keywords["metadata"] = {META: replace(origin, series=offer.key, volume=offer.volume), FILES: files}
+    keywords["metadata"] = {META: replace(origin, series=offer.key, volume=offer.volume), SERIES_FILES: files}
     return data, keywords, kind

@@ -8,10 +8,10 @@ from monai_attn.cases.offers import UPRIGHT_DEG
 from monai_attn.napari.layers.volumes import META, LayerTuple, Origin, compatible, oblique_degrees
 from monai_attn.napari.open.dicomseg import OpenImage
 
-__all__ = ["notes_of", "overlay_warnings"]
+__all__ = ["layer_notes", "overlay_warnings"]
 
 
-def notes_of(layers: Sequence[LayerTuple]) -> list[str]:
+def layer_notes(layers: Sequence[LayerTuple]) -> list[str]:
     """What the reader had to decide, a sentence or more for each layer that has any, with its name before it."""
     found = []
     for _, keywords, _ in layers:

@@ -12,7 +12,7 @@ from monai_attn.io.names import suffix_of
 from monai_attn.napari.layers.volumes import LayerTuple
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.open.dicomseg import OpenImage
-from monai_attn.napari.open.notes import notes_of
+from monai_attn.napari.open.notes import layer_notes
 from monai_attn.napari.open.reading import images_of, new_overlay_warnings, open_images, read_offers
 from monai_attn.napari.open.reslice import resliced_layer
 from monai_attn.napari.settings import PLUGIN
@@ -20,9 +20,9 @@ from monai_attn.napari.settings import PLUGIN
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["COLUMNS", "add_layers", "patterns_of", "read_steps", "row_of", "scan_steps", "use_from_now_on"]
+__all__ = ["OFFER_COLUMNS", "add_layers", "patterns_of", "read_steps", "row_of", "scan_steps", "use_from_now_on"]
 
-COLUMNS = ("Kind", "Name", "Voxels", "Spacing (mm)", "Notes")
+OFFER_COLUMNS = ("Kind", "Name", "Voxels", "Spacing (mm)", "Notes")
 """Of the table of what can be opened; `row_of` gives its cells."""
 
 DICOM_PATTERNS = ("*.dcm", "*.ima", "*.dicom")
@@ -69,14 +69,14 @@ def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
     from napari.layers import Layer
 
     canvas_notes(viewer)
-    told = [*notes_of(layers), *new_overlay_warnings(open_images(viewer.layers), layers)]
+    told = [*layer_notes(layers), *new_overlay_warnings(open_images(viewer.layers), layers)]
     for layer in layers:
         viewer.add_layer(Layer.create(*layer))
     return told
 
 
 def row_of(offer: Offer) -> tuple[str, ...]:
-    """The cells of a table row, in the order of `COLUMNS`."""
+    """The cells of a table row, in the order of `OFFER_COLUMNS`."""
     return offer.kind, offer.name, offer.size, offer.spacing_mm, offer.problem or offer.warning
 
 

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from monai_attn.cases.offers import Offer
 from monai_attn.errors import AttnError
 from monai_attn.napari.layers.volumes import LayerTuple
-from monai_attn.napari.open.opening import COLUMNS, add_layers, read_steps, row_of, scan_steps, use_from_now_on
+from monai_attn.napari.open.opening import OFFER_COLUMNS, add_layers, read_steps, row_of, scan_steps, use_from_now_on
 from monai_attn.napari.open.reading import open_images
 from monai_attn.napari.qt.controls import button, check, row
 from monai_attn.napari.settings import PLUGIN, settings
@@ -35,7 +35,7 @@ __all__ = ["OpenWidget", "show_chooser"]
 
 TITLE = "Open"
 
-NAME = COLUMNS.index("Name")
+NAME_COLUMN = OFFER_COLUMNS.index("Name")
 
 
 class OpenWidget(QWidget):
@@ -60,16 +60,16 @@ class OpenWidget(QWidget):
         )
         self.said = QLabel("Choose a folder or file, or drop one on the window.")
         self.said.setWordWrap(True)
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(COLUMNS)
+        self.table = QTableWidget(0, len(OFFER_COLUMNS))
+        self.table.setHorizontalHeaderLabels(OFFER_COLUMNS)
         self.table.setSelectionBehavior(QAbstractItemView.SelectRows)
         self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.table.verticalHeader().setVisible(False)
         self.table.setWordWrap(False)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(NAME, QHeaderView.Interactive)
-        header.resizeSection(NAME, 150)
+        header.setSectionResizeMode(NAME_COLUMN, QHeaderView.Interactive)
+        header.resizeSection(NAME_COLUMN, 150)
         header.setStretchLastSection(True)
         self.table.setMinimumSize(460, 140)
         self.table.itemChanged.connect(self._show_state)

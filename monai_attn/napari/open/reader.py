@@ -14,8 +14,8 @@ from monai_attn.io import is_dicom
 from monai_attn.io.names import suffix_of
 from monai_attn.io.reading import READERS
 from monai_attn.napari.open.activate import activate
-from monai_attn.napari.open.making import FILES
-from monai_attn.napari.open.notes import notes_of
+from monai_attn.napari.open.making import SERIES_FILES
+from monai_attn.napari.open.notes import layer_notes
 from monai_attn.napari.open.reading import chosen_of, new_overlay_warnings, open_images, read_offers
 
 __all__ = ["get_reader"]
@@ -23,7 +23,7 @@ __all__ = ["get_reader"]
 LOOKED_AT = 64
 """A folder is ours when one of so many of its first files is; to look through all of a large one would take long."""
 
-NOTHING: list[Any] = [(None,)]
+NO_LAYERS: list[Any] = [(None,)]
 """What a reader gives napari when it was not at fault but has no layer to add."""
 
 
@@ -43,12 +43,12 @@ def _read(path: str | Sequence[str]) -> list[Any]:
     try:
         offers = _offers(paths, viewer)
         if not offers:
-            return NOTHING
+            return NO_LAYERS
         if viewer is not None and len(paths) == 1 and sum(offer.series is not None for offer in offers) > 1:
             from monai_attn.napari.open.panel import show_chooser  # Qt, which a reader without a window does without
 
             show_chooser(viewer, paths[0], offers)
-            return NOTHING
+            return NO_LAYERS
         chosen = chosen_of(offers, paths[0])
         images = [] if viewer is None else open_images(viewer.layers)
         layers = read_offers(chosen, images)
@@ -56,10 +56,10 @@ def _read(path: str | Sequence[str]) -> list[Any]:
         if viewer is None:
             raise
         show_error(str(error))
-        return NOTHING
+        return NO_LAYERS
     if viewer is not None:
         activate()
-        for note in [*notes_of(layers), *new_overlay_warnings(images, layers)]:
+        for note in [*layer_notes(layers), *new_overlay_warnings(images, layers)]:
             show_warning(note)
     return layers
 
@@ -70,7 +70,7 @@ def _offers(paths: Sequence[Path], viewer: Any) -> list[Offer]:
     Slices dropped together come one by one, and each stands for its whole series.
     """
     layers = [] if viewer is None else viewer.layers
-    covered = {file for layer in layers for file in layer.metadata.get(FILES, ())}
+    covered = {file for layer in layers for file in layer.metadata.get(SERIES_FILES, ())}
     offers: list[Offer] = []
     for path in paths:
         if str(path) in covered:

@@ -27,9 +27,9 @@ from monai_attn.napari.correct.brush import gate_images
 from monai_attn.napari.correct.editing import Seal
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.keep.window import watch
-from monai_attn.napari.layers.styles import table_of
+from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.qt.controls import button, check, offer_layers, releasing, row
-from monai_attn.napari.save.saving import FORMATS, Saving, free_of_identity, save_all
+from monai_attn.napari.save.saving import MASK_FORMATS, Saving, free_of_identity, save_all
 from monai_attn.napari.settings import settings
 from monai_attn.napari.structures.lesions import lesion_labels
 
@@ -68,7 +68,7 @@ class SaveAllWidget(QWidget):
         self.image, self.form = QComboBox(), QComboBox()
         self.image.setToolTip("The image on the mask's grid: for intensities, and for the pictures of the report.")
         self.image.currentIndexChanged.connect(self._name_case)
-        self.form.addItems(list(FORMATS))
+        self.form.addItems(list(MASK_FORMATS))
         self.case, self.folder = QLineEdit(), QLineEdit()
         self.case.setToolTip("What the files are called. No patient's name: it would stand in file names and report.")
         self.folder.setPlaceholderText("folder")
@@ -109,7 +109,7 @@ class SaveAllWidget(QWidget):
         self.lesions.clear()
         if self.layer is None:
             return
-        table = table_of(self.layer)
+        table = layer_table(self.layer)
         likely = lesion_labels(table)
         for label in table:
             item = QListWidgetItem(label.name)

@@ -16,7 +16,7 @@ from monai_attn.io.atomic import check_free
 from monai_attn.labels import LabelTable
 from monai_attn.measure import to_csv, to_json
 from monai_attn.napari.layers.provenance import provenance_of
-from monai_attn.napari.layers.styles import extended, table_of
+from monai_attn.napari.layers.styles import extended, layer_table
 from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
 from monai_attn.napari.save.writer import check_native
 from monai_attn.notice import RESEARCH_USE
@@ -28,9 +28,9 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
-__all__ = ["FORMATS", "Saving", "free_of_identity", "save_all"]
+__all__ = ["MASK_FORMATS", "Saving", "free_of_identity", "save_all"]
 
-FORMATS = {"NIfTI": ".nii.gz", "NRRD": ".nrrd", "DICOM SEG": ".dcm"}
+MASK_FORMATS = {"NIfTI": ".nii.gz", "NRRD": ".nrrd", "DICOM SEG": ".dcm"}
 """How the mask is written, by what the panel calls it."""
 
 
@@ -72,15 +72,15 @@ class Saving:
             raise GeometryError(f"{image.name} was not opened with monai-attn or was resliced; choose its original.")
         if not case.strip() or Path(case).name != case:
             raise InputError(f"The name of a case becomes part of file names; {case!r} cannot be one.")
-        if form not in FORMATS:
-            raise InputError(f"A mask is saved as {', '.join(FORMATS)}, not {form!r}.")
+        if form not in MASK_FORMATS:
+            raise InputError(f"A mask is saved as {', '.join(MASK_FORMATS)}, not {form!r}.")
         labels = volume_of(layer, layers)
         low, high = image.contrast_limits
         return cls(
             folder,
             case,
             labels.with_array(labels.array.copy(order="K")),
-            table_of(layer),
+            layer_table(layer),
             provenance_of(layer),
             origin.grid,
             Path(origin.path) if origin.path else None,
@@ -97,7 +97,7 @@ class Saving:
         """What will be written: as `monai-attn segment --report` names it, and the measurements as JSON."""
         mask, record, table = result_files(self.folder, self.case)
         named = {
-            "mask": mask.with_name(stem(mask) + FORMATS[self.form]),
+            "mask": mask.with_name(stem(mask) + MASK_FORMATS[self.form]),
             "record": record,
             "table": table,
             "measurements": self.folder / f"{self.case}_measurements.json",

@@ -14,7 +14,7 @@ from monai_attn.errors import AttnError, GeometryError, InputError
 from monai_attn.io import holds_structures, is_dicom, write_dicom_seg
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.layers.provenance import provenance_of
-from monai_attn.napari.layers.styles import extended, table_of
+from monai_attn.napari.layers.styles import extended, layer_table
 from monai_attn.napari.layers.volumes import GROWING, Origin, origin_of, values_in, volume_of
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
@@ -71,7 +71,7 @@ def segmentation_of(layer: Labels, layers: Iterable[Layer] = ()) -> Segmentation
     """
     check_native(layer)
     labels = volume_of(layer, layers)
-    return Segmentation(labels, extended(table_of(layer), values_in(labels.array)), provenance_of(layer))
+    return Segmentation(labels, extended(layer_table(layer), values_in(labels.array)), provenance_of(layer))
 
 
 def check_native(layer: Layer) -> None:

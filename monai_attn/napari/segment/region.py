@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from monai_attn.errors import GeometryError
-from monai_attn.napari.layers.volumes import PLACE, patient_point, placement, to_display
+from monai_attn.napari.layers.volumes import WORLD_AXES, patient_point, placement, to_display
 from monai_attn.volume import Box, Volume
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def region_of_view(viewer: ViewerModel, layer: Image, grid: Volume, *, thickness
 def region_layer(name: str = REGION) -> tuple[list[Any], dict[str, Any], str]:
     """An empty shapes layer in world millimetres to draw regions on."""
     look = {"edge_color": "#ffd166", "face_color": "transparent", "edge_width": 1.0}
-    return [], {"name": name, "ndim": 3, **look, **PLACE}, "shapes"
+    return [], {"name": name, "ndim": 3, **look, **WORLD_AXES}, "shapes"
 
 
 def box_text(box: Box) -> str:

@@ -13,13 +13,13 @@ from monai_attn.errors import AttnError
 from monai_attn.io.atomic import write_bytes_atomic
 from monai_attn.measure import to_csv
 from monai_attn.napari.layers.volumes import origin_of
-from monai_attn.napari.look.legend import Picture, png_bytes
+from monai_attn.napari.look.legend import CanvasPicture, png_bytes
 from monai_attn.segmentation import case_name
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-__all__ = ["ask_and_save", "ask_folder", "case_of", "save_picture", "save_rows"]
+__all__ = ["ask_and_save", "ask_folder", "case_of", "save_png", "save_rows"]
 
 
 def case_of(layer: Layer) -> str:
@@ -33,7 +33,7 @@ def save_rows(rows: Sequence[dict[str, Any]], path: Path, overwrite: bool = Fals
     write_bytes_atomic(path, to_csv(rows).encode(), overwrite=overwrite)
 
 
-def save_picture(picture: Picture, path: Path, overwrite: bool = False) -> None:
+def save_png(picture: CanvasPicture, path: Path, overwrite: bool = False) -> None:
     """Write a picture as PNG. Raises `FileError` where a file is and may not be replaced."""
     write_bytes_atomic(path, png_bytes(picture), overwrite=overwrite)
 

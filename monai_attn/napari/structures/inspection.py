@@ -18,31 +18,38 @@ from numpy.typing import NDArray
 
 from monai_attn.measure.blocks import Block, check_grid, join
 from monai_attn.napari.layers.blocks import displayed_blocks, native_block
-from monai_attn.napari.layers.strokes import Change
-from monai_attn.napari.layers.styles import adopt, extended, table_of
+from monai_attn.napari.layers.strokes import PaintedChange
+from monai_attn.napari.layers.styles import adopt, extended, layer_table
 from monai_attn.napari.layers.volumes import grid_of, origin_of, volume_of
-from monai_attn.napari.structures.lesions import Finding, NamedMap, Task, lesion_labels, measure_label, touching
+from monai_attn.napari.structures.lesions import (
+    LabelToMeasure,
+    MeasuredStructure,
+    NamedMap,
+    lesion_labels,
+    measure_label,
+    touching,
+)
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
-__all__ = ["Inspection", "Job", "Result"]
+__all__ = ["Inspection", "LabelMeasured", "MeasuringJob"]
 
 Stamp = tuple[int, int]
 """How often everything, and how often this label, had changed when a measurement began."""
 
 
 @dataclass(frozen=True)
-class Result:
+class LabelMeasured:
     """One label measured, and the state of the layer it was measured from."""
 
     stamp: Stamp
-    finding: Finding
+    finding: MeasuredStructure
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class MeasuringJob:
     """What is to be measured, as arrays: nothing of it touches a layer."""
 
     named: NamedMap
@@ -51,7 +58,7 @@ class Job:
     stamps: Counter[int]
     epoch: int
     everything: bool
-    tasks: tuple[Task, ...]
+    tasks: tuple[LabelToMeasure, ...]
     lesions: frozenset[int]
     min_ml: float
 
@@ -63,18 +70,18 @@ class Job:
         blocks = (task.where if task.reshaped else task.touched for task in self.tasks)
         return sum(math.prod(part.stop - part.start for part in block) for block in blocks if block is not None)
 
-    def run(self) -> Iterator[Result]:
+    def run(self) -> Iterator[LabelMeasured]:
         """Measure label by label; between two of them a worker may be stopped."""
         named, tasks = self.named, self.tasks
         if self.everything:
             found = displayed_blocks(self.displayed)
             named = NamedMap(named.labels, extended(named.table, found))
             native = {value: native_block(block, named.labels) for value, block in found.items()}
-            tasks = tuple(Task(label.value, native.get(label.value)) for label in named.table)
+            tasks = tuple(LabelToMeasure(label.value, native.get(label.value)) for label in named.table)
         for task in tasks:
             lesions = task.value in self.lesions
             finding = measure_label(named, task, image=self.image, lesions=lesions, min_ml=self.min_ml)
-            yield Result((self.epoch, self.stamps[task.value]), finding)
+            yield LabelMeasured((self.epoch, self.stamps[task.value]), finding)
 
 
 @dataclass(frozen=True)
@@ -103,9 +110,9 @@ class Inspection:
             check_grid(self.grid, grid_of(image, self._others), f"The layers {layer.name!r} and {image.name!r}")
         unnamed = displayed_blocks(np.asarray(layer.data)) if origin_of(layer) is None else ()
         adopt(layer, unnamed, self._others)
-        self.lesions = lesion_labels(table_of(layer))
+        self.lesions = lesion_labels(layer_table(layer))
         self.min_ml = 0.0
-        self.findings: dict[int, Finding] = {}
+        self.findings: dict[int, MeasuredStructure] = {}
         self._waiting: dict[int, _Touch] = {}
         self._stamps: Counter[int] = Counter()
         self._epoch = 0
@@ -127,7 +134,7 @@ class Inspection:
         self._everything = True
         self._waiting.clear()
 
-    def note(self, change: Change) -> None:
+    def note(self, change: PaintedChange) -> None:
         """Labels changed in a block of the displayed array; what is known outside it still holds."""
         if self._everything:
             self.note_everything()
@@ -150,10 +157,10 @@ class Inspection:
         for value in (before | self.lesions) if self.min_ml != smallest else (before ^ self.lesions):
             self._note(value, _Touch(None, afresh=True))
 
-    def job(self) -> Job:
+    def job(self) -> MeasuringJob:
         """All that waits to be measured. Call it where layers may be touched."""
         table = adopt(self.layer, self._waiting, self._others)
-        return Job(
+        return MeasuringJob(
             NamedMap(volume_of(self.layer, self._others), table),
             np.asarray(self.layer.data),
             volume_of(self.image, self._others) if self.image is not None else None,
@@ -165,7 +172,7 @@ class Inspection:
             self.min_ml,
         )
 
-    def accept(self, result: Result) -> bool:
+    def accept(self, result: LabelMeasured) -> bool:
         """Take a result over; False, and nothing done, when the label has changed since it was measured."""
         value = result.finding.structure.value
         if result.stamp != (self._epoch, self._stamps[value]):
@@ -175,15 +182,15 @@ class Inspection:
         self._waiting.pop(value, None)
         return True
 
-    def is_current(self, job: Job) -> bool:
+    def is_current(self, job: MeasuringJob) -> bool:
         """Whether nothing has changed since a job was made."""
         return (job.epoch, job.stamps) == (self._epoch, self._stamps)
 
-    def finish(self, job: Job) -> None:
+    def finish(self, job: MeasuringJob) -> None:
         """A job ended, all its results were offered: what no longer occurs is forgotten."""
         if job.everything and job.epoch == self._epoch:
             self._everything = False
-            known = {label.value for label in table_of(self.layer)}
+            known = {label.value for label in layer_table(self.layer)}
             self.findings = {value: self.findings[value] for value in sorted(self.findings) if value in known}
 
     def measure(self) -> None:
@@ -197,7 +204,7 @@ class Inspection:
         """All measurements as `monai-attn measure` writes them, under the names the structures have now."""
         from monai_attn.cohort import Measured
 
-        table = table_of(self.layer)
+        table = layer_table(self.layer)
         findings = [self.findings[label.value] for label in table if label.value in self.findings]
         structures = tuple(replace(one.structure, name=table[one.structure.value].name) for one in findings)
         lesions = {
@@ -210,7 +217,11 @@ class Inspection:
         before = self._waiting.get(value)
         self._waiting[value] = touch if before is None else before.then(touch)
 
-    def _task(self, value: int, touch: _Touch) -> Task:
+    def _task(self, value: int, touch: _Touch) -> LabelToMeasure:
         old = self.findings.get(value)
         where = join(old.structure.block if old is not None else None, touch.block)
-        return Task(value, where) if touch.afresh else Task(value, where, old, touch.block, touch.reshaped)
+        return (
+            LabelToMeasure(value, where)
+            if touch.afresh
+            else LabelToMeasure(value, where, old, touch.block, touch.reshaped)
+        )

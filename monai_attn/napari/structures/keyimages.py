@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from monai_attn.errors import InputError
 from monai_attn.io.atomic import check_free, write_bytes_atomic
 from monai_attn.measure import Lesion
-from monai_attn.napari.layers.styles import table_of
+from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.layers.volumes import displayed_point, go_to, oblique_degrees
 from monai_attn.napari.layers.windows import centre_width
-from monai_attn.napari.look.legend import Picture, png_bytes, with_legend
+from monai_attn.napari.look.legend import CanvasPicture, png_bytes, with_legend
 from monai_attn.napari.look.seen import legend_of, values_seen
 from monai_attn.napari.structures.inspection import Inspection
 from monai_attn.report.page import number
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["OBLIQUE_DEG", "key_image_names", "lesion_sentence", "sentences_of", "take_key_images", "window_sentence"]
+__all__ = ["TILTED_DEG", "key_image_names", "lesion_sentence", "sentences_of", "take_key_images", "window_sentence"]
 
-Shoot = Callable[[], Picture]
+Shoot = Callable[[], CanvasPicture]
 """Gives the canvas as it is now."""
 
-OBLIQUE_DEG = 0.5
+TILTED_DEG = 0.5
 """From what angle on a picture says that its slices are tilted."""
 
 
 def key_image_names(inspection: Inspection) -> dict[tuple[int, int], str]:
     """For each lesion, (label, number), the name of its file: structure and number, nothing of the patient."""
-    table, names = table_of(inspection.layer), {}
+    table, names = layer_table(inspection.layer), {}
     for value, finding in inspection.findings.items():
         slug = re.sub(r"[^\w-]+", "_", table[value].name).strip("_") or "label"
         twins = [label for label in table if re.sub(r"[^\w-]+", "_", label.name).strip("_").lower() == slug.lower()]
@@ -61,7 +61,7 @@ def sentences_of(inspection: Inspection) -> list[str]:
     """What a picture says of the image: its window, and the tilt of oblique slices."""
     said = [window_sentence(inspection.image, inspection.unit)] if inspection.image is not None else []
     angle_deg = oblique_degrees(inspection.grid)
-    return [*said, f"oblique: tilted by {angle_deg:.1f}° against the patient"] if angle_deg >= OBLIQUE_DEG else said
+    return [*said, f"oblique: tilted by {angle_deg:.1f}° against the patient"] if angle_deg >= TILTED_DEG else said
 
 
 def take_key_images(
@@ -90,7 +90,7 @@ def _taken(
     overwrite: bool,
 ) -> Iterator[Path]:
     place, centre = viewer.dims.point, viewer.scene.camera.center
-    layer, table = inspection.layer, table_of(inspection.layer)
+    layer, table = inspection.layer, layer_table(inspection.layer)
     try:
         for (value, which), name in names.items():
             lesion = inspection.findings[value].lesions[which - 1]

@@ -17,9 +17,9 @@ from monai_attn.measure.structures import measure_mask
 from monai_attn.volume import Volume
 
 __all__ = [
-    "Finding",
+    "LabelToMeasure",
+    "MeasuredStructure",
     "NamedMap",
-    "Task",
     "lesion_labels",
     "measure_label",
     "neighbour",
@@ -31,7 +31,7 @@ LESION_WORDS = re.compile(r"lesion|tumou?r|metasta|nodule|cancer|carcinoma|sarco
 
 
 @dataclass(frozen=True)
-class Finding:
+class MeasuredStructure:
     """One structure, measured, and its lesions if it is a lesion label, the largest first."""
 
     structure: Structure
@@ -60,7 +60,7 @@ def lesion_labels(table: LabelTable) -> frozenset[int]:
 
 
 @dataclass(frozen=True)
-class Task:
+class LabelToMeasure:
     """One label to measure.
 
     `where` is any block of the map's voxels that holds all of it; None when it has no voxel. With `old`, that still
@@ -69,14 +69,14 @@ class Task:
 
     value: int
     where: Block | None
-    old: Finding | None = None
+    old: MeasuredStructure | None = None
     touched: Block | None = None
     reshaped: bool = True
 
 
 def measure_label(
-    named: NamedMap, task: Task, *, image: Volume | None = None, lesions: bool = False, min_ml: float = 0.0
-) -> Finding:
+    named: NamedMap, task: LabelToMeasure, *, image: Volume | None = None, lesions: bool = False, min_ml: float = 0.0
+) -> MeasuredStructure:
     """One label, measured as `measure_structures` and `measure_lesions` do, looking only where it can have changed."""
     labels = named.labels
     if task.old is not None and not task.reshaped:
@@ -86,7 +86,7 @@ def measure_label(
         name = named.table[task.value].name
         structure = measure_mask(mask, block, labels, image, value=task.value, name=name)
     if structure.block is None or not lesions:
-        return Finding(structure)
+        return MeasuredStructure(structure)
     box: Block = structure.block
     kept: list[Lesion] = []
     if task.old is not None and task.touched is not None and min_ml == 0:  # else the list lacks lesions to look at
@@ -95,7 +95,7 @@ def measure_label(
     part = NamedMap(labels.crop(wide), named.table)
     crop = image.crop(wide) if image is not None else None
     found = measure_lesions(part.labels, task.value, image=crop, organs=part, min_ml=min_ml)
-    return Finding(structure, _numbered([*kept, *(_shifted(lesion, wide) for lesion in found)]))
+    return MeasuredStructure(structure, _numbered([*kept, *(_shifted(lesion, wide) for lesion in found)]))
 
 
 def touching(one: Block | None, other: Block | None) -> bool:
@@ -105,7 +105,9 @@ def touching(one: Block | None, other: Block | None) -> bool:
     return all(a.start <= b.stop and b.start <= a.stop for a, b in zip(one, other, strict=True))
 
 
-def neighbour(findings: Mapping[int, Finding], current: tuple[int, int] | None, step: int) -> tuple[int, int] | None:
+def neighbour(
+    findings: Mapping[int, MeasuredStructure], current: tuple[int, int] | None, step: int
+) -> tuple[int, int] | None:
     """The next (step 1) or previous (step -1) lesion after `current`, as (label, number), around the ends.
 
     In the order of labels and sizes; the first or last one without a current; None when there is no lesion.
@@ -118,7 +120,7 @@ def neighbour(findings: Mapping[int, Finding], current: tuple[int, int] | None, 
     return order[(order.index(current) + step) % len(order)]
 
 
-def _in_order(findings: Mapping[int, Finding]) -> Iterator[tuple[int, int]]:
+def _in_order(findings: Mapping[int, MeasuredStructure]) -> Iterator[tuple[int, int]]:
     for value in sorted(findings):
         yield from ((value, lesion.number) for lesion in findings[value].lesions)
 

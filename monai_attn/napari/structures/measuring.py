@@ -10,7 +10,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from monai_attn.errors import AttnError
-from monai_attn.napari.structures.inspection import Inspection, Job, Result
+from monai_attn.napari.structures.inspection import Inspection, LabelMeasured, MeasuringJob
 from monai_attn.napari.structures.watch import Watch
 
 __all__ = ["INLINE_VOXELS", "PAUSE_MS", "Measuring"]
@@ -87,12 +87,12 @@ class Measuring(QObject):
         self._soon.start()
         self._later.start()
 
-    def _take(self, job: Job, result: Result | Exception | None) -> None:
+    def _take(self, job: MeasuringJob, result: LabelMeasured | Exception | None) -> None:
         if self._released:  # what a thread said before it was told to stop may come after
             return
         if result is None:
             self.inspection.finish(job)
-        elif isinstance(result, Result):
+        elif isinstance(result, LabelMeasured):
             if self.inspection.accept(result):
                 self.measured.emit(result.finding.structure.value)
         elif self.inspection.is_current(job):  # else it was painted on while it was read
@@ -103,7 +103,7 @@ class Measuring(QObject):
             raise error
         show_error(str(error))
 
-    def _end(self, job: Job) -> None:
+    def _end(self, job: MeasuringJob) -> None:
         if self._released:
             return
         self._worker = None
@@ -113,7 +113,7 @@ class Measuring(QObject):
             self._later.start()
 
 
-def _safely(job: Job) -> Iterator[Result | Exception | None]:
+def _safely(job: MeasuringJob) -> Iterator[LabelMeasured | Exception | None]:
     """The results of a job, and None when it is done; or what went wrong: the array may change while it is read."""
     try:
         yield from job.run()

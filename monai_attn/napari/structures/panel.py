@@ -14,18 +14,17 @@ from qtpy.QtWidgets import QColorDialog, QWidget
 
 from monai_attn.errors import AttnError
 from monai_attn.napari.layers.volumes import displayed_point, go_to
-from monai_attn.napari.look.canvas import canvas_notes
-from monai_attn.napari.look.legend import Picture, with_legend
-from monai_attn.napari.look.seen import legend_of, values_seen
 from monai_attn.napari.qt.choices import LayerBox, is_mask, on_its_grid
 from monai_attn.napari.qt.keys import bind_free_keys, release_keys
-from monai_attn.napari.structures.exports import ask_and_save, ask_folder, case_of, save_picture, save_rows
+from monai_attn.napari.structures.exports import ask_and_save, ask_folder, case_of, save_png, save_rows
 from monai_attn.napari.structures.form import NEXT_KEY, PREVIOUS_KEY, StructuresForm
 from monai_attn.napari.structures.inspection import Inspection
-from monai_attn.napari.structures.keyimages import key_image_names, sentences_of, take_key_images
+from monai_attn.napari.structures.keyimages import key_image_names, take_key_images
 from monai_attn.napari.structures.lesions import neighbour
 from monai_attn.napari.structures.measuring import Measuring
-from monai_attn.napari.structures.tree import COLUMNS, StructureModel, column_of
+from monai_attn.napari.structures.pictures import canvas_picture, picture_with_legend
+from monai_attn.napari.structures.tree import StructureModel
+from monai_attn.napari.structures.tree_columns import COLOUR_COLUMN, LESIONS_COLUMN, TREE_COLUMNS
 from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -102,24 +101,6 @@ class StructuresWidget(StructuresForm):
         else:
             self.fly_to(*place)
 
-    def shoot(self) -> Picture:
-        """The canvas, without its own legend: pictures get one beside them, which covers nothing."""
-        notes = canvas_notes(self.viewer)
-        shown, notes.legend = notes.legend, False
-        try:
-            picture: Picture = self.viewer.screenshot(canvas_only=True, flash=False)
-        finally:
-            notes.legend = shown
-        return picture
-
-    def screenshot(self) -> Picture:
-        """The canvas, and beside it the structures that are seen in it and the window."""
-        picture, inspection = self.shoot(), self.inspection
-        if inspection is None:
-            return with_legend(picture, ())
-        labels = legend_of(inspection.layer, values_seen(inspection.layer, self.viewer.dims))
-        return with_legend(picture, labels, sentences_of(inspection))
-
     @property
     def inspection(self) -> Inspection | None:
         """What is shown; None without a mask that has a place in the patient."""
@@ -185,11 +166,11 @@ class StructuresWidget(StructuresForm):
             part.setEnabled(self.measuring is not None)
 
     def _on_clicked(self, index: QModelIndex) -> None:
-        if not COLUMNS[index.column()].style and index.column() != column_of("Lesions"):
+        if not TREE_COLUMNS[index.column()].style and index.column() != LESIONS_COLUMN:
             self.fly_to(*self.model.place_of(index))
 
     def _on_double_clicked(self, index: QModelIndex) -> None:
-        if index.column() == column_of("Colour") and not index.internalId():
+        if index.column() == COLOUR_COLUMN and not index.internalId():
             old = QColor(self.model.data(index, Qt.ItemDataRole.EditRole))
             colour = QColorDialog.getColor(old, self, "Colour of the structure")
             if colour.isValid():
@@ -210,7 +191,9 @@ class StructuresWidget(StructuresForm):
             ask_and_save(self, "Export measurements", "measurements.csv", partial(save_rows, rows))
 
     def _save_view(self) -> None:
-        ask_and_save(self, "Save picture", "picture.png", partial(save_picture, self.screenshot()))
+        ask_and_save(
+            self, "Save picture", "picture.png", partial(save_png, picture_with_legend(self.viewer, self.inspection))
+        )
 
     def _save_key_images(self) -> None:
         inspection = self.inspection
@@ -220,7 +203,11 @@ class StructuresWidget(StructuresForm):
             answer = ask_folder(self, "Folder for the key images", list(key_image_names(inspection).values()))
             if answer is not None:
                 folder, replace = answer
-                taken = list(take_key_images(self.viewer, inspection, folder, self.shoot, overwrite=replace))
+                taken = list(
+                    take_key_images(
+                        self.viewer, inspection, folder, partial(canvas_picture, self.viewer), overwrite=replace
+                    )
+                )
                 show_info(f"{len(taken)} key images were saved in {folder.name}.")
         except AttnError as error:
             show_error(str(error))

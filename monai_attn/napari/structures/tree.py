@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, Signal
@@ -12,51 +9,23 @@ from qtpy.QtGui import QColor
 from typing_extensions import override
 
 from monai_attn.errors import AttnError, InputError
-from monai_attn.measure import Lesion, Structure
-from monai_attn.napari.layers.styles import recolour, rename, restyle, style_of, table_of
+from monai_attn.measure import Lesion
+from monai_attn.napari.layers.styles import layer_table, recolour, rename, restyle, style_of
 from monai_attn.napari.structures.inspection import Inspection
+from monai_attn.napari.structures.tree_columns import (
+    COLOUR_COLUMN,
+    LESIONS_COLUMN,
+    MEAN_COLUMN,
+    NAME_COLUMN,
+    OPACITY_COLUMN,
+    TREE_COLUMNS,
+    TreeColumn,
+    number_data,
+)
 
-__all__ = ["COLUMNS", "Column", "StructureModel", "column_of"]
+__all__ = ["StructureModel"]
 
 ROLE = Qt.ItemDataRole
-
-
-@dataclass(frozen=True)
-class Column:
-    """Title and explanation of a column; `style` is the field of `Style` that its box ticks."""
-
-    title: str
-    tip: str
-    style: str = ""
-
-
-COLUMNS = (
-    Column("Structure", "Double-click to rename. A click shows it in all planes and chooses its label for the brush."),
-    Column("Colour", "Double-click to choose another colour"),
-    Column("Show", "Show or hide this structure", "visible"),
-    Column("ml", "Volume in millilitres"),
-    Column("Long", "Longest diameter of a lesion in an axial slice, in mm (RECIST 1.1)"),
-    Column("Across", "Longest diameter at right angles to it in the same slice, in mm"),
-    Column("Mean", "Mean of the image inside, in its own unit"),
-    Column("Lesions", "Its separate pieces are lesions: measure each of them"),
-    Column(
-        "Lock",
-        "While this panel is open, painting does not change this structure: it is put back when the stroke ends",
-        "locked",
-    ),
-    Column("Solo", "Show only the structures ticked here", "solo"),
-    Column("Opacity", "Double-click to change, in percent"),
-)
-
-
-def column_of(title: str) -> int:
-    """The number of the column with that title."""
-    return [column.title for column in COLUMNS].index(title)
-
-
-NAME, COLOUR, OPACITY, LESIONS, ML, LONG, ACROSS, MEAN = (
-    column_of(title) for title in ("Structure", "Colour", "Opacity", "Lesions", "ml", "Long", "Across", "Mean")
-)
 
 
 class StructureModel(QAbstractItemModel):
@@ -105,7 +74,7 @@ class StructureModel(QAbstractItemModel):
             self.endInsertRows()
         elif len(lesions) < before:
             self.endRemoveRows()
-        last = len(COLUMNS) - 1
+        last = len(TREE_COLUMNS) - 1
         self.dataChanged.emit(parent, self.index(row, last))
         if lesions:
             self.dataChanged.emit(self.index(0, 0, parent), self.index(len(lesions) - 1, last, parent))
@@ -132,7 +101,7 @@ class StructureModel(QAbstractItemModel):
 
     @override
     def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return len(COLUMNS)
+        return len(TREE_COLUMNS)
 
     @override
     def index(self, row: int, column: int, parent: QModelIndex = QModelIndex()) -> QModelIndex:  # noqa: B008
@@ -149,9 +118,9 @@ class StructureModel(QAbstractItemModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = ROLE.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal:
             return None
-        column = COLUMNS[section]
-        if section == MEAN and self.inspection is not None and self.inspection.unit:
-            column = Column(self.inspection.unit, column.tip)
+        column = TREE_COLUMNS[section]
+        if section == MEAN_COLUMN and self.inspection is not None and self.inspection.unit:
+            column = TreeColumn(self.inspection.unit, column.tip)
         return {ROLE.DisplayRole: column.title, ROLE.ToolTipRole: column.tip}.get(ROLE(role))
 
     @override
@@ -161,9 +130,9 @@ class StructureModel(QAbstractItemModel):
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         if index.internalId():
             return flags
-        if COLUMNS[index.column()].style or index.column() == LESIONS:
+        if TREE_COLUMNS[index.column()].style or index.column() == LESIONS_COLUMN:
             return flags | Qt.ItemFlag.ItemIsUserCheckable
-        return flags | Qt.ItemFlag.ItemIsEditable if index.column() in (NAME, OPACITY) else flags
+        return flags | Qt.ItemFlag.ItemIsEditable if index.column() in (NAME_COLUMN, OPACITY_COLUMN) else flags
 
     @override
     def data(self, index: QModelIndex, role: int = ROLE.DisplayRole) -> Any:
@@ -178,7 +147,7 @@ class StructureModel(QAbstractItemModel):
     def setData(self, index: QModelIndex, given: Any, role: int = ROLE.EditRole) -> bool:
         if self.inspection is None or not index.isValid() or index.internalId():
             return False
-        inspection, value, column = self.inspection, self._values[index.row()], COLUMNS[index.column()]
+        inspection, value, column = self.inspection, self._values[index.row()], TREE_COLUMNS[index.column()]
         ticked = Qt.CheckState(given) == Qt.CheckState.Checked if role == ROLE.CheckStateRole else False
         try:
             if role == ROLE.CheckStateRole and column.style:
@@ -186,9 +155,9 @@ class StructureModel(QAbstractItemModel):
             elif role == ROLE.CheckStateRole:
                 inspection.set_lesions(inspection.lesions | {value} if ticked else inspection.lesions - {value})
                 self.lesions_changed.emit()
-            elif index.column() == OPACITY:
+            elif index.column() == OPACITY_COLUMN:
                 restyle(inspection.layer, value, opacity=_share(given))
-            elif index.column() == COLOUR:
+            elif index.column() == COLOUR_COLUMN:
                 recolour(inspection.layer, value, str(given))
             else:
                 rename(inspection.layer, value, str(given))
@@ -203,39 +172,37 @@ class StructureModel(QAbstractItemModel):
         if inspection is None:
             return None
         label, style, finding = (
-            table_of(inspection.layer)[value],
+            layer_table(inspection.layer)[value],
             style_of(inspection.layer, value),
             inspection.findings[value],
         )
         if role == ROLE.CheckStateRole:
             ticked = (
-                value in inspection.lesions if column == LESIONS else getattr(style, COLUMNS[column].style or "_", None)
+                value in inspection.lesions
+                if column == LESIONS_COLUMN
+                else getattr(style, TREE_COLUMNS[column].style or "_", None)
             )
             return None if ticked is None else Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked
-        if role == ROLE.DecorationRole and column == COLOUR:
+        if role == ROLE.DecorationRole and column == COLOUR_COLUMN:
             return QColor(label.colour)
         if role == ROLE.EditRole:
-            return {NAME: label.name, OPACITY: round(100 * style.opacity), COLOUR: label.colour}.get(column)
-        if role == ROLE.DisplayRole and column == NAME:
+            return {
+                NAME_COLUMN: label.name,
+                OPACITY_COLUMN: round(100 * style.opacity),
+                COLOUR_COLUMN: label.colour,
+            }.get(column)
+        if role == ROLE.DisplayRole and column == NAME_COLUMN:
             return label.name
-        if role == ROLE.DisplayRole and column == OPACITY:
+        if role == ROLE.DisplayRole and column == OPACITY_COLUMN:
             return f"{100 * style.opacity:.0f} %"
-        if role == ROLE.DisplayRole and column == LESIONS:
+        if role == ROLE.DisplayRole and column == LESIONS_COLUMN:
             return str(len(finding.lesions)) if value in inspection.lesions else ""
-        return _numbers(finding.structure, finding.diameters_mm, column, role)
+        return number_data(finding.structure, finding.diameters_mm, column, role)
 
     def _lesion_data(self, lesion: Lesion, column: int, role: int) -> Any:
-        if role == ROLE.DisplayRole and column == NAME:
+        if role == ROLE.DisplayRole and column == NAME_COLUMN:
             return lesion.name
-        return _numbers(lesion, (lesion.axial_diameter_mm, lesion.perpendicular_diameter_mm), column, role)
-
-
-TEXTS: dict[int, Callable[[float], str]] = {
-    ML: lambda ml: f"{ml:.3f}" if ml < 1 else f"{ml:.1f}",
-    LONG: lambda mm: f"{mm:.1f}",
-    ACROSS: lambda mm: f"{mm:.1f}",
-    MEAN: lambda mean: "" if math.isnan(mean) else f"{mean:.1f}" if abs(mean) >= 10 else f"{mean:.2f}",
-}
+        return number_data(lesion, (lesion.axial_diameter_mm, lesion.perpendicular_diameter_mm), column, role)
 
 
 def _share(percent: Any) -> float:
@@ -243,16 +210,3 @@ def _share(percent: Any) -> float:
         return float(str(percent).strip().removesuffix("%")) / 100
     except ValueError as error:
         raise InputError(f"An opacity is written in percent, for example 40, not {percent!r}.") from error
-
-
-def _numbers(one: Structure, diameters_mm: tuple[float, float] | None, column: int, role: int) -> Any:
-    if role == ROLE.TextAlignmentRole and column in TEXTS:
-        return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-    if role == ROLE.ToolTipRole and one.touches_border:
-        return "Reaches the edge of the image: it may go on outside."
-    if role != ROLE.DisplayRole or column not in TEXTS:
-        return None
-    long_mm, across_mm = diameters_mm or (None, None)
-    mean = one.intensity.mean if one.intensity is not None else None
-    number = {ML: one.volume_ml, LONG: long_mm, ACROSS: across_mm, MEAN: mean}[column]
-    return TEXTS[column](number) if number is not None else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from monai_attn.napari.layers.strokes import Step, change_of, keep_locked, new_steps, step_counts
+from monai_attn.napari.layers.strokes import PaintStep, change_of, keep_locked, new_steps, step_counts
 from monai_attn.napari.layers.styles import locked_values
 from monai_attn.napari.structures.inspection import Inspection
 
@@ -21,8 +21,8 @@ class Watch:
 
     def __init__(self, inspection: Inspection, wake: Callable[[], None]) -> None:
         self.inspection, self._wake = inspection, wake
-        self._painted: list[Step] = []
-        self._undone: list[Step] = []
+        self._painted: list[PaintStep] = []
+        self._undone: list[PaintStep] = []
         self._counts = step_counts(inspection.layer)
         events = inspection.layer.events
         self._hooks = {events.paint: self._on_paint, events.set_data: self._on_shown, events.data: self._on_replaced}

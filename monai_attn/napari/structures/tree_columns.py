@@ -1,0 +1,88 @@
+"""The columns of the table of structures and lesions, and the numbers in their cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import Qt
+
+from monai_attn.measure import Structure
+
+__all__ = [
+    "COLOUR_COLUMN",
+    "LESIONS_COLUMN",
+    "MEAN_COLUMN",
+    "NAME_COLUMN",
+    "OPACITY_COLUMN",
+    "TREE_COLUMNS",
+    "TreeColumn",
+    "column_of",
+    "number_data",
+]
+
+ROLE = Qt.ItemDataRole
+
+
+@dataclass(frozen=True)
+class TreeColumn:
+    """Title and explanation of a column; `style` is the field of `Style` that its box ticks."""
+
+    title: str
+    tip: str
+    style: str = ""
+
+
+TREE_COLUMNS = (
+    TreeColumn(
+        "Structure", "Double-click to rename. A click shows it in all planes and chooses its label for the brush."
+    ),
+    TreeColumn("Colour", "Double-click to choose another colour"),
+    TreeColumn("Show", "Show or hide this structure", "visible"),
+    TreeColumn("ml", "Volume in millilitres"),
+    TreeColumn("Long", "Longest diameter of a lesion in an axial slice, in mm (RECIST 1.1)"),
+    TreeColumn("Across", "Longest diameter at right angles to it in the same slice, in mm"),
+    TreeColumn("Mean", "Mean of the image inside, in its own unit"),
+    TreeColumn("Lesions", "Its separate pieces are lesions: measure each of them"),
+    TreeColumn(
+        "Lock",
+        "While this panel is open, painting does not change this structure: it is put back when the stroke ends",
+        "locked",
+    ),
+    TreeColumn("Solo", "Show only the structures ticked here", "solo"),
+    TreeColumn("Opacity", "Double-click to change, in percent"),
+)
+
+
+def column_of(title: str) -> int:
+    """The number of the column with that title."""
+    return [column.title for column in TREE_COLUMNS].index(title)
+
+
+NAME_COLUMN, COLOUR_COLUMN, OPACITY_COLUMN, LESIONS_COLUMN, ML_COLUMN, LONG_COLUMN, ACROSS_COLUMN, MEAN_COLUMN = (
+    column_of(title) for title in ("Structure", "Colour", "Opacity", "Lesions", "ml", "Long", "Across", "Mean")
+)
+
+
+CELL_TEXTS: dict[int, Callable[[float], str]] = {
+    ML_COLUMN: lambda ml: f"{ml:.3f}" if ml < 1 else f"{ml:.1f}",
+    LONG_COLUMN: lambda mm: f"{mm:.1f}",
+    ACROSS_COLUMN: lambda mm: f"{mm:.1f}",
+    MEAN_COLUMN: lambda mean: "" if math.isnan(mean) else f"{mean:.1f}" if abs(mean) >= 10 else f"{mean:.2f}",
+}
+
+
+def number_data(one: Structure, diameters_mm: tuple[float, float] | None, column: int, role: int) -> Any:
+    """What the cell of a number shows for a role of Qt: the number as text, on the right; else None."""
+    if role == ROLE.TextAlignmentRole and column in CELL_TEXTS:
+        return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+    if role == ROLE.ToolTipRole and one.touches_border:
+        return "Reaches the edge of the image: it may go on outside."
+    if role != ROLE.DisplayRole or column not in CELL_TEXTS:
+        return None
+    long_mm, across_mm = diameters_mm or (None, None)
+    mean = one.intensity.mean if one.intensity is not None else None
+    number = {ML_COLUMN: one.volume_ml, LONG_COLUMN: long_mm, ACROSS_COLUMN: across_mm, MEAN_COLUMN: mean}[column]
+    return CELL_TEXTS[column](number) if number is not None else ""
