@@ -5,7 +5,7 @@ No image is read here, and neither torch nor MONAI is loaded.
 
 from monai_attn.cases.case import Case
 from monai_attn.cases.datasets import dataset_cases, labelled_cases
-from monai_attn.cases.finding import find_cases
+from monai_attn.cases.finding import check_paths, find_cases
 from monai_attn.cases.folders import image_files, named_images
 from monai_attn.cases.folds import fold_cases
 from monai_attn.cases.images import ImageFile, ImageInput, find_images
@@ -29,6 +29,7 @@ __all__ = [
     "SplitRecord",
     "all_cases",
     "begin_record",
+    "check_paths",
     "checked_name",
     "dataset_cases",
     "find_cases",

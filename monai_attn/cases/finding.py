@@ -15,7 +15,7 @@ from monai_attn.cases.table import table_cases
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.names import stem
 
-__all__ = ["find_cases", "named_cases"]
+__all__ = ["check_paths", "find_cases", "named_cases"]
 
 Found = Case | Path
 """A case that has its name already, or the place of one that is yet to be named."""
@@ -51,6 +51,17 @@ def find_cases(
     return [replace(cases[0], name=checked_name(case_name))]
 
 
+def check_paths(inputs: Sequence[str | Path]) -> None:
+    """Refuse paths of `find_cases` that do not exist, before anything else is known of the bundle.
+
+    Raises `FileError`, or `InputError` for an empty name.
+    """
+    for given in inputs:
+        name, sign, path = str(given).partition("=")
+        named = bool(sign) and not _there(Path(given)) and Path(name).name == name
+        _checked(path or given if named else given)
+
+
 def _found(path: Path, names: Sequence[str]) -> Sequence[Found]:
     """The cases at one path that a user named."""
     if not path.is_dir():
@@ -73,11 +84,9 @@ def _joined(inputs: Sequence[str | Path], names: Sequence[str]) -> tuple[list[Ca
     named: dict[str, Path] = {}
     others: list[Path] = []
     for given in inputs:
-        if not str(given):
-            raise InputError("An empty name was given for an image. Write . for the current folder.")
         name, sign, path = str(given).partition("=")
         if not sign or _there(Path(given)) or Path(name).name != name:
-            others.append(_checked(Path(given)))
+            others.append(_checked(given))
         elif name not in names:
             raise InputError(f"The bundle takes {', '.join(names)}, not {name!r}.")
         elif not path:
@@ -85,7 +94,7 @@ def _joined(inputs: Sequence[str | Path], names: Sequence[str]) -> tuple[list[Ca
         elif name in named:
             raise InputError(f"{name} is given twice. One command line names the images of one case; use a table.")
         else:
-            named[name] = _checked(Path(path))
+            named[name] = _checked(path)
     return [Case("", named)] if named else [], others
 
 
@@ -94,7 +103,10 @@ def _there(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def _checked(path: Path) -> Path:
+def _checked(given: str | Path) -> Path:
+    if not str(given):
+        raise InputError("An empty name was given for an image. Write . for the current folder.")
+    path = Path(given)
     if not _there(path):
         raise FileError(f"{path.name or path} does not exist.")
     return path

@@ -43,6 +43,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("-b", "--bundle", required=True, help="a shipped bundle (monai-attn bundles), or a folder")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the results")
     parser.add_argument(
+        "--case-name", metavar="NAME", help="what a lone case is called, instead of by its file or folder"
+    )
+    parser.add_argument(
         "--region",
         type=region,
         metavar="R0,A0,S0,R1,A1,S1",
@@ -86,16 +89,15 @@ def run(args: argparse.Namespace) -> int:
     """Segment every case; 0 if all went well, 1 if some failed, 2 if none could be segmented."""
     from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override
-    from monai_attn.cohort import Recipe, done_cases, find_cases, run_cases
-    from monai_attn.errors import FileError
+    from monai_attn.cases import check_paths, checked_name, find_cases
+    from monai_attn.cohort import Recipe, done_cases, run_cases
     from monai_attn.report import check_matplotlib
     from monai_attn.results import check_folder
 
-    find_bundle(args.bundle)  # and the paths: before the bundle is opened, which takes seconds
-    for given in args.input:
-        path = given if Path(given).exists() else given.partition("=")[2] or given
-        if not Path(path).exists():
-            raise FileError(f"{Path(path).name or path} does not exist.")
+    find_bundle(args.bundle)  # and the paths and the name: before the bundle is opened, which takes seconds
+    check_paths(args.input)
+    if args.case_name is not None:
+        checked_name(args.case_name)
     recipe = Recipe(
         bundle=args.bundle,
         output=args.output,
@@ -116,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if recipe.report:
         check_matplotlib()
     segmenter = recipe.segmenter()
-    cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs])
+    cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs], case_name=args.case_name)
     check_folder(recipe.output)
     if args.dry_run:
         return dry_run(recipe, cases, segmenter)

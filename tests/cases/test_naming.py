@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from monai_attn.cases import checked_name, find_cases, inference_cases, names_of, safe_name, several_image_cases
+from monai_attn.cli.main import main
 from monai_attn.errors import InputError
 
 
@@ -120,3 +121,13 @@ def test_a_name_of_a_data_set_cannot_leave_the_folder_of_the_results(tmp_path):
     (tmp_path / "dataset.json").write_text('{"test": [{"id": "../../x", "t1": "t1.nii.gz"}]}')
     with pytest.raises(InputError, match=r"entry 1 of 'test': '\.\./\.\./x' cannot name a case"):
         several_image_cases(tmp_path, ("t1", "ct"))
+
+
+def test_the_command_line_takes_the_name_and_refuses_a_bad_one_before_the_bundle_is_opened(tmp_path, capsys):
+    make(tmp_path, "t1.nii.gz")
+    command = ["segment", str(tmp_path / "t1.nii.gz"), "-b", "hippocampus_mri", "-o", str(tmp_path / "out")]
+    assert main([*command, "--case-name", "../x"]) == 2
+    assert "'../x' cannot name a case" in capsys.readouterr().err
+    assert main(["segment", "", *command[2:]]) == 2
+    assert "An empty name was given for an image" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

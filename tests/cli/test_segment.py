@@ -198,3 +198,9 @@ def test_info_describes_a_file_and_a_bundle_without_running_it(bundle, image, ca
 def test_info_of_nothing_is_an_error(tmp_path, capsys):
     assert main(["info", str(tmp_path / "nothing.nii.gz")]) == 2
     assert "nothing.nii.gz" in capsys.readouterr().err
+
+
+def test_a_lone_case_takes_the_name_that_is_given(bundle, image, tmp_path, capsys):
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--case-name", "case_17") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"case_17_seg.nii.gz", "case_17_seg.json"}
+    assert "case_1:" not in capsys.readouterr().out
