@@ -28,7 +28,7 @@ PAGE = (
     {"cases"},
     {"io", "measure", "edit", "networks", "losses"},
     {"volume", "labels", "shapes"},
-    {"errors", "thumbnail", "folders", "notice"},
+    {"errors", "thumbnail", "folders", "notice", "progress"},
 )
 
 NAPARI = (
@@ -44,7 +44,7 @@ NAPARI = (
 
 WITHOUT_TORCH = {
     "report", "segmentation", "results", "cases", "io", "measure", "edit", "volume", "labels", "shapes",
-    "errors", "thumbnail", "folders", "notice", "preflight",
+    "errors", "thumbnail", "folders", "notice", "progress", "preflight",
 }  # fmt: skip
 """The left half of the page: files and numbers."""
 

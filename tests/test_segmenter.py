@@ -102,18 +102,19 @@ def test_a_region_beside_the_image_is_refused(segmenter):
 
 
 def test_progress_counts_windows_and_raising_from_it_stops_but_spares_the_segmenter(segmenter):
-    seen: list[int] = []
-    segmenter(oblique_volume(), progress=seen.append)
-    assert seen == sorted(seen)
-    assert seen[-1] > 1
+    seen: list[tuple[int, int | None]] = []
+    segmenter(oblique_volume(), progress=lambda *counts: seen.append(counts))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1][0] == seen[-1][1] > 1
+    assert len({total for _, total in seen}) == 1
 
-    def stop(windows: int) -> None:
+    def stop(done: int, total: int | None) -> None:
         raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
         segmenter(oblique_volume(), progress=stop)
-    seen_again: list[int] = []
-    segmenter(oblique_volume(), progress=seen_again.append)
+    seen_again: list[tuple[int, int | None]] = []
+    segmenter(oblique_volume(), progress=lambda *counts: seen_again.append(counts))
     assert seen_again == seen
 
 
@@ -121,7 +122,7 @@ def test_an_override_changes_the_run_and_stands_in_the_provenance(bundle, segmen
     counts: dict[float, int] = {}
     for overlap in (0.0, 0.75):
         other = Segmenter.from_bundle(bundle, overrides={"inferer::overlap": overlap}, trust=True)
-        segmentation = other(oblique_volume(), progress=lambda n, overlap=overlap: counts.__setitem__(overlap, n))
+        segmentation = other(oblique_volume(), progress=lambda n, _, overlap=overlap: counts.__setitem__(overlap, n))
         assert segmentation.provenance["overrides"] == {"inferer::overlap": overlap}
     assert counts[0.75] > counts[0.0]
 

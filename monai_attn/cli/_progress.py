@@ -47,9 +47,10 @@ class Windows:
     def __exit__(self, *exception: object) -> None:
         self.bar.close()
 
-    def update(self, case: str, windows: int) -> None:
-        """So many windows of this case are done."""
+    def update(self, case: str, windows: int, total: int | None = None) -> None:
+        """So many windows of this case are done, of so many in all (None: not known)."""
         if windows < self.bar.n:
             self.bar.reset()
+        self.bar.total = total
         self.bar.set_description(f"{self.cases.index(case) + 1}/{len(self.cases)} {case}", refresh=False)
         self.bar.update(windows - self.bar.n)

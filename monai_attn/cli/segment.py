@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{len(done)} done, {len(cases) - len(done)} to do.")
     failed = 0
     with Windows([case.name for case in cases], quiet=args.quiet) as windows:
-        for row in run_cases(recipe, cases, segmenter, lambda case, number: windows.update(case.name, number)):
+        for row in run_cases(recipe, cases, segmenter, lambda case, *counts: windows.update(case.name, *counts)):
             windows.bar.clear()
             print_row(row)
             failed += bool(row.error)

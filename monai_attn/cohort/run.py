@@ -18,6 +18,7 @@ from monai_attn.cohort.output import save_case
 from monai_attn.cohort.plan import Prepared, check_case, decide, prepare
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.measure import Structure
+from monai_attn.progress import Progress
 from monai_attn.results import State, recover
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
@@ -61,7 +62,7 @@ class CaseRun:
             self._images = {} if self.done else images
             self.notes = notes_of(images, [one.name for one in inputs if one.name not in images])
 
-    def segment(self, segmenter: Segmenter, progress: Callable[[int], None] | None = None) -> None:
+    def segment(self, segmenter: Segmenter, progress: Progress | None = None) -> None:
         """The network's part."""
         if self.error or self.done:
             return
@@ -103,13 +104,13 @@ class CaseRun:
 class _Watched:
     """A progress callback that remembers what it raised: that stops the run, whatever a bundle makes of it."""
 
-    def __init__(self, progress: Callable[[int], None]) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.raised: BaseException | None = None
 
-    def __call__(self, number: int) -> None:
+    def __call__(self, done: int, total: int | None) -> None:
         try:
-            self.progress(number)
+            self.progress(done, total)
         except BaseException as error:
             self.raised = error
             raise
@@ -119,7 +120,7 @@ def run_cases(
     recipe: Recipe,
     cases: Sequence[Case],
     segmenter: Segmenter,
-    progress: Callable[[Case, int], None] | None = None,
+    progress: Callable[[Case, int, int | None], None] | None = None,
 ) -> Iterator[Row]:
     """Segment, measure and save each case in turn; a row for each, in the order of the cases.
 

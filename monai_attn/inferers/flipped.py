@@ -10,11 +10,12 @@ from monai.inferers import Inferer
 from torch import Tensor
 
 from monai_attn.errors import InputError
+from monai_attn.inferers.watching import Watch, WatchableInferer, watch_inferer
 
 __all__ = ["FlippedInferer"]
 
 
-class FlippedInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
+class FlippedInferer(WatchableInferer):
     """The mean of another inferer's logits over the image and its mirror images.
 
     `axes` are spatial axes, 0 for the first; each adds a flip, and all their combinations are used: 2**n runs, so
@@ -29,6 +30,11 @@ class FlippedInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
         self.axes = list(axes)
         if len(set(self.axes)) < len(self.axes) or min(self.axes, default=0) < 0:
             raise InputError(f"axes are different spatial axes, 0 for the first; got {self.axes}.")
+
+    def watched(self, watch: Watch) -> FlippedInferer:
+        """A copy whose inner inferer tells the watch, which expects all mirror images."""
+        watch.runs *= 2 ** len(self.axes)
+        return FlippedInferer(watch_inferer(self.inferer, watch), self.axes)
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """`(N, channels, *spatial)` to logits `(N, classes, *spatial)`."""

@@ -17,10 +17,20 @@ from torch import Tensor, nn
 
 from monai_attn.errors import BundleError, InputError
 from monai_attn.inferers.flipped import FlippedInferer
+from monai_attn.inferers.precision import CPUAutocastInferer
 from monai_attn.inferers.streaming import StreamingInferer
+from monai_attn.inferers.watching import WatchedInferer
 from monai_attn.networks.maps import has_attention, on_grid_of, predict_with_maps, watch_attention
 
-__all__ = ["MAPS", "check_maps", "class_entropy", "class_probabilities", "flip_variance", "infer_with_maps"]
+__all__ = [
+    "MAPS",
+    "check_maps",
+    "class_entropy",
+    "class_probabilities",
+    "extra_runs",
+    "flip_variance",
+    "infer_with_maps",
+]
 
 MAPS = ("attention", "entropy", "flip_variance", "probabilities")
 """Maps that can be asked for."""
@@ -111,6 +121,11 @@ def infer_with_maps(
     return prediction, maps
 
 
+def extra_runs(inferer: Inference, wanted: Sequence[str]) -> int:
+    """How often maps make `inferer` go over the image besides: once for `flip_variance` without a `FlippedInferer`."""
+    return int("flip_variance" in wanted and not (isinstance(inferer, FlippedInferer) and inferer.axes))
+
+
 def check_maps(wanted: Sequence[str], source: nn.Module) -> None:
     """Raise `InputError` for an unknown map, and for attention of a network without."""
     unknown = [name for name in wanted if name not in MAPS]
@@ -159,8 +174,8 @@ class _Recorder:
     def __init__(self, inferer: Inference, looking: _LookingNetwork) -> None:
         self.inferer = inferer
         self.seen: list[Tensor] = []
-        innermost = inferer
-        while hasattr(innermost, "inferer"):
+        innermost: Any = inferer
+        while isinstance(innermost, FlippedInferer | CPUAutocastInferer | WatchedInferer):
             innermost = innermost.inferer
         looking.second_output = isinstance(innermost, StreamingInferer) and innermost.labels is not None
 

@@ -12,6 +12,8 @@ from monai.inferers import Inferer, SimpleInferer
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from monai_attn.inferers.watching import Watch, WatchableInferer, watch_inferer
+
 __all__ = ["CPUAutocastInferer"]
 
 logger = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ def _in_full(value: Any) -> Any:
     return value.float() if isinstance(value, Tensor) else value
 
 
-class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
+class CPUAutocastInferer(WatchableInferer):
     """Another inferer under bfloat16 autocast when the image is on a CPU that has it; elsewhere it changes nothing.
 
     MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a CPU. On one without fast
@@ -73,6 +75,10 @@ class CPUAutocastInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hi
         super().__init__()
         self.inferer = inferer or SimpleInferer()
         self.enabled = enabled
+
+    def watched(self, watch: Watch) -> CPUAutocastInferer:
+        """A copy whose inner inferer tells the watch."""
+        return CPUAutocastInferer(watch_inferer(self.inferer, watch), enabled=self.enabled)
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the inner inferer gives."""

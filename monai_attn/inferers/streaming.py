@@ -23,12 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from copy import copy
 from typing import Any, Protocol
 
 import torch
 from monai.data import MetaTensor, decollate_batch
 from monai.data.utils import collate_meta_tensor_fn, compute_importance_map
-from monai.inferers import Inferer
 from monai.utils import BlendMode, PytorchPadMode
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -38,7 +38,9 @@ from monai_attn.backends.head import Head, with_head_apart
 from monai_attn.errors import InputError
 from monai_attn.inferers.collection import OutputCollection
 from monai_attn.inferers.head import LabelTaker
+from monai_attn.inferers.watching import Watch, WatchableInferer
 from monai_attn.inferers.windows import Windows, lay_windows
+from monai_attn.progress import Finished
 
 __all__ = ["LabelMaker", "StreamingInferer"]
 
@@ -46,21 +48,20 @@ __all__ = ["LabelMaker", "StreamingInferer"]
 class LabelMaker(Protocol):
     """What `labels` of a `StreamingInferer` must be; `monai_attn.transforms.SourceLabels` is."""
 
-    def begin(self, image: MetaTensor, axis: int) -> LabelTaker:
-        """For one preprocessed image `(channels, *spatial)`, slabs along `axis`."""
+    def begin(self, image: MetaTensor, axis: int, finished: Finished | None = None) -> LabelTaker:
+        """For one preprocessed image `(channels, *spatial)`, slabs along `axis`; `finished` hears of each slab."""
 
     def of_air(self, channels: int) -> list[float]:
         """The logits of air."""
 
 
-class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
+class StreamingInferer(WatchableInferer):
     """MONAI's `SlidingWindowInferer` in less memory: the same arguments, windows and weights; see the module.
 
     - `labels`: what makes labels of finished slabs; None: the result is logits. `labels_key`: which output, if the
       network gives a mapping.
     - `air`: windows of voxels at most this are skipped; None: none are. Needs `labels`, or `air_logits`, one per
       class.
-    - `report`, an attribute: if set, it is called with the windows done, skipped ones among them, and their number.
 
     Raises `InputError` for a wrong `roi_size` or `overlap`; what `labels` raises passes through.
     """
@@ -98,11 +99,18 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
         self.labels_key = labels_key
         self.air = air
         self.air_logits = air_logits
-        self.report: Callable[[int, int], None] | None = None
+        self._watch = Watch()
+
+    def watched(self, watch: Watch) -> StreamingInferer:
+        """A copy that counts its windows, those it skips among them, and hands on the slabs of labels it finishes."""
+        other = copy(self)
+        other._watch = watch
+        return other
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """`(N, channels, *spatial)` to what the network gives, on the whole image; see the module for `labels`."""
         images = decollate_batch(inputs) if isinstance(inputs, MetaTensor) and inputs.is_batch else list(inputs)
+        self._watch.expect(len(images) * len(lay_windows(images[0].shape[1:], self.roi_size, self.overlap)))
         results = []
         for image in images:
             with ExitStack() as stack:
@@ -123,10 +131,10 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
         plain = self._padded(image.as_tensor() if isinstance(image, MetaTensor) else image, windows)
         device = torch.device(self.sw_device or image.device)
         outputs = self._collection(image, windows)
-        done = 0
         for row, following in zip(windows.rows, [*windows.rows[1:], None], strict=True):
             starts = windows.row(row)
             waiting: list[tuple[int, ...]] = []
+            counted = 0
             for number, start in enumerate(starts, 1):
                 if self.air is not None and outputs.known and bool(_cut(plain, windows, start).amax() <= self.air):
                     outputs.add_air(start)
@@ -137,10 +145,10 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
                     outputs.add(waiting, _named(given), call.head)
                     del given  # before the next are computed
                     waiting = []
-                if self.report is not None and not waiting:
-                    self.report(done + number, len(windows))
+                if not waiting:
+                    self._watch.count(number - counted)
+                    counted = number
             outputs.end_row(following)
-            done += len(starts)
         return outputs.result()
 
     def _padded(self, image: Tensor, windows: Windows) -> Tensor:
@@ -156,7 +164,7 @@ class StreamingInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
         return OutputCollection(
             windows,
             importance,
-            taker=None if self.labels is None else self.labels.begin(image, windows.axis),
+            taker=None if self.labels is None else self.labels.begin(image, windows.axis, self._watch.finished),
             labels_key=self.labels_key,
             of_air=None if self.air is None else self._of_air,
         )

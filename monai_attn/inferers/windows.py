@@ -6,8 +6,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monai.utils import ensure_tuple_rep, fall_back_tuple
-
 from monai_attn.errors import InputError
 
 __all__ = ["Windows", "lay_windows"]
@@ -51,12 +49,15 @@ def lay_windows(size: Sequence[int], roi_size: Sequence[int] | int, overlap: Seq
     A `roi_size` of -1 or 0 is the image's. Raises `InputError` for a wrong number of axes or an overlap outside [0, 1).
     """
     rank = len(size)
-    overlaps = ensure_tuple_rep(overlap, rank)
+    overlaps = (overlap,) * rank if isinstance(overlap, int | float) else tuple(overlap)
     if not isinstance(roi_size, int) and len(roi_size) != rank:
         raise InputError(f"roi_size {tuple(roi_size)} has {len(roi_size)} axes, the image of {tuple(size)} has {rank}.")
+    if len(overlaps) != rank:
+        raise InputError(f"overlap {overlaps} has {len(overlaps)} axes, the image of {tuple(size)} has {rank}.")
     if min(overlaps) < 0 or max(overlaps) >= 1:
         raise InputError(f"overlap is a share of the window, at least 0 and below 1; got {overlap}.")
-    roi = tuple(int(edge) for edge in fall_back_tuple(roi_size, size))
+    edges = (roi_size,) * rank if isinstance(roi_size, int) else tuple(roi_size)
+    roi = tuple(int(edge) if edge and edge > 0 else int(length) for edge, length in zip(edges, size, strict=True))
     missing = [max(edge - length, 0) for edge, length in zip(roi, size, strict=True)]
     before = tuple(edge // 2 for edge in missing)
     starts = tuple(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from monai_attn.bundle.describe import BundleDescription
+from monai_attn.inferers.windows import lay_windows
 from monai_attn.volume import Volume
 
 __all__ = ["count_windows", "network_shape"]
@@ -37,9 +37,4 @@ def count_windows(bundle: BundleDescription, shape: Sequence[int], *, runs: int 
     """
     if bundle.window is None:
         return None
-    total = bundle.runs if runs is None else runs
-    for size, edge, overlap in zip(shape, bundle.window, bundle.overlap, strict=True):
-        window = edge or size
-        step = window if size == window else max(1, int(window * (1 - overlap)))
-        total *= 1 + max(0, math.ceil((size - window) / step))
-    return total
+    return len(lay_windows(shape, bundle.window, bundle.overlap)) * (bundle.runs if runs is None else runs)

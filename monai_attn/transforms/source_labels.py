@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from monai_attn.errors import BundleError, InputError
+from monai_attn.progress import Finished
 from monai_attn.transforms.cells import along_axes, view_of
 from monai_attn.transforms.way_back import WayBack, way_back
 
 __all__ = ["LabelSlabs", "SourceLabels"]
 
 Box = tuple[slice, ...]
-Handed = Callable[[NDArray[np.generic], Box], None]
 
 AIR_LOGIT = 10.0
 """A window of air is background by this logit."""
@@ -40,21 +40,21 @@ class SourceLabels:
 
     `regions`: None, the label is the number of the largest channel, the first of equals; or one label value per
     channel, channels are independent, positive logits belong, and a later channel covers an earlier one.
-    `handed`, if set, is called with the label map so far and the box of it that has just been finished.
     """
 
     def __init__(self, regions: Sequence[int] | None = None) -> None:
         if regions is not None and not (regions and min(regions) > 0 and max(regions) <= np.iinfo(np.uint16).max):
             raise InputError(f"regions are one label value from 1 to 65535 per channel; got {list(regions)}.")
         self.regions = None if regions is None else [int(value) for value in regions]
-        self.handed: Handed | None = None
 
-    def begin(self, image: MetaTensor, axis: int = 0) -> LabelSlabs:
+    def begin(self, image: MetaTensor, axis: int = 0, finished: Finished | None = None) -> LabelSlabs:
         """Take slabs along the network axis `axis` for a preprocessed image `(channels, *network grid)`.
+
+        `finished` is called with the label map so far and the box of voxels that has just been finished.
 
         Raises `GeometryError` or `BundleError` when its metadata do not tell the way back, see `way_back`.
         """
-        return LabelSlabs(way_back(image), axis, self.regions, self.handed)
+        return LabelSlabs(way_back(image), axis, self.regions, finished)
 
     def of_air(self, channels: int) -> list[float]:
         """The logits of a window of air: background."""
@@ -65,11 +65,11 @@ class SourceLabels:
 class LabelSlabs:
     """The label map of one case in the making."""
 
-    def __init__(self, way: WayBack, axis: int, regions: list[int] | None, handed: Handed | None = None) -> None:
+    def __init__(self, way: WayBack, axis: int, regions: list[int] | None, finished: Finished | None = None) -> None:
         self.way = way
         self.axis = axis
         self.regions = regions
-        self.handed = handed
+        self.finished = finished
         self.values: NDArray[np.generic] = np.empty(0)  # codes to labels; known with the first slab
         self.labels: NDArray[np.generic] = np.empty(0)
         self.planes = 0  # given so far
@@ -105,8 +105,8 @@ class LabelSlabs:
         span = (start if start else -1, end if last else end - 1)  # cells; those at the edges have a zero corner
         done = self._label(logits, codes, low, high, origin, span)
         self.planes = end
-        if self.handed is not None:
-            self.handed(self.labels, done)
+        if self.finished is not None:
+            self.finished(self.labels, done)
 
     def finish(self) -> MetaTensor:
         """The label map `(1, I, J, K)`, uint8, or int32 above 255, with the affine of the source image."""

@@ -33,7 +33,7 @@ class Ones:
         assert set(options) == {"region", "maps", "force"}
         self.number += 1
         if progress:
-            progress(self.number)
+            progress(self.number, None)
         self.during(self.number)
         image = images["image"]
         labels = Volume((image.array > 0).astype(np.uint8), image.affine)
@@ -105,7 +105,7 @@ def test_a_case_that_cannot_be_read_or_written_keeps_its_error_and_the_others_go
 
 
 def test_cancelling_ends_at_that_case_and_what_was_being_written_is_whole(cases, recipe):
-    def stop(case, windows: int) -> None:
+    def stop(case, windows: int, _: int | None) -> None:
         assert case.name == f"case_{windows}"
         if windows == 3:
             raise KeyboardInterrupt

@@ -72,12 +72,12 @@ def test_a_damaged_config_is_said(tmp_path):
 def test_the_windows_foretold_are_the_windows_that_run(tmp_path, shape, overlap):
     root = make_bundle(tmp_path / "somebodys")
     overrides = {"inferer::overlap": overlap}
-    seen: list[int] = []
+    seen: list[tuple[int, int | None]] = []
     image = volume(shape)
     image = image.with_array(np.random.default_rng(0).normal(size=shape).astype(np.float32))
-    Segmenter.from_bundle(root, overrides=overrides, trust=True)(image, progress=seen.append)
+    Segmenter.from_bundle(root, overrides=overrides, trust=True)(image, progress=lambda *counts: seen.append(counts))
     bundle = describe_bundle(root, overrides)
-    assert count_windows(bundle, network_shape(bundle, image)) == seen[-1]
+    assert count_windows(bundle, network_shape(bundle, image)) == seen[-1][0] == seen[-1][1]
 
 
 STREAMS = {

@@ -154,9 +154,8 @@ def test_slabs_give_what_the_whole_gives(axis, edges, oblique, seed):
     logits = logits_for(image, 5, seed)
     whole = SourceLabels().begin(image)
     whole.add(logits, 0)
-    maker, boxes = SourceLabels(), []
-    maker.handed = lambda _, box: boxes.append(box)
-    slabs = maker.begin(image, axis)
+    boxes = []
+    slabs = SourceLabels().begin(image, axis, lambda _, box: boxes.append(box))
     ends = [*sorted(edge for edge in edges if edge < image.shape[1 + axis]), image.shape[1 + axis]]
     for first, last in itertools.pairwise([0, *ends]):
         slabs.add(logits.narrow(1 + axis, max(first - 1, 0), last - max(first - 1, 0)), max(first - 1, 0))

@@ -6,9 +6,7 @@ before the bundle's last steps (largest piece, holes), so it is not the mask yet
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["Growing", "GrowingLayer", "handing_to"]
+__all__ = ["Growing", "GrowingLayer"]
 
 
 class Growing:
@@ -77,17 +75,3 @@ class GrowingLayer:
         layer, self.layer, self._shown = self.layer, None, (None, 0)
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
-
-
-@contextmanager
-def handing_to(growing: Growing, inferer: Any) -> Iterator[None]:
-    """While within, labels that the inferer finishes go to `growing`, if it is one that hands any on."""
-    maker: Any = getattr(inferer, "labels", None)
-    if not hasattr(maker, "handed"):
-        yield
-        return
-    maker.handed = growing.take
-    try:
-        yield
-    finally:
-        maker.handed = None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,7 +16,7 @@ from monai_attn.errors import InputError
 from monai_attn.measure.blocks import label_counts
 from monai_attn.napari.layers.provenance import PROVENANCE
 from monai_attn.napari.layers.volumes import LayerTuple, displayed_point, grid_of, labels_layer, origin_of, volume_of
-from monai_attn.napari.segment.growing import Growing, handing_to
+from monai_attn.napari.segment.growing import Growing
 from monai_attn.napari.segment.loading import load_torch_library, without_collections
 from monai_attn.napari.segment.overlays import map_layers
 from monai_attn.napari.segment.task import Task
@@ -114,8 +112,14 @@ class Runner:
         task.say("Preparing the image")
         growing = Growing(request.grid, segmenter.parts.table, request.title)
         task.show(growing)
-        with handing_to(growing, segmenter.parts.inferer), counting(task, segmenter.parts.inferer) as count:
-            segmentation = segmenter(request.source, region=request.region, progress=count, maps=request.maps)
+
+        def progress(done: int, total: int | None) -> None:
+            task.say("Segmenting")
+            task.tell(done, total)
+
+        segmentation = segmenter(
+            request.source, region=request.region, progress=progress, finished=growing.take, maps=request.maps
+        )
         seconds = float(segmentation.provenance["seconds"])
         remember(request.bundle, request.execution, windows=task.windows, seconds=seconds)
         return segmentation
@@ -138,27 +142,6 @@ class Runner:
             )
             self._key = key
         return self._segmenter
-
-
-@contextmanager
-def counting(task: Task[Any], inferer: Any) -> Iterator[Callable[[int], None]]:
-    """While within, the task is told the windows done; gives the progress callback of the segmenter.
-
-    A `StreamingInferer` counts them itself, those of air that it skips too, and knows how many there are.
-    """
-    if not hasattr(inferer, "report"):
-        yield partial(_tell, task)
-        return
-    inferer.report = lambda done, total: _tell(task, done, total)
-    try:
-        yield lambda _: task.say("Segmenting")
-    finally:
-        inferer.report = None
-
-
-def _tell(task: Task[Any], windows: int, total: int | None = None) -> None:
-    task.say("Segmenting")
-    task.tell(windows, total)
 
 
 def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTuple]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +18,22 @@ from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.backends.execution import CalibrationImage
 from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.bundle.case import Source, case_images, cut_case, read_case
-from monai_attn.errors import BundleError, InputError, LabelError
-from monai_attn.inferers.maps import check_maps, infer_with_maps
+from monai_attn.errors import InputError
+from monai_attn.inferers.maps import check_maps, extra_runs, infer_with_maps
+from monai_attn.inferers.watching import Watch, watch_inferer
 from monai_attn.preflight import MadeFor, check_case, check_mask
+from monai_attn.progress import Finished, Progress
 from monai_attn.segmentation import Segmentation
+from monai_attn.segmenter.grid import in_whole, labels_on_grid
+from monai_attn.segmenter.provenance import provenance_of
 from monai_attn.transforms.on_source import classes_exclude, maps_on_source
-from monai_attn.transforms.save import label_map
-from monai_attn.volume import Box, Volume, same_grid
+from monai_attn.volume import Box, Volume
 
 __all__ = ["Segmenter"]
 
-Progress = Callable[[int], None]
 Inference = Callable[..., Any]
 
 IN_TORCH = Execution(device="cpu", backend="torch")
-
-VERSIONED = ("monai_attn", "torch", "monai", "numpy")
-"""Packages whose versions go into the provenance."""
 
 
 class Segmenter:
@@ -105,6 +102,7 @@ class Segmenter:
         *,
         region: Box | None = None,
         progress: Progress | None = None,
+        finished: Finished | None = None,
         maps: Sequence[str] = (),
         force: bool = False,
     ) -> Segmentation:
@@ -114,8 +112,14 @@ class Segmenter:
         The mask lies on the grid of the first of the bundle's images that is given; the provenance says which were
         missing.
         With a `region` (mm, RAS+) only that box is preprocessed and segmented, intensity statistics come from it,
-        and the rest is background. `progress` is called with the number of windows done so far; what it raises
-        stops the run and reaches the caller, and the segmenter stays usable.
+        and the rest is background.
+
+        `progress(done, total)` is called with the number of windows done and the number of all windows, None where
+        the inferer does not say it. An exception that it raises stops the run and reaches the caller; the segmenter
+        stays usable. `finished(labels, box)` is called while the network runs, by bundles that make labels slab by
+        slab: with the label map so far, of the part that is segmented, and the box of voxels just finished. These
+        labels come before the bundle's last steps (largest component, holes), so they are not the mask yet.
+
         `maps` says what the segmentation is to hold besides, on the source grid: "attention", "entropy",
         "flip_variance", "probabilities"; see `monai_attn.inferers.maps.infer_with_maps`. The labels stay the same.
 
@@ -134,15 +138,15 @@ class Segmenter:
         given = cut_case(images, region) if region else images
         warnings, notes = self._check(given, region=region is not None, force=force)
         shown: dict[str, NDArray[np.generic]] = {}
-        inferer = self._inferer_with_maps(maps, shown) if maps else self.parts.inferer
-        array = self._labels(given, progress, inferer)
+        array = self._labels(given, Watch(progress, finished), maps, shown)
         grid = given[next(iter(given))][0]
         warnings += check_mask(self._made_for, grid.with_array(array), self.parts.table, region=region is not None)
         if block:
-            array = _in_whole(array, block, whole)
-            shown = {name: _in_whole(one, block, whole) for name, one in shown.items()}
+            array = in_whole(array, block, whole)
+            shown = {name: in_whole(one, block, whole) for name, one in shown.items()}
         labels = Volume(array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
-        provenance = self._provenance(images, region, time.perf_counter() - start)
+        ran, seconds = self._network.record.provenance(), time.perf_counter() - start
+        provenance = provenance_of(self.parts, self.device, ran, images, region, seconds)
         provenance |= {"warnings": warnings, **({"notes": notes} if notes else {})}
         volumes = {name: replace(labels, array=one, modality="") for name, one in shown.items()}
         return Segmentation(labels, self.parts.table, provenance, volumes)
@@ -185,39 +189,40 @@ class Segmenter:
     ) -> tuple[list[str], list[str]]:
         return check_case(self._made_for, self.parts.inputs, images, region=region, force=force)
 
-    def _inferer_with_maps(self, maps: Sequence[str], shown: dict[str, NDArray[np.generic]]) -> Inference:
-        """The bundle's inferer, which leaves maps on the grid of its image in `shown`."""
-        check_maps(maps, self.parts.network)
+    def _labels(
+        self,
+        images: Mapping[str, list[Volume]],
+        watch: Watch,
+        maps: Sequence[str],
+        shown: dict[str, NDArray[np.generic]],
+    ) -> NDArray[np.generic]:
+        """The bundle's own pipeline, as MONAI's evaluator runs it, for one case; maps are left in `shown`."""
+        self._network.record.used.clear()
+        if maps:
+            check_maps(maps, self.parts.network)
+            watch.runs += extra_runs(self.parts.inferer, maps)
+        inferer = watch_inferer(self.parts.inferer, watch)
+        try:
+            batch = self._infer(images, self._network, self._with_maps(inferer, maps, shown) if maps else inferer)
+            (result,) = decollate_batch(batch)
+            case = self.parts.postprocessing(result)
+        except RuntimeError as error:  # what MONAI and torch raise; ours and the callbacks' pass through
+            raise why(error, f"The bundle {self.parts.name} failed on this image") from error
+        return labels_on_grid(case["pred"], images[next(iter(images))][0], self.parts.name)
+
+    def _with_maps(self, inferer: Inference, maps: Sequence[str], shown: dict[str, NDArray[np.generic]]) -> Inference:
+        """An inferer that leaves maps, on the grid of its image, in `shown`."""
 
         def infer(image: torch.Tensor, network: torch.nn.Module) -> Any:
             exclusive = classes_exclude(self.parts.postprocessing)
             prediction, found = infer_with_maps(
-                self.parts.inferer, network, image, maps, source=self.parts.network, exclusive=exclusive
+                inferer, network, image, maps, source=self.parts.network, exclusive=exclusive
             )
             values = torch.cat(list(found.values()), dim=1)[0]
             shown.update(zip(found, maps_on_source(values, image), strict=True))
             return prediction
 
         return infer
-
-    def _labels(
-        self, images: Mapping[str, list[Volume]], progress: Progress | None, inferer: Inference
-    ) -> NDArray[np.generic]:
-        """The bundle's own pipeline, as MONAI's evaluator runs it, for one case."""
-        self._network.record.used.clear()
-        hook = self._network.register_forward_hook(_Counter(progress)) if progress else None
-        try:
-            case = self._run(images, inferer)
-        except RuntimeError as error:  # what MONAI and torch raise; ours and the progress callback's pass through
-            raise why(error, f"The bundle {self.parts.name} failed on this image") from error
-        finally:
-            if hook:
-                hook.remove()
-        return _label_map(case["pred"], images[next(iter(images))][0], self.parts.name)
-
-    def _run(self, images: Mapping[str, list[Volume]], inferer: Inference) -> dict[str, Any]:
-        (result,) = decollate_batch(self._infer(images, self._network, inferer))
-        return self.parts.postprocessing(result)
 
     def _infer(
         self, images: Mapping[str, list[Volume]], network: torch.nn.Module, inferer: Inference
@@ -235,73 +240,3 @@ class Segmenter:
         return self.parts.preprocessing(
             {name: volumes if len(volumes) > 1 else volumes[0] for name, volumes in images.items()}
         )
-
-    def _provenance(self, images: Mapping[str, Sequence[Volume]], region: Box | None, seconds: float) -> dict[str, Any]:
-        sources = {name: _said_of(volumes[0]) for name, volumes in images.items()}
-        several = {
-            "images": sources,
-            "missing": [one.name for one in self.parts.inputs if one.name not in images],
-        }
-        return {
-            "bundle": self.parts.name,
-            "bundle_version": self.parts.version,
-            "weights_sha256": self.parts.weights_sha256,
-            "overrides": dict(self.parts.overrides),
-            "device": self.device,
-            **self._network.record.provenance(),
-            "mixed_precision": self.parts.amp and self.device.startswith("cuda"),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
-            "source": next(iter(sources.values())),
-            **(several if len(self.parts.inputs) > 1 else {}),
-            "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,
-            "seconds": round(seconds, 3),
-        }
-
-
-def _said_of(source: Volume) -> dict[str, Any]:
-    return {
-        "shape": list(source.shape),
-        "spacing_mm": [round(edge, 6) for edge in source.spacing_mm],
-        "orientation": source.orientation,
-        "modality": source.modality,
-        "notes": list(source.notes),
-    }
-
-
-def _in_whole(array: NDArray[np.generic], block: tuple[slice, ...], whole: Volume) -> NDArray[np.generic]:
-    """What was made of a block, in an array of the whole image; 0 elsewhere."""
-    full = np.zeros(whole.shape, dtype=array.dtype)
-    full[block] = array
-    return full
-
-
-class _Counter:
-    """A forward hook that counts windows: every batch passes through the network, whatever the inferer."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.windows = 0
-
-    def __call__(self, module: torch.nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        del module, output
-        self.windows += int(inputs[0].shape[0])
-        self.progress(self.windows)
-
-
-def _label_map(prediction: Any, grid: Volume, bundle: str) -> NDArray[np.generic]:
-    """What the bundle's last transform gives to whole numbers on the source grid; refuses anything else."""
-    try:
-        labels = label_map(torch.as_tensor(prediction).cpu().numpy())
-    except LabelError as error:
-        raise BundleError(f"The bundle {bundle} gives no label map: {error}") from error
-    if labels.shape != grid.shape or not _same_place(prediction, grid):
-        raise BundleError(
-            f"The bundle {bundle} leaves its labels on a grid of {labels.shape}; the image has {grid.shape}. Its "
-            "postprocessing must end with Invertd, which brings them back."
-        )
-    return labels
-
-
-def _same_place(prediction: Any, grid: Volume) -> bool:
-    affine = getattr(prediction, "affine", None)
-    return affine is None or same_grid(grid, Volume(grid.array, np.asarray(affine.cpu(), dtype=np.float64)))

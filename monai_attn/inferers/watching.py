@@ -1,0 +1,100 @@
+"""How far an inferer is, and what it has finished: for a progress bar, and for a mask that grows on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from monai.inferers import Inferer, SimpleInferer, SlidingWindowInferer, SlidingWindowInfererAdapt
+from torch import Tensor, nn
+
+from monai_attn.inferers.windows import lay_windows
+from monai_attn.progress import Finished, Progress
+
+__all__ = ["Watch", "WatchableInferer", "WatchedInferer", "watch_inferer"]
+
+
+class Watch:
+    """Counts the windows of one run, and hands on what is finished.
+
+    `runs`: how often the inferer goes over the image, as for mirror images; whoever repeats a run multiplies it.
+    """
+
+    def __init__(self, progress: Progress | None = None, finished: Finished | None = None) -> None:
+        self.progress = progress
+        self.finished = finished
+        self.runs = 1
+        self.done = 0
+        self.total: int | None = None
+
+    def expect(self, windows: int | None) -> None:
+        """One pass over the image has so many windows; only the first pass of a run says so."""
+        if self.total is None and windows is not None:
+            self.total = windows * self.runs
+
+    def count(self, windows: int) -> None:
+        """So many windows more are done. What `progress` raises stops the run."""
+        self.done += windows
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+class WatchableInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
+    """An inferer that can say how far it is: `watched` gives a copy of it that tells a `Watch`."""
+
+    def watched(self, watch: Watch) -> Inferer:
+        """A copy of this inferer that tells the watch; this one stays as it is."""
+        raise NotImplementedError
+
+
+class WatchedInferer(WatchableInferer):
+    """Another inferer whose windows are counted as they pass through the network."""
+
+    def __init__(self, inferer: Inferer, watch: Watch) -> None:
+        super().__init__()
+        self.inferer = inferer
+        self.watch = watch
+
+    def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What the other inferer gives."""
+        self.watch.expect(_number_of_windows(self.inferer, inputs))
+        with _counted(network, self.watch) as counted:
+            return self.inferer(inputs, counted, *args, **kwargs)
+
+    def watched(self, watch: Watch) -> Inferer:
+        """The other inferer with this watch instead."""
+        return WatchedInferer(self.inferer, watch)
+
+
+def watch_inferer(inferer: Any, watch: Watch) -> Any:
+    """The inferer as one that tells the watch how far it is, whatever inferer it is."""
+    return inferer.watched(watch) if isinstance(inferer, WatchableInferer) else WatchedInferer(inferer, watch)
+
+
+@contextmanager
+def _counted(network: Callable[..., Any], watch: Watch) -> Iterator[Callable[..., Any]]:
+    """The network, each call of which is counted while within."""
+    if isinstance(network, nn.Module):
+        hook = network.register_forward_hook(lambda _, inputs, __: watch.count(len(inputs[0])))
+        try:
+            yield network
+        finally:
+            hook.remove()
+        return
+
+    def call(windows: Tensor, *args: Any, **kwargs: Any) -> Any:
+        output = network(windows, *args, **kwargs)
+        watch.count(len(windows))
+        return output
+
+    yield call
+
+
+def _number_of_windows(inferer: Inferer, inputs: Tensor) -> int | None:
+    """The windows of one pass over a batch `(N, channels, *spatial)`; None for an inferer that is not known."""
+    if type(inferer) is SimpleInferer:
+        return len(inputs)
+    if type(inferer) in (SlidingWindowInferer, SlidingWindowInfererAdapt):
+        return len(inputs) * len(lay_windows(inputs.shape[2:], inferer.roi_size, inferer.overlap))
+    return None

@@ -1,0 +1,57 @@
+"""What made a mask: bundle, weights, device, versions, source images."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from monai_attn.bundle import Parts
+from monai_attn.volume import Box, Volume
+
+__all__ = ["provenance_of"]
+
+VERSIONED = ("monai_attn", "torch", "monai", "numpy")
+"""Packages whose versions go into the provenance."""
+
+
+def provenance_of(
+    parts: Parts,
+    device: str,
+    ran: Mapping[str, Any],
+    images: Mapping[str, Sequence[Volume]],
+    region: Box | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """The provenance of a mask, in plain values that JSON can hold; no path, no identity of the patient.
+
+    `ran` says which back-ends and precisions ran the network, see `RunRecord`. Of a bundle of several images it names
+    those that were given and those that were missing.
+    """
+    sources = {name: _described(volumes[0]) for name, volumes in images.items()}
+    missing = [one.name for one in parts.inputs if one.name not in images]
+    return {
+        "bundle": parts.name,
+        "bundle_version": parts.version,
+        "weights_sha256": parts.weights_sha256,
+        "overrides": dict(parts.overrides),
+        "device": device,
+        **ran,
+        "mixed_precision": parts.amp and device.startswith("cuda"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+        "source": next(iter(sources.values())),
+        **({"images": sources, "missing": missing} if len(parts.inputs) > 1 else {}),
+        "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _described(source: Volume) -> dict[str, Any]:
+    return {
+        "shape": list(source.shape),
+        "spacing_mm": [round(edge, 6) for edge in source.spacing_mm],
+        "orientation": source.orientation,
+        "modality": source.modality,
+        "notes": list(source.notes),
+    }
