@@ -134,3 +134,21 @@ def test_the_library_names_its_own_words(tmp_path):
 def test_what_the_library_says_in_python_the_command_line_says_in_options(python, command):
     assert command_words(python, "convert").endswith(command) or command in command_words(python, "convert")
     assert command_words(python, "convert") != python
+
+
+def test_two_readers_whose_numbers_are_exchanged_are_not_compared_by_number(tmp_path, capsys):
+    image = with_labels(tmp_path / "series", phantom(np.diag([-1, -1, 1]), shape=(8, 8, 3)))
+    liver, spleen = [box(image, (0.5, 0.5), (2.5, 2.5), 1)], [box(image, (4.5, 4.5), (6.5, 6.5), 1)]
+    for reader, drawn in {
+        "one": {"liver": liver, "spleen": spleen},
+        "other": {"spleen": liver, "liver": spleen},
+    }.items():
+        contours = structure_set(tmp_path / f"{reader}.dcm", drawn)
+        assert convert(contours, tmp_path / f"{reader}.nii.gz", "--source", tmp_path / "series") == 0
+        assert (
+            convert(tmp_path / f"{reader}.nii.gz", tmp_path / f"{reader}_seg.dcm", "--source", tmp_path / "series") == 0
+        )
+        assert convert(tmp_path / f"{reader}_seg.dcm", tmp_path / f"{reader}_of_seg.nrrd") == 0
+    for first, second in (("one.nii.gz", "other.nii.gz"), ("one_of_seg.nrrd", "other_of_seg.nrrd")):
+        assert main(["compare", str(tmp_path / first), str(tmp_path / second)]) == 2
+        assert "Label 1 is 'liver' in the prediction and 'spleen' in the reference" in capsys.readouterr().err

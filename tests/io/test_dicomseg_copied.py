@@ -42,8 +42,8 @@ def made_series(tmp_path, charset: str | None = None, **stored: bytes) -> Volume
 
 
 def place(number: int, value: bytes) -> str:
-    """Digits of the same length, which stand for a value until the file is written."""
-    return "31415926535897932384"[number : number + 2] * (len(value) // 2)
+    """Letters of the same length, which stand for a value until the file is written."""
+    return ("QZ", "WX", "VK", "JY")[number] * (len(value) // 2)
 
 
 def stored(path, keyword: str) -> bytes:
@@ -67,6 +67,18 @@ def test_a_name_that_cannot_be_decoded_is_copied_byte_for_byte(tmp_path, write, 
     assert stored(tmp_path / "out.dcm", "SpecificCharacterSet").strip() == charset.encode()
     back = read_masks(tmp_path / "out.dcm", like=labels)
     np.testing.assert_array_equal(back.label_map().array, labels.array)
+
+
+def test_other_texts_are_copied_too_and_those_of_ours_stay(tmp_path):
+    more = {"StudyDescription": b"Kn\xf6chel", "SeriesDescription": b"sp\xe4t", "Manufacturer": b"K\xf6ln"}
+    labels = made_series(
+        tmp_path, charset="ISO_IR 192", PatientName=NOT_UTF8, **{k: v + b" " * (len(v) % 2) for k, v in more.items()}
+    )
+    write_dicom_seg(labels, ONE, tmp_path / "series", tmp_path / "out.dcm", **BY)
+    assert stored(tmp_path / "out.dcm", "PatientName") == NOT_UTF8
+    assert stored(tmp_path / "out.dcm", "StudyDescription").strip() == more["StudyDescription"]
+    assert stored(tmp_path / "out.dcm", "SeriesDescription").startswith(b"Segmentation by")
+    assert stored(tmp_path / "out.dcm", "Manufacturer").strip() == b"monai_attn"
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -97,7 +109,6 @@ def test_labels_beyond_ascii_beside_such_a_name_are_refused(tmp_path, write):
         {"StudyDate": b"20190229"},
         {"StudyDate": b"00000000"},
         {"StudyTime": b"256199"},
-        {"SeriesNumber": b"-2147483648 "},
         {"StudyID": b"longer than sixteen letters "},
     ],
     ids=str,
@@ -106,8 +117,16 @@ def test_values_that_dicom_forbids_are_left_empty_and_the_mask_is_written(tmp_pa
     labels = made_series(tmp_path, **header)
     write(labels, ONE, tmp_path / "series", tmp_path / "out.dcm", **BY)
     (keyword,) = header
-    if keyword != "SeriesNumber":
-        assert not dcmread(tmp_path / "out.dcm").get(keyword)
+    assert not dcmread(tmp_path / "out.dcm").get(keyword)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize(("number", "ours"), [(3, 1003), (-(2**31), 1000), (2**31 - 1, 1000)])
+def test_the_number_of_our_series_fits_whatever_that_of_the_images_is(tmp_path, write, number, ours):
+    labels = with_labels(tmp_path / "series", phantom(shape=(5, 4, 3)), SeriesNumber=number)
+    labels = labels.with_array((labels.array % 2).astype(np.uint8))
+    write(labels, ONE, tmp_path / "series", tmp_path / "out.dcm", **BY)
+    assert dcmread(tmp_path / "out.dcm").SeriesNumber == ours
 
 
 @pytest.mark.parametrize("write", WRITERS)

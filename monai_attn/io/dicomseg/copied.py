@@ -47,10 +47,11 @@ def make_copyable(header: Dataset) -> Undecodable:
     All other texts become Unicode, to be written as UTF-8; every attribute is there. A text that the standard forbids,
     as too long a StudyID or the 29th of February 2019, would be an error in what we write: it is left empty.
     """
+    from pydicom.dataelem import DataElement
+
     kept = _undecodable(header)
-    for tag in kept:
-        if tag in header:
-            del header[tag]
+    for tag, stored in kept.items():
+        header[tag] = DataElement(tag, stored.VR or "LO", None)
     header.decode()
     for tag in list(header.keys()):
         element = header[tag]
@@ -69,7 +70,6 @@ def put_back(made: Dataset, kept: Undecodable, *, implicit: bool = False) -> Non
     for one of these values afterwards decodes it.
     """
     from pydicom.charset import convert_encodings, default_encoding
-    from pydicom.datadict import keyword_for_tag
     from pydicom.filewriter import correct_ambiguous_vr
 
     if not kept:
@@ -77,7 +77,7 @@ def put_back(made: Dataset, kept: Undecodable, *, implicit: bool = False) -> Non
     made.SpecificCharacterSet = ""
     correct_ambiguous_vr(made, is_little_endian=True)
     for tag, stored in kept.items():
-        if tag in made or keyword_for_tag(tag) in MAY_BE_EMPTY:
+        if tag in made and made[tag].is_empty:  # what is not empty is our own: maker, description of the series
             made[tag] = stored
     said = made.SpecificCharacterSet
     # Bytes are written as they are only where pydicom takes them to be in the encoding of the file.
@@ -86,25 +86,50 @@ def put_back(made: Dataset, kept: Undecodable, *, implicit: bool = False) -> Non
 
 def _undecodable(header: Dataset) -> dict[BaseTag, RawDataElement | DataElement]:
     from pydicom.config import IGNORE
-    from pydicom.datadict import dictionary_VR
     from pydicom.dataelem import DataElement, RawDataElement
 
     sets = _encodings(header)
     kept: dict[BaseTag, RawDataElement | DataElement] = {}
     for tag in list(header.keys()):
         raw = header.get_item(tag)
-        if not isinstance(raw, RawDataElement) or tag.is_private:
-            continue
-        try:
-            kind = raw.VR or dictionary_VR(tag)
-        except KeyError:
-            continue
-        if kind in LETTERS and raw.value and not _decodes(bytes(raw.value), sets):
+        kind = _kind(tag, raw)
+        if kind == "SQ":
+            if not all(_decode(item, sets) for item in header[tag].value):
+                del header[tag]  # a list of other names, say: not copied rather than altered
+        elif isinstance(raw, RawDataElement) and kind in LETTERS and raw.value and not _decodes(bytes(raw.value), sets):
             kept[tag] = raw._replace(VR=kind)
     if kept and CHARACTER_SET in header:
         element = header[CHARACTER_SET]
         kept[element.tag] = DataElement(element.tag, "CS", element.value, validation_mode=IGNORE)
     return kept
+
+
+def _kind(tag: BaseTag, element: RawDataElement | DataElement | None) -> str:
+    """The kind of a value, from DICOM's dictionary where the file does not say it; "" for private and unknown ones."""
+    from pydicom.datadict import dictionary_VR
+
+    if element is None or tag.is_private:
+        return ""
+    try:
+        return element.VR or dictionary_VR(tag)
+    except KeyError:
+        return ""
+
+
+def _decode(item: Dataset, sets: list[str]) -> bool:
+    """Whether all texts in an item of a sequence can be decoded."""
+    from pydicom.dataelem import RawDataElement
+
+    sets = _encodings(item) if CHARACTER_SET in item else sets
+    for tag in list(item.keys()):
+        raw = item.get_item(tag)
+        kind = _kind(tag, raw)
+        if kind == "SQ":
+            if not all(_decode(inner, sets) for inner in item[tag].value):
+                return False
+        elif kind in LETTERS and isinstance(raw, RawDataElement) and raw.value and not _decodes(bytes(raw.value), sets):
+            return False
+    return True
 
 
 def _encodings(header: Dataset) -> list[str]:

@@ -20,6 +20,7 @@ __all__ = [
     "SEGMENTATION",
     "STRUCTURE_SET",
     "class_of",
+    "quoted",
     "read_object",
     "whole_number",
 ]
@@ -30,6 +31,9 @@ LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 
 STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 """RT Structure Set Storage."""
+
+QUOTED = 64
+"""Letters of a value that a message repeats; a long string of DICOM has no more."""
 
 HOLDING = {"SegmentSequence": SEGMENTATION, "StructureSetROISequence": STRUCTURE_SET}
 """What an object must be that holds such a sequence at its top."""
@@ -92,11 +96,17 @@ def _kind(tag: BaseTag) -> str | None:
         return None
 
 
+def quoted(item: Dataset, keyword: str) -> str:
+    """A value as it may stand in a message: of a damaged file, only the beginning."""
+    value = text(item, keyword)
+    return value if len(value) <= QUOTED else value[:QUOTED] + "..."
+
+
 def whole_number(item: Dataset, keyword: str, name: str) -> int:
     """A whole number of 32 bits that must be there; else `FileError`."""
     found = number(item, keyword)
     if found is None or not found.is_integer() or abs(found) >= 2**31:
         raise FileError(
-            f"{name}: {keyword} is {text(item, keyword) or 'missing'!r}, not a whole number. Export it again."
+            f"{name}: {keyword} is {quoted(item, keyword) or 'missing'!r}, not a whole number. Export it again."
         )
     return int(found)

@@ -12,7 +12,7 @@ from monai_attn.errors import FileError, GeometryError
 from monai_attn.io.dicom.files import number, numbers, text
 from monai_attn.io.dicomseg.codes import read_code
 from monai_attn.io.dicomseg.grid import check_frame_of_reference
-from monai_attn.io.dicomseg.objects import whole_number
+from monai_attn.io.dicomseg.objects import quoted, whole_number
 from monai_attn.io.dicomseg.rt_axis import Points
 from monai_attn.labels import Code, Label, default_colour
 from monai_attn.volume import RAS_TO_LPS, Volume
@@ -143,7 +143,7 @@ def _shared(drawn: list[Dataset], items: list[Dataset], roi: int, name: str) -> 
 
 
 def _name(item: Dataset | None, roi: int) -> str:
-    return text(item, "ROIName") or f"region {roi}"
+    return (quoted(item, "ROIName") if item is not None else "") or f"region {roi}"
 
 
 def _structure(region: Region, like: Volume, name: str) -> tuple[Structure | None, tuple[str, ...]]:
@@ -151,9 +151,9 @@ def _structure(region: Region, like: Volume, name: str) -> tuple[Structure | Non
     areas = [line for line in lines if text(line, "ContourGeometricType") in AREAS]
     notes: tuple[str, ...] = ()
     if len(areas) < len(lines):
-        kinds = sorted({text(line, "ContourGeometricType") or "no type" for line in lines} - set(AREAS))
+        kinds = sorted({quoted(line, "ContourGeometricType") or "no type" for line in lines} - set(AREAS))
         notes = (
-            f"{region.name!r}: {len(lines) - len(areas)} contours of {', '.join(kinds)} enclose no area; left out.",
+            f"{region.name!r}: {len(lines) - len(areas)} contours of {', '.join(kinds[:5])} enclose no area; left out.",
         )
         if not areas:
             return None, notes
@@ -209,7 +209,7 @@ def _offset(line: Dataset, name: str) -> Points:
     vector = numbers(line, "ContourOffsetVector", 3)
     if vector is None or any(abs(part) > FARTHEST_MM for part in vector):
         raise FileError(
-            f"{name}: a Contour Offset Vector of {text(line, 'ContourOffsetVector')!r} is not three numbers. "
+            f"{name}: a Contour Offset Vector of {quoted(line, 'ContourOffsetVector')!r} is not three numbers. "
             "Export it again."
         )
     return np.array(vector)

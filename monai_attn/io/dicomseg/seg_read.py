@@ -16,7 +16,7 @@ from monai_attn.io.dicom.frames import Frame, frames_of
 from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, unique_table
 from monai_attn.io.dicomseg.grid import FrameMap, check_frame_of_reference, grid_of_frames
 from monai_attn.io.dicomseg.masks import Masks, Part, check_memory, cropped, empty_grid
-from monai_attn.io.dicomseg.objects import LABEL_MAP, SEGMENTATION, read_object, whole_number
+from monai_attn.io.dicomseg.objects import LABEL_MAP, SEGMENTATION, quoted, read_object, whole_number
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.labels import Label, LabelTable
@@ -52,7 +52,7 @@ def read_dicom_seg(path: str | Path, *, like: Volume | None = None) -> Masks:
 
 def _read(path: Path, like: Volume | None) -> Masks:
     dataset = read_object(path, {SEGMENTATION, LABEL_MAP}, "DICOM SEG")
-    name, kind = path.name, text(dataset, "SegmentationType")
+    name, kind = path.name, quoted(dataset, "SegmentationType")
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
         raise InputError(f"{name}: SegmentationType {kind or 'missing'} is not BINARY, FRACTIONAL or LABELMAP.")
     if dataset.get("TotalPixelMatrixRows"):
@@ -63,7 +63,10 @@ def _read(path: Path, like: Volume | None) -> Masks:
     if len(frames) != int(number(dataset, "NumberOfFrames") or 1):
         raise FileError(f"{name} does not say where each frame lies. Export it again.")
     grid, notes = (empty_grid(like), ()) if like is not None else grid_of_frames(frames, name)
-    table, value_of, table_notes = _table(dataset, kind, name)
+    try:
+        table, value_of, table_notes = _table(dataset, kind, name)
+    except LabelError as error:
+        raise LabelError(f"{name}: {error} Export it again.") from error
     parts = _parts(_slabs(dataset, kind, frames, FrameMap(grid, name), value_of, name), name)
     fractional = text(dataset, "SegmentationFractionalType") or "PROBABILITY" if kind == "FRACTIONAL" else ""
     place = grid.frame_of_reference or text(dataset, "FrameOfReferenceUID")
@@ -97,7 +100,7 @@ def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int
     labels = [
         Label(
             ours[segment],
-            text(item, "SegmentLabel") or f"segment {segment}",
+            quoted(item, "SegmentLabel") or f"segment {segment}",
             hex_of_lab(item, ours[segment]),
             read_code(item, "SegmentedPropertyTypeCodeSequence"),
         )
@@ -110,7 +113,9 @@ def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int
 def _own_value(description: str) -> int:
     """The label value that `write_dicom_seg` noted; 0 when it did not."""
     value = description.removeprefix(VALUE_TEXT)
-    return int(value) if value != description and value.isascii() and value.isdigit() else 0
+    if value == description or not (value.isascii() and value.isdigit()) or len(value) > 10:
+        return 0
+    return int(value) if int(value) < 2**32 else 0
 
 
 def _slabs(
