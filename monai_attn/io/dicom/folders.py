@@ -11,7 +11,7 @@ from pathlib import Path
 
 from monai_attn.io.names import suffix_of
 
-__all__ = ["Unread", "begins_like_dicom", "files_in", "has_preamble", "is_dicom", "look_through", "names_alike"]
+__all__ = ["Unread", "begins_like_dicom", "files_in", "has_preamble", "is_dicom", "look_through", "name_pattern"]
 
 FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 """How a data set without the 128-byte preamble begins: group 0008 or 0002, or 0008 in big endian."""
@@ -117,12 +117,12 @@ def files_in(folder: Path, *, recursive: bool = True, closed: list[OSError] | No
         folders[:] = [name for name in folders if not _seen(Path(root, name), seen)]
 
 
-def names_alike(one: str, other: str) -> bool:
-    """Whether two file names differ in numbers only, as IM0001.dcm and IM0002.dcm do.
+def name_pattern(name: str) -> str:
+    """A file name with "#" for its numbers, the same for all slices of a series: "IM#" for IM0001 and IM0002.
 
     Decimal numbers, UIDs and hexadecimal numbers count as numbers.
     """
-    return NUMBER.sub("#", one) == NUMBER.sub("#", other)
+    return NUMBER.sub("#", name)
 
 
 def _seen(folder: Path, seen: set[tuple[int, int]]) -> bool:

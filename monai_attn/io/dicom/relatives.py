@@ -18,7 +18,7 @@ LEVELS = 3
 MOST_FOLDERS = 50
 """So many folders beside a folder are looked into for further parts of its series."""
 
-MOST_FILES = 2000
+MOST_FILES = 1000
 """Up to so many files are looked into on each level; an archive of many patients is not searched."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io.dicom.files import text
-from monai_attn.io.dicom.folders import Unread, names_alike
+from monai_attn.io.dicom.folders import Unread, name_pattern
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.dicom.grouping import Group, grouped
 from monai_attn.io.dicom.stack import check_plane, stack_affine
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Series", "choose_series", "frame_of_reference", "group_series", "image_problem", "stacks_of"]
 
 MAX_LISTED = 20
+
+MAX_NOTES = 3
+"""So many damaged files are named in notes; more become one note."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,10 @@ def _describe(key: str, group: Group, unread: Sequence[Unread]) -> Series:
     images = list(group.frames)
     header, name = images[0].header, f"Series {key}"
     frames, _ = without_copies(images)
-    missing = next((one for one in unread if _among(one, images)), None)
+    among = _among(unread, images)
+    missing = next((one for one, inside in zip(unread, among, strict=True) if inside), None)
     refusal = FileError(missing.why) if missing else GeometryError(group.refusal) if group.refusal else None
-    beside = tuple(f"Left out: {one.why}" for one in unread if one.surely_dicom and not _among(one, images))
+    beside = [one for one, inside in zip(unread, among, strict=True) if one.surely_dicom and not inside]
     series = Series(
         key,
         uid=text(header, "SeriesInstanceUID"),
@@ -153,7 +157,7 @@ def _describe(key: str, group: Group, unread: Sequence[Unread]) -> Series:
         modality=text(header, "Modality"),
         description=text(header, "SeriesDescription"),
         count=len(images),
-        notes=group.notes + beside,
+        notes=group.notes + _left_out(beside),
         refusal=refusal,
         frames=tuple(images),
     )
@@ -205,13 +209,24 @@ def frame_of_reference(frames: Sequence[Frame]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _among(one: Unread, images: Sequence[Frame]) -> bool:
-    """Whether a file that cannot be read is one of these images: of their series, or called as its neighbours are."""
-    if one.series:
-        # A file that is cut within its UID holds the beginning of it.
-        return any(text(frame.header, "SeriesInstanceUID").startswith(one.series) for frame in images)
-    beside = {frame.path for frame in images if frame.path.parent == one.path.parent}
-    return any(names_alike(path.name, one.path.name) for path in beside)
+def _among(unread: Sequence[Unread], images: Sequence[Frame]) -> list[bool]:
+    """Which files that cannot be read are among these images: of their series, or called as their neighbours are."""
+    uids = {text(frame.header, "SeriesInstanceUID") for frame in images}
+    names = {(frame.path.parent, name_pattern(frame.path.name)) for frame in images}
+    # A file that is cut within its UID holds the beginning of it.
+    return [
+        any(uid.startswith(one.series) for uid in uids)
+        if one.series
+        else (one.path.parent, name_pattern(one.path.name)) in names
+        for one in unread
+    ]
+
+
+def _left_out(unread: Sequence[Unread]) -> tuple[str, ...]:
+    """A note on each damaged file that is no slice of the series, or one note on many."""
+    if len(unread) > MAX_NOTES:
+        return (f"Left out: {len(unread)} files that cannot be read. The first: {unread[0].why}",)
+    return tuple(f"Left out: {one.why}" for one in unread)
 
 
 def _listing(found: Sequence[Series]) -> str:
