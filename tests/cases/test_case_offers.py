@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from dicom_maker import save, slices_of
+from phantoms import phantom
 
 from monai_attn import Volume, write
 from monai_attn.cases.offers import offers_in
@@ -24,3 +26,11 @@ def test_a_link_that_leads_nowhere_is_offered_with_its_problem(tmp_path):
     (tmp_path / "t1.nii.gz").symlink_to(tmp_path / "gone.nii.gz")
     (offer,) = offers_in(tmp_path)
     assert (offer.chosen, "t1.nii.gz" in offer.problem) == (False, True)
+
+
+def test_one_file_of_a_series_over_several_folders_offers_the_whole_series(tmp_path):
+    slices = slices_of(phantom())
+    for number in (0, 1):
+        save(tmp_path / f"D{number}", slices[number::2])
+    (offer,) = offers_in(next((tmp_path / "D0").iterdir()))
+    assert offer.size == "5 x 6 x 7"

@@ -78,6 +78,15 @@ def test_a_ct_and_a_pet_of_one_series_uid_in_two_folders_are_not_parts_of_each_o
     assert read(tmp_path / "a").notes == ()
 
 
+def test_what_macos_leaves_beside_the_slices_does_not_matter(tmp_path):
+    folder = series(tmp_path / "x", phantom())
+    for path in list(folder.iterdir()):
+        path.rename(path.with_suffix(".dcm"))
+        path.with_name(f"._{path.name}.dcm").write_bytes(b"\0\5\x16\7 Mac OS X")
+    (folder / ".DS_Store").write_bytes(b"")
+    assert read(folder).notes == ()
+
+
 def test_an_empty_file_with_another_name_is_mentioned(tmp_path):
     folder = series(tmp_path / "x", phantom())
     (folder / "last.dcm").write_bytes(b"")

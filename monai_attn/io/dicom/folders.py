@@ -83,6 +83,8 @@ def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], l
             if begins_like_dicom(path):
                 found.append(path)
                 continue
+            if path.name.startswith("."):
+                continue  # what macOS and editors leave beside a file
             size = path.stat().st_size
             why = f"{path.name} is no DICOM file" if size else f"{path.name} is empty (0 bytes)"
         except PermissionError:
