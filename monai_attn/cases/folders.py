@@ -10,6 +10,7 @@ from monai_attn.io import is_dicom
 from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
 __all__ = [
+    "entries",
     "holds_dicom",
     "holds_named",
     "image_files",

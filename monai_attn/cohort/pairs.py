@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from monai_attn.cases import image_files
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.names import VOLUME_SUFFIXES
 from monai_attn.segmentation import case_name
@@ -43,9 +44,7 @@ def find_pairs(prediction: str | Path, reference: str | Path) -> list[Pair]:
 
 def _masks(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith(".") or not path.name.lower().endswith(VOLUME_SUFFIXES):
-            continue
+    for path in image_files(folder):
         other = found.setdefault(case_name(path), path)
         if other != path:
             raise InputError(

@@ -14,6 +14,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
+from monai_attn.cases import checked_name, names_of
 from monai_attn.errors import FileError, GeometryError, LabelError
 from monai_attn.io import stem, write
 from monai_attn.results import Writer, commit, text_writer
@@ -27,14 +28,16 @@ logger = logging.getLogger(__name__)
 class SaveSegmentationd(MapTransform):  # type: ignore[misc]
     """Writes the label map at each key as `output_dir/<case>_<postfix>.nii.gz`, uint8 or uint16.
 
-    The case is named by `data["case"]`, else by the file it was loaded from. The map must lie on the grid that the
-    image at `source_key` was loaded with. Beside it, `<case>_<postfix>.json` holds what `provenance()` gives, if that
-    is given, and which images `AlignImagesd` joined and which were missing. With `warnings` it holds the warnings of
-    `monai_attn.preflight.CheckedImages` on the images, and those that `warnings(mask)` gives; they are logged too.
-    `data` is passed on unchanged.
+    The case is named by `data["case"]`, else by the file it was loaded from (`monai_attn.cases.names_of`). The map must
+    lie on the grid that the image at `source_key` was loaded with. `data` is passed on unchanged.
 
-    Raises `LabelError` for values that are no labels, `GeometryError` for another grid, and `FileError` when the file
-    exists and `overwrite` is not set, or when two cases of one run have the same name.
+    Beside the map, `<case>_<postfix>.json` holds what `provenance()` gives, if that is given, and which images
+    `AlignImagesd` joined and which were missing. With `warnings` it holds the warnings of
+    `monai_attn.preflight.CheckedImages` on the images, and those that `warnings(mask)` gives; they are logged too.
+
+    Raises `LabelError` for values that are no labels, `GeometryError` for another grid, and `InputError` for a name
+    that would lead out of the folder. Raises `FileError` when the file exists and `overwrite` is not set, or when two
+    cases of one run have the same name.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         return dict(data)
 
     def _path(self, data: Mapping[Hashable, Any], key: Hashable) -> Path:
-        case = data.get("case") or stem(data[self.source_key].meta["filename_or_obj"])
+        given = data.get("case")
+        (found,) = names_of([Path(data[self.source_key].meta["filename_or_obj"])])
+        case = checked_name(str(given)) if given else found
         postfix = self.postfix if len(self.keys) == 1 else f"{self.postfix}_{key!s}"
         path = self.output_dir / f"{case}_{postfix}.nii.gz"
         if path in self._written:

@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from workbench import OBLIQUE
 
-from monai_attn.errors import FileError, GeometryError, LabelError
+from monai_attn.errors import FileError, GeometryError, InputError, LabelError
 from monai_attn.io import read
 from monai_attn.transforms import LoadVolumed, SaveSegmentationd
 from monai_attn.volume import Volume
@@ -50,6 +50,12 @@ def test_another_grid_is_refused(tmp_path):
     for moved in (elsewhere, data["pred"][:, :3]):
         with pytest.raises(GeometryError, match="Bring it back to the image's grid with Invertd"):
             SaveSegmentationd("pred", tmp_path)({**data, "pred": moved})
+
+
+def test_a_case_cannot_lead_out_of_the_folder(tmp_path):
+    with pytest.raises(InputError, match=r"'\.\./one' cannot name a case"):
+        SaveSegmentationd("pred", tmp_path / "out")(case(LABELS, "../one"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_are_replaced_only_when_told_and_twins_never(tmp_path):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from monai_attn.cases.folders import entries, walk
 from monai_attn.cases.offers import Offer, offers_in
-from monai_attn.errors import AttnError
+from monai_attn.errors import AttnError, FileError
 from monai_attn.io import is_dicom
 from monai_attn.io.names import suffix_of
 from monai_attn.io.reading import READERS
@@ -83,6 +83,9 @@ def _offers(paths: Sequence[Path], viewer: Any) -> list[Offer]:
 
 def _is_ours(path: Path) -> bool:
     if path.is_dir():
-        files = (Path(root, name) for root, _, names in os.walk(path) for name in names)
-        return any(_is_ours(file) for file in islice(files, LOOKED_AT))
+        files = (file for place in walk(path) for file in entries(place) if not file.is_dir())
+        try:
+            return any(_is_ours(file) for file in islice(files, LOOKED_AT))
+        except FileError:  # a folder that may not be read: the reader says so
+            return True
     return path.is_file() and (suffix_of(path) in READERS or is_dicom(path))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn import __version__
+from monai_attn.cases import names_of
 from monai_attn.cohort import Measured, measure_case
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import stem, write, write_dicom_seg
@@ -138,11 +139,11 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
 
 
 def free_of_identity(image: Image) -> str:
-    """A name for the case of an image that does not tell the patient's: that of its file, or "case"."""
+    """A name for the case of an image, that of its file as everywhere; "case" where this would name the patient."""
     origin = origin_of(image)
     if origin is None or origin.path is None:
         return "case"
-    return anonymous_case(stem(origin.path), read_identity(origin.path, series=origin.series))
+    return anonymous_case(names_of([Path(origin.path)])[0], read_identity(origin.path, series=origin.series))
 
 
 def _writers(saving: Saving, segmentation: Segmentation, measured: Measured, page: str) -> dict[Path, Writer]:
