@@ -75,7 +75,7 @@ def sentence(error: BaseException) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return "There was not enough memory."
-    if isinstance(error, UnicodeError):
+    if isinstance(error, UnicodeEncodeError):
         return "A name holds characters that cannot be written as UTF-8. Rename the file or folder."
     if isinstance(error, OSError) and error.strerror:
         name = Path(os.fsdecode(error.filename)).name if isinstance(error.filename, str | bytes) else ""

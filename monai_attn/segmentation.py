@@ -40,7 +40,7 @@ def result_files(folder: str | Path, case: str) -> tuple[Path, Path, Path]:
 
 def record_of(mask: str | Path) -> Path:
     """The file beside a mask that holds its label table: the mask's name with the suffix `.json`."""
-    return Path(mask).with_name(stem(mask) + ".json")
+    return Path(mask).parent / f"{stem(mask)}.json"  # a folder given as "." has no name to change
 
 
 def case_name(mask: str | Path) -> str:

@@ -42,13 +42,12 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
     """What would be done with a case. Raises what the run would raise."""
     from monai_attn.bundle.case import read_images
     from monai_attn.bundle.describe import describe_bundle
-    from monai_attn.cohort.plan import check_case, decide, prepare
+    from monai_attn.cohort.plan import decide, prepare
     from monai_attn.cohort.run import notes_of
     from monai_attn.preflight.estimate import estimate
     from monai_attn.results import State
 
     inputs, mask = segmenter.parts.inputs, recipe.files(case.name)[0]
-    check_case(recipe, case)
     prepared = prepare(recipe, case, segmenter.parts)
     images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
     warnings = segmenter.check(images, region=recipe.region, force=recipe.force)

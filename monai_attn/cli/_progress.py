@@ -18,6 +18,7 @@ def print_row(row: Row) -> None:
     """The result of one case: seconds, file, notes, warnings and volumes on stdout, or the error on stderr."""
     if row.error:
         print(f"{row.case}: {command_words(row.error, 'segment')}", file=sys.stderr)
+    if row.error and not row.files:
         return
     if row.done:
         print(f"{row.case}: done already -> {row.files[0]}")

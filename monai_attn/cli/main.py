@@ -1,18 +1,17 @@
-"""`monai-attn`: the way in for the command line."""
+"""`monai-attn`: the way in for the command line. Loads next to nothing until it runs, so that Ctrl-C finds it ready."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import logging
-import signal
 import sys
-from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from monai_attn import __version__
-from monai_attn.cli.words import command_words
-from monai_attn.errors import AttnError
-from monai_attn.notice import RESEARCH_USE
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from monai_attn.cli.interrupts import Interrupts
 
 __all__ = ["build_parser", "main"]
 
@@ -21,13 +20,26 @@ COMMANDS = ("segment", "measure", "compare", "report", "convert", "info", "bundl
 CANCELLED = 130
 """The shells' exit code for Ctrl-C: 128 + SIGINT."""
 
+FAILED = 2
+"""The exit code for input, options or files that cannot be used, and for anything unexpected."""
+
+CLOSED_PIPE = 141
+"""The shells' exit code for a program whose reader has gone, as in `monai-attn info x | head -1`: 128 + SIGPIPE."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands; loads neither torch nor MONAI."""
+    import argparse
+    import importlib
+
+    from monai_attn import __version__
+    from monai_attn.notice import RESEARCH_USE
+
     parser = argparse.ArgumentParser(
         prog="monai-attn",
         description="Segment MRI and CT with 3-D attention U-Nets. " + RESEARCH_USE,
-        epilog="Exit codes: 0 all went well, 1 some cases failed, 2 bad use or input, 130 cancelled.",
+        epilog="Exit codes: 0 all went well, 1 some cases failed, 2 bad use, bad input or an unexpected error, "
+        "130 cancelled, 141 the reader of the output has gone. MONAI_ATTN_DEBUG=1 shows the traceback of an error.",
     )
     parser.add_argument("--version", action="version", version=f"monai_attn {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -37,25 +49,101 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code."""
+    """Run one command and give its exit code; whatever goes wrong is one sentence on stderr.
+
+    Raises `SystemExit` only where `argparse` does: for options that cannot be parsed, `--help` and `--version`.
+    """
+    from monai_attn.cli.interrupts import Interrupts
+
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    with Interrupts() as interrupts:
+        try:
+            return _run(arguments, interrupts)
+        except BaseException as error:  # a panic of a library in Rust is no Exception
+            if isinstance(error, SystemExit):
+                _drop_unwritten()
+                raise
+            return CANCELLED if _said_cancelled(error, interrupts) else _code_of(error, arguments)
+
+
+def _run(arguments: list[str], interrupts: Interrupts) -> int:
+    import logging
+
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    args = build_parser().parse_args(argv)
-    # A job scheduler ends a job by SIGTERM: stop as for Ctrl-C, so that nothing is left half-written.
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        code: int = args.run(args)
-    except AttnError as error:
-        print(f"monai-attn: {command_words(str(error), args.command)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("monai-attn: cancelled; what was not finished was not written.", file=sys.stderr)
-        return CANCELLED
+    for stream in (sys.stdout, sys.stderr):  # a console without our letters shows their codes
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    _refuse_empty(arguments)
+    args = build_parser().parse_args(arguments)
+    interrupts.check()
+    code: int = args.run(args)
+    interrupts.check()
+    _flush()
     return code
 
 
-def _interrupt(number: int, frame: object) -> None:
-    del number, frame
-    raise KeyboardInterrupt
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """An empty text, as of a shell variable that is not set, is no name of anything: as a path it would mean "here"."""
+    from monai_attn.errors import InputError
+
+    for number, text in enumerate(arguments, start=1):
+        name, sign, value = text.partition("=")
+        if not text.strip() or (sign and not value.strip() and name.startswith("--")):
+            raise InputError(
+                f"Argument {number} is empty{f' ({text})' if name.strip() else ''}. Give a value, or leave it out; "
+                "the current folder is written as a dot."
+            )
+
+
+def _said_cancelled(error: BaseException, interrupts: Interrupts) -> bool:
+    if not interrupts.asked and not isinstance(error, KeyboardInterrupt):
+        return False
+    _say("cancelled; what was not finished was not written.")
+    return True
+
+
+def _code_of(error: BaseException, arguments: Sequence[str]) -> int:
+    """Say what went wrong, and give the exit code."""
+    import os
+    import traceback
+
+    from monai_attn.cli.words import command_words
+    from monai_attn.errors import DEBUG, sentence
+
+    if isinstance(error, BrokenPipeError):
+        _silence(sys.stdout)
+        return CLOSED_PIPE
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    command = next((text for text in arguments if text in COMMANDS), "")
+    _say(command_words(sentence(error), command))
+    _drop_unwritten()
+    return FAILED
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError):  # stderr itself is closed or full
+        print(f"monai-attn: {text}", file=sys.stderr, flush=True)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _drop_unwritten() -> None:
+    """Let go of what stdout does not take, so that Python does not complain about it again at the end."""
+    try:
+        _flush()
+    except (OSError, ValueError):
+        _silence(sys.stdout)
+
+
+def _silence(stream: TextIO) -> None:
+    import os
+
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

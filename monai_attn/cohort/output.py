@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from monai_attn.cases import Case, ImageFile
+from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.plan import Prepared
 from monai_attn.cohort.recipe import Recipe
 from monai_attn.measure import Structure, measure_structures
-from monai_attn.results import Writer, commit, text_writer, voxels_digest
+from monai_attn.results import Writer, commit, voxels_digest
 from monai_attn.results.record import INPUT
 from monai_attn.segmentation import Segmentation, result_files
 from monai_attn.volume import Volume
@@ -20,27 +22,54 @@ __all__ = ["Saved", "save_case"]
 
 @dataclass(frozen=True)
 class Saved:
-    """The files of a case, and its structures as they were measured."""
+    """The files of a case, its structures as they were measured, and a sentence for each file that was not written."""
 
     files: list[Path]
     structures: list[Structure]
+    problems: list[str]
 
 
 def save_case(
     recipe: Recipe, case: Case, prepared: Prepared, images: Mapping[str, Volume], segmentation: Segmentation
 ) -> Saved:
-    """Measure a segmentation and commit all its files. Raises `AttnError`; then nothing was written."""
+    """Measure a segmentation and commit all its files. Raises `AttnError`; then nothing was written.
+
+    A report or a DICOM file that cannot be made is left out and said in `problems`: the mask was computed, and stays.
+    """
     _, record, _ = result_files(recipe.output, case.name)
     image = images[next(iter(images))]
     structures = measure_structures(segmentation.labels, segmentation.table, image)
     files = segmentation.files(recipe.output, stem=case.name, measured=structures)
+    problems: list[str] = []
+    besides = _dicom(recipe, case.name, prepared.reference, segmentation)
     if recipe.report:
-        files[recipe.report_file(case.name)] = text_writer(_page(case, image, segmentation, prepared.reference))
-    files |= _dicom(recipe, case.name, prepared.reference, segmentation)
+        page = partial(_page, case, image, segmentation, prepared.reference)
+        besides[recipe.report_file(case.name)] = lambda path: path.write_text(page(), encoding="utf-8", newline="")
+    files |= {path: _tried(write, problems) for path, write in besides.items()}
     voxels = {name: voxels_digest(one) for name, one in images.items()}
     about = {**segmentation.about(), INPUT: {"files": prepared.files_digest, "voxels": voxels}}
-    written = commit(files, record=record, about=about, replace=prepared.standing.replace, overwrite=recipe.overwrite)
-    return Saved(written, structures)
+    written = commit(
+        files,
+        record=record,
+        about=about,
+        optional=besides,
+        replace=prepared.standing.replace,
+        overwrite=recipe.overwrite,
+    )
+    return Saved(written, structures, problems)
+
+
+def _tried(write: Writer, problems: list[str]) -> Writer:
+    """A writer that leaves no file, and a sentence in `problems`, where the file cannot be made."""
+
+    def tried(path: Path) -> None:
+        with attempt() as work:
+            write(path)
+        if work.error:
+            path.unlink(missing_ok=True)
+            problems.append(f"{path.name} was not written: {work.error}")
+
+    return tried
 
 
 def _dicom(recipe: Recipe, case: str, reference: ImageFile, segmentation: Segmentation) -> dict[Path, Writer]:

@@ -18,7 +18,7 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from monai_attn.bundle.parts import Parts
 
-__all__ = ["Prepared", "check_case", "decide", "done_cases", "prepare"]
+__all__ = ["Prepared", "decide", "done_cases", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -33,23 +33,6 @@ class Prepared:
     def reference(self) -> ImageFile:
         """The image on whose grid the mask lies."""
         return next(iter(self.images.values()))
-
-
-LONGEST_NAME = 255
-"""Bytes that the name of a file may have, on all common file systems."""
-
-
-def check_case(recipe: Recipe, case: Case) -> None:
-    """Raise `InputError` for a case whose name cannot be part of the names of its files."""
-    try:
-        longest = max(len(path.name.encode()) for path in recipe.files(case.name))
-    except UnicodeEncodeError as error:
-        raise InputError("The name of the case is not valid UTF-8. Rename the file or folder.") from error
-    if longest > LONGEST_NAME:
-        raise InputError(
-            f"The name of the case is too long: its files would have names of {longest} bytes, and {LONGEST_NAME} "
-            "are possible. Rename the file or folder."
-        )
 
 
 def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:

@@ -15,7 +15,7 @@ from monai_attn.bundle.case import read_images
 from monai_attn.cases import Case
 from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.output import save_case
-from monai_attn.cohort.plan import Prepared, check_case, decide, prepare
+from monai_attn.cohort.plan import Prepared, decide, prepare
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.measure import Structure
 from monai_attn.progress import Progress
@@ -51,7 +51,6 @@ class CaseRun:
         recipe = self.recipe
         inputs = segmenter.parts.inputs
         with self._step():
-            check_case(recipe, self.case)
             prepared = prepare(recipe, self.case, segmenter.parts)
             if prepared.standing.state is State.DONE and not prepared.standing.check_voxels:
                 self.done = True
@@ -79,10 +78,13 @@ class CaseRun:
 
     def finish(self) -> Row:
         """Measure and save; what came of the case."""
+        saved = None
         if self._segmentation is not None and self._prepared is not None:
             with self._step():
                 saved = save_case(self.recipe, self.case, self._prepared, self._images, self._segmentation)
                 self.files, self.structures = saved.files, saved.structures
+            if saved and saved.problems:
+                self.error = " ".join([*saved.problems, "The other files of the case are there."])
         self._images, self._segmentation = {}, None
         if self.done:
             return Row(self.case.name, "", self.recipe.files(self.case.name), done=True)

@@ -9,7 +9,7 @@ from monai_attn.measure.distances import SurfaceDistances, normalised_surface_di
 from monai_attn.measure.intensity import Intensity
 from monai_attn.measure.lesions import Lesion, measure_lesions
 from monai_attn.measure.overlap import Overlap, dice, jaccard, overlap_of
-from monai_attn.measure.report import SCHEMA, rows, to_csv, to_frame, to_json
+from monai_attn.measure.report import SCHEMA, from_csv, rows, to_csv, to_frame, to_json
 from monai_attn.measure.resampling import labels_on_grid
 from monai_attn.measure.structures import Structure, measure_structures
 from monai_attn.measure.summary import Summary, summarise
@@ -31,6 +31,7 @@ __all__ = [
     "detect_lesions",
     "dice",
     "error_map",
+    "from_csv",
     "jaccard",
     "labels_on_grid",
     "measure_lesions",

@@ -15,7 +15,7 @@ from monai_attn.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["SCHEMA", "rows", "to_csv", "to_frame", "to_json"]
+__all__ = ["SCHEMA", "from_csv", "rows", "to_csv", "to_frame", "to_json"]
 
 SCHEMA = "monai_attn.measure/1"
 """Goes up when a column changes its meaning or its name, or goes; not when one is added."""
@@ -36,14 +36,36 @@ def rows(measured: Sequence[Any], *, case: str = "") -> list[dict[str, Any]]:
     ]
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""What a text begins with that a spreadsheet would take for a formula, and the apostrophe that prevents that."""
+
+
 def to_csv(table: Sequence[dict[str, Any]]) -> str:
-    """Rows as CSV text with a header; a column that a row lacks stays empty. nan and inf are written so."""
+    """Rows as CSV text with a header; a column that a row lacks stays empty. nan and inf are written so.
+
+    A text that a spreadsheet would run as a formula, because it begins with = + - @ or a tab, gets an apostrophe
+    before it; so does a text that begins with an apostrophe, so that `from_csv` gives back every text. Numbers stay
+    as they are. Source: OWASP, "CSV injection".
+
+    >>> to_csv([{"name": "=1+1", "volume_ml": -2.5}])
+    "name,volume_ml\\n'=1+1,-2.5\\n"
+    """
     columns = dict.fromkeys(name for row in table for name in row)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows({key: _harmless(value) for key, value in row.items()} for row in table)
     return text.getvalue()
+
+
+def from_csv(text: str) -> list[dict[str, str]]:
+    """The rows of a CSV text that `to_csv` wrote, as text, without the apostrophes that `to_csv` added.
+
+    >>> from_csv(to_csv([{"name": "=1+1"}]))
+    [{'name': '=1+1'}]
+    """
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return [{key: (value or "").removeprefix("'") for key, value in row.items() if key} for row in rows]
 
 
 def to_json(table: Sequence[dict[str, Any]], **about: Any) -> str:
@@ -62,6 +84,10 @@ def to_frame(table: Sequence[dict[str, Any]]) -> pandas.DataFrame:
     except ImportError as error:
         raise InputError("A data frame needs pandas. Install it with: pip install pandas") from error
     return pandas.DataFrame(list(table))
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _strict(value: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from monai_attn.errors import AttnError
 from monai_attn.io import read, stem
 from monai_attn.io.names import suffix_of
+from monai_attn.measure import from_csv
 from monai_attn.results.record import FILES, INPUT, attested, is_broken, read_manifest
 
 __all__ = ["Standing", "State", "standing_of"]
@@ -97,8 +98,7 @@ def _refused(what: str) -> Standing:
 def _voxels_of_our_table(path: Path) -> dict[int, int] | None:
     """How many voxels each label has by a table of ours; None for another file."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = [row for row in csv.DictReader(stream) if row["kind"] == "structure"]
+        rows = [row for row in from_csv(path.read_text(encoding="utf-8")) if row["kind"] == "structure"]
         ours = all(row["schema"].startswith("monai_attn.") for row in rows)
         return {int(row["value"]): int(row["voxels"]) for row in rows} if ours and rows else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error):

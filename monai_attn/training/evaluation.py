@@ -13,9 +13,10 @@ from ignite.engine import Engine, Events
 
 from monai_attn.cases import record_of
 from monai_attn.errors import FileError
-from monai_attn.io import read, write_bytes_atomic
+from monai_attn.io import read
 from monai_attn.labels import LabelTable
 from monai_attn.measure import compare, detect_lesions, rows, to_csv
+from monai_attn.results import commit, text_writer
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["CaseScores", "summary_of"]
@@ -116,8 +117,8 @@ class CaseScores:
         made_by = dict(self.provenance()) if self.provenance else {}
         text = json.dumps(_plain({**summary, **apart, "provenance": made_by}), indent=2) + "\n"
         contents = (to_csv(self.scores), text, to_csv(self.detections))
-        for name, content in zip(self.files, contents, strict=False):
-            write_bytes_atomic(self.output_dir / name, content.encode(), overwrite=self.overwrite)
+        files = {self.output_dir / name: text_writer(one) for name, one in zip(self.files, contents, strict=False)}
+        commit(files, overwrite=self.overwrite)
         for seen, part in parts.items():
             _log(summary_of(part)["labels"], SEEN[seen])
 
