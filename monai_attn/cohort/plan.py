@@ -42,6 +42,9 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     `InputError` for images that are not there or cannot have the DICOM results that are asked for.
     """
     found = find_images(case.source, parts.inputs, recipe.series)
+    for one in found.values():
+        if one.path.is_symlink() and not one.path.exists():
+            raise FileError(f"{one.path.name} is a link to a file that is not there.")
     reference = next(iter(found.values())).path
     if recipe.dicom_files(case.name) and not (reference.is_dir() or is_dicom(reference)):
         raise InputError(f"{reference.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")

@@ -33,6 +33,9 @@ def recover(folder: Path, cases: Collection[str] = ()) -> list[str]:
         staging = Staging(root)
         if staging.lock.path.exists() or _is_old(root):
             placed += _settle(staging)
+        else:
+            with suppress(OSError):  # it has something in it meanwhile: a process has just begun
+                root.rmdir()
     for path in _temporaries(folder, cases):
         with suppress(OSError):
             path.unlink()

@@ -114,9 +114,14 @@ class Staging:
         self.unsettled = False
 
     def remove(self) -> None:
-        """Remove the hidden folder with all that is left in it."""
+        """Remove the hidden folder with all that is left in it, the lock last: without a lock it is empty."""
+        for folder in (self.new, self.old):
+            shutil.rmtree(folder, ignore_errors=True)
         self.lock.release()
-        shutil.rmtree(self.root, ignore_errors=True)
+        with suppress(OSError):  # another process is removing it at this moment
+            for path in (self._journal.with_suffix(".new"), self._journal, self.lock.path):
+                path.unlink(missing_ok=True)
+            self.root.rmdir()
 
 
 @contextmanager
@@ -127,8 +132,7 @@ def staged(folder: Path) -> Iterator[Staging]:
     """
     made = _make_folders(folder)
     try:
-        staging = Staging(Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder)))
-        staging.lock.take()
+        staging = _held(folder)
         try:
             staging.new.mkdir()
             staging.old.mkdir()
@@ -144,6 +148,14 @@ def staged(folder: Path) -> Iterator[Staging]:
         for one in reversed(made):
             with suppress(OSError):  # not empty, as it should be
                 one.rmdir()
+
+
+def _held(folder: Path) -> Staging:
+    """A new hidden folder with a lock. Until it has one, `recover` of another process may take it away: try again."""
+    while True:
+        staging = Staging(Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder)))
+        if staging.lock.take() or staging.lock.path.exists():
+            return staging
 
 
 def check_folder(folder: Path) -> None:

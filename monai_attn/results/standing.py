@@ -83,7 +83,7 @@ def _without_record(record: Path, there: Sequence[Path]) -> Standing:
     if not there:
         return Standing(State.TO_DO)
     table = record.with_suffix(".csv")
-    masks = [path for path in there if stem(path) == stem(record) and suffix_of(path)]
+    masks = [path for path in there if stem(path) == record.stem and suffix_of(path)]
     voxels = _voxels_of_our_table(table) if table in there else None
     whole = there == [table] or (masks and all(_voxels_of_mask(mask) == voxels for mask in masks))
     if voxels is not None and record not in there and whole:
@@ -100,7 +100,8 @@ def _voxels_of_our_table(path: Path) -> dict[int, int] | None:
     try:
         rows = [row for row in from_csv(path.read_text(encoding="utf-8")) if row["kind"] == "structure"]
         ours = all(row["schema"].startswith("monai_attn.") for row in rows)
-        return {int(row["value"]): int(row["voxels"]) for row in rows} if ours and rows else None
+        counts = {int(row["value"]): int(row["voxels"]) for row in rows}
+        return {value: count for value, count in counts.items() if count} if ours and rows else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error):
         return None
 

@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from ones import Ones, make_cases
 
-from monai_attn import Volume, write
-from monai_attn.cases import ImageInput
-from monai_attn.cohort import Recipe, find_cases, run_cases
+from monai_attn.cohort import Recipe, run_cases
 from monai_attn.cohort import run as run_module
-from monai_attn.labels import LabelTable
-from monai_attn.segmentation import Segmentation
 
 PATIENCE_S = 20
 
-MADE = {"bundle": "ones", "bundle_version": "1", "weights_sha256": "0", "overrides": {}, "region_mm": None}
-
-
-class Ones:
-    """A segmenter whose result is 1 where the image is positive; `during` is called with the number of the case."""
-
-    def __init__(self, during=lambda _: None) -> None:
-        made = {"name": "ones", "version": "1", "weights_sha256": "0", "overrides": {}}
-        self.parts = SimpleNamespace(inputs=(ImageInput("image"),), **made)
-        self.during = during
-        self.number = 0
-
-    def __call__(self, images, *, progress=None, **options):
-        assert set(options) == {"region", "maps", "force"}
-        self.number += 1
-        if progress:
-            progress(self.number, None)
-        self.during(self.number)
-        image = images["image"]
-        labels = Volume((image.array > 0).astype(np.uint8), image.affine)
-        return Segmentation(labels, LabelTable.of_names({1: "one"}), MADE)
 
 
 @pytest.fixture
 def cases(tmp_path):
-    for number in range(1, 6):
-        array = np.full((4, 5, 6), -1.0, dtype=np.float32)
-        array.ravel()[:number] = 1
-        write(Volume(array, np.diag([1.0, 2.0, 3.0, 1.0])), tmp_path / "in" / f"case_{number}.nii.gz")
-    return find_cases([tmp_path / "in"])
+    return make_cases(tmp_path / "in")
 
 
 @pytest.fixture

@@ -211,13 +211,31 @@ def test_what_a_living_process_works_on_is_left_alone(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fresh_folder_without_a_lock_is_left_alone_and_an_old_one_goes(tmp_path):
-    (tmp_path / f"{PREFIX}abc").mkdir()
+def test_a_hidden_folder_without_a_lock_goes_when_it_is_empty_or_old(tmp_path):
+    empty, filled = tmp_path / f"{PREFIX}empty", tmp_path / f"{PREFIX}filled"
+    empty.mkdir()
+    (filled / "new").mkdir(parents=True)
     recover(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 1
-    os.utime(tmp_path / f"{PREFIX}abc", (0, 0))
+    assert list(tmp_path.iterdir()) == [filled]
+    os.utime(filled, (0, 0))
     recover(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hidden_folder_that_goes_before_it_has_a_lock_is_made_again(tmp_path, monkeypatch):
+    made = staging_room.tempfile.mkdtemp
+    gone = []
+
+    def taken_away(**options) -> str:
+        name = made(**options)
+        if not gone:
+            gone.append(name)
+            Path(name).rmdir()
+        return name
+
+    monkeypatch.setattr(staging_room.tempfile, "mkdtemp", taken_away)
+    save(tmp_path)
+    assert sorted(held(tmp_path)) == sorted([*NAMES, "a_seg.json"])
 
 
 def test_old_temporary_files_of_the_cases_go_and_all_others_stay(tmp_path):

@@ -1,0 +1,47 @@
+"""A segmenter that needs no network, and cases for it: label 1 is where the image is positive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from monai_attn import Volume, write
+from monai_attn.cases import Case, ImageInput, find_cases
+from monai_attn.labels import LabelTable
+from monai_attn.segmentation import Segmentation
+
+
+class Ones:
+    """Gives 1 where the image is positive; `during` is called with the number of the case."""
+
+    def __init__(self, during=lambda _: None, **made) -> None:
+        self.made = {"bundle": "ones", "bundle_version": "1", "weights_sha256": "0", "overrides": {}, **made}
+        names = {"bundle": "name", "bundle_version": "version"}
+        parts = {names.get(key, key): value for key, value in self.made.items()}
+        self.parts = SimpleNamespace(inputs=(ImageInput("image"),), **parts)
+        self.during = during
+        self.number = 0
+
+    def __call__(self, images, *, progress=None, region=None, maps=(), force=False) -> Segmentation:
+        del region
+        assert not force
+        self.number += 1
+        if progress:
+            progress(self.number, None)
+        self.during(self.number)
+        image = images["image"]
+        labels = Volume((image.array > 0).astype(np.uint8), image.affine)
+        table = LabelTable.of_names({1: "one"})
+        volumes = {f"{name}_1": Volume(np.ones(image.shape, np.float32), image.affine) for name in maps}
+        return Segmentation(labels, table, {**self.made, "region_mm": None}, volumes)
+
+
+def make_cases(folder: Path, count: int = 5) -> list[Case]:
+    """Images of which the first `number` voxels are positive."""
+    for number in range(1, count + 1):
+        array = np.full((4, 5, 6), -1.0, dtype=np.float32)
+        array.ravel()[:number] = 1
+        write(Volume(array, np.diag([1.0, 2.0, 3.0, 1.0])), folder / f"case_{number}.nii.gz")
+    return find_cases([folder])

@@ -1,0 +1,184 @@
+"""A rerun goes on where the last one ended: done is skipped, half is done again, what is not ours is left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ones import Ones, make_cases
+
+from monai_attn import Box, Volume, read, write
+from monai_attn.cohort import Recipe, done_cases, run_cases
+from monai_attn.io.digest import sha256
+
+ENDS = ["nii.gz", "csv", "json"]
+
+
+@pytest.fixture
+def cases(tmp_path):
+    return make_cases(tmp_path / "in", 3)
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    return Recipe(bundle="ones", output=tmp_path / "out")
+
+
+def run(recipe, cases, **made) -> dict[str, str]:
+    """What came of each case in a word, or its error."""
+    segmenter = Ones(**made)
+    rows = list(run_cases(recipe, cases, segmenter))
+    assert segmenter.number == sum(not row.error and not row.done for row in rows)
+    return {row.case: row.error or ("done" if row.done else "made") for row in rows}
+
+
+def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
+
+
+def mask(recipe) -> Path:
+    return recipe.output / "case_1_seg.nii.gz"
+
+
+def test_what_is_there_is_done_and_not_touched(cases, recipe):
+    assert set(run(recipe, cases[:2]).values()) == {"made"}
+    before = everything(recipe.output)
+    assert done_cases(recipe, cases, Ones().parts) == ["case_1", "case_2"]
+    assert list(run(recipe, cases).values()) == ["done", "done", "made"]
+    assert {name: one for name, one in everything(recipe.output).items() if name in before} == before
+    assert set(run(replace(recipe, overwrite=True), cases).values()) == {"made"}
+
+
+@pytest.mark.parametrize("lost", [[end] for end in ENDS] + [["csv", "json"], ["nii.gz", "json"], ["nii.gz", "csv"]])
+def test_a_case_that_lacks_files_is_done_again(cases, recipe, lost):
+    run(recipe, cases)
+    for end in lost:
+        (recipe.output / f"case_1_seg.{end}").unlink()
+    expected = "made" if lost != ["csv", "json"] else "exists already"  # a lone mask may be anybody's
+    assert expected in run(recipe, cases)["case_1"]
+    assert run(recipe, cases)["case_2"] == "done"
+
+
+@pytest.mark.parametrize("damage", [b"", None])
+def test_a_mask_that_is_empty_or_cut_off_is_done_again(cases, recipe, damage):
+    run(recipe, cases)
+    mask(recipe).write_bytes(mask(recipe).read_bytes()[:40] if damage is None else damage)
+    assert run(recipe, cases) == {"case_1": "made", "case_2": "done", "case_3": "done"}
+
+
+def test_a_mask_that_somebody_changed_is_left_alone(cases, recipe):
+    run(recipe, cases)
+    before = read(mask(recipe))
+    write(Volume(1 - before.array, before.affine), mask(recipe), overwrite=True)
+    corrected = mask(recipe).read_bytes()
+    assert run(recipe, cases)["case_1"].startswith("case_1_seg.nii.gz was changed after it was written")
+    assert mask(recipe).read_bytes() == corrected
+    assert run(replace(recipe, overwrite=True), cases)["case_1"] == "made"
+
+
+@pytest.mark.parametrize(
+    ("made", "word"),
+    [
+        ({"bundle": "twos"}, "bundle"),
+        ({"bundle_version": "2"}, "bundle version"),
+        ({"weights_sha256": "1"}, "weights"),
+        ({"overrides": {"inferer::overlap": 0.5}}, "overrides"),
+    ],
+)
+def test_a_case_that_was_segmented_otherwise_is_left_alone_and_said(cases, recipe, made, word):
+    run(recipe, cases)
+    before = everything(recipe.output)
+    for error in run(recipe, cases, **made).values():
+        assert error == (
+            f"The case was segmented otherwise ({word}). It is left as it is; --overwrite segments the case again."
+        )
+    assert everything(recipe.output) == before
+
+
+def test_another_region_is_another_recipe(cases, recipe):
+    run(recipe, cases)
+    other = replace(recipe, region=Box((0, 0, 0), (3, 3, 3)))
+    assert all("segmented otherwise (region)" in error for error in run(other, cases).values())
+
+
+def test_an_image_that_was_copied_is_the_same_and_another_image_is_not(cases, recipe):
+    run(recipe, cases)
+    again = cases[0].source
+    shutil.copyfile(again, again.with_suffix(".copy"))
+    again.with_suffix(".copy").rename(again)
+    os.utime(again, (1, 1))
+    assert done_cases(recipe, cases, Ones().parts) == ["case_2", "case_3"]  # to be read first
+    assert run(recipe, cases)["case_1"] == "done"
+    shutil.copyfile(cases[1].source, again)
+    assert run(recipe, cases)["case_1"].startswith("The images have changed since the case was segmented")
+
+
+def test_a_result_that_is_asked_for_now_is_made_and_one_that_is_not_stays(cases, recipe, monkeypatch):
+    monkeypatch.setattr("monai_attn.cohort.output._page", lambda *args: "<html>")  # noqa: ARG005
+    run(recipe, cases)
+    assert run(replace(recipe, report=True), cases[:1]) == {"case_1": "made"}
+    assert (recipe.output / "case_1_report.html").is_file()
+    assert run(replace(recipe, maps=("entropy",)), cases[:1]) == {"case_1": "made"}
+    assert not (recipe.output / "case_1_report.html").exists()  # it would belong to the former mask
+    assert run(replace(recipe, maps=("entropy",)), cases[:1]) == {"case_1": "done"}
+    assert run(recipe, cases[:1]) == {"case_1": "done"}
+
+
+def test_results_of_an_earlier_version_without_hashes_are_done(cases, recipe):
+    run(recipe, cases)
+    record = recipe.output / "case_1_seg.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({key: content[key] for key in ("notice", "labels", "provenance")}))
+    assert run(recipe, cases)["case_1"] == "done"
+
+
+@pytest.mark.parametrize("text", ["mine", "{}", '{"labels": []}'])
+@pytest.mark.parametrize("end", ENDS)
+def test_files_of_somebody_else_are_left_alone(cases, recipe, end, text):
+    recipe.output.mkdir()
+    (recipe.output / f"case_1_seg.{end}").write_text(text)
+    assert f"case_1_seg.{end} exists already" in run(recipe, cases)["case_1"]
+    assert (recipe.output / f"case_1_seg.{end}").read_text() == text
+
+
+KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from ones import Ones, make_cases
+from monai_attn.cohort import Recipe, run_cases
+root = Path(sys.argv[1])
+cases, recipe = make_cases(root / "in", 12), Recipe(bundle="ones", output=root / "out")
+chance, kills = random.Random(7), 0
+while True:
+    child = os.fork()
+    if child == 0:
+        rows = list(run_cases(recipe, cases, Ones()))
+        os._exit(any(row.error for row in rows))
+    time.sleep(chance.uniform(0.01, 0.12))
+    if kills < 20:
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code >= 0:
+        print(code, kills)
+        break
+    kills += 1
+"""
+
+
+def test_a_run_that_is_killed_again_and_again_gives_each_case_one_whole_result(tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
+    code, kills = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert (code, int(kills) > 3) == ("0", True)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"case_{number}_seg.{end}" for number in range(1, 13) for end in ENDS}
+    for record in (tmp_path / "out").glob("*.json"):
+        files = json.loads(record.read_text())["files"]
+        assert files == {name: sha256(record.with_name(name)) for name in files}
+        assert len(files) == 2
