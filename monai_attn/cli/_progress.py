@@ -20,10 +20,7 @@ def print_row(row: Row) -> None:
         print(f"{row.case}: {command_words(row.error, 'segment')}", file=sys.stderr)
     if row.error and not row.files:
         return
-    if row.done:
-        print(f"{row.case}: done already -> {row.files[0]}")
-        return
-    print(f"{row.case}: {row.seconds:.1f} s -> {row.files[0]}")
+    print(f"{row.case}: {'done already' if row.done else f'{row.seconds:.1f} s'} -> {row.files[0]}")
     for note in row.notes:
         print(f"  note: {note}")
     for warning in row.warnings:

@@ -43,7 +43,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("-b", "--bundle", required=True, help="a shipped bundle (monai-attn bundles), or a folder")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the results")
     parser.add_argument(
-        "--case-name", metavar="NAME", help="what a lone case is called, instead of by its file or folder"
+        "--case-name",
+        metavar="CASE",
+        help="what the files of a single case are called, instead of the name of its file or folder: "
+        "that name may be the patient's",
     )
     parser.add_argument(
         "--region",
@@ -117,9 +120,9 @@ def run(args: argparse.Namespace) -> int:
     )
     if recipe.report:
         check_matplotlib()
+    check_folder(recipe.output)
     segmenter = recipe.segmenter()
     cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs], case_name=args.case_name)
-    check_folder(recipe.output)
     if args.dry_run:
         return dry_run(recipe, cases, segmenter)
     done = done_cases(recipe, cases, segmenter.parts)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,11 +52,11 @@ class CaseRun:
         with self._step():
             prepared = prepare(recipe, self.case, segmenter.parts)
             if prepared.standing.state is State.DONE and not prepared.standing.check_voxels:
-                self.done = True
+                self.done, self.warnings = True, prepared.standing.warnings
                 return
             images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
             self._prepared = decide(prepared, images)
-            self.done = self._prepared.standing.state is State.DONE
+            self.done, self.warnings = self._prepared.standing.state is State.DONE, prepared.standing.warnings
             self._images = {} if self.done else images
             self.notes = notes_of(images, [one.name for one in inputs if one.name not in images])
 
@@ -87,12 +86,19 @@ class CaseRun:
                 self.error = " ".join([*saved.problems, "The other files of the case are there."])
         self._images, self._segmentation = {}, None
         if self.done:
-            return Row(self.case.name, "", self.recipe.files(self.case.name), done=True)
-        files, structures = tuple(self.files), tuple(self.structures)
-        if not files:
+            files = self.recipe.files(self.case.name)
+            return Row(self.case.name, self.error, files, done=True, warnings=self.warnings)
+        if not self.files:
             return Row(self.case.name, self.error, seconds=self.seconds)
-        row = Row(self.case.name, self.error, files, structures, self.notes, self.seconds)
-        return replace(row, warnings=self.warnings)
+        return Row(
+            self.case.name,
+            self.error,
+            tuple(self.files),
+            tuple(self.structures),
+            self.notes,
+            self.seconds,
+            warnings=self.warnings,
+        )
 
     @contextmanager
     def _step(self) -> Iterator[None]:

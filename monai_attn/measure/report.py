@@ -52,9 +52,12 @@ def to_csv(table: Sequence[dict[str, Any]]) -> str:
     """
     columns = dict.fromkeys(name for row in table for name in row)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _harmless(value) for key, value in row.items()} for row in table)
+    writer = csv.writer(text, lineterminator="\n")
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)  # csv forgets it for a carriage return
+    writer.writerow(columns)
+    for row in table:
+        cells = [_harmless(row.get(name, "")) for name in columns]
+        (quoting if any(isinstance(cell, str) and "\r" in cell for cell in cells) else writer).writerow(cells)
     return text.getvalue()
 
 

@@ -36,12 +36,14 @@ class Standing:
 
     `why` says in a sentence why a case is refused. `replace` are files of this case that may be replaced. With
     `check_voxels`, the digests of the images that were segmented decide: the files of the images have changed since.
+    `warnings` are those of the finished result.
     """
 
     state: State
     why: str = ""
     replace: frozenset[Path] = frozenset()
     check_voxels: Mapping[str, str] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def standing_of(
@@ -75,7 +77,8 @@ def standing_of(
     same = not isinstance(given, dict) or given.get("files") in (None, files)
     voxels = None if same else {str(key): str(value) for key, value in dict(given.get("voxels", {})).items()}
     replace = frozenset({record, *there, *(path for path in hold if os.path.lexists(path))})
-    return Standing(State.TO_DO if lacks else State.DONE, replace=replace, check_voxels=voxels)
+    warnings = tuple(map(str, manifest["provenance"].get("warnings") or ()))
+    return Standing(State.TO_DO if lacks else State.DONE, "", replace, voxels, warnings)
 
 
 def _without_record(record: Path, there: Sequence[Path]) -> Standing:

@@ -96,6 +96,67 @@ def test_results_that_are_there_are_done_already_and_done_again_only_when_told(b
     assert "done already" not in capsys.readouterr().out
 
 
+def test_a_rerun_says_how_many_cases_are_done_and_does_the_others(bundle, image, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        (tmp_path / "in" / f"{name}.nii.gz").write_bytes(image.read_bytes())
+    arguments = (tmp_path / "in", "-b", bundle, "-o", tmp_path / "out", "--trust")
+    assert segment(tmp_path / "in" / "b.nii.gz", *arguments[1:]) == 0
+    capsys.readouterr()
+    assert segment(*arguments) == 0
+    printed = capsys.readouterr().out
+    assert "1 done, 2 to do." in printed
+    assert "b: done already" in printed
+    assert printed.count(" s -> ") == 2
+    assert segment(*arguments, "--set", "inferer::overlap=0.25") == 2
+    said = capsys.readouterr().err
+    assert said.count("The case was segmented otherwise (overrides). It is left as it is; --overwrite") == 3
+    (tmp_path / "out" / "a_seg.json").unlink()
+    (tmp_path / "out" / "a_seg.csv").unlink()
+    (tmp_path / "out" / "a_seg.nii.gz").unlink()
+    assert segment(*arguments, "--set", "inferer::overlap=0.25") == 1
+
+
+@pytest.mark.parametrize("output", ["FILE", "FILE/below", "/proc/nowhere", "/dev/null/x"])
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_an_output_that_cannot_be_written_is_found_before_anything_is_done(
+    bundle, image, tmp_path, capsys, output, extra, monkeypatch
+):
+    (tmp_path / "taken").write_text("mine")
+    monkeypatch.setattr("monai_attn.cohort.recipe.Recipe.segmenter", lambda _: pytest.fail("the bundle was opened"))
+    output = output.replace("FILE", str(tmp_path / "taken"))
+    assert segment(image, "-b", bundle, "-o", output, "--trust", *extra) == 2
+    said = capsys.readouterr().err
+    assert "is no folder" in said or "cannot be written to" in said
+    assert len(said.splitlines()) == 1
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_case_gets_the_name_that_is_given(bundle, image, tmp_path, capsys):
+    (tmp_path / "Doe_Jane").mkdir()
+    image = image.rename(tmp_path / "Doe_Jane" / "Doe_Jane.nii.gz")
+    arguments = (image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--report")
+    assert segment(*arguments, "--case-name", "case_7") == 0
+    said = capsys.readouterr()
+    files = list((tmp_path / "out").iterdir())
+    assert {path.name.partition("_seg")[0].partition("_report")[0] for path in files} == {"case_7"}
+    texts = [path.read_text() for path in files if path.suffix != ".gz"]
+    assert not any("Doe_Jane" in text for text in [*texts, said.out.replace(str(tmp_path), ""), said.err])
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", " "])
+def test_a_name_that_cannot_name_files_is_refused(bundle, image, tmp_path, name):
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--case-name", name) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_name_for_two_cases_is_refused(bundle, image, tmp_path, capsys):
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes(image.read_bytes())
+    assert segment(image, other, "-b", bundle, "-o", tmp_path / "out", "--trust", "--case-name", "x") == 2
+    assert "There are 2 cases, and one name" in capsys.readouterr().err
+
+
 def test_a_failed_case_does_not_stop_the_others_and_the_exit_code_is_1(bundle, image, tmp_path, capsys):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(image.read_bytes()[:300])

@@ -13,7 +13,6 @@ from monai_attn.cohort import run as run_module
 PATIENCE_S = 20
 
 
-
 @pytest.fixture
 def cases(tmp_path):
     return make_cases(tmp_path / "in")

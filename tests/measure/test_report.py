@@ -16,6 +16,7 @@ from monai_attn.measure import (
     Summary,
     compare,
     detect_lesions,
+    from_csv,
     measure_lesions,
     measure_structures,
     rows,
@@ -104,3 +105,20 @@ def test_csv_keeps_rows_that_lack_columns_and_values_that_are_nan_or_inf():
     assert float(full_row["volume_ml"]) == pytest.approx(table[0]["volume_ml"])
     assert (empty_row["volume_ml"], empty_row["centroid_r_mm"], empty_row["box_lower_r_mm"]) == ("0.0", "nan", "")
     assert to_csv(rows(compare(empty, body, ONE))).splitlines()[1].count("inf") == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'quoted", "''", "=cmd|' /C calc'!A0"]
+)
+def test_a_name_that_a_spreadsheet_would_run_is_written_safely_and_read_back(name):
+    text = to_csv([{"name": name, "volume_ml": -2.5, "infinite": float("-inf")}])
+    (row,) = csv.reader(io.StringIO(text.partition("\n")[2], newline=""))
+    assert row == [f"'{name}", "-2.5", "-inf"]
+    assert from_csv(text) == [{"name": name, "volume_ml": "-2.5", "infinite": "-inf"}]
+
+
+@pytest.mark.parametrize("name", ["liver", "a=b", "x 'y'", "", "1-2", "Leber, rechts", "two\nlines"])
+def test_any_other_name_stays_as_it_is(name):
+    text = to_csv([{"name": name, "value": 1}])
+    assert next(iter(csv.DictReader(io.StringIO(text, newline=""))))["name"] == name
+    assert from_csv(text)[0]["name"] == name
