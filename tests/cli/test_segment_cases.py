@@ -93,7 +93,7 @@ def test_a_dry_run_finds_what_the_run_would_refuse(bundle, case, tmp_path, capsy
         (["t2=CASE/t1.nii.gz"], "The bundle takes t1, ct, pet, not 't2'"),
         (["t1=CASE/t1.nii.gz", "t1=CASE/ct.nii.gz"], "t1 is given twice"),
         (["CASE/t1.nii.gz", "--series", "#1"], "say which of them '#1' is (t1=...)"),
-        (["CASE", "--series", "t1=#1"], "t1.nii.gz is a file of one image; series='#1'"),
+        (["CASE", "--series", "t1=#1"], "t1.nii.gz is a file of one image; --series '#1'"),
         (["CASE", "--series", "t1=#1", "--series", "t1=#2"], "written NAME=SERIES, one for each image"),
         (["CASE", "--series", "t1=#1", "--series", "2"], "written NAME=SERIES, one for each image"),
         (["CASE/label.nii.gz"], "Which of t1, ct, pet is label.nii.gz? Write t1=..."),

@@ -111,7 +111,7 @@ def test_cancelling_stops_the_run(cases, recipe, error):
 
 @pytest.mark.parametrize("error", [RuntimeError("stop"), PanicException("stop")])
 def test_whatever_the_progress_callback_raises_stops_the_run(cases, recipe, error):
-    rows = run_cases(recipe, cases, Ones(), lambda _, number: throw(error) if number == 2 else None)
+    rows = run_cases(recipe, cases, Ones(), lambda _, number, __: throw(error) if number == 2 else None)
     with pytest.raises(type(error)):
         list(rows)
 
