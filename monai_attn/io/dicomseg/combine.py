@@ -79,17 +79,18 @@ def _box(mask: Mask) -> tuple[slice, slice]:
 
 def _once(polygons: list[Polygon]) -> list[Polygon]:
     kept: list[Polygon] = []
-    for polygon in polygons:
-        if not any(same_outline(polygon, other) for other in kept):
+    boxes = np.array([[polygon.min(axis=0), polygon.max(axis=0)] for polygon in polygons]).reshape(-1, 4)
+    alike: list[int] = []
+    for number, polygon in enumerate(polygons):
+        near = np.flatnonzero((np.abs(boxes[alike] - boxes[number]) <= SAME).all(axis=1))
+        if not any(same_outline(polygon, kept[one]) for one in near):
             kept.append(polygon)
+            alike.append(number)
     return kept
 
 
 def same_outline(one: Polygon, other: Polygon) -> bool:
     """Whether two closed polygons run along one line, wherever they begin and whichever way they go (see `SAME`)."""
-    for edge in (np.min, np.max):
-        if np.abs(edge(one, axis=0) - edge(other, axis=0)).max() > SAME:
-            return False
     length = float(np.linalg.norm(one - np.roll(one, -1, axis=0), axis=1).sum())
     return abs(_area(one) - _area(other)) <= SAME * length and _along(one, other) and _along(other, one)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monai_attn.errors import FileError, GeometryError
 from monai_attn.io.dicom.files import number, numbers, text
@@ -189,10 +190,9 @@ def _colour(region: Region) -> str:
 
 def _points(line: Dataset, region: str, name: str) -> tuple[Points, Points]:
     """The points `(n, 3)` of a contour in LPS+ mm, and the vector `(3,)` that moves them."""
-    found = line.get("ContourData")
-    count = 0 if found is None else 1 if isinstance(found, (str, float, int)) else len(found)
-    data = numbers(line, "ContourData", count) if count else ()
-    if data is None or count % 3 or any(abs(part) > FARTHEST_MM for part in data):
+    data = _coordinates(line)
+    count = len(data)
+    if count % 3 or not (np.abs(data) <= FARTHEST_MM).all():
         raise FileError(f"{name}: a contour of {count} numbers, which are not points in space. Export it again.")
     stated = number(line, "NumberOfContourPoints")
     if stated is not None and stated * 3 != count:
@@ -200,7 +200,27 @@ def _points(line: Dataset, region: str, name: str) -> tuple[Points, Points]:
             f"{name}: {region!r} has a contour of {count // 3} points whose NumberOfContourPoints says {stated:g}. "
             "The file was cut or changed; export it again."
         )
-    return np.array(data, np.float64).reshape(-1, 3), _offset(line, name)
+    return data.reshape(-1, 3), _offset(line, name)
+
+
+def _coordinates(line: Dataset) -> NDArray[np.float64]:
+    """The numbers of a contour; one that is not finite where they are no numbers.
+
+    A plan holds a million of them: they are read from the bytes, without a decimal string of pydicom for each.
+    """
+    from pydicom.dataelem import RawDataElement
+
+    stored = line.get_item("ContourData") if "ContourData" in line else None
+    if isinstance(stored, RawDataElement):
+        parts = bytes(stored.value or b"").rstrip(b"\0 ").split(b"\\")
+    else:
+        parts = text(line, "ContourData").encode().split(b"\\")
+    if parts == [b""]:
+        return np.zeros(0)
+    try:
+        return np.array(parts).astype(np.float64)
+    except ValueError:
+        return np.full(len(parts), np.nan)
 
 
 def _offset(line: Dataset, name: str) -> Points:
