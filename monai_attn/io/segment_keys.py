@@ -16,7 +16,7 @@ from monai_attn.io.dicomseg.codes import unique_table
 from monai_attn.io.dicomseg.masks import Masks, Part, cropped, empty_grid
 from monai_attn.io.nrrd import nrrd_volumes, read_nrrd
 from monai_attn.io.nrrd_header import read_nrrd_header
-from monai_attn.labels import Code, Label, LabelTable, default_colour
+from monai_attn.labels import MAX_VALUE, Code, Label, LabelTable, default_colour
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["Segment", "holds_layers", "read_layers", "read_segments", "segment_keys"]
@@ -49,9 +49,10 @@ def read_segments(path: Path) -> tuple[Segment, ...]:
 
 def _segment(number: int, fields: Mapping[str, str], name: str) -> Segment:
     value, layer = fields.get("LabelValue", "1"), fields.get("Layer", str(number))
-    if not value.strip().isdecimal() or not layer.strip().isdecimal() or len(value) > 12 or len(layer) > 12:
+    whole = all(re.fullmatch(r"\s*\d{1,10}\s*", text, re.ASCII) for text in (value, layer))
+    if not whole or not 0 < int(value) <= MAX_VALUE:
         raise FileError(f"{name}: segment {number} has the value {value[:20]!r} in layer {layer[:20]!r}. Correct it.")
-    called = fields.get("Name") or fields.get("ID") or f"segment {number}"
+    called = fields.get("Name", "").strip() or fields.get("ID", "").strip() or f"segment {number}"
     colour = _colour(fields.get("Color", "")) or default_colour(int(value))
     return Segment(Label(int(value), called, colour, _code(fields.get("Tags", ""))), int(layer))
 

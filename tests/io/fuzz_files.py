@@ -184,4 +184,27 @@ def _line(raw: bytearray, rng: np.random.Generator) -> bytearray:
     return bytearray(b"\n".join(lines)) + raw[4000:]
 
 
-DAMAGES = [_flip, _byte, _word, _cut, _lose, _repeat, _number, _number, _line]
+ELEMENT = re.compile(
+    rb"(AE|AS|AT|CS|DA|DS|DT|FD|FL|IS|LO|LT|OB|OW|PN|SH|SL|SQ|SS|ST|TM|UI|UL|UN|US|UT)([^\0]\0|\0\0)", re.DOTALL
+)
+"""A kind of value in DICOM with explicit kinds, and a length below 256, or 0 before a long length."""
+
+
+def _element(raw: bytearray, rng: np.random.Generator) -> bytearray:
+    """In DICOM, another value, another length or another kind of one element."""
+    found = list(ELEMENT.finditer(bytes(raw[:60000])))
+    if not found:
+        return _number(raw, rng)
+    match = found[int(rng.integers(len(found)))]
+    length, choice = raw[match.start() + 2], rng.random()
+    if choice < 0.6 and length:
+        value = NUMBERS[int(rng.integers(len(NUMBERS)))][:length].ljust(length, b" ")
+        raw[match.end() : match.end() + length] = value
+    elif choice < 0.8:
+        raw[match.start() + 2] = int(rng.choice([0, 1, 2, 3, 7, 200, 254]))
+    else:
+        raw[match.start() : match.start() + 2] = found[int(rng.integers(len(found)))][1]
+    return raw
+
+
+DAMAGES = [_flip, _byte, _word, _cut, _lose, _repeat, _number, _number, _line, _element, _element, _element]

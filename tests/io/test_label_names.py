@@ -208,3 +208,11 @@ def test_an_image_without_names_is_read_as_before(tmp_path):
     write(mask(), tmp_path / "x.mha")
     assert label_names(tmp_path / "x.mha") is None
     assert read(tmp_path / "x.mha").notes == ()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "9" * 30, "4294967296", "\u0661"])
+def test_a_segment_whose_value_cannot_be_is_refused_with_its_file(tmp_path, value):
+    path = layered(tmp_path / "two.seg.nrrd")
+    path.write_bytes(path.read_bytes().replace(b"Segment0_LabelValue:=1", f"Segment0_LabelValue:={value}".encode()))
+    with pytest.raises(FileError, match=r"two\.seg\.nrrd: segment 0 has the value"):
+        read_masks(path)

@@ -87,7 +87,7 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
         slope, intercept = number_at(places, "RescaleSlope"), number_at(places, "RescaleIntercept")
         for value, keyword in ((slope, "RescaleSlope"), (intercept, "RescaleIntercept")):
             if value is None and (found := text_at(places, keyword)):
-                raise FileError(f"{path.name}: {keyword} is {found!r}, not one number. Export the image again.")
+                raise FileError(f"{path.name}: {keyword} is {found[:40]!r}, not one number. Export the image again.")
         yield Frame(
             path,
             index,
