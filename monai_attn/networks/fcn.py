@@ -8,10 +8,10 @@ from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
 from monai_attn.networks.attention import SkipAttention
-from monai_attn.networks.blocks import InterpolatedUp, LayerSpec, crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.blocks import InterpolatedUp, LayerSpec
 from monai_attn.networks.choices import AttentionChoice, attention_per_level
 from monai_attn.networks.encoder import LevelEncoder, Levels
-from monai_attn.networks.maps import predict_with_maps
+from monai_attn.networks.family import SkipNetwork
 
 __all__ = ["AttnFCN"]
 
@@ -31,7 +31,7 @@ class ScoreLevel(nn.Module):
         return scores
 
 
-class AttnFCN(nn.Module):
+class AttnFCN(SkipNetwork):
     """`AttnUNet`'s encoder with the decoder of a fully convolutional network (Long, Shelhamer, Darrell 2015).
 
     Each level is scored by a 1x1 convolution; the coarser scores come up through a 1x1 convolution and linear
@@ -57,7 +57,6 @@ class AttnFCN(nn.Module):
         dropout: float = 0.0,
         deep_supervision: bool = False,
     ) -> None:
-        super().__init__()
         levels = Levels(
             spatial_dims=spatial_dims,
             channels=channels,
@@ -69,12 +68,9 @@ class AttnFCN(nn.Module):
             residual=residual,
             dropout=dropout,
         )
+        super().__init__(levels, deep_supervision=deep_supervision)
         gating = [out_channels] * len(levels.steps)
         attentions = attention_per_level(attention, spatial_dims, channels[:-1], gating, levels.steps)
-
-        self.multiple = levels.multiple
-        self.smallest = levels.smallest
-        self.deep_supervision = deep_supervision
         self.encoder = LevelEncoder(levels, in_channels, bottleneck=bottleneck)
         self.score = Conv["conv", spatial_dims](channels[-1], out_channels, kernel_size=1)
         self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
@@ -85,17 +81,11 @@ class AttnFCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
         """Logits; a list of them, finest first, in training with deep supervision."""
-        padded = pad_to_multiple(x, self.multiple, self.smallest)
+        padded = self.padded(x)
         features = self.encoder(padded)
         scores = self.score(features[-1])
         outputs: list[Tensor] = []
         for index, level in enumerate(self.decoder):
             scores = level(scores, features[-2 - index])
             outputs.insert(0, scores)
-        if self.training and self.deep_supervision:
-            return [to_grid_of(x, output, padded) for output in outputs]
-        return crop_to(outputs[0], x)
-
-    def attention_maps(self, x: Tensor) -> list[Tensor]:
-        """What each attention let through, finest level first: `(N, 1, *spatial)` on the image's grid, in [0, 1]."""
-        return predict_with_maps(self, x)[1]
+        return self.on_grid(x, padded, outputs)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from monai_attn.errors import InputError
 from monai_attn.networks.attention import SkipAttention
-from monai_attn.networks.blocks import UPSAMPLE, ConvStack, LayerSpec, crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.blocks import UPSAMPLE, ConvStack, LayerSpec
 from monai_attn.networks.choices import AttentionChoice, attention_per_level
 from monai_attn.networks.encoder import LevelEncoder, Levels
-from monai_attn.networks.maps import predict_with_maps
+from monai_attn.networks.family import SkipNetwork
 
 __all__ = ["AttnUNet"]
 
@@ -34,7 +34,7 @@ class DecoderLevel(nn.Module):
         return features
 
 
-class AttnUNet(nn.Module):
+class AttnUNet(SkipNetwork):
     """An encoder-decoder with attention on its skip connections, in 2-D or 3-D.
 
     `(N, in_channels, *spatial)` to logits `(N, out_channels, *spatial)`, for any spatial size: it pads at
@@ -74,7 +74,6 @@ class AttnUNet(nn.Module):
         presence: int = 0,
         deep_supervision: bool = False,
     ) -> None:
-        super().__init__()
         if upsample not in UPSAMPLE:
             raise InputError(f"Unknown upsample {upsample!r}. Choose one of {', '.join(UPSAMPLE)}.")
         levels = Levels(
@@ -88,11 +87,8 @@ class AttnUNet(nn.Module):
             residual=residual,
             dropout=dropout,
         )
+        super().__init__(levels, deep_supervision=deep_supervision)
         attentions = attention_per_level(attention, spatial_dims, channels[:-1], channels[1:], levels.steps)
-
-        self.multiple = levels.multiple
-        self.smallest = levels.smallest
-        self.deep_supervision = deep_supervision
         self.encoder = LevelEncoder(levels, in_channels, bottleneck=bottleneck, presence=presence)
         self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
         self.heads = nn.ModuleList()  # likewise; without deep supervision only the finest level has one
@@ -106,7 +102,7 @@ class AttnUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
         """Logits; a list of them, finest first, in training with deep supervision."""
-        padded = pad_to_multiple(x, self.multiple, self.smallest)
+        padded = self.padded(x)
         features = self.encoder(padded)
         coarse = features[-1]
         outputs: list[Tensor] = []
@@ -114,10 +110,4 @@ class AttnUNet(nn.Module):
             coarse = level(coarse, features[-2 - index])
             if index == len(self.decoder) - 1 or (self.training and self.deep_supervision):
                 outputs.insert(0, head(coarse))
-        if self.training and self.deep_supervision:
-            return [to_grid_of(x, output, padded) for output in outputs]
-        return crop_to(outputs[0], x)
-
-    def attention_maps(self, x: Tensor) -> list[Tensor]:
-        """What each attention let through, finest level first: `(N, 1, *spatial)` on the image's grid, in [0, 1]."""
-        return predict_with_maps(self, x)[1]
+        return self.on_grid(x, padded, outputs)

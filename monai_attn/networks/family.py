@@ -1,0 +1,42 @@
+"""What all networks of the family share: padding, cropping, deep supervision, attention maps."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from monai_attn.networks.blocks import crop_to, pad_to_multiple, to_grid_of
+from monai_attn.networks.encoder import Levels
+from monai_attn.networks.maps import predict_with_maps
+
+__all__ = ["SkipNetwork"]
+
+
+class SkipNetwork(nn.Module):
+    """A network with skip connections that takes images of any spatial size; see `AttnUNet`.
+
+    A subclass builds its layers and computes the outputs of its decoder levels; this class pads the image before and
+    brings the outputs back to the grid of the image.
+    """
+
+    def __init__(self, levels: Levels, *, deep_supervision: bool) -> None:
+        super().__init__()
+        self.multiple = levels.multiple
+        self.smallest = levels.smallest
+        self.deep_supervision = deep_supervision
+
+    def padded(self, x: Tensor) -> Tensor:
+        """The image, padded at its far borders by repetition to a size that the strides divide."""
+        return pad_to_multiple(x, self.multiple, self.smallest)
+
+    def on_grid(self, x: Tensor, padded: Tensor, outputs: list[Tensor]) -> Tensor | list[Tensor]:
+        """The outputs of the decoder levels, finest first, on the grid of the image `x`.
+
+        All of them in training with deep supervision, else the finest alone.
+        """
+        if self.training and self.deep_supervision:
+            return [to_grid_of(x, output, padded) for output in outputs]
+        return crop_to(outputs[0], x)
+
+    def attention_maps(self, x: Tensor) -> list[Tensor]:
+        """What each attention let through, finest level first: `(N, 1, *spatial)` on the image's grid, in [0, 1]."""
+        return predict_with_maps(self, x)[1]
