@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.thumbnail import image_thumbnail
 
-__all__ = ["RAS_TO_LPS", "Box", "Volume", "same_grid"]
+__all__ = ["RAS_TO_LPS", "Box", "ImageSource", "Volume", "same_grid"]
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """We and NIfTI speak RAS+; DICOM, ITK and our napari layers speak LPS+. Its own inverse."""
@@ -205,6 +206,10 @@ class Box:
     def __str__(self) -> str:
         spans = (f"{a:.1f}..{b:.1f}" for a, b in zip(self.lower_mm, self.upper_mm, strict=True))
         return "R {} A {} S {} mm".format(*spans)
+
+
+ImageSource = str | Path | Volume
+"""One image: its file, its DICOM folder, or the image itself."""
 
 
 def same_grid(one: Volume, other: Volume) -> bool:

@@ -16,7 +16,7 @@ LEAST_DICE = {"f32": 0.999, "bf16": 0.99, "f16": 0.99, "int8": 0.98}
 TIES = 10
 """Voxels of a class that may differ besides, for structures of which a window shows a corner only."""
 
-SHOWN = 10 * TIES
+SHOWN_VOXELS = 10 * TIES
 """Voxels that a class must have in a window, and must leave to others, for the window to show the class."""
 
 
@@ -40,8 +40,8 @@ def disagreement(expected: Tensor, given: Tensor, least_dice: float, *, regions:
 
 
 def shows_a_class(logits: Tensor, regions: bool) -> bool:
-    """Whether one class has at least `SHOWN` voxels of an output `(classes, *spatial)`, and lacks as many."""
-    return any(SHOWN <= int(mask.sum()) <= mask.numel() - SHOWN for mask in _masks(logits, regions))
+    """Whether one class has at least `SHOWN_VOXELS` voxels of an output `(classes, *spatial)`, and lacks as many."""
+    return any(SHOWN_VOXELS <= int(mask.sum()) <= mask.numel() - SHOWN_VOXELS for mask in _masks(logits, regions))
 
 
 def is_finite(output: Any) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from monai_attn.backends.agreement import is_finite
 from monai_attn.backends.cache import Entry
-from monai_attn.backends.comparison import Comparison
+from monai_attn.backends.comparison import WindowComparison
 from monai_attn.backends.conversion import small_examples
 from monai_attn.backends.head import Head, with_head_apart
 from monai_attn.backends.network import BackendNetwork
@@ -44,9 +44,9 @@ class Variant:
 class CheckedNetwork(nn.Module):
     """A network in several variants, the fastest first; the last is the network itself, in PyTorch.
 
-    Each variant is compared with the last, for each shape of windows (see `Comparison`). Outputs that are not finite
-    are never used. A variant whose labels differ is not used again for that shape; the next variant takes its place.
-    One warning says so, and the provenance too. What agreed is kept in the cache under `key` ("": nowhere).
+    Each variant is compared with the last, for each shape of windows (see `WindowComparison`). Outputs that are not
+    finite are never used. A variant whose labels differ is not used again for that shape; the next variant takes its
+    place. One warning says so, and the provenance too. What agreed is kept in the cache under `key` ("": nowhere).
     `regions`: whether the network's channels may overlap; see `disagreement`.
     """
 
@@ -59,7 +59,7 @@ class CheckedNetwork(nn.Module):
         self.record = RunRecord((variants[0].backend, variants[0].precision))
         self._head: Head | None = None
         self._rank: dict[tuple[int, ...], int] = {}
-        self._comparisons: dict[tuple[int, tuple[int, ...]], Comparison] = {}
+        self._comparisons: dict[tuple[int, tuple[int, ...]], WindowComparison] = {}
 
     @property
     def is_compared(self) -> bool:
@@ -126,7 +126,7 @@ class CheckedNetwork(nn.Module):
             variant, shape = self.variants[rank], "x".join(map(str, x.shape[1:]))
             name = f"{variant.backend}-{variant.precision}-{shape}"
             memory = Entry("agreed", self.key, name) if self.key else None
-            self._comparisons[place] = Comparison(variant.precision, memory, regions=self.regions)
+            self._comparisons[place] = WindowComparison(variant.precision, memory, regions=self.regions)
         return self._comparisons[place].problem(x, output, reference, self._head)
 
     def _took(self, variant: Variant, output: Any, x: Tensor) -> Any:

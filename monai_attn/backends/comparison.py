@@ -12,10 +12,10 @@ from monai_attn.backends.cache import Entry
 from monai_attn.backends.head import Head
 from monai_attn.backends.outputs import main_output
 
-__all__ = ["Comparison"]
+__all__ = ["WindowComparison"]
 
 
-class Comparison:
+class WindowComparison:
     """The comparison of one back-end and precision with the network itself, on windows of one shape.
 
     A window that is all one value (background) is never compared. Of the others the first is compared; then, until a

@@ -28,7 +28,7 @@ __all__ = [
     "small_examples",
 ]
 
-STEP = 32
+EXAMPLE_STEP = 32
 """Examples have the window's remainder modulo this, so that what a network pads and crops is the same in both."""
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _examples(window: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def small_examples(window: Sequence[int]) -> list[tuple[int, ...]]:
     """Images on which a network does what it does on a window `(N, channels, *spatial)`, smallest first."""
     _, channels, *spatial = window
-    sizes = [[min(length, STEP * times + length % STEP) for length in spatial] for times in (1, 2)]
+    sizes = [[min(length, EXAMPLE_STEP * times + length % EXAMPLE_STEP) for length in spatial] for times in (1, 2)]
     return [(1, channels, *size) for size in sizes]
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import ModuleType
 
 from monai_attn.backends import compiled, openvino_cpu, pytorch
 from monai_attn.errors import InputError
-from monai_attn.volume import Volume
+from monai_attn.volume import ImageSource
 
 __all__ = [
     "BACKENDS",
@@ -29,7 +28,7 @@ BACKENDS: dict[str, ModuleType] = {"torch": pytorch, "openvino": openvino_cpu, "
 DEVICES = ("cpu", "cuda", "mps")
 """Kinds of devices, by torch's names; `cuda:1` is the second CUDA device."""
 
-CalibrationImage = str | Path | Volume | Mapping[str, str | Path | Volume]
+CalibrationImage = ImageSource | Mapping[str, ImageSource]
 """An image on which an int8 network is calibrated, or the images of one case by name."""
 
 

@@ -32,7 +32,12 @@ class Head:
 
     @contextmanager
     def replaced(self, forward: Callable[[Tensor], Tensor]) -> Iterator[None]:
-        """The network does something else in place of this layer."""
+        """While within, the network calls `forward` in place of this layer.
+
+        The attribute of this one object is replaced and taken away again, also after an error. A forward hook would
+        come after the layer has computed all classes, which is the memory that is to be saved. Another module in its
+        place would change the names in the state dict.
+        """
         self.layer.forward = forward
         try:
             yield

@@ -11,15 +11,12 @@ import numpy as np
 from monai_attn.cases import ImageFile, ImageInput, find_images
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import read
-from monai_attn.volume import Box, Volume, same_grid
+from monai_attn.volume import Box, ImageSource, Volume, same_grid
 
 if TYPE_CHECKING:
     from monai_attn.bundle.parts import Parts
 
-__all__ = ["Source", "case_images", "check_kinds", "cut_case", "read_case", "read_images"]
-
-Source = str | Path | Volume
-"""One image: where it is, or the image itself."""
+__all__ = ["case_images", "check_kinds", "cut_case", "read_case", "read_images"]
 
 UNIT_NAMES = {"HU": "Hounsfield units", "g/ml": "SUV by body weight", "Bq/ml": "activity"}
 
@@ -31,7 +28,9 @@ WAYS_TO_UNIT = {
 """What to do about an image in another unit, by the unit that the bundle needs."""
 
 
-def case_images(source: Source | Sequence[Source] | Mapping[str, Source], parts: Parts) -> dict[str, list[Volume]]:
+def case_images(
+    source: ImageSource | Sequence[ImageSource] | Mapping[str, ImageSource], parts: Parts
+) -> dict[str, list[Volume]]:
     """The volumes of each image of a case, the reference first; a list of several only where channels share a grid.
 
     `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name. Raises

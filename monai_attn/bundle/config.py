@@ -20,7 +20,7 @@ __all__ = [
     "TARGET",
     "Component",
     "component_of",
-    "components",
+    "components_of",
     "config_ids",
     "is_expression",
     "leaves",
@@ -29,8 +29,8 @@ __all__ = [
     "read_settings",
     "resolve",
     "rewritten",
-    "texts",
-    "walk",
+    "texts_of",
+    "walk_config",
 ]
 
 TARGET = "_target_"
@@ -61,7 +61,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text) if path.suffix.lower() == ".json" else _yaml(text, where)
-        for _ in walk(content):  # a YAML file may contain itself
+        for _ in walk_config(content):  # a YAML file may contain itself
             pass
     except RecursionError as error:
         raise BundleError(f"{where} is nested too deeply, or contains itself. Check the file.") from error
@@ -72,11 +72,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     return content
 
 
-def walk(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def walk_config(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every part of a config with its id, from the outside in; the config itself comes first, with the id ""."""
     yield place, node
     for key, child in _children(node):
-        yield from walk(child, _joined(place, key))
+        yield from walk_config(child, _joined(place, key))
 
 
 def config_ids(config: Any) -> Iterator[str]:
@@ -85,16 +85,16 @@ def config_ids(config: Any) -> Iterator[str]:
     >>> list(config_ids({"inferer": {"overlap": 0.5}, "keys": ["t1"]}))
     ['inferer', 'inferer::overlap', 'keys', 'keys::0']
     """
-    return (place for place, _ in walk(config) if place)
+    return (place for place, _ in walk_config(config) if place)
 
 
-def components(config: Any, *names: str) -> Iterator[Component]:
+def components_of(config: Any, *names: str) -> Iterator[Component]:
     """The components of a config whose target ends in one of these names; all components when no name is given.
 
-    >>> [one.id for one in components({"a": [{"_target_": "monai.inferers.SimpleInferer"}]}, "SimpleInferer")]
+    >>> [one.id for one in components_of({"a": [{"_target_": "monai.inferers.SimpleInferer"}]}, "SimpleInferer")]
     ['a::0']
     """
-    found = (component_of(place, node) for place, node in walk(config))
+    found = (component_of(place, node) for place, node in walk_config(config))
     return (one for one in found if one is not None and (not names or one.name in names))
 
 
@@ -104,9 +104,9 @@ def component_of(place: str, node: Any) -> Component | None:
     return Component(place, target, node) if isinstance(target, str) else None
 
 
-def texts(config: Any) -> Iterator[str]:
+def texts_of(config: Any) -> Iterator[str]:
     """Every text of a config, expressions and references among them; keys are not."""
-    return (node for _, node in walk(config) if isinstance(node, str))
+    return (node for _, node in walk_config(config) if isinstance(node, str))
 
 
 def leaves(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:

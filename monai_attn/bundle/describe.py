@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from monai_attn.bundle.config import component_of, components, config_ids, overridden, resolve, walk
+from monai_attn.bundle.config import component_of, components_of, config_ids, overridden, resolve, walk_config
 from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import find_bundle, label_table, read_config, read_metadata
 from monai_attn.cases import ImageInput
@@ -36,7 +36,7 @@ COMMON = ("torch.", "numpy.")
 
 LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "docs/data_license.txt")
 
-WEIGHTS = re.compile(r"""["'](/?[\w./-]+\.\w+)["']\s*$""")
+WEIGHTS_IN_TEXT = re.compile(r"""["'](/?[\w./-]+\.\w+)["']\s*$""")
 """The file at the end of an expression such as `$@bundle_root + '/models/model.pt'`."""
 
 
@@ -130,7 +130,7 @@ def image_names(config: Any) -> list[str]:
     >>> image_names({"_target_": "LoadImaged", "keys": ["image", "label"]})
     ['image']
     """
-    keys = [resolve(loader.settings.get("keys"), config) for loader in components(config, *LOADERS)]
+    keys = [resolve(loader.settings.get("keys"), config) for loader in components_of(config, *LOADERS)]
     names = [name for one in keys for name in ([one] if isinstance(one, str) else one or [])]
     return [name for name in dict.fromkeys(names) if "label" not in name]
 
@@ -138,7 +138,7 @@ def image_names(config: Any) -> list[str]:
 def loads_part(config: Any) -> bool:
     """Whether a bundle takes a case of which some images are missing."""
     return any(
-        bool(resolve(loader.settings.get("allow_missing_keys"), config)) for loader in components(config, *LOADERS)
+        bool(resolve(loader.settings.get("allow_missing_keys"), config)) for loader in components_of(config, *LOADERS)
     )
 
 
@@ -151,7 +151,7 @@ def foreign_code(config: Any) -> list[str]:
     ['subprocess.run', "$['ls']"]
     """
     code: list[str] = []
-    for place, node in walk(config):
+    for place, node in walk_config(config):
         component = component_of(place, node)
         if component is not None and "." in component.target and not component.target.startswith(OURS):
             code.append(component.target)
@@ -185,7 +185,7 @@ def _images(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[Im
 
 def _first(config: Any, *names: str) -> dict[str, Any]:
     """The settings of the first component of one of these names; empty where there is none."""
-    return next((one.settings for one in components(config, *names)), {})
+    return next((one.settings for one in components_of(config, *names)), {})
 
 
 def _output(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -196,7 +196,7 @@ def _output(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 def _weights(config: Any, root: Path) -> Path:
     """The file that the config's `CheckpointLoader` names, as far as that can be seen; else `models/model.pt`."""
     said = resolve(_first(config, "CheckpointLoader").get("load_path"), config)
-    found = WEIGHTS.search(said) if isinstance(said, str) else None
+    found = WEIGHTS_IN_TEXT.search(said) if isinstance(said, str) else None
     return root / (found[1].lstrip("/") if found else "models/model.pt")
 
 

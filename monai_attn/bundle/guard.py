@@ -18,7 +18,15 @@ from typing import Any
 
 from monai.bundle import BundleWorkflow, ConfigComponent, ConfigParser, ConfigWorkflow, ReferenceResolver
 
-from monai_attn.bundle.config import component_of, config_ids, is_expression, leaves, parents_of_id, texts, walk
+from monai_attn.bundle.config import (
+    component_of,
+    config_ids,
+    is_expression,
+    leaves,
+    parents_of_id,
+    texts_of,
+    walk_config,
+)
 from monai_attn.bundle.requirements import VERSION_KEYS, unmet
 from monai_attn.bundle.weights import check_weights, expected_sha256, read_weights
 from monai_attn.errors import AttnError, BundleError, FileError, OverrideError
@@ -83,13 +91,16 @@ def _check_weights(path: Path, workflow: ConfigWorkflow) -> None:
 
 
 def _workflow() -> ConfigWorkflow | None:
-    """The `ConfigWorkflow` that is running: the nearest `self` up the stack that is one."""
-    frame = sys._getframe(1)
+    """The `ConfigWorkflow` that is running: the nearest `self` up the stack that is one.
+
+    MONAI passes neither the workflow nor the config's place to the components that it makes, so the stack is looked at.
+    """
+    frame = inspect.currentframe()
     while frame is not None:
         candidate = frame.f_locals.get("self")
         if isinstance(candidate, BundleWorkflow) and hasattr(candidate, "config_root_path"):
             return candidate
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 
@@ -116,7 +127,7 @@ def _files(workflow: ConfigWorkflow) -> list[dict[str, Any]]:
 def _check_overrides(workflow: ConfigWorkflow) -> None:
     config = {key: value for key, value in workflow.parser.get().items() if key != "_meta_"}
     known = {name for content in _files(workflow) for name in _ids_of_file(content)}
-    known |= {name for text in texts(config) for name in ReferenceResolver.match_refs_pattern(text)}
+    known |= {name for text in texts_of(config) for name in ReferenceResolver.match_refs_pattern(text)}
     unknown = [f"{name!r}{hint}" for name, hint in _unknown(config, known, workflow.parser)]
     if unknown:
         raise OverrideError(
@@ -133,7 +144,7 @@ def _ids_of_file(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _unknown(config: Any, known: set[str], parser: ConfigParser) -> Iterator[tuple[str, str]]:
     """Ids that no config file sets, no reference uses, and no component takes as an argument, with a hint each."""
-    for place, node in walk(config):
+    for place, node in walk_config(config):
         if not isinstance(node, dict):
             continue
         start = f"{place}::" if place else ""

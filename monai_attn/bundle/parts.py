@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_config, read_metadata
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.requirements import unmet
+from monai_attn.bundle.scripts import make_scripts_importable
 from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import check_weights, expected_sha256, load_weights, weights_file
 from monai_attn.cases import ImageInput
@@ -28,7 +28,7 @@ __all__ = ["Parts", "label_table", "open_bundle", "why"]
 JOINT_KEY = "image"
 """Where the transforms of a bundle leave several images joined: MONAI's evaluators look there."""
 
-Step = Callable[[dict[str, Any]], dict[str, Any]]
+CaseTransform = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Parts:
     (see `monai_attn.preflight.MadeFor`), and is empty for bundles that do not say it.
     """
 
-    preprocessing: Step
+    preprocessing: CaseTransform
     network: nn.Module
     inferer: Callable[..., Any]
-    postprocessing: Step
+    postprocessing: CaseTransform
     table: LabelTable
     inputs: tuple[ImageInput, ...]
     partial: bool
@@ -85,7 +85,7 @@ def open_bundle(
         parser["device"] = f"$torch.device({device!r})"
     parser.set(swap_ends(parser.get()))
     parser.read_meta(f=str(root / "configs" / "metadata.json"))  # a copy: MONAI turns every "#" in it into "::"
-    _make_scripts_importable(root)
+    make_scripts_importable(root)
 
     names = _image_names(parser.get(), root)
     network = _network(parser, root)
@@ -152,16 +152,3 @@ def _image_names(config: Any, root: Path) -> list[str]:
             "by LoadImaged or LoadVolumed."
         )
     return names
-
-
-def _make_scripts_importable(root: Path) -> None:
-    """Let the bundle import its own `scripts`, and not those of a bundle opened before."""
-    if not (root / "scripts").is_dir():
-        return
-    for name, module in list(sys.modules.items()):
-        origin = getattr(module, "__file__", None) or ""
-        if name.split(".")[0] == "scripts" and not origin.startswith(str(root.resolve())):
-            del sys.modules[name]
-    if str(root.resolve()) in sys.path:
-        sys.path.remove(str(root.resolve()))
-    sys.path.insert(1, str(root.resolve()))

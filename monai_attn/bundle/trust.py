@@ -9,23 +9,23 @@ from monai_attn.bundle.describe import foreign_code, scripts_of
 from monai_attn.bundle.locate import is_shipped
 from monai_attn.errors import TrustError
 
-__all__ = ["code_of", "require_trust"]
+__all__ = ["code_of_bundle", "require_trust"]
 
-SHOWN = 6
+LISTED = 6
 
 
 def require_trust(root: Path, config: Any, *, trust: bool) -> None:
     """Raise `TrustError`, naming what the bundle would run, unless it was shipped with the package or is trusted."""
     if trust or is_shipped(root):
         return
-    code = code_of(config, root)
-    more = f" and {len(code) - SHOWN} more" if len(code) > SHOWN else ""
+    code = code_of_bundle(config, root)
+    more = f" and {len(code) - LISTED} more" if len(code) > LISTED else ""
     raise TrustError(
         f"The bundle {root.name} did not come with monai_attn, and opening it runs its code: "
-        f"{'; '.join(code[:SHOWN])}{more}. If you trust its source, say trust=True (or --trust)."
+        f"{'; '.join(code[:LISTED])}{more}. If you trust its source, say trust=True (or --trust)."
     )
 
 
-def code_of(config: Any, root: Path) -> list[str]:
+def code_of_bundle(config: Any, root: Path) -> list[str]:
     """What a bundle would run besides MONAI's components: other targets, `$` expressions, its script files."""
     return [*foreign_code(config), *(path.as_posix() for path in scripts_of(root))]

@@ -12,7 +12,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch import nn
 
-from monai_attn.bundle.config import components
+from monai_attn.bundle.config import components_of
 from monai_attn.errors import BundleError
 from monai_attn.io.digest import sha256
 
@@ -24,7 +24,7 @@ def weights_file(parser: ConfigParser, root: Path) -> Path:
 
     Raises `BundleError` when that file is missing.
     """
-    loader = next(components(parser.get(), "CheckpointLoader"), None)
+    loader = next(components_of(parser.get(), "CheckpointLoader"), None)
     path = root / "models" / "model.pt"
     if loader is not None:
         path = Path(parser.get_parsed_content(f"{loader.id}::load_path"))

@@ -10,7 +10,7 @@ from monai.inferers import Inferer
 from torch import Tensor
 
 from monai_attn.errors import InputError
-from monai_attn.inferers.watching import Watch, WatchableInferer, watch_inferer
+from monai_attn.inferers.watching import RunWatch, WatchableInferer, watch_inferer
 
 __all__ = ["FlippedInferer"]
 
@@ -31,7 +31,7 @@ class FlippedInferer(WatchableInferer):
         if len(set(self.axes)) < len(self.axes) or min(self.axes, default=0) < 0:
             raise InputError(f"axes are different spatial axes, 0 for the first; got {self.axes}.")
 
-    def watched(self, watch: Watch) -> FlippedInferer:
+    def watched(self, watch: RunWatch) -> FlippedInferer:
         """A copy whose inner inferer tells the watch, which expects all mirror images."""
         watch.runs *= 2 ** len(self.axes)
         return FlippedInferer(watch_inferer(self.inferer, watch), self.axes)

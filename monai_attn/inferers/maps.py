@@ -24,6 +24,7 @@ from monai_attn.networks.maps import has_attention, on_grid_of, predict_with_map
 
 __all__ = [
     "MAPS",
+    "Inference",
     "check_maps",
     "class_entropy",
     "class_probabilities",

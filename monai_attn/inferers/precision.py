@@ -12,7 +12,7 @@ from monai.inferers import Inferer, SimpleInferer
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from monai_attn.inferers.watching import Watch, WatchableInferer, watch_inferer
+from monai_attn.inferers.watching import RunWatch, WatchableInferer, watch_inferer
 
 __all__ = ["CPUAutocastInferer"]
 
@@ -76,7 +76,7 @@ class CPUAutocastInferer(WatchableInferer):
         self.inferer = inferer or SimpleInferer()
         self.enabled = enabled
 
-    def watched(self, watch: Watch) -> CPUAutocastInferer:
+    def watched(self, watch: RunWatch) -> CPUAutocastInferer:
         """A copy whose inner inferer tells the watch."""
         return CPUAutocastInferer(watch_inferer(self.inferer, watch), enabled=self.enabled)
 

@@ -38,7 +38,7 @@ from monai_attn.backends.head import Head, with_head_apart
 from monai_attn.errors import InputError
 from monai_attn.inferers.collection import OutputCollection
 from monai_attn.inferers.head import LabelTaker
-from monai_attn.inferers.watching import Watch, WatchableInferer
+from monai_attn.inferers.watching import RunWatch, WatchableInferer
 from monai_attn.inferers.windows import Windows, lay_windows
 from monai_attn.progress import Finished
 
@@ -99,9 +99,9 @@ class StreamingInferer(WatchableInferer):
         self.labels_key = labels_key
         self.air = air
         self.air_logits = air_logits
-        self._watch = Watch()
+        self._watch = RunWatch()
 
-    def watched(self, watch: Watch) -> StreamingInferer:
+    def watched(self, watch: RunWatch) -> StreamingInferer:
         """A copy that counts its windows, those it skips among them, and hands on the slabs of labels it finishes."""
         other = copy(self)
         other._watch = watch

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from monai_attn.inferers.windows import lay_windows
 from monai_attn.progress import Finished, Progress
 
-__all__ = ["Watch", "WatchableInferer", "WatchedInferer", "watch_inferer"]
+__all__ = ["RunWatch", "WatchableInferer", "WatchedInferer", "watch_inferer"]
 
 
-class Watch:
+class RunWatch:
     """Counts the windows of one run, and hands on what is finished.
 
     `runs`: how often the inferer goes over the image, as for mirror images; whoever repeats a run multiplies it.
@@ -41,9 +41,9 @@ class Watch:
 
 
 class WatchableInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
-    """An inferer that can say how far it is: `watched` gives a copy of it that tells a `Watch`."""
+    """An inferer that can say how far it is: `watched` gives a copy of it that tells a `RunWatch`."""
 
-    def watched(self, watch: Watch) -> Inferer:
+    def watched(self, watch: RunWatch) -> Inferer:
         """A copy of this inferer that tells the watch; this one stays as it is."""
         raise NotImplementedError
 
@@ -51,7 +51,7 @@ class WatchableInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hint
 class WatchedInferer(WatchableInferer):
     """Another inferer whose windows are counted as they pass through the network."""
 
-    def __init__(self, inferer: Inferer, watch: Watch) -> None:
+    def __init__(self, inferer: Inferer, watch: RunWatch) -> None:
         super().__init__()
         self.inferer = inferer
         self.watch = watch
@@ -62,18 +62,18 @@ class WatchedInferer(WatchableInferer):
         with _counted(network, self.watch) as counted:
             return self.inferer(inputs, counted, *args, **kwargs)
 
-    def watched(self, watch: Watch) -> Inferer:
+    def watched(self, watch: RunWatch) -> Inferer:
         """The other inferer with this watch instead."""
         return WatchedInferer(self.inferer, watch)
 
 
-def watch_inferer(inferer: Any, watch: Watch) -> Any:
+def watch_inferer(inferer: Any, watch: RunWatch) -> Any:
     """The inferer as one that tells the watch how far it is, whatever inferer it is."""
     return inferer.watched(watch) if isinstance(inferer, WatchableInferer) else WatchedInferer(inferer, watch)
 
 
 @contextmanager
-def _counted(network: Callable[..., Any], watch: Watch) -> Iterator[Callable[..., Any]]:
+def _counted(network: Callable[..., Any], watch: RunWatch) -> Iterator[Callable[..., Any]]:
     """The network, each call of which is counted while within."""
     if isinstance(network, nn.Module):
         hook = network.register_forward_hook(lambda _, inputs, __: watch.count(len(inputs[0])))

@@ -12,10 +12,10 @@ from monai_attn.errors import BundleError, LabelError
 from monai_attn.transforms.save import label_map
 from monai_attn.volume import Volume, same_grid
 
-__all__ = ["in_whole", "labels_on_grid"]
+__all__ = ["checked_labels", "in_whole"]
 
 
-def labels_on_grid(prediction: Any, grid: Volume, bundle: str) -> NDArray[np.generic]:
+def checked_labels(prediction: Any, grid: Volume, bundle: str) -> NDArray[np.generic]:
     """The label map `(I, J, K)` in whole numbers from the output of a bundle's last transform.
 
     Raises `BundleError` for values that are no whole numbers, and for another grid than that of the source image.

@@ -10,13 +10,13 @@ from typing import Any
 from monai_attn.bundle import Parts
 from monai_attn.volume import Box, Volume
 
-__all__ = ["provenance_of"]
+__all__ = ["describe_run"]
 
-VERSIONED = ("monai_attn", "torch", "monai", "numpy")
+PACKAGES = ("monai_attn", "torch", "monai", "numpy")
 """Packages whose versions go into the provenance."""
 
 
-def provenance_of(
+def describe_run(
     parts: Parts,
     device: str,
     ran: Mapping[str, Any],
@@ -39,7 +39,7 @@ def provenance_of(
         "device": device,
         **ran,
         "mixed_precision": parts.amp and device.startswith("cuda"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "source": next(iter(sources.values())),
         **({"images": sources, "missing": missing} if len(parts.inputs) > 1 else {}),
         "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,

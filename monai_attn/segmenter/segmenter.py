@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,20 @@ from monai_attn.backends import Execution, load_network
 from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.backends.execution import CalibrationImage
 from monai_attn.bundle import Parts, open_bundle, why
-from monai_attn.bundle.case import Source, case_images, cut_case, read_case
+from monai_attn.bundle.case import case_images, cut_case, read_case
 from monai_attn.errors import InputError
-from monai_attn.inferers.maps import check_maps, extra_runs, infer_with_maps
-from monai_attn.inferers.watching import Watch, watch_inferer
+from monai_attn.inferers.maps import Inference, check_maps, extra_runs, infer_with_maps
+from monai_attn.inferers.watching import RunWatch, watch_inferer
 from monai_attn.preflight import MadeFor, check_case, check_mask
 from monai_attn.progress import Finished, Progress
 from monai_attn.segmentation import Segmentation
-from monai_attn.segmenter.grid import in_whole, labels_on_grid
-from monai_attn.segmenter.provenance import provenance_of
+from monai_attn.segmenter.grid import checked_labels, in_whole
+from monai_attn.segmenter.provenance import describe_run
 from monai_attn.transforms.on_source import classes_exclude, maps_on_source
-from monai_attn.volume import Box, Volume
+from monai_attn.volume import Box, ImageSource, Volume
 
 __all__ = ["Segmenter"]
 
-Inference = Callable[..., Any]
 
 IN_TORCH = Execution(device="cpu", backend="torch")
 
@@ -98,7 +97,7 @@ class Segmenter:
 
     def __call__(
         self,
-        source: Source | Sequence[Source] | Mapping[str, Source],
+        source: ImageSource | Sequence[ImageSource] | Mapping[str, ImageSource],
         *,
         region: Box | None = None,
         progress: Progress | None = None,
@@ -138,7 +137,7 @@ class Segmenter:
         given = cut_case(images, region) if region else images
         warnings, notes = self._check(given, region=region is not None, force=force)
         shown: dict[str, NDArray[np.generic]] = {}
-        array = self._labels(given, Watch(progress, finished), maps, shown)
+        array = self._labels(given, RunWatch(progress, finished), maps, shown)
         grid = given[next(iter(given))][0]
         warnings += check_mask(self._made_for, grid.with_array(array), self.parts.table, region=region is not None)
         if block:
@@ -146,7 +145,7 @@ class Segmenter:
             shown = {name: in_whole(one, block, whole) for name, one in shown.items()}
         labels = Volume(array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
         ran, seconds = self._network.record.provenance(), time.perf_counter() - start
-        provenance = provenance_of(self.parts, self.device, ran, images, region, seconds)
+        provenance = describe_run(self.parts, self.device, ran, images, region, seconds)
         provenance |= {"warnings": warnings, **({"notes": notes} if notes else {})}
         volumes = {name: replace(labels, array=one, modality="") for name, one in shown.items()}
         return Segmentation(labels, self.parts.table, provenance, volumes)
@@ -192,7 +191,7 @@ class Segmenter:
     def _labels(
         self,
         images: Mapping[str, list[Volume]],
-        watch: Watch,
+        watch: RunWatch,
         maps: Sequence[str],
         shown: dict[str, NDArray[np.generic]],
     ) -> NDArray[np.generic]:
@@ -208,7 +207,7 @@ class Segmenter:
             case = self.parts.postprocessing(result)
         except RuntimeError as error:  # what MONAI and torch raise; ours and the callbacks' pass through
             raise why(error, f"The bundle {self.parts.name} failed on this image") from error
-        return labels_on_grid(case["pred"], images[next(iter(images))][0], self.parts.name)
+        return checked_labels(case["pred"], images[next(iter(images))][0], self.parts.name)
 
     def _with_maps(self, inferer: Inference, maps: Sequence[str], shown: dict[str, NDArray[np.generic]]) -> Inference:
         """An inferer that leaves maps, on the grid of its image, in `shown`."""

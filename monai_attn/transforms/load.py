@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,9 @@ from monai.utils import SpaceKeys
 
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import read
-from monai_attn.volume import Volume, same_grid
+from monai_attn.volume import ImageSource, Volume, same_grid
 
 __all__ = ["LoadVolumed"]
-
-Source = str | Path | Volume
 
 
 class LoadVolumed(MapTransform):  # type: ignore[misc]
@@ -49,7 +46,7 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
             out[key] = self._tensor(out[key])
         return out
 
-    def _tensor(self, source: Source | Sequence[Source]) -> MetaTensor:
+    def _tensor(self, source: ImageSource | Sequence[ImageSource]) -> MetaTensor:
         several = isinstance(source, Sequence) and not isinstance(source, str)
         sources: list[Any] = list(source) if several else [source]  # type: ignore[arg-type]
         if not sources:

@@ -29,7 +29,7 @@ from monai_attn.transforms.way_back import WayBack, way_back
 
 __all__ = ["LabelSlabs", "SourceLabels"]
 
-Box = tuple[slice, ...]
+VoxelBox = tuple[slice, ...]
 
 AIR_LOGIT = 10.0
 """A window of air is background by this logit."""
@@ -132,7 +132,7 @@ class LabelSlabs:
             self.values = np.array(values, dtype=np.uint8 if max(values) <= np.iinfo(np.uint8).max else np.int32)
             self.labels = np.zeros(self.way.source_shape, dtype=self.values.dtype)
 
-    def _label(self, logits: Any, codes: Any, low: Any, high: Any, origin: Any, span: tuple[int, int]) -> Box:
+    def _label(self, logits: Any, codes: Any, low: Any, high: Any, origin: Any, span: tuple[int, int]) -> VoxelBox:
         """Write the labels of all cells with `span[0] <= cell < span[1]` on the slab axis; the box they lie in."""
         from monai_attn.transforms.label_kernels import label_cells, label_voxels
 
@@ -160,7 +160,7 @@ class LabelSlabs:
         )
         return self._finished(first, last)
 
-    def _finished(self, first: int, last: int) -> Box:
+    def _finished(self, first: int, last: int) -> VoxelBox:
         """Voxels `first` to `last` along the slab axis, counted in the network's direction, as a box of the source."""
         assert self._axes is not None
         along = self._axes[self.axis]

@@ -132,3 +132,20 @@ def test_features_that_give_other_labels_are_refused():
     assert torch.equal(head(features[0]), whole(x)[0])
     assert loaded.record.used == [("torch", "f32")]
     assert "labels differ" in loaded.record.notes[0]
+
+
+def test_a_replaced_layer_is_itself_again_also_after_an_error():
+    layer = nn.Conv3d(2, 5, 1)
+    x = torch.randn(1, 2, 4, 4, 4)
+    expected, names = layer(x), list(layer.state_dict())
+
+    def fail() -> None:
+        with Head(layer).left_out():
+            assert torch.equal(layer(x), x)
+            assert list(layer.state_dict()) == names
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert torch.equal(layer(x), expected)
+    assert "forward" not in vars(layer)

@@ -12,7 +12,7 @@ import monai_attn
 from monai_attn import Segmenter
 from monai_attn.bundle.config import (
     Component,
-    components,
+    components_of,
     config_ids,
     leaves,
     overridden,
@@ -20,7 +20,7 @@ from monai_attn.bundle.config import (
     read_settings,
     resolve,
     rewritten,
-    texts,
+    texts_of,
 )
 from monai_attn.bundle.locate import read_config, read_metadata
 from monai_attn.cli.main import main
@@ -52,16 +52,18 @@ def test_references_that_go_round_in_a_list_end():
 
 
 def test_components_are_found_at_any_depth_by_the_last_part_of_their_target():
-    found = list(components(config(), "LoadImaged", "SaveImaged"))
+    found = list(components_of(config(), "LoadImaged", "SaveImaged"))
     assert [one.id for one in found] == ["preprocessing::transforms::0", "postprocessing::transforms::2"]
-    assert [one.name for one in components({"_target_": "monai.transforms.LoadImaged"}, "LoadImaged")] == ["LoadImaged"]
+    assert [one.name for one in components_of({"_target_": "monai.transforms.LoadImaged"}, "LoadImaged")] == [
+        "LoadImaged"
+    ]
 
 
 def test_ids_leaves_and_texts_of_a_config():
     settings = {"a": {"b": [{"c": 1}, "x"]}, "roi": [8, 8]}
     assert list(config_ids(settings)) == ["a", "a::b", "a::b::0", "a::b::0::c", "a::b::1", "roi", "roi::0", "roi::1"]
     assert list(leaves(settings)) == [("a::b::0::c", 1), ("a::b::1", "x"), ("roi", [8, 8])]
-    assert list(texts(settings)) == ["x"]
+    assert list(texts_of(settings)) == ["x"]
     assert parents_of_id("a#b::0") == ["a", "a::b", "a::b::0"]
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from monai_attn.errors import InputError
 from monai_attn.inferers import CPUAutocastInferer, FlippedInferer, StreamingInferer
 from monai_attn.inferers.slabs import WindowMean
-from monai_attn.inferers.watching import Watch
+from monai_attn.inferers.watching import RunWatch
 from monai_attn.transforms import LabelsOnSourced, LoadVolumed, SourceLabels
 from monai_attn.volume import Volume
 
@@ -192,7 +192,7 @@ def test_windows_of_air_are_skipped_and_are_background():
     total, network.windows = network.windows, 0
     reports = []
     inferer = StreamingInferer(ROI, **options, air=-1.0, air_logits=[10, -10, -10, -10])
-    found = inferer.watched(Watch(lambda done, number: reports.append((done, number))))(image, network)
+    found = inferer.watched(RunWatch(lambda done, number: reports.append((done, number))))(image, network)
     assert network.windows < total
     assert [done for done, _ in reports] == list(range(1, total + 1))
     assert {number for _, number in reports} == {total}

@@ -13,7 +13,7 @@ from torch import nn
 import monai_attn
 from monai_attn.inferers import CPUAutocastInferer, FlippedInferer, StreamingInferer
 from monai_attn.inferers.maps import extra_runs, infer_with_maps
-from monai_attn.inferers.watching import Watch, watch_inferer
+from monai_attn.inferers.watching import RunWatch, watch_inferer
 
 ROI = (16, 16, 16)
 
@@ -39,7 +39,7 @@ class Sharpen(nn.Module):
 def test_windows_are_counted_to_the_number_that_was_expected(name):
     make, known = INFERERS[name]
     inferer, network, image, seen = make(), Sharpen().eval(), torch.randn(1, 1, 40, 24, 20), []
-    watched = watch_inferer(inferer, Watch(lambda *counts: seen.append(counts)))
+    watched = watch_inferer(inferer, RunWatch(lambda *counts: seen.append(counts)))
     assert torch.equal(watched(image, network), inferer(image, network))
     done, totals = [done for done, _ in seen], {total for _, total in seen}
     assert done == sorted(set(done))
@@ -53,7 +53,7 @@ def test_windows_are_counted_to_the_number_that_was_expected(name):
 def test_a_flip_for_a_map_is_expected_too():
     seen, image = [], torch.randn(1, 1, 40, 24, 20)
     inferer = SlidingWindowInferer(ROI)
-    watch = Watch(lambda *counts: seen.append(counts))
+    watch = RunWatch(lambda *counts: seen.append(counts))
     watch.runs += extra_runs(inferer, ["flip_variance"])
     network = Sharpen().eval()
     infer_with_maps(watch_inferer(inferer, watch), network, image, ["flip_variance"], source=network)
@@ -71,7 +71,7 @@ def test_raising_from_progress_stops_the_run_and_leaves_no_hook(name):
 
     network = Sharpen().eval()
     with pytest.raises(StopError):
-        watch_inferer(INFERERS[name][0](), Watch(stop))(torch.randn(1, 1, 40, 24, 20), network)
+        watch_inferer(INFERERS[name][0](), RunWatch(stop))(torch.randn(1, 1, 40, 24, 20), network)
     assert not network._forward_hooks
 
 

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QV
 
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.bundle.locate import is_shipped, read_config
-from monai_attn.bundle.trust import code_of
+from monai_attn.bundle.trust import code_of_bundle
 
 __all__ = ["Disclosure", "TrustDialog", "disclosure_of"]
 
@@ -36,7 +36,7 @@ def disclosure_of(bundle: BundleDescription) -> Disclosure | None:
     return Disclosure(
         name=bundle.name,
         authors=bundle.authors or "not named",
-        code=tuple(code_of(read_config(bundle.root), bundle.root)),
+        code=tuple(code_of_bundle(read_config(bundle.root), bundle.root)),
         licence="\n\n".join(texts) or "The bundle comes without a licence.",
     )
 
