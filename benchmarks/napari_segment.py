@@ -71,21 +71,21 @@ def main(backend: str) -> None:
     for name in ("first run", "second run", "third run"):
         pulse = Pulse()
         panel.form.run.click()
-        started = pump(lambda: panel.task is not None and panel.task.alive)
-        computed = started + pump(lambda: not panel.task.alive)
+        started = pump(lambda: panel.running.work is not None and panel.running.work.alive)
+        computed = started + pump(lambda: not panel.running.work.alive)
         gaps = np.array(pulse.gaps)
         pulse.timer.stop()
-        shown = computed + pump(lambda: panel.worker is None)
+        shown = computed + pump(lambda: panel.running.worker is None)
         print(
             f"{name}: mask after {shown:.1f} s; while it ran the window stood still for {1000 * gaps.max():.0f} ms at "
             f"most, {1000 * np.percentile(gaps, 99):.0f} ms in 99 % of rounds, {1000 * np.median(gaps):.0f} ms usually",
             flush=True,
         )
     panel.form.run.click()
-    pump(lambda: panel.form.bar.value() > 0 or panel.worker is None)
+    pump(lambda: panel.form.bar.value() > 0 or panel.running.worker is None)
     panel.form.cancel.click()
-    free = pump(lambda: panel.worker is None)
-    ended = free + pump(lambda: panel.task is None or not panel.task.alive)
+    free = pump(lambda: panel.running.worker is None)
+    ended = free + pump(lambda: panel.running.work is None or not panel.running.work.alive)
     print(f"cancel: panel free after {1000 * free:.0f} ms, thread ended after {1000 * ended:.0f} ms")
     viewer.close()
 

@@ -125,7 +125,7 @@ def segment() -> None:
     shoot(viewer, "segment")
     clicked = time.monotonic()
     form_panel.start()
-    settle(1, until=lambda: form_panel.worker is None)
+    settle(1, until=lambda: form_panel.running.worker is None)
     print(f"first mask of the sample after {time.monotonic() - clicked:.1f} s")
     viewer.layers["region"].visible = False
     for layer in viewer.layers:

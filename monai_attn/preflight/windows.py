@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
 
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.inferers.windows import lay_windows
@@ -18,13 +21,17 @@ def network_shape(bundle: BundleDescription, image: Volume) -> tuple[int, int, i
     """
     letters = image.orientation
     axes = [next(n for n, letter in enumerate(letters) if letter in pair) for pair in ("RL", "AP", "SI")]
-    shape = [image.shape[axis] for axis in axes]
+    shape = np.array([image.shape[axis] for axis in axes])
     if bundle.spacing_mm:
-        spacing = [image.spacing_mm[axis] for axis in axes]
-        steps = zip(shape, spacing, bundle.spacing_mm, strict=True)
-        # as MONAI's Spacing: from centre to centre of the outer voxels; a spacing of 0 or less leaves an axis alone
-        shape = [size if new <= 0 else round((size - 1) * old / new + 1) for size, old, new in steps]
-    r, a, s = (max(1, size) for size in shape)
+        new = np.array(bundle.spacing_mm)
+        new = np.where(new > 0, new, [image.spacing_mm[axis] for axis in axes])
+        # As MONAI's Spacing: the new axes are at right angles, and the new grid reaches from the centre of the first
+        # voxel to that of the last one; of a sheared grid so far that all its corners lie within.
+        columns = (image.affine[:3, axes] * [1 if letters[axis] in "RAS" else -1 for axis in axes]).astype(float)
+        upright = np.linalg.cholesky(columns.T @ columns).T
+        corners = upright @ np.array(list(product(*((0, size - 1) for size in shape)))).T / new[:, None]
+        shape = np.round(np.ptp(corners, axis=1) + 1)
+    r, a, s = (max(1, int(size)) for size in shape)
     return r, a, s
 
 

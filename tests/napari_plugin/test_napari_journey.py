@@ -34,7 +34,8 @@ def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
 def test_from_a_dicom_folder_to_a_corrected_mask_and_back(make_napari_viewer, plugin, tmp_path, monkeypatch):
     monkeypatch.setattr("monai_attn.preflight.speeds.speed_file", lambda: tmp_path / "speeds.json")
     told: list[str] = []
-    monkeypatch.setattr("monai_attn.napari.segment.panel.show_error", told.append)
+    for place in ("panel", "running"):
+        monkeypatch.setattr(f"monai_attn.napari.segment.{place}.show_error", told.append)
     brain = read(brain_file())
     around = brain.crop(brain.slices_of(Box.around(CENTRES_MM["left"], SIZE_MM)))
     scaled = np.rint(around.array / around.array.max() * 1000).astype(np.int16)
@@ -50,7 +51,7 @@ def test_from_a_dicom_folder_to_a_corrected_mask_and_back(make_napari_viewer, pl
     panel.form.bundles.setCurrentText("hippocampus_mri")
     panel.refresh()
     panel.start()
-    assert until(lambda: panel.worker is None)
+    assert until(lambda: panel.running.worker is None)
     assert told == []
     mask = viewer.layers.selection.active
     assert mask._type_string == "labels"

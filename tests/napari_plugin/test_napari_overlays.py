@@ -9,13 +9,8 @@ from napari.components import ViewerModel
 from monai_attn import LabelTable, Segmentation, Volume
 from monai_attn.errors import InputError
 from monai_attn.napari.layers.volumes import displayed_point, labels_layer, origin_of
-from monai_attn.napari.segment.overlays import (
-    jump_to_uncertain,
-    legend_of,
-    map_layers,
-    uncertain_lesions,
-    uncertainty_layers,
-)
+from monai_attn.napari.segment.overlays import legend_of, map_layers
+from monai_attn.napari.segment.uncertain import jump_to_uncertain, uncertain_lesions, uncertainty_layers
 
 AFFINE = np.array([[0.0, -1.2, 0.3, 20], [0.9, 0.0, 0.0, -5], [0.1, 0.4, 2.5, 7], [0, 0, 0, 1]])
 TABLE = LabelTable.of_names({1: "tumour", 2: "organ"})

@@ -18,25 +18,17 @@ from monai_attn.bundle.describe import describe_bundle
 from monai_attn.bundle.inputs import ImageInput
 from monai_attn.cli.demo import brain_file
 from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
-from monai_attn.napari.layers.provenance import PROVENANCE
+from monai_attn.napari.layers.provenance import PROVENANCE, RUN
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, origin_of, volume_of
 from monai_attn.napari.look.readout import honesty_text
 from monai_attn.napari.qt.choices import is_mask
 from monai_attn.napari.save.writer import check_native
 from monai_attn.napari.segment.growing import Growing, GrowingLayer
-from monai_attn.napari.segment.run import (
-    RUN,
-    Request,
-    Runner,
-    choose_images,
-    image_layers,
-    middle_of,
-    overrides_of,
-    result_layers,
-    sentence_of,
-    volumes_of,
-)
-from monai_attn.napari.segment.task import Task
+from monai_attn.napari.segment.produced import middle_of, result_layers, sentence_of
+from monai_attn.napari.segment.request import Request, overrides_of
+from monai_attn.napari.segment.runner import Runner
+from monai_attn.napari.segment.sources import choose_images, image_layers, volumes_of
+from monai_attn.napari.segment.work import Work
 from monai_attn.preflight.speeds import seconds_per_window
 
 TORCH = Execution("cpu", "torch")
@@ -71,7 +63,7 @@ def add(viewer, layer):
 
 
 def run(request: Request, runner: Runner | None = None):
-    task: Task = Task(lambda task: (runner or Runner()).run(request, task))
+    task: Work = Work(lambda task: (runner or Runner()).run(request, task))
     steps = task.steps()
     seen = []
     while True:
@@ -156,7 +148,7 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
     request = Request(describe_bundle(bundle), {"image": image}, "case", region, execution=TORCH, trust=True)
     seen = []
 
-    class Watching(Task):
+    class Watching(Work):
         def tell(self, windows, total=None):
             super().tell(windows, total)
             growing = self._shown
@@ -236,7 +228,7 @@ def test_a_stopped_run_ends_between_two_batches_of_windows(bundle):
     request = Request(describe_bundle(bundle), {"image": tilted()}, "case", execution=TORCH, trust=True)
     told = []
 
-    class Stopping(Task):
+    class Stopping(Work):
         def tell(self, windows, total=None):
             told.append(windows)
             self.stop()

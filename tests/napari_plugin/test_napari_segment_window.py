@@ -45,7 +45,8 @@ def _speeds(tmp_path, monkeypatch):
 def errors(monkeypatch) -> list[str]:
     """What the user is told has gone wrong."""
     told: list[str] = []
-    monkeypatch.setattr("monai_attn.napari.segment.panel.show_error", told.append)
+    for place in ("panel", "running"):
+        monkeypatch.setattr(f"monai_attn.napari.segment.{place}.show_error", told.append)
     return told
 
 
@@ -126,7 +127,7 @@ def test_a_run_in_the_window_from_a_drawn_region_to_the_least_certain_lesion(mak
     assert "windows, about" in form.estimate.text()
     foretold = panel.check.estimate.windows
     panel.start()  # once before, so that the import of torch is not in the measured run
-    assert until(lambda: panel.worker is None)
+    assert until(lambda: panel.running.worker is None)
     assert errors == []
     pulse = Pulse()
     panel.start()
@@ -134,12 +135,12 @@ def test_a_run_in_the_window_from_a_drawn_region_to_the_least_certain_lesion(mak
     assert form.cancel.isEnabled()
     assert until(lambda: " of " in form.status.text())
     assert form.bar.maximum() == foretold
-    assert until(lambda: not panel.task.alive)
+    assert until(lambda: not panel.running.work.alive)
     pulse.timer.stop()
     assert len(pulse.gaps) > 10
     assert np.median(pulse.gaps) < 0.1
     assert max(pulse.gaps) < GAP_SECONDS
-    assert until(lambda: panel.worker is None)
+    assert until(lambda: panel.running.worker is None)
     assert errors == []
     masks = [layer for layer in viewer.layers if layer._type_string == "labels"]
     assert [mask.name for mask in masks] == ["case slow", "case slow [1]"]
@@ -161,10 +162,10 @@ def test_cancel_frees_the_panel_within_a_second_and_changes_nothing(make_napari_
     assert until(lambda: " of " in panel.form.status.text())
     start = time.perf_counter()
     panel.form.cancel.click()
-    assert until(lambda: panel.worker is None, 1.0)
+    assert until(lambda: panel.running.worker is None, 1.0)
     assert time.perf_counter() - start < 1.0
     assert panel.form.status.text() == "Cancelled; nothing was changed."
-    assert until(lambda: not panel.task.alive, 5)
+    assert until(lambda: not panel.running.work.alive, 5)
     assert len(viewer.layers) == 1
     assert panel.form.run.isEnabled()
     assert errors == []
@@ -186,17 +187,17 @@ def test_the_first_labels_are_seen_while_the_rest_computes(make_napari_viewer, e
     assert until(lambda: growing in viewer.layers)
     layer = viewer.layers[growing]
     first = np.count_nonzero(layer.data)
-    assert panel.task.alive
+    assert panel.running.work.alive
     if cancel:
-        panel.cancel()
-        assert until(lambda: panel.worker is None, 1.0)
+        panel.running.cancel()
+        assert until(lambda: panel.running.worker is None, 1.0)
         assert [layer.name for layer in viewer.layers] == ["case"]
-        assert until(lambda: not panel.task.alive, 10)
+        assert until(lambda: not panel.running.work.alive, 10)
         assert [layer.name for layer in viewer.layers] == ["case"]
         return
     assert until(lambda: np.count_nonzero(layer.data) > first)
-    assert panel.task.alive
-    assert until(lambda: panel.worker is None)
+    assert panel.running.work.alive
+    assert until(lambda: panel.running.worker is None)
     assert [one.name for one in viewer.layers] == ["case", "case streams"]
     assert viewer.layers.selection.active.name == "case streams"
     assert np.array_equal(viewer.layers["case streams"].data, layer.data)
@@ -208,7 +209,7 @@ def test_closing_the_window_in_the_middle_of_a_run_ends_the_run(make_napari_view
     panel = open_panel(viewer, bundle)
     panel.start()
     assert until(lambda: " of " in panel.form.status.text())
-    task = panel.task
+    task = panel.running.work
     viewer.close()
     assert until(lambda: not task.alive, 10)
     assert until(lambda: True)
@@ -224,16 +225,16 @@ def test_an_error_is_told_in_its_own_words_and_the_panel_is_ready_again(make_nap
     asked = []
     panel.ask_trust = lambda disclosure: bool(asked.append(disclosure)) or len(asked) > 1
     panel.start()
-    assert panel.worker is None
+    assert panel.running.worker is None
     assert panel.form.status.text() == "Not run: the bundle is not trusted."
     panel.start()
-    assert until(lambda: panel.worker is None)
+    assert until(lambda: panel.running.worker is None)
     assert errors
     assert "must end with Invertd" in errors[0]
     assert panel.form.run.isEnabled()
     panel.form.overrides.setText("overlap=0.5")
     panel.start()
-    assert until(lambda: panel.worker is None)
+    assert until(lambda: panel.running.worker is None)
     assert "has no 'overlap', so the override would change nothing" in errors[1]
     assert len(asked) == 2
     panel.add_bundle(tmp_path)

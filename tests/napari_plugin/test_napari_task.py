@@ -13,10 +13,10 @@ import pytest
 
 from monai_attn.errors import Cancelled, InputError
 from monai_attn.napari.segment.loading import without_collections
-from monai_attn.napari.segment.task import Step, Task, remaining_seconds
+from monai_attn.napari.segment.work import Progress, Work, remaining_seconds
 
 
-def run(generator: Generator[Step, None, object]) -> tuple[list[Step], object]:
+def run(generator: Generator[Progress, None, object]) -> tuple[list[Progress], object]:
     """All steps and the result."""
     steps = []
     while True:
@@ -35,7 +35,7 @@ def test_the_steps_tell_stage_and_windows_and_end_with_the_result():
         time.sleep(0.12)
         return "done"
 
-    steps, result = run(Task(work).steps())
+    steps, result = run(Work(work).steps())
     assert result == "done"
     assert steps[0].stage == "Segmenting"
     assert [step.windows for step in steps] == sorted(step.windows for step in steps)
@@ -48,7 +48,7 @@ def test_an_error_in_the_work_comes_out_of_the_steps():
     def work(task):
         raise InputError("no such thing")
 
-    task = Task(work)
+    task = Work(work)
     with pytest.raises(InputError, match="no such thing"):
         run(task.steps())
     assert not task.alive
@@ -60,7 +60,7 @@ def test_a_worker_gets_the_error_as_a_value():
     def work(task):
         raise error
 
-    _, outcome = run(Task(work).outcome())
+    _, outcome = run(Work(work).outcome())
     assert outcome == (None, error)
 
 
@@ -76,7 +76,7 @@ def test_a_task_ends_at_its_next_word_however_it_is_stopped(how):
         finally:
             left.set()
 
-    task = Task(work)
+    task = Work(work)
     steps = task.steps()
     next(steps)
     if how == "stop":
@@ -93,7 +93,7 @@ def test_a_task_ends_at_its_next_word_however_it_is_stopped(how):
 
 def test_a_worker_need_not_wait_for_a_slow_batch_of_windows():
     release = threading.Event()
-    task = Task(lambda _: release.wait(10))
+    task = Work(lambda _: release.wait(10))
     steps = task.steps()
     next(steps)
     start = time.perf_counter()
@@ -108,10 +108,10 @@ def test_a_worker_need_not_wait_for_a_slow_batch_of_windows():
 @pytest.mark.parametrize(
     ("step", "total", "expected"),
     [
-        (Step("x", 6, 9.0, since_first=8.0, first_windows=2), 10, 8.0),
-        (Step("x", 2, 9.0, since_first=0.0, first_windows=2), 10, None),
-        (Step("x", 6, 9.0, since_first=8.0, first_windows=2), None, None),
-        (Step("x", 12, 9.0, since_first=8.0, first_windows=2), 10, 0.0),
+        (Progress("x", 6, 9.0, since_first=8.0, first_windows=2), 10, 8.0),
+        (Progress("x", 2, 9.0, since_first=0.0, first_windows=2), 10, None),
+        (Progress("x", 6, 9.0, since_first=8.0, first_windows=2), None, None),
+        (Progress("x", 12, 9.0, since_first=8.0, first_windows=2), 10, 0.0),
     ],
 )
 def test_the_time_left_is_that_of_the_windows_since_the_first_batch(step, total, expected):

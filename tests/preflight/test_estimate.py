@@ -9,7 +9,7 @@ import pytest
 from preflight_images import volume
 from tiny_bundle import config, make_bundle
 
-from monai_attn import Segmenter
+from monai_attn import Segmenter, Volume
 from monai_attn.backends import Execution
 from monai_attn.bundle.describe import describe_bundle
 from monai_attn.bundle.inputs import ImageInput
@@ -78,6 +78,19 @@ def test_the_windows_foretold_are_the_windows_that_run(tmp_path, shape, overlap)
     Segmenter.from_bundle(root, overrides=overrides, trust=True)(image, progress=lambda *counts: seen.append(counts))
     bundle = describe_bundle(root, overrides)
     assert count_windows(bundle, network_shape(bundle, image)) == seen[-1][0] == seen[-1][1]
+
+
+@pytest.mark.parametrize("pixdim", [[1.5, 1.5, 1.5], [0.7, 2.0, -1.0]])
+def test_the_windows_of_a_sheared_grid_are_foretold_too(tmp_path, pixdim):
+    inference = config()
+    inference["preprocessing"]["transforms"][3]["pixdim"] = pixdim
+    root = make_bundle(tmp_path / "somebodys", inference)
+    affine = np.array([[-0.9, 0.1, 0.2, 31], [0.1, 1.1, -0.1, -22], [-0.1, 0.1, 2.4, 5], [0, 0, 0, 1]])
+    image = Volume(np.random.default_rng(0).normal(size=(26, 31, 14)).astype(np.float32), affine)
+    seen: list[int] = []
+    Segmenter.from_bundle(root, trust=True)(image, progress=lambda done, _: seen.append(done))
+    bundle = describe_bundle(root)
+    assert count_windows(bundle, network_shape(bundle, image)) == seen[-1]
 
 
 STREAMS = {

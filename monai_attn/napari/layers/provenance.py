@@ -6,13 +6,16 @@ from typing import Any
 
 from napari.layers import Labels
 
-__all__ = ["EDITED", "PROVENANCE", "provenance_of"]
+__all__ = ["EDITED", "PROVENANCE", "RUN", "provenance_of"]
 
 EDITED = "monai_attn_edited"
 """Key in a labels layer's metadata: True once it was painted on or corrected by hand."""
 
 PROVENANCE = "monai_attn_provenance"
 """Key in a labels layer's metadata: how its segmentation came to be, where it is one."""
+
+RUN = "monai_attn_run"
+"""Key in a layer's metadata of what tells the layers of one run from those of another."""
 
 
 def provenance_of(layer: Labels) -> dict[str, Any]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
     QGroupBox,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -24,9 +22,10 @@ from qtpy.QtWidgets import (
 from monai_attn.backends.execution import DEVICES, Execution, backend_choices, precision_choices
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.napari.qt.controls import check, row, spin
+from monai_attn.napari.qt.fields import Column, combo_box, words
 from monai_attn.napari.segment.overlays import LEGENDS
 from monai_attn.napari.segment.region import box_text
-from monai_attn.napari.segment.task import Step
+from monai_attn.napari.segment.work import Progress
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.preflight.outlook import Outlook
 from monai_attn.volume import Box
@@ -51,15 +50,15 @@ class SegmentForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.bundles, self.folder = _combo(()), QPushButton("Folder…")
+        self.bundles, self.folder = combo_box(()), QPushButton("Folder…")
         self.folder.setToolTip("A MONAI bundle of your own; you are asked before any of its code runs.")
-        self.task = _words()
+        self.task = words()
         self.images: dict[str, QComboBox] = {}
         self.image_fields = QFormLayout()
-        self.device, self.backend = _combo(("auto", *DEVICES)), _combo(backend_choices())
-        self.precision = _combo(precision_choices())
+        self.device, self.backend = combo_box(("auto", *DEVICES)), combo_box(backend_choices())
+        self.precision = combo_box(precision_choices())
         self.precision.setToolTip("Other precisions than f32 are compared with f32 before they are used.")
-        self.region = _combo(())
+        self.region = combo_box(())
         for key, text in REGIONS.items():
             self.region.addItem(text, key)
         self.draw = QPushButton("Draw")
@@ -73,11 +72,11 @@ class SegmentForm(QWidget):
         for key, text in MAPS.items():
             legend = LEGENDS["probability" if key == "probabilities" else key]
             self.maps[key] = check(text, legend)
-        self.legend = _words()
+        self.legend = words()
         self.jump = QPushButton("Jump to the most uncertain")
-        self.findings, self.estimate, self.box = _words(), _words(), _words()
+        self.findings, self.estimate, self.box = words(), words(), words()
         self.run, self.cancel = QPushButton("Segment"), QPushButton("Cancel")
-        self.bar, self.status = QProgressBar(), _words()
+        self.bar, self.status = QProgressBar(), words()
         self._lay_out()
         self._connect()
 
@@ -112,10 +111,10 @@ class SegmentForm(QWidget):
         for group in (bundle, where, why, check_group):
             column.addWidget(group)
         column.addStretch()
-        area = _Column(inner)
+        area = Column(inner)
         outer = QVBoxLayout(self)
         outer.addWidget(area, 1)
-        notice = _words()
+        notice = words()
         notice.setText(f"<i>{RESEARCH_USE}</i>")
         for part in (row(self.run, self.cancel), self.bar, self.status, notice):
             outer.addWidget(part)
@@ -180,7 +179,7 @@ class SegmentForm(QWidget):
             self.image_fields.removeRow(0)
         self.images = {}
         for one in bundle.images:
-            combo = _combo([*([NONE] if bundle.optional or not layers else []), *layers])
+            combo = combo_box([*([NONE] if bundle.optional or not layers else []), *layers])
             combo.setToolTip(" ".join(part for part in (one.description, one.modality) if part))
             chosen = before.get(one.name, likely.get(one.name, NONE))
             combo.setCurrentIndex(max(0, combo.findText(chosen if chosen in layers else likely.get(one.name, NONE))))
@@ -215,50 +214,16 @@ class SegmentForm(QWidget):
         if running:
             self.bar.setRange(0, 0)  # busy, until the first windows are done
 
-    def show_progress(self, step: Step, total: int | None, left: str) -> None:
+    def show_progress(self, progress: Progress, total: int | None, left: str) -> None:
         """A bar of windows where their number is known, and the time left."""
-        if total and step.windows:
+        if total and progress.windows:
             self.bar.setRange(0, total)
-            self.bar.setValue(min(step.windows, total))
-        count = f" {step.windows} of {total} windows" if total and step.windows else ""
-        rest = f", {left} left" if left else f", {step.seconds:.0f} s"
-        self.status.setText(f"{step.stage}{count}{rest}")
+            self.bar.setValue(min(progress.windows, total))
+        count = f" {progress.windows} of {total} windows" if total and progress.windows else ""
+        rest = f", {left} left" if left else f", {progress.seconds:.0f} s"
+        self.status.setText(f"{progress.stage}{count}{rest}")
 
     def show_done(self, text: str) -> None:
         """How the run ended."""
         self.bar.setRange(0, 1)
         self.status.setText(text)
-
-
-class _Column(QScrollArea):
-    """Scrolls up and down only, and is as wide as its content needs."""
-
-    def __init__(self, content: QWidget) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(content)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Follow the content, whose width changes with the choices and the theme."""
-        content = self.widget()
-        if content is not None and watched is content and event.type() == QEvent.Type.LayoutRequest:
-            self.setMinimumWidth(content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
-        return bool(super().eventFilter(watched, event))
-
-
-def _words() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
-
-
-def _combo(items: Sequence[str]) -> QComboBox:
-    combo = QComboBox()
-    combo.addItems(list(items))
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(4)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo

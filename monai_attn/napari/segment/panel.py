@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Shapes
-from napari.qt.threading import create_worker
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.layers import Image
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.bundle.locate import shipped
-from monai_attn.errors import AttnError, Cancelled, InputError
-from monai_attn.napari.layers.volumes import go_to, grid_of
+from monai_attn.errors import AttnError, InputError
+from monai_attn.napari.segment.drawing import chosen_region, draw_region
 from monai_attn.napari.segment.form import SegmentForm
-from monai_attn.napari.segment.growing import GrowingLayer
-from monai_attn.napari.segment.overlays import jump_to_uncertain, uncertainty_layers
-from monai_attn.napari.segment.region import REGION, region_layer, region_of_shape, region_of_view
-from monai_attn.napari.segment.run import (
-    RUN,
-    Request,
-    Result,
-    Runner,
-    choose_images,
-    image_layers,
-    overrides_of,
-    volumes_of,
-)
-from monai_attn.napari.segment.task import Step, Task, remaining_seconds
+from monai_attn.napari.segment.request import Request, overrides_of
+from monai_attn.napari.segment.running import Running
+from monai_attn.napari.segment.sources import choose_images, image_layers, volumes_of
 from monai_attn.napari.segment.trust import Disclosure, TrustDialog, disclosure_of
+from monai_attn.napari.segment.uncertain import UncertainTour
 from monai_attn.napari.settings import settings
-from monai_attn.preflight.estimate import duration
 from monai_attn.preflight.outlook import Outlook, outlook
 from monai_attn.volume import Box
 
@@ -59,16 +48,12 @@ class SegmentWidget(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
-        self.runner = Runner()
-        self.task: Task[Result] | None = None
-        self.worker: Any = None
         self.check = Outlook()
         self.ask_trust: Callable[[Disclosure], bool] = self._ask_trust
         self._trusted: set[Disclosure] = set()
-        self._rank = -1
-        self._total: int | None = None
-        self.growing = GrowingLayer(viewer)
         self.form = SegmentForm()
+        self.running = Running(viewer, self.form, self)
+        self.tour = UncertainTour(viewer)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -88,11 +73,12 @@ class SegmentWidget(QWidget):
         form.changed.connect(self._settle.start)
         form.draw.clicked.connect(self.draw_region)
         form.run.clicked.connect(self.start)
-        form.cancel.clicked.connect(self.cancel)
+        form.cancel.clicked.connect(self.running.cancel)
         form.jump.clicked.connect(self.jump)
+        self.running.over.connect(self.refresh)
         for emitter in _layer_events(self.viewer):
             emitter.connect(self._layers_changed)
-        self.destroyed.connect(partial(_let_go, self.viewer, self._layers_changed, self.__dict__))
+        self.destroyed.connect(partial(_let_go, self.viewer, self._layers_changed, self.running))
 
     @property
     def bundle(self) -> str:
@@ -131,11 +117,7 @@ class SegmentWidget(QWidget):
         kind = self.form.region.currentData()
         if kind == "whole":
             return None
-        image = self._reference()
-        thickness = self.form.thickness_mm()
-        if kind == "view":
-            return region_of_view(self.viewer, image, grid_of(image), thickness_mm=thickness)
-        return region_of_shape(self._shapes(), grid_of(image), thickness_mm=thickness)
+        return chosen_region(self.viewer, kind, self._reference(), self.form.thickness_mm())
 
     def request(self) -> Request:
         """The choices as they stand. Raises `AttnError` when something is missing."""
@@ -167,23 +149,16 @@ class SegmentWidget(QWidget):
                 extra_runs=request.maps.count("flip_variance"),
             )
             self.form.show_check(self.check, request.region)
-        self.form.set_running(self.worker is not None, ready=self.check.ready)
+        self.form.set_running(self.running.worker is not None, ready=self.check.ready)
 
     def draw_region(self) -> None:
         """Make or choose the layer of regions, ready to draw a rectangle."""
-        if not any(isinstance(layer, Shapes) and layer.name == REGION for layer in self.viewer.layers):
-            data, keywords, _ = region_layer()
-            layer = self.viewer.add_shapes(data or None, **keywords)
-            layer.events.data.connect(self._region_changed)
-        layer = self.viewer.layers[REGION]
-        self.viewer.layers.selection.active = layer
-        layer.mode = "add_rectangle"
+        draw_region(self.viewer, self._region_changed)
         self.form.region.setCurrentIndex(self.form.region.findData("shape"))
 
     def start(self) -> None:
         """Start the segmentation, after asking whether a bundle from outside may run."""
-        if self.task is not None and self.task.alive:
-            show_info("The last segmentation is still finishing its batch of windows; try again in a moment.")
+        if not self.running.free():
             return
         self.refresh()
         try:
@@ -191,59 +166,23 @@ class SegmentWidget(QWidget):
             problems = [finding.text for finding in self.check.findings if finding.severity == "error"]
             if problems:
                 raise InputError(problems[0])
-            trust = self._may_run(request.bundle)
+            trusted = self._may_run(request.bundle)
         except AttnError as error:
             show_error(str(error))
             return
-        if not trust:
+        if not trusted:
             self.form.status.setText("Not run: the bundle is not trusted.")
             return
-        request = Request(**{**request.__dict__, "trust": True})
-        self._total = self.check.estimate.windows if self.check.estimate else None
-        self.task = Task(partial(self.runner.run, request))
-        self.worker = create_worker(self.task.outcome, _start_thread=False)
-        worker = self.worker
-        self.task.abandoned = lambda: bool(worker.abort_requested)  # napari asks workers to quit when it closes
-        worker.yielded.connect(self._show_step)
-        worker.returned.connect(self._show_outcome)
-        worker.aborted.connect(self._show_cancelled)
-        worker.finished.connect(self._finished)
-        self.form.set_running(True, ready=False)
-        worker.start()
-
-    def cancel(self) -> None:
-        """Stop: the panel is free at once, the thread ends at its next batch of windows."""
-        if self.task is not None:
-            self.task.stop()
-        if self.worker is not None:
-            self.worker.quit()
+        windows = self.check.estimate.windows if self.check.estimate else None
+        self.tour.restart()
+        self.running.start(replace(request, trust=True), windows)
 
     def jump(self) -> None:
         """Fly to the least certain piece of the mask, at the next click to the one after it."""
-        active = self.viewer.layers.selection.active
-        run = active.metadata.get(RUN) if active is not None else None
-        maps = uncertainty_layers(self.viewer.layers)
         try:
-            if not maps:
-                raise InputError("There is no map of uncertainty. Choose entropy or flip variance, and run again.")
-            chosen = next((layer for layer in maps if run and layer.metadata.get(RUN) == run), maps[0])
-            self._rank += 1
-            one = jump_to_uncertain(self.viewer, self._mask_of(chosen), chosen, rank=self._rank)
+            self.form.status.setText(self.tour.next())
         except AttnError as error:
             show_error(str(error))
-            return
-        chosen.visible = True
-        self.form.status.setText(
-            f"{one.name}, piece {one.number} ({one.volume_ml:.2f} ml): mean uncertainty {one.uncertainty:.2g}"
-        )
-
-    def _mask_of(self, overlay: Any) -> Any:
-        """The labels layer of the run that a map comes from."""
-        run = overlay.metadata.get(RUN)
-        for layer in self.viewer.layers:
-            if layer._type_string == "labels" and run and layer.metadata.get(RUN) == run:
-                return layer
-        raise InputError(f"The mask of the map {overlay.name!r} is gone.")
 
     def _reference(self) -> Image:
         names = self.form.chosen_images()
@@ -251,15 +190,6 @@ class SegmentWidget(QWidget):
         if name is None or name not in self.viewer.layers:
             raise InputError("Open an image first, with File > Open or the panel Open; it is then offered here.")
         return self.viewer.layers[name]
-
-    def _shapes(self) -> Shapes:
-        active = self.viewer.layers.selection.active
-        shapes = [layer for layer in self.viewer.layers if isinstance(layer, Shapes)]
-        if isinstance(active, Shapes):
-            return active
-        if not shapes:
-            raise InputError("There is no region yet. Click on Draw and drag a rectangle around the structure.")
-        return next((layer for layer in shapes if layer.name == REGION), shapes[-1])
 
     def _choose_bundle(self) -> None:
         try:
@@ -295,64 +225,10 @@ class SegmentWidget(QWidget):
     def _ask_trust(self, disclosure: Disclosure) -> bool:
         return bool(TrustDialog(disclosure, self).exec() == TrustDialog.DialogCode.Accepted)
 
-    def _show_step(self, step: Step) -> None:
-        total = step.total or self._total
-        left = remaining_seconds(step, total)
-        self.growing.show(step.shown)
-        self.form.show_progress(step, total, duration(left) if left is not None else "")
 
-    def _show_outcome(self, outcome: tuple[Result | None, Exception | None]) -> None:
-        result, error = outcome
-        self.growing.remove()
-        if error is not None:
-            self._show_failure(error)
-        elif result is not None:
-            self._show_result(result)
-
-    def _show_result(self, result: Result) -> None:
-        """Add the layers, the mask on top and active, and go where it can be seen."""
-        added = [
-            (self.viewer.add_labels if kind == "labels" else self.viewer.add_image)(data, **keywords)
-            for data, keywords, kind in result.layers
-        ]
-        mask = added[0]
-        if len(added) > 1:
-            mask.contour = 1  # and let the maps be seen inside
-        self.viewer.layers.move(self.viewer.layers.index(mask), len(self.viewer.layers))
-        self.viewer.layers.selection.active = mask
-        if result.place is not None:
-            go_to(self.viewer, result.place)
-        self._rank = -1
-        self.form.show_done(result.sentence)
-        if result.warnings:
-            show_warning("Check this mask before it is used.\n" + "\n".join(result.warnings))
-
-    def _show_failure(self, error: Exception) -> None:
-        if isinstance(error, Cancelled):
-            self._show_cancelled()
-            return
-        if not isinstance(error, AttnError):
-            logger.error("The segmentation failed", exc_info=error)
-            error = AttnError(f"The segmentation failed: {type(error).__name__}: {error}")
-        self.form.show_done("Failed.")
-        show_error(str(error))
-
-    def _show_cancelled(self) -> None:
-        self.growing.remove()
-        self.form.show_done("Cancelled; nothing was changed.")
-
-    def _finished(self) -> None:
-        self.worker = None
-        self.refresh()
-
-
-def _let_go(viewer: Any, callback: Callable[..., None], state: dict[str, Any], *_: object) -> None:
+def _let_go(viewer: Any, callback: Callable[..., None], running: Running, *_: object) -> None:
     """When the panel is deleted: stop what runs, and listen to the viewer no more."""
-    for key in ("task", "worker"):
-        running = state.get(key)
-        if running is not None:
-            (running.stop if key == "task" else running.quit)()
-    state["growing"].remove()
+    running.let_go()
     for emitter in _layer_events(viewer):
         emitter.disconnect(callback)
 

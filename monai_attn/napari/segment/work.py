@@ -10,18 +10,22 @@ from typing import Any, Generic, TypeVar
 
 from monai_attn.errors import Cancelled
 
-__all__ = ["Step", "Task", "remaining_seconds"]
+__all__ = ["Progress", "Work", "remaining_seconds"]
 
-Result = TypeVar("Result")
+Outcome = TypeVar("Outcome")
 
 PULSE_SECONDS = 0.05
-"""How often a task is looked at: the longest that a wish to cancel waits."""
+"""How often the thread is looked at: the longest that a wish to cancel waits."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """How far a task is: what it does, windows done, seconds since its start and since its first window, what there is
-    to see meanwhile, and how many windows there are, where the work knows."""
+class Progress:
+    """How far the work is.
+
+    `stage` says what is done now. `windows` are done of `total` (None where not known); `seconds` went by since the
+    start, `since_first` since the first windows, of which there were `first_windows`. `shown` is what the work gives
+    to look at meanwhile.
+    """
 
     stage: str
     windows: int
@@ -32,19 +36,19 @@ class Step:
     total: int | None = None
 
 
-class Task(Generic[Result]):
-    """Runs `work(task)` in a thread; `steps` is a generator for a napari worker, which ends with the result.
+class Work(Generic[Outcome]):
+    """Runs `job(work)` in a thread; `steps` is a generator for a napari worker, which ends with the result.
 
-    The work calls `task.say(stage)` and `task.tell(windows)`; both raise `Cancelled` once `stop` was called or
-    `abandoned()` is true. So a stopped task ends at its next batch of windows, while the worker ends at once.
+    The job calls `work.say(stage)` and `work.tell(windows)`; both raise `Cancelled` once `stop` was called or
+    `abandoned()` is true. So stopped work ends at its next batch of windows, while the worker ends at once.
     """
 
-    def __init__(self, work: Callable[[Task[Result]], Result]) -> None:
+    def __init__(self, job: Callable[[Work[Outcome]], Outcome]) -> None:
         self.abandoned: Callable[[], bool] = lambda: False
-        self._work = work
+        self._job = job
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="monai-attn task")
-        self._outcome: list[Result] = []
+        self._thread = threading.Thread(target=self._run, name="monai-attn work")
+        self._outcome: list[Outcome] = []
         self._error: BaseException | None = None
         self._stage, self.windows = "Starting", 0
         self._total: int | None = None
@@ -76,7 +80,7 @@ class Task(Generic[Result]):
         """Whether the thread still runs."""
         return self._thread.is_alive()
 
-    def steps(self) -> Generator[Step, None, Result]:
+    def steps(self) -> Generator[Progress, None, Outcome]:
         """Start, and give a step at each pulse until the work is over; its errors are raised here."""
         start = time.perf_counter()
         self._thread.start()
@@ -85,14 +89,14 @@ class Task(Generic[Result]):
                 self._thread.join(PULSE_SECONDS)
                 now = time.perf_counter()
                 since, windows = self._first or (now, 0)
-                yield Step(self._stage, self.windows, now - start, now - since, windows, self._shown, self._total)
+                yield Progress(self._stage, self.windows, now - start, now - since, windows, self._shown, self._total)
         finally:
             self.stop()
         if self._error is not None:
             raise self._error
         return self._outcome[0]
 
-    def outcome(self) -> Generator[Step, None, tuple[Result | None, Exception | None]]:
+    def outcome(self) -> Generator[Progress, None, tuple[Outcome | None, Exception | None]]:
         """`steps` for a worker: the result or the error as a value, since napari shows errors as tracebacks."""
         try:
             return (yield from self.steps()), None
@@ -101,7 +105,7 @@ class Task(Generic[Result]):
 
     def _run(self) -> None:
         try:
-            self._outcome.append(self._work(self))
+            self._outcome.append(self._job(self))
         except BaseException as error:  # noqa: BLE001 - raised again in `steps`
             self._error = error
 
@@ -110,13 +114,13 @@ class Task(Generic[Result]):
             raise Cancelled("The segmentation was cancelled; nothing was changed.")
 
 
-def remaining_seconds(step: Step, total: int | None) -> float | None:
+def remaining_seconds(progress: Progress, total: int | None) -> float | None:
     """What is left at the pace of the windows since the first batch; None before there is a pace.
 
-    >>> remaining_seconds(Step("windows", 6, 9.0, since_first=8.0, first_windows=2), 10)
+    >>> remaining_seconds(Progress("windows", 6, 9.0, since_first=8.0, first_windows=2), 10)
     8.0
     """
-    paced = step.windows - step.first_windows
+    paced = progress.windows - progress.first_windows
     if total is None or paced < 1:
         return None
-    return max(0.0, (total - step.windows) * step.since_first / paced)
+    return max(0.0, (total - progress.windows) * progress.since_first / paced)

@@ -1,0 +1,53 @@
+"""What to segment and how, as the window asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from monai_attn.backends.execution import Execution
+from monai_attn.bundle.describe import BundleDescription
+from monai_attn.bundle.overrides import parse_override
+from monai_attn.volume import Box, Volume
+
+__all__ = ["Request", "overrides_of"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to segment and how; `images` by the names that the bundle gives them, the reference first."""
+
+    bundle: BundleDescription
+    images: Mapping[str, Volume]
+    name: str
+    region: Box | None = None
+    execution: Execution = field(default_factory=Execution)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    trust: bool = False
+    maps: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> dict[str, Volume] | list[Volume]:
+        """The images as a `Segmenter` takes them: by name, or a list where they are channels of one."""
+        return list(self.images.values()) if self.bundle.joined else dict(self.images)
+
+    @property
+    def title(self) -> str:
+        """What the layers of the run are called."""
+        return f"{self.name} {self.bundle.name}".strip()
+
+    @property
+    def grid(self) -> Volume:
+        """What is segmented of the reference image: all of it, or its part in the region."""
+        whole = next(iter(self.images.values()))
+        return whole.crop(whole.slices_of(self.region)) if self.region else whole
+
+
+def overrides_of(text: str) -> dict[str, Any]:
+    """Overrides as one writes them in a line, separated by semicolons. Raises `OverrideError`.
+
+    >>> overrides_of("inferer::overlap=0.5; amp=true;")
+    {'inferer::overlap': 0.5, 'amp': True}
+    """
+    return dict(parse_override(part.strip()) for part in text.split(";") if part.strip())

@@ -1,0 +1,69 @@
+"""Runs what the window asks for, with the same `Segmenter` as everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from monai_attn.napari.segment.growing import Growing
+from monai_attn.napari.segment.loading import load_torch_library, without_collections
+from monai_attn.napari.segment.produced import RunLayers, produced
+from monai_attn.napari.segment.request import Request
+from monai_attn.napari.segment.work import Work
+from monai_attn.preflight.speeds import remember
+from monai_attn.segmentation import Segmentation
+
+if TYPE_CHECKING:
+    from monai_attn.segmenter import Segmenter
+
+__all__ = ["Runner"]
+
+
+class Runner:
+    """Runs requests and keeps the last segmenter, so that a second run of the same bundle starts at once."""
+
+    def __init__(self) -> None:
+        self._key: Any = None
+        self._segmenter: Segmenter | None = None
+
+    def run(self, request: Request, work: Work[RunLayers]) -> RunLayers:
+        """The result as layers. Raises as `Segmenter` does, or `Cancelled`."""
+        segmentation = self.segment(request, work)
+        work.say("Preparing the layers")
+        return produced(segmentation, request)
+
+    def segment(self, request: Request, work: Work[Any]) -> Segmentation:
+        """The segmentation; the seconds that its windows took are remembered for the next estimate."""
+        segmenter = self._open(request, work)
+        work.say("Preparing the image")
+        growing = Growing(request.grid, segmenter.parts.table, request.title)
+        work.show(growing)
+
+        def progress(done: int, total: int | None) -> None:
+            work.say("Segmenting")
+            work.tell(done, total)
+
+        segmentation = segmenter(
+            request.source, region=request.region, progress=progress, finished=growing.take, maps=request.maps
+        )
+        seconds = float(segmentation.provenance["seconds"])
+        remember(request.bundle, request.execution, windows=work.windows, seconds=seconds)
+        return segmentation
+
+    def _open(self, request: Request, work: Work[Any]) -> Segmenter:
+        key = request.bundle.root, request.execution, dict(request.overrides)
+        if self._segmenter is None or key != self._key:
+            self._segmenter = None  # free the memory of the last one first
+            work.say("Loading PyTorch and the bundle")
+            with without_collections():
+                load_torch_library()
+                from monai_attn.segmenter import Segmenter
+
+            work.say("Loading the bundle")
+            self._segmenter = Segmenter.from_bundle(
+                request.bundle.root,
+                overrides=request.overrides,
+                execution=request.execution,
+                trust=request.trust,
+            )
+            self._key = key
+        return self._segmenter

@@ -1,0 +1,127 @@
+"""One run in the window: in a thread, its progress in the form, and its layers in the viewer when it is over."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QObject, Signal
+
+from monai_attn.errors import AttnError, Cancelled
+from monai_attn.napari.layers.volumes import go_to
+from monai_attn.napari.segment.form import SegmentForm
+from monai_attn.napari.segment.growing import GrowingLayer
+from monai_attn.napari.segment.produced import RunLayers
+from monai_attn.napari.segment.request import Request
+from monai_attn.napari.segment.runner import Runner
+from monai_attn.napari.segment.work import Progress, Work, remaining_seconds
+from monai_attn.preflight.estimate import duration
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["Running"]
+
+logger = logging.getLogger(__name__)
+
+
+class Running(QObject):
+    """Runs requests, one at a time. `over` says that a run has ended, however it did.
+
+    As a part of the panel it hears nothing of a run any more once the panel is deleted.
+    """
+
+    over = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer, form: SegmentForm, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer, self.form = viewer, form
+        self.runner = Runner()
+        self.growing = GrowingLayer(viewer)
+        self.work: Work[RunLayers] | None = None
+        self.worker: Any = None
+        self._total: int | None = None
+
+    def free(self) -> bool:
+        """Whether a run can start; says so in the window when the last one still finishes its windows."""
+        if self.work is not None and self.work.alive:
+            show_info("The last segmentation is still finishing its batch of windows; try again in a moment.")
+            return False
+        return True
+
+    def start(self, request: Request, windows: int | None) -> None:
+        """Start a run, with the number of windows that the check before it has counted, for the progress bar."""
+        self._total = windows
+        self.work = Work(partial(self.runner.run, request))
+        self.worker = worker = create_worker(self.work.outcome, _start_thread=False)
+        self.work.abandoned = lambda: bool(worker.abort_requested)  # napari asks workers to quit when it closes
+        worker.yielded.connect(self._show_progress)
+        worker.returned.connect(self._show_outcome)
+        worker.aborted.connect(self._show_cancelled)
+        worker.finished.connect(self._finished)
+        self.form.set_running(True, ready=False)
+        worker.start()
+
+    def cancel(self) -> None:
+        """Stop: the panel is free at once, the thread ends at its next batch of windows."""
+        if self.work is not None:
+            self.work.stop()
+        if self.worker is not None:
+            self.worker.quit()
+
+    def let_go(self) -> None:
+        """Stop what runs, and take the growing labels away: the panel is gone."""
+        self.cancel()
+        self.growing.remove()
+
+    def _show_progress(self, progress: Progress) -> None:
+        total = progress.total or self._total
+        left = remaining_seconds(progress, total)
+        self.growing.show(progress.shown)
+        self.form.show_progress(progress, total, duration(left) if left is not None else "")
+
+    def _show_outcome(self, outcome: tuple[RunLayers | None, Exception | None]) -> None:
+        made, error = outcome
+        self.growing.remove()
+        if error is not None:
+            self._show_failure(error)
+        elif made is not None:
+            self._show_layers(made)
+
+    def _show_layers(self, made: RunLayers) -> None:
+        """Add the layers, the mask on top and active, and go where the mask can be seen."""
+        added = [
+            (self.viewer.add_labels if kind == "labels" else self.viewer.add_image)(data, **keywords)
+            for data, keywords, kind in made.layers
+        ]
+        mask = added[0]
+        if len(added) > 1:
+            mask.contour = 1  # and let the maps be seen inside
+        self.viewer.layers.move(self.viewer.layers.index(mask), len(self.viewer.layers))
+        self.viewer.layers.selection.active = mask
+        if made.place is not None:
+            go_to(self.viewer, made.place)
+        self.form.show_done(made.sentence)
+        if made.warnings:
+            show_warning("Check this mask before it is used.\n" + "\n".join(made.warnings))
+
+    def _show_failure(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self._show_cancelled()
+            return
+        if not isinstance(error, AttnError):
+            logger.error("The segmentation failed", exc_info=error)
+            error = AttnError(f"The segmentation failed: {type(error).__name__}: {error}")
+        self.form.show_done("Failed.")
+        show_error(str(error))
+
+    def _show_cancelled(self) -> None:
+        self.growing.remove()
+        self.form.show_done("Cancelled; nothing was changed.")
+
+    def _finished(self) -> None:
+        self.worker = None
+        self.over.emit()

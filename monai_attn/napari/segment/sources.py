@@ -1,0 +1,58 @@
+"""Which layers can be segmented, and which of them is which image of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from monai_attn.bundle.describe import BundleDescription
+from monai_attn.errors import InputError
+from monai_attn.napari.layers.volumes import grid_of, origin_of, volume_of
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+__all__ = ["choose_images", "image_layers", "volumes_of"]
+
+
+def image_layers(layers: Sequence[Layer]) -> list[Image]:
+    """The layers that can be segmented: images in three axes whose place in the patient is known, as acquired."""
+    return [layer for layer in layers if layer._type_string == "image" and layer.ndim == 3 and _is_source(layer)]
+
+
+def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[str, str]:
+    """Which layer is likely which image of a bundle, by name of the slot: by modality, then by name, then in order.
+
+    A layer is given once; a slot for which nothing fits is left out.
+    """
+    chosen: dict[str, str] = {}
+    for slot in bundle.images:
+        free = [layer for layer in layers if layer.name not in chosen.values()]
+        likely = sorted(free, key=lambda layer: _likelihood(slot.name, slot.modality, layer), reverse=True)
+        if likely and _likelihood(slot.name, slot.modality, likely[0]) > 0:
+            chosen[slot.name] = likely[0].name
+    return chosen
+
+
+def volumes_of(names: Mapping[str, str], layers: Sequence[Layer]) -> dict[str, Volume]:
+    """The volumes behind the chosen layers. Raises `InputError` for a layer that is gone, `GeometryError` for one
+    without a place."""
+    known = {layer.name: layer for layer in layers}
+    for name in names.values():
+        if name not in known:
+            raise InputError(f"The layer {name!r} is gone. Choose another.")
+    return {slot: volume_of(known[name], layers) for slot, name in names.items()}
+
+
+def _is_source(layer: Layer) -> bool:
+    origin = origin_of(layer)
+    return origin is not None and origin.role in ("image", "reference") and not origin.display_only
+
+
+def _likelihood(slot: str, modality: str, layer: Image) -> int:
+    """3: modality and name; 2: modality; 1: nothing speaks against it; 0: another modality."""
+    has = grid_of(layer).modality
+    if modality and has and modality != has:
+        return 0
+    return 1 + bool(modality and modality == has) + (slot.lower() in layer.name.lower())
