@@ -16,7 +16,7 @@ from monai_attn.errors import FileError, LabelError
 from monai_attn.io import count_volumes, holds_structures, is_dicom, read, stem, write
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.label_names import label_names, names_for
-from monai_attn.io.names import suffix_of
+from monai_attn.io.names import named_path, suffix_of
 from monai_attn.io.reading import READERS
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import Structure, measure_structures, rows, to_csv
@@ -86,7 +86,9 @@ class Segmentation:
         from 0. Raises `LabelError` for fractions, for values that our JSON does not name, and for several volumes
         without a choice.
         """
-        path = Path(path)
+        path = named_path(path)
+        if path.is_dir():
+            raise FileError(f"{path.name} is a folder. Name one mask in it: NIfTI, NRRD or MetaImage.")
         if holds_structures(path):
             raise FileError(f"{path.name} {_structures(path)}")
         count = count_volumes(path) if path.is_file() and not is_dicom(path) and suffix_of(path) in READERS else 1

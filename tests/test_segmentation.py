@@ -102,3 +102,10 @@ def test_files_of_a_case_are_named_after_it():
     assert record_of("x/a.b.nii.gz").name == "a.b.json"
     assert case_name("x/a_seg.nrrd") == "a"
     assert case_name("_seg.nii") == "_seg"
+
+
+def test_a_folder_is_no_mask_and_is_named_also_where_it_is_the_current_one(tmp_path, monkeypatch):
+    (tmp_path / "masks").mkdir()
+    monkeypatch.chdir(tmp_path / "masks")
+    with pytest.raises(FileError, match=r"^masks is a folder\. Name one mask in it"):
+        Segmentation.load(".")

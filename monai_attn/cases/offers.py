@@ -13,7 +13,7 @@ from monai_attn.errors import AttnError, FileError
 from monai_attn.io import Series, count_volumes, holds_structures, is_dicom, list_series, series_of_file, stem
 from monai_attn.io.dicom.files import dicom_files, text
 from monai_attn.io.dicom.headers import read_header
-from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
+from monai_attn.io.names import VOLUME_SUFFIXES, named_path, suffix_of
 
 __all__ = ["Offer", "offers_in"]
 
@@ -52,7 +52,7 @@ def offers_in(path: str | Path) -> list[Offer]:
 
     Images come before structures. Raises `FileError` when there is nothing, or the file is of no known kind.
     """
-    path = Path(path)
+    path = named_path(path)
     if not path.exists():
         raise FileError(f"{path.name} does not exist. Check the path.")
     if path.is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["VOLUME_SUFFIXES", "stem", "suffix_of"]
+__all__ = ["VOLUME_SUFFIXES", "named_path", "stem", "suffix_of"]
 
 SUFFIXES = (".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".dicom", ".ima")
 """Longest first: `.nii.gz` is one suffix."""
@@ -12,6 +12,16 @@ SUFFIXES = (".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd",
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 """Those of files that hold a whole volume: what a folder of images is searched for."""
+
+
+def named_path(path: str | Path) -> Path:
+    """The path, made absolute where it has no name that a message could show, as "." and ".." have none.
+
+    >>> named_path("case_017/t1.nii.gz").name, named_path(".").name == Path.cwd().name
+    ('t1.nii.gz', True)
+    """
+    path = Path(path)
+    return path if path.name not in {"", ".."} else path.resolve()
 
 
 def suffix_of(path: str | Path) -> str:
@@ -28,7 +38,7 @@ def stem(path: str | Path) -> str:
     >>> stem("case_017/t1.nii.gz")
     't1'
     """
-    path = Path(path)
-    name = path.name or path.resolve().name
+    path = named_path(path)
+    name = path.name
     suffix = suffix_of(path)
     return name[: -len(suffix)] if suffix and not path.is_dir() else name

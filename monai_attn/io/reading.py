@@ -12,7 +12,7 @@ from monai_attn.io.dicom.folders import begins_like_dicom, has_preamble
 from monai_attn.io.dicom.units import times_suv_factor
 from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.io.metaimage import metaimage_volumes, read_metaimage
-from monai_attn.io.names import suffix_of
+from monai_attn.io.names import named_path, suffix_of
 from monai_attn.io.nifti import nifti_volumes, read_nifti
 from monai_attn.io.nrrd import nrrd_volumes, read_nrrd
 from monai_attn.volume import Volume
@@ -54,7 +54,7 @@ def read(
     Whatever had to be decided is said in `notes`. What cannot be decided is refused with `FileError`,
     `GeometryError` or `InputError`; docs/coordinates.md lists the rules.
     """
-    path = Path(path)
+    path = named_path(path)
     if not path.exists():
         raise FileError(f"{path.name} does not exist. Check the path.")
     suffix = suffix_of(path)
@@ -83,7 +83,7 @@ def count_volumes(path: str | Path) -> int:
 
     Raises `FileError` for another file, or a damaged one.
     """
-    path = Path(path)
+    path = named_path(path)
     suffix = suffix_of(path)
     if suffix not in READERS or not path.is_file():
         raise FileError(f"{path.name} is no file of the kinds {', '.join(READERS)}.")

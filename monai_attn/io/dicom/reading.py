@@ -21,6 +21,7 @@ from monai_attn.io.dicom.stack import stack_affine
 from monai_attn.io.dicom.units import check_alike, with_unit
 from monai_attn.io.dicom.volumes import covered, what_they_are, without_copies
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
+from monai_attn.io.names import named_path
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
 
@@ -41,7 +42,7 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
 
     Raises `FileError` when the folder is missing, or when it holds damaged DICOM files and nothing else.
     """
-    found, _, unread = _scan(Path(folder), recursive=recursive)
+    found, _, unread = _scan(named_path(folder), recursive=recursive)
     first = next((one for one in unread if one.surely_dicom), None)
     if first and not found:
         raise FileError(first.why)
@@ -59,7 +60,7 @@ def series_of_file(path: str | Path) -> list[Series]:
     An enhanced file may hold several series. A file that is no image gives an empty list. Raises `FileError` when the
     file is damaged.
     """
-    return _around(Path(path))[0]
+    return _around(named_path(path))[0]
 
 
 @quiet()
