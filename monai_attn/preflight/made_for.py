@@ -35,8 +35,8 @@ class ImageRange:
 class StructureRange:
     """The ranges of one structure over the labels of the training cases.
 
-    `largest_piece` is the share of the structure's voxels that its largest connected piece holds, and `border` the
-    share of the structure's voxels that lie in the outermost layer of the image.
+    `largest_piece` is the share of the structure's voxels that its largest connected piece holds. `border` is the share
+    of the structure's voxels that lie in the outermost layer of the image.
     """
 
     volume_ml: Range

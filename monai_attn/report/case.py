@@ -22,16 +22,17 @@ from monai_attn.volume import Volume
 __all__ = ["CaseOptions", "case_page"]
 
 OBLIQUE_DEG = 0.5
-"""From here on the page says that the planes are tilted."""
+"""The page says that the planes are tilted from this angle on."""
 
 
 @dataclass(frozen=True)
 class CaseOptions:
     """What goes into a page besides image and segmentation.
 
-    `lesions` are label values whose components are reported one by one, found with `connectivity`, of at least
-    `min_ml`. `window` is (centre, width). `identity` is printed as it is given: leave it empty. At most `pictures`
-    lesions of a label have key images, the largest; the tables hold all.
+    `reference` is a label map to compare with. `lesions` are label values whose connected components are reported one
+    by one, when they have at least `min_ml`; `connectivity` is the number of neighbours (6, 18 or 26). `window` is
+    (centre, width). `identity` is printed as it is given, so leave it empty. The largest `pictures` lesions of a label
+    have key images; the tables hold all lesions.
     """
 
     reference: Volume | None = None
@@ -46,8 +47,8 @@ class CaseOptions:
 def case_page(case: str, image: Volume, segmentation: Segmentation, options: CaseOptions | None = None) -> str:
     """The HTML page of one case, complete in itself; the same input gives the same page.
 
-    Image, segmentation and reference lie on one grid, else `GeometryError`. An empty label map gives a page that
-    says so. Raises `InputError` without matplotlib.
+    The warnings on the mask stand at the top. An empty label map gives a page that says so. Raises `GeometryError` when
+    image, segmentation and reference do not lie on one grid, and `InputError` without matplotlib.
     """
     options = options or CaseOptions()
     check_grid(segmentation.labels, image, "The mask and the image")
@@ -76,7 +77,7 @@ def case_page(case: str, image: Volume, segmentation: Segmentation, options: Cas
 
 
 def _warnings(segmentation: Segmentation) -> Iterator[str]:
-    """What makes the mask unlikely, at the top of the page; nothing where nothing does."""
+    """The warnings on the mask, for the top of the page; nothing where there are none."""
     if segmentation.warnings:
         yield notice("Check this mask before it is used.", segmentation.warnings)
 

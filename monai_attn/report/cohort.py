@@ -1,4 +1,4 @@
-"""The page of a cohort: volumes, agreement with references where there are any, every case in a table."""
+"""The page of a cohort: volumes, agreement with references where there are references, every case in a table."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from monai_attn.report.tables import summary_table
 __all__ = ["CohortCase", "cohort_page"]
 
 RECIPE = ("bundle", "bundle_version", "weights_sha256", "backend", "overrides")
-"""What of the provenance makes two masks comparable."""
+"""The keys of the provenance in which comparable masks agree."""
 
 
 @dataclass(frozen=True)
 class CohortCase:
     """One case of a cohort: its structures, its comparison with a reference where there is one, or its error.
 
-    Where a mask has no usable reference, `error` says so and the structures are reported all the same.
+    Where a mask has no usable reference, `error` says so, and the structures are reported all the same.
     """
 
     case: str
@@ -34,9 +34,9 @@ class CohortCase:
 
 
 def cohort_page(title: str, cases: Sequence[CohortCase]) -> str:
-    """The HTML page of a cohort, complete in itself; failed cases are named first. Raises `InputError` without a case.
+    """The HTML page of a cohort, complete in itself. Failed cases and warnings on masks come first.
 
-    Structures of different cases are one when their names are one.
+    Structures of different cases count as the same when they have the same name. Raises `InputError` without a case.
     """
     if not cases:
         raise InputError("A cohort report needs at least one case.")
@@ -126,7 +126,7 @@ def _provenance(cases: Sequence[CohortCase]) -> Iterator[str]:
 
 
 def _recipe(provenance: Mapping[str, Any]) -> Iterator[str]:
-    """Name and value of what made a mask; of several regions, of the first that has them."""
+    """Names and values of the provenance that made a mask; of several regions, those of the first region."""
     regions = provenance.get("regions")
     inner: Mapping[str, Any] = next(iter(regions.values()), {}) if isinstance(regions, Mapping) else {}
     for name in RECIPE:

@@ -35,7 +35,7 @@ FINE = 5
 """A contour leaves the edge of a voxel by less than one part in so many."""
 
 SMALL_VOXELS = 200
-"""With more of them across, voxels are about as small as the pixels of a picture: corners do not show."""
+"""With more voxels than this across a picture, voxels are about as small as pixels, and their corners do not show."""
 
 INK = {"color": "#ffe34d", "fontsize": 10, "fontweight": "bold"}
 
@@ -54,7 +54,7 @@ class Scene:
     def of(
         cls, image: Volume, labels: Volume, table: LabelTable, window: GreyWindow, reference: Volume | None = None
     ) -> Scene:
-        """From volumes of any orientation, all on one grid."""
+        """The scene of volumes of any orientation, all on one grid."""
         return cls(to_ras(image), to_ras(labels), table, window, to_ras(reference) if reference is not None else None)
 
 
@@ -76,7 +76,7 @@ def new_figure(width_inches: float, height_inches: float, **options: Any) -> Any
 
 
 def to_png(figure: Any, dpi: int = 100) -> bytes:
-    """The figure as a PNG file; without date and version, so that one input gives one file."""
+    """The figure as a PNG file, without date and version, so that the same input gives the same file."""
     stream = BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
@@ -104,7 +104,7 @@ def show(axis: Any, scene: Scene, plane: Plane, index: int) -> None:
 
 
 def view(axis: Any, centre_mm: Iterable[float], field_mm: float) -> None:
-    """Show a square of that edge length around a point of the plane."""
+    """Limit the axis to a square around a point of the plane; centre and edge length of the square are in mm."""
     x, y = centre_mm
     axis.set_xlim(x + field_mm / 2, x - field_mm / 2)
     axis.set_ylim(y - field_mm / 2, y + field_mm / 2)
@@ -120,10 +120,10 @@ def contour(
     dark_edge: bool = False,
     **style: Any,
 ) -> None:
-    """The outline of a mask `(rows, columns)` along the edges of its voxels; nothing where none is in view.
+    """Draw the outline of a mask `(rows, columns)` along the edges of its voxels; nothing where no voxel is in view.
 
-    `start` is the column and row of the mask's first pixel, `spacing_mm` that of columns and rows; `style` as in
-    matplotlib's `contour`. Set the view before: what lies outside it is not computed.
+    `start` is the column and row of the mask's first pixel, and `spacing_mm` the spacing of columns and rows. `style`
+    is passed to matplotlib's `contour`. Set the view of the axis before, because only the part in view is computed.
     """
     limits = axis.get_xlim(), axis.get_ylim()
     seen = [_seen(limit, step, first) for limit, step, first in zip(limits, spacing_mm, start, strict=True)]

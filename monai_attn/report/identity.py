@@ -1,4 +1,4 @@
-"""Who a DICOM image is of: read only to be printed on request, or to be kept out."""
+"""The identity of the patient in a DICOM image: read only to be printed on request, or to keep it out of a page."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ TAGS = {
 }
 
 SHORTEST_WORD = 3
-"""Shorter parts of a name are in too many words to mean it."""
+"""Shorter parts of a name occur in many words by chance, and are not taken for the name."""
 
 
 @quiet()
 def read_identity(source: str | Path, *, series: str | None = None) -> dict[str, str]:
-    """Name, ID and dates from the first file of a DICOM series; an empty value where the tag is.
+    """Name, ID and dates from the first file of a DICOM series; an empty text where a tag is missing or empty.
 
-    Nothing for files that are not DICOM: NIfTI, NRRD and MetaImage hold none. Raises `FileError`, `InputError`.
+    The result is empty for files that are not DICOM, because NIfTI, NRRD and MetaImage hold no identity. Raises
+    `FileError` for a folder without DICOM images, and `InputError` for a header that cannot be read.
     """
     from pydicom import dcmread
 
@@ -50,7 +51,7 @@ def read_identity(source: str | Path, *, series: str | None = None) -> dict[str,
 
 
 def anonymous_case(case: str, identity: dict[str, str]) -> str:
-    """The case's name, or "case" where it repeats a part of the patient's identity, as folders of DICOM often do."""
+    """The name of the case, or "case" where the name repeats a part of the identity, as folders of DICOM often do."""
     parts = {part for value in identity.values() for part in re.split(r"[\W_]+", value.lower())}
     told = any(len(part) >= SHORTEST_WORD and part in case.lower() for part in parts)
     return "case" if told else case

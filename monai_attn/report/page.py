@@ -1,4 +1,4 @@
-"""HTML in small functions: a page that needs nothing but itself, tables, pictures."""
+"""HTML in small functions: a page that loads nothing, tables, pictures."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ footer { margin-top: 36px; border-top: 1px solid #c9d1da; padding-top: 8px; font
 """
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Tells the browser to load nothing from anywhere."""
+"""The policy that forbids the browser to load anything but the pictures within the page."""
 
 
 def html_page(title: str, sections: Iterable[str]) -> str:
-    """A whole document: title, research-use line, sections, footer. Sections are HTML already."""
+    """A whole HTML document with title, research-use line, sections and footer. The sections are HTML."""
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -83,7 +83,7 @@ def html_page(title: str, sections: Iterable[str]) -> str:
 
 
 def section(heading: str, *parts: str, level: int = 2) -> str:
-    """A heading and what stands under it; nothing when there is nothing."""
+    """A heading and the parts under the heading; an empty text when all parts are empty."""
     filled = [part for part in parts if part]
     return "\n".join(["<section>", f"<h{level}>{escape(heading)}</h{level}>", *filled, "</section>"]) if filled else ""
 
@@ -100,7 +100,7 @@ def notice(heading: str, sentences: Sequence[str]) -> str:
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, numeric_from: int = 1) -> str:
-    """A table with a head; columns from `numeric_from` on are set to the right. A cell is text or made by `chip`."""
+    """A table with a head; columns from `numeric_from` on are aligned right. A cell is a text, or made by `chip`."""
     sides = [' class="n"' if column >= numeric_from else "" for column in range(len(head))]
     cells = ["".join(f"<td{side}>{_cell(value)}</td>" for side, value in zip(sides, row, strict=True)) for row in rows]
     titles = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for side, name in zip(sides, head, strict=True))
@@ -126,7 +126,7 @@ def picture(png: bytes, description: str, caption: str = "", *, kind: str = "key
 
 
 class _Html(str):
-    """Text that is HTML already."""
+    """A text that is HTML and must not be escaped."""
 
     __slots__ = ()
 
@@ -137,7 +137,7 @@ def chip(colour: str, name: str) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """A number with that many decimals; nan and inf in words that cannot be taken for a number."""
+    """A number with `digits` decimals; nan and inf in words that cannot be taken for a number."""
     if math.isnan(value):
         return "undefined"
     if math.isinf(value):

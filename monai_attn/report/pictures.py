@@ -22,10 +22,10 @@ from monai_attn.volume import Volume
 __all__ = ["Target", "key_picture", "overview", "save_picture"]
 
 MARGIN_MM = 15.0
-"""Around a structure, in an enlarged picture."""
+"""The margin around a structure in an enlarged picture."""
 
 SMALLEST_FIELD_MM = 50.0
-"""An enlarged picture shows at least so much, so that the place is recognised."""
+"""The shortest edge of an enlarged picture, so that the anatomy around the structure is recognised."""
 
 TILT_WORTH_SAYING_DEG = 0.5
 
@@ -39,7 +39,7 @@ FOOTER = (
 
 @dataclass(frozen=True)
 class Target:
-    """What a picture is about: a mask in its block, with axes right, forward, up, and how it is drawn.
+    """What a picture is about: a mask in its block, with axes right, forward, up, and the way to draw the mask.
 
     `start` is where the block begins in the scene's grid.
     """
@@ -52,7 +52,7 @@ class Target:
 
     @classmethod
     def of(cls, scene: Scene, labels: Volume, block: Block, mask: Mask, measured: Structure) -> Target:
-        """A mask of a block of the label map as it was before it was turned for the scene."""
+        """The target of a mask in a block of the label map, before the label map was turned for the scene."""
         part = to_ras(labels.crop(block).with_array(mask))
         i, j, k = (int(x) for x in np.rint(scene.image.to_index(part.to_world([0, 0, 0]))))
         lines = (measured.axial_ends_mm, measured.perpendicular_ends_mm) if isinstance(measured, Lesion) else ()
@@ -71,8 +71,9 @@ def save_picture(
 def overview(scene: Scene, title: str = "") -> bytes:
     """A PNG of axial, coronal and sagittal planes, whole above and enlarged below, with contours of all labels.
 
-    Each plane is where the labels cover most of it; the middle when there are none. The planes are those of the
-    voxel grid, so for an oblique image the letters name the closest direction and the tilt is written in.
+    Each plane lies where the labels cover most of the plane, and in the middle of the image when there are no labels.
+    The planes are those of the voxel grid. For an oblique image the letters name the closest direction, and the tilt is
+    written into the picture.
     """
     figure = new_figure(12, 8.2, facecolor="black", layout="constrained")
     if title:
@@ -108,8 +109,8 @@ def overview(scene: Scene, title: str = "") -> bytes:
 def key_picture(scene: Scene, target: Target) -> bytes:
     """A PNG of one structure or lesion where its section is largest, in three planes at one scale.
 
-    Its contour is thick, those of other labels thin, its label in the reference dashed white. The diameters of a
-    lesion are drawn where the largest axial section is also that of the diameters.
+    The contour of the structure is thick, and contours of other labels are thin. The same label in the reference has a
+    dashed white contour. The diameters of a lesion are drawn where they were measured in the largest axial section.
     """
     figure = new_figure(12.6, 4.2, facecolor="black")
     middle, field_mm = _around(target.mask, target.start, scene.image)
@@ -133,7 +134,7 @@ def key_picture(scene: Scene, target: Target) -> bytes:
 
 
 def _contours(axis: Any, scene: Scene, plane: Plane, index: int, target: Target | None = None) -> None:
-    """All labels; with a target the others only, thin, and the target's label in the reference."""
+    """Draw all labels; with a target only the other labels, thin, and the target's label in the reference."""
     drawn = cut(scene.labels.array, plane, index)
     spacing = _spacing(scene, plane)
     for label in scene.table:
@@ -158,7 +159,7 @@ def _inside(target: Target, plane: Plane, index: int, shape: tuple[int, ...]) ->
 
 
 def _section(scene: Scene, target: Target, plane: Plane) -> int:
-    """Where in the target's block the section is largest; of several such slices that of the diameters if it may be."""
+    """The slice of the target's block with the largest section; of several, the slice of the diameters if possible."""
     within = fullest(target.mask, plane.cuts)
     if plane.name != "axial" or not target.axial_lines_mm:
         return within

@@ -1,4 +1,4 @@
-"""Planes of a volume as a radiologist looks at them: which axis is cut, what lies at each edge, where the slice is."""
+"""Planes of a volume as a radiologist looks at them: the axis that is cut, the letters at the edges, the place."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["PLANES", "Plane", "cut", "fullest", "position", "tilt_deg", "to_ras"
 
 @dataclass(frozen=True)
 class Plane:
-    """How a plane of an RAS+ array is looked at: the axis it cuts, the axes drawn leftwards and upwards.
+    """How a plane of an RAS+ array is looked at: the axis that it cuts, and the axes drawn leftwards and upwards.
 
-    `left`, `right`, `bottom` and `top` are the letters at its edges.
+    `left`, `right`, `bottom` and `top` are the letters at the edges of the picture.
     """
 
     name: str
@@ -55,7 +55,7 @@ def to_ras(volume: Volume) -> Volume:
 
 
 def fullest(mask: NDArray[np.generic], axis: int) -> int:
-    """The index along an axis whose plane holds most voxels that are not 0; the middle one of several, or of none."""
+    """The index along an axis whose plane holds most voxels that are not 0; of several planes the middle one."""
     counts = np.count_nonzero(mask, axis=tuple({0, 1, 2} - {axis}))
     fullest_ones = np.flatnonzero(counts == counts.max())
     return int(fullest_ones[len(fullest_ones) // 2])
@@ -69,12 +69,12 @@ def cut(array: NDArray[np.generic], plane: Plane, index: int) -> NDArray[np.gene
 
 
 def position(volume: Volume, plane: Plane, index: ArrayLike) -> str:
-    """Where along the axis that a plane cuts a voxel lies in the patient: "S 12.5 mm", "R 3.0 mm"."""
+    """The place of a slice in the patient, along the axis that the plane cuts: "S 12.5 mm", "R 3.0 mm"."""
     along = round(float(volume.to_world(index)[plane.cuts]), 1)
     return f"{LETTERS[plane.cuts][int(along >= 0)]} {abs(along):.1f} mm"
 
 
 def tilt_deg(volume: Volume, plane: Plane) -> float:
-    """The angle between the slices of an RAS+ array and the patient's own plane, by their normals."""
+    """The angle in degrees between the slices of an RAS+ array and the plane of the patient, from their normals."""
     normal = np.linalg.inv(volume.affine[:3, :3])[plane.cuts]  # at right angles to the two axes in the slice
     return float(np.degrees(np.arccos(min(1.0, abs(normal[plane.cuts]) / float(np.linalg.norm(normal))))))

@@ -16,11 +16,11 @@ COLUMNS = 3
 COLOUR = "#2b6cb0"
 GREY = "#5a6673"
 LIMITS_SD = 1.96
-"""Of a normal distribution 95 % lie within so many standard deviations (Bland and Altman 1986)."""
+"""Half the width of the limits of agreement in standard deviations: 95 % of a normal distribution lie within."""
 
 
 def volume_plot(volumes_ml: Mapping[str, Sequence[float]]) -> bytes:
-    """A PNG with one panel per structure: each case a point, their box plot around them."""
+    """A PNG of volumes in ml with one panel for each structure: a point for each case, and a box plot of all cases."""
     figure, panels = _panels(len(volumes_ml), height=2.1)
     for axis, (name, values) in zip(panels, volumes_ml.items(), strict=True):
         _boxes(axis, [np.asarray(values, np.float64)])
@@ -31,7 +31,7 @@ def volume_plot(volumes_ml: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def dice_plot(dice: Mapping[str, Sequence[float]]) -> bytes:
-    """A PNG with a box plot of Dice per structure, from 0 to 1; undefined values are left out and counted."""
+    """A PNG with a box plot of Dice for each structure, from 0 to 1; undefined values are left out and counted."""
     defined = {name: np.array([value for value in values if not np.isnan(value)]) for name, values in dice.items()}
     figure = new_figure(11, 1.0 + 0.45 * len(dice), layout="constrained")
     axis = figure.subplots()
@@ -49,7 +49,7 @@ def dice_plot(dice: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def agreement_plot(pairs_ml: Mapping[str, Sequence[tuple[float, float]]]) -> bytes:
-    """A PNG of Bland-Altman plots, a panel per structure, of (prediction, reference) volumes in ml."""
+    """A PNG of Bland-Altman plots of (prediction, reference) volumes in ml, with a panel for each structure."""
     figure, panels = _panels(len(pairs_ml), height=3.0)
     for axis, (name, pairs) in zip(panels, pairs_ml.items(), strict=True):
         one, other = np.asarray(pairs, np.float64).reshape(-1, 2).T
@@ -70,7 +70,7 @@ def agreement_plot(pairs_ml: Mapping[str, Sequence[tuple[float, float]]]) -> byt
 
 
 def limits_of_agreement(difference: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean difference and mean ± 1.96 SD (N - 1); nan for what so few cases do not give. Bland and Altman 1986."""
+    """Mean difference and mean ± 1.96 SD (N - 1), after Bland and Altman 1986; nan where there are too few cases."""
     if difference.size == 0:
         return (float("nan"),) * 3
     bias = float(difference.mean())

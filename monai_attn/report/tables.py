@@ -19,7 +19,7 @@ SCORES = {
     "assd_mm": ("ASSD (mm)", 2),
     "volume_difference_ml": ("volume difference (ml)", 3),
 }
-"""What the summary of a cohort shows, of all that is computed."""
+"""The scores that the summary of a cohort shows; more scores are computed."""
 
 
 def structure_table(measured: Sequence[Structure], table: LabelTable) -> str:
@@ -110,7 +110,7 @@ def summary_table(summaries: Sequence[Summary]) -> str:
 
 
 def place(centroid_mm: Sequence[float]) -> str:
-    """A point by the patient's directions: "R 27.1  P 21.0  I 12.4"; nowhere is nothing."""
+    """A point in mm along the directions of the patient: "R 27.1  P 21.0  I 12.4"; empty for an unknown point."""
     if any(math.isnan(x) for x in centroid_mm):
         return ""
     rounded = [round(x, 1) for x in centroid_mm]

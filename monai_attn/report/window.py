@@ -1,4 +1,4 @@
-"""Which values are drawn black and white, and how a picture says so."""
+"""The window of grey values: which values are drawn black and white, and the words for them in a picture."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from monai_attn.volume import Volume
 __all__ = ["GreyWindow", "parse_window", "window_of"]
 
 BY_UNIT = {"HU": (40.0, 400.0), "g/ml": (5.0, 10.0)}
-"""Centre and width where the unit says what values mean: soft tissue in CT, SUV 0 to 10 in PET."""
+"""Centre and width of the window by unit: soft tissue in CT, SUV 0 to 10 in PET."""
 
 PERCENTILES = (1.0, 99.0)
 
 SAMPLES = 2_000_000
-"""Percentiles are taken of about so many voxels, evenly spread: the grey of a pixel does not need more."""
+"""Percentiles are those of about so many voxels, evenly spread, which is accurate enough for grey values."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class GreyWindow:
 def window_of(
     image: Volume, wanted: tuple[float, float] | None = None, *, percentiles: tuple[float, float] | None = None
 ) -> GreyWindow:
-    """The window asked for, as (centre, width) or in percentiles of the finite values.
+    """The window of an image: the wanted (centre, width), else the window for the unit of the image.
 
-    Else that of the image's unit, else 1-99 %.
+    Without a known unit the window covers 1-99 % of the finite values.
     """
     centre_width = wanted or (None if percentiles else BY_UNIT.get(image.unit))
     if centre_width is not None:
@@ -51,7 +51,7 @@ def window_of(
 
 
 def parse_window(text: str) -> tuple[float, float]:
-    """Centre and width from "40/400". Raises `InputError`."""
+    """Centre and width from a text such as "40/400". Raises `InputError` for any other text."""
     try:
         centre, width = (float(part) for part in text.split("/"))
     except ValueError as error:
