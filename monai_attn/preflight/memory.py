@@ -20,9 +20,9 @@ def peak_bytes(bundle: BundleDescription, shape: Sequence[int], source: Volume) 
     """A rule for the largest memory of a run, in bytes; `shape` is the size of the image that the network sees.
 
     The images count once, and the network's output (one channel for each class, float32) three times. Both lie on the
-    grid of the network and on the grid of the source image. The output counts three times, because the sum over the windows, its counterpart
-    in the next step and the copy on the source grid are in memory together. A bundle that makes labels slab by slab
-    keeps the output for one row of windows only. PyTorch and MONAI come on top.
+    grid of the network and on the grid of the source image. The output counts three times, because the sum over the
+    windows, its counterpart in the next step and the copy on the source grid are in memory together. A bundle that
+    makes labels slab by slab keeps the output for one row of windows only. PyTorch and MONAI come on top.
     """
     network = math.prod(shape)
     held = network + source.array.size
