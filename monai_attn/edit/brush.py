@@ -21,7 +21,12 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class Brush:
-    """Its radius; the axis that its slices lie across, None for a ball; the lowest and highest intensity it paints."""
+    """A round brush: `radius_mm` in patient space, and where it paints.
+
+    `axis` is the voxel axis across which the brush is a disc in one slice; None makes it a ball. With
+    `intensity_range`, only voxels from the lowest to the highest intensity are painted, in the unit of the image.
+    Raises `InputError` for a radius that is not above 0, another axis, or a range from high to low.
+    """
 
     radius_mm: float
     axis: int | None = None
@@ -46,10 +51,15 @@ def paint(
     image: NDArray[np.generic] | None = None,
     protected: Collection[int] = (),
 ) -> Change:
-    """What the brush changes to `value` on its way between two voxel indices; 0 erases.
+    """The voxels that a brush changes to `value` between two voxel indices of a stroke; the value 0 erases.
 
-    `image` is the array of intensities on the same grid, needed for a brush with a range: NaN is never painted.
-    Protected labels stay. Raises `InputError` when a range has no image, or one of another shape.
+    `image` holds the intensities on the same grid, and is needed for a brush with a range. Voxels of NaN are never
+    painted. Protected labels stay. A stroke outside the image: a change without voxels. Raises `InputError` when a
+    range has no image, or an image of another shape.
+
+    >>> labels = Volume(np.zeros((9, 9, 9), np.uint8))
+    >>> paint(labels, 1, ((4, 4, 4), (4, 4, 4)), Brush(1.0)).voxels  # the voxel and its six neighbours
+    7
     """
     block, mask = stroke(labels, path, brush)
     array = labels.array[block]
@@ -69,10 +79,10 @@ def paint(
 
 
 def stroke(grid: Volume, path: tuple[Sequence[float], Sequence[float]], brush: Brush) -> tuple[Block, Mask]:
-    """The voxels whose centres lie within the radius of the line between two voxel indices; exact on any grid.
+    """The block and the mask of all voxels whose centres lie within the radius of a line between two voxel indices.
 
-    The voxel under the brush always belongs to it. With an axis, only the slice of the second index. Nothing outside
-    the image, also when the line is.
+    Distances are exact on any grid. The voxel at the second index always belongs to the stroke. With an axis, only the
+    slice of the second index is painted. Voxels outside the image are left out, even when the line lies outside.
     """
     start, end = (np.asarray(index, dtype=np.float64) for index in path)
     to_mm = grid.affine[:3, :3]

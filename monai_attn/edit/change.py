@@ -22,9 +22,9 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Where `mask` is True in `block`, the label map becomes `value`; everywhere else it stays. It may be empty.
+    """Where `mask` is True in `block`, the label map becomes `value`; everywhere else it stays as it is.
 
-    `in_the_way`: voxels that would change too, but for other labels that are protected.
+    A change may hold no voxel. `in_the_way` counts the voxels that would change too, were they not protected.
     """
 
     block: Block
@@ -34,7 +34,7 @@ class Change:
 
     @property
     def voxels(self) -> int:
-        """How many voxels it is about."""
+        """How many voxels change."""
         return int(np.count_nonzero(self.mask))
 
     @property
@@ -44,7 +44,7 @@ class Change:
         return i, j, k
 
     def applied_to(self, labels: Volume) -> Volume:
-        """A changed copy of the label map."""
+        """A copy of the label map with this change; `labels` itself stays as it is."""
         array = labels.array.copy(order="K")
         array[self.block][self.mask] = self.value
         return labels.with_array(array)

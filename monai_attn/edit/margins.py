@@ -15,10 +15,17 @@ __all__ = ["grow", "shrink"]
 
 
 def grow(labels: Volume, value: int, margin_mm: float, *, protected: Collection[int] | None = None) -> Change:
-    """Add to a label every voxel whose centre lies within `margin_mm` of its surface, in space, not in voxels.
+    """Add to a label every voxel whose centre lies within `margin_mm` of the surface of the label, in patient space.
 
-    Other labels stay untouched; with `protected`, only those do, and the label grows over the others. Raises
-    `LabelError` for a label without a voxel and `InputError` unless the margin is finite and above 0.
+    Distances are exact on anisotropic, oblique and sheared grids. Other labels stay untouched; with `protected`, only
+    the protected labels do, and the label grows over the others. Raises `LabelError` for a label without a voxel, and
+    `InputError` unless the margin is finite and above 0.
+
+    >>> import numpy
+    >>> array = numpy.zeros((5, 5, 5), numpy.uint8)
+    >>> array[2, 2, 2] = 1
+    >>> grow(Volume(array), 1, margin_mm=1.0).voxels  # the six neighbours by a face
+    6
     """
     _check(margin_mm)
     block = widened(label_block(labels, value), reach_voxels(labels.affine, margin_mm), labels.shape)
@@ -28,10 +35,10 @@ def grow(labels: Volume, value: int, margin_mm: float, *, protected: Collection[
 
 
 def shrink(labels: Volume, value: int, margin_mm: float) -> Change:
-    """Take from a label every voxel whose centre lies within `margin_mm` of its surface; they become background.
+    """Take from a label every voxel whose centre lies within `margin_mm` of the surface of the label, in patient space.
 
-    Where the label reaches the border of the image, it has no surface and is not taken away: it goes on beyond.
-    A label thinner than twice the margin vanishes. Raises as `grow` does.
+    The voxels taken away become background. Where the label reaches the border of the image, it goes on beyond, so it
+    has no surface there. A label thinner than twice the margin vanishes. Raises the same errors as `grow`.
     """
     _check(margin_mm)
     block = widened(label_block(labels, value), (1, 1, 1), labels.shape)

@@ -20,11 +20,17 @@ RANK = {6: 1, 18: 2, 26: 3}
 def close_holes(
     labels: Volume, value: int, *, axis: int | None = None, protected: Collection[int] | None = None
 ) -> Change:
-    """Add to a label what it encloses: whatever no path over voxel faces leads out of.
+    """Add to a label the holes that it encloses: voxels from which no path over voxel faces leads out.
 
-    With `axis` 0, 1 or 2 slice by slice across that axis, where a tunnel is a hole too. Other labels in a hole stay
-    untouched; with `protected`, only those do. A hollow that is open to the border of the image is no hole. Raises
-    `LabelError` for a label without a voxel.
+    With `axis` 0, 1 or 2, holes are closed slice by slice across that axis, where a tunnel is a hole too. Other labels
+    in a hole stay untouched; with `protected`, only the protected labels do. A hollow that is open to the border of
+    the image is no hole. No hole: a change without voxels. Raises `LabelError` for a label without a voxel, and
+    `InputError` for another axis.
+
+    >>> array = np.ones((3, 3, 3), np.uint8)
+    >>> array[1, 1, 1] = 0
+    >>> close_holes(Volume(array), 1).voxels
+    1
     """
     if axis not in (None, 0, 1, 2):
         raise InputError(f"Slices lie across axis 0, 1 or 2, or None for holes in space; this one is {axis}.")
@@ -38,10 +44,11 @@ def close_holes(
 
 
 def keep_largest(labels: Volume, value: int, *, connectivity: int = 26) -> Change:
-    """Take from a label all pieces but the one of most voxels; they become background.
+    """Take from a label all pieces but the largest piece; the voxels taken away become background.
 
-    Voxels are of one piece when they touch by faces (6), edges too (18), or corners too (26). Of two largest, the
-    first in the array stays. Raises `LabelError` for a label without a voxel.
+    Voxels belong to one piece when they touch by faces (`connectivity` 6), edges too (18), or corners too (26). Of two
+    pieces of equal size, the first piece in the array stays. Raises `LabelError` for a label without a voxel, and
+    `InputError` for another connectivity.
     """
     if connectivity not in RANK:
         raise InputError(f"Connectivity is one of {', '.join(map(str, RANK))} neighbours, not {connectivity}.")

@@ -16,15 +16,21 @@ __all__ = ["interpolate_slices"]
 
 
 def interpolate_slices(labels: Volume, value: int, axis: int, *, protected: Collection[int] | None = None) -> Change:
-    """Paint a label in the empty slices between those it is painted in, across `axis` 0, 1 or 2.
+    """Paint a label in the empty slices between its painted slices, which lie across `axis` 0, 1 or 2.
 
-    Shape-based interpolation: in each painted slice the distance to the outline in mm, negative inside; between two
-    of them its average, weighted by nearness; inside is where that is negative (Raya, Udupa 1990). Painted slices
-    stay as they are. Two outlines that lie far apart leave nothing in between: paint a slice between them. Other
-    labels stay untouched; with `protected`, only those do. A change without voxels when no slice is missing.
+    The method is shape-based interpolation. In each painted slice it takes the distance to the outline in mm, negative
+    inside. Between two slices it takes the average of both distances, weighted by nearness; inside is where the
+    average is negative. Painted slices stay as they are. Two outlines that lie far apart leave nothing between them:
+    paint a slice there. Other labels stay untouched; with `protected`, only the protected labels do. No slice missing:
+    a change without voxels.
 
-    Raises `LabelError` for a label without a voxel, `GeometryError` when the two axes within a slice are not at
-    right angles.
+    Raises `LabelError` for a label without a voxel, `InputError` for another axis, and `GeometryError` when the two
+    axes within a slice are not at right angles. Source: Raya, Udupa 1990.
+
+    >>> array = np.zeros((5, 5, 5), np.uint8)
+    >>> array[1:4, 1:4, [0, 2]] = 1
+    >>> interpolate_slices(Volume(array), 1, axis=2).voxels
+    9
     """
     if axis not in (0, 1, 2):
         raise InputError(f"Slices lie across axis 0, 1 or 2, not {axis}.")

@@ -12,9 +12,9 @@ from monai_attn.edit.change import Mask
 __all__ = ["near_surface", "reach_voxels", "surface_points_mm"]
 
 SMOOTHING = 0.7
-"""Standard deviation in voxels of the blur that tells where between two voxels the surface runs. Spheres of 10 mm
-grown by 3 mm keep their true volume best with it, on grids of 0.5 to 2.5 mm; without it the steps of the voxels stick
-out and everything grows 3 % too much."""
+"""Standard deviation in voxels of the blur that says where between two voxels the surface runs. With this value spheres
+of 10 mm grown by 3 mm keep their true volume best, on grids of 0.5 to 2.5 mm. Without a blur the steps of the voxels
+stick out, and every structure grows 3 % too much."""
 
 ROUNDING = 1e-5
 """By this share a distance may exceed the margin: headers store float32, and one voxel's edge should count as such."""

@@ -28,11 +28,12 @@ ERRORS = LabelTable(
 
 @dataclass(frozen=True)
 class Comparison:
-    """One structure of the prediction against the reference. Definitions: docs/measurements.md.
+    """One structure of the prediction against the reference; volumes in ml, distances in mm.
 
-    Both empty: scores and distances are nan, the volume difference is 0. Only one empty: Dice, Jaccard
-    and surface Dice are 0, distances inf; sensitivity is nan without a reference, precision without a
-    prediction. `volume_difference_ml` is prediction minus reference.
+    Both masks empty: scores and distances are nan, and the volume difference is 0. One mask empty: Dice, Jaccard and
+    surface Dice are 0, and distances are inf. Sensitivity is nan without a reference, precision without a prediction.
+    `volume_difference_ml` is the volume of the prediction minus the volume of the reference. Definitions and sources:
+    docs/measurements.md.
     """
 
     value: int
@@ -54,10 +55,19 @@ class Comparison:
 def compare(
     prediction: Volume, reference: Volume, table: LabelTable, *, tolerance_mm: float = 1.0, resample: bool = False
 ) -> list[Comparison]:
-    """Each structure of the table, compared, in the table's order; those in neither map too.
+    """Each structure of the table, compared: overlap without unit, volumes in ml, distances in mm.
 
-    Grids that differ are refused with `GeometryError`; with `resample` the prediction is brought to the
-    reference's grid by nearest neighbour. `tolerance_mm` is that of the surface Dice, `nsd`.
+    Both label maps hold whole numbers, `(I, J, K)`. The list is in the order of the table; a structure in neither
+    map has its row too, with scores of nan. `tolerance_mm` is the tolerance of the surface Dice, `nsd`. With
+    `resample` the prediction is brought to the grid of the reference by nearest neighbour in patient space.
+
+    Raises `GeometryError` when the grids differ and `resample` is not set. Raises `LabelError` for fractions, and for
+    a label that the table does not name. Definitions and sources: docs/measurements.md.
+
+    >>> one, other = (Volume(np.ones(shape, np.uint8)) for shape in [(4, 4, 4)] * 2)
+    >>> [liver] = compare(one, other, LabelTable.of_names({1: "liver"}))
+    >>> liver.dice, liver.hd_mm
+    (1.0, 0.0)
     """
     prediction = _on_grid(prediction, reference, resample=resample)
     predicted, referred = label_array(prediction), label_array(reference)
@@ -93,10 +103,15 @@ def compare(
 
 
 def error_map(prediction: Volume, reference: Volume, *, value: int | None = None, resample: bool = False) -> Volume:
-    """Where the prediction is right and wrong, as labels of the table `ERRORS`; 0 where both are background.
+    """Where the prediction is right and wrong, on the reference's grid, as labels of the table `ERRORS`.
 
-    With `value`, that structure against everything else. Without, all structures: a voxel that both
-    give to a structure, but not to the same one, is "wrong structure".
+    Voxels that are background in both maps are 0. With `value`, one structure is compared with everything else.
+    Without, all structures count: a voxel that both maps give to different structures is "wrong structure".
+    Raises `GeometryError` when the grids differ and `resample` is not set.
+
+    >>> prediction, reference = (Volume(np.array([[row]], np.uint8)) for row in ([0, 1, 1, 2], [1, 1, 0, 1]))
+    >>> error_map(prediction, reference).array.tolist()
+    [[[3, 1, 2, 4]]]
     """
     prediction = _on_grid(prediction, reference, resample=resample)
     predicted, referred = label_array(prediction), label_array(reference)

@@ -31,9 +31,10 @@ class Match:
 
 @dataclass(frozen=True)
 class Detection:
-    """Lesions matched, missed and extra. Neither side has a lesion: the scores are nan. One side: 0.
+    """Lesions matched, missed and extra, by the numbers that `measure_lesions` gives.
 
-    `sensitivity` is nan when the reference has no lesion, `precision` when the prediction has none.
+    No lesion on either side: the scores are nan. Lesions on one side only: F1 and `panoptic_quality` are 0;
+    `sensitivity` is nan without a lesion in the reference, `precision` without a lesion in the prediction.
     `panoptic_quality` is the sum of IoU over pairs above 0.5, divided by TP + FP/2 + FN/2 at 0.5.
     """
 
@@ -75,9 +76,19 @@ def detect_lesions(
     min_ml: float = 0.0,
     resample: bool = False,
 ) -> Detection:
-    """Match lesions one to one, the largest total IoU first; a pair counts above `min_iou`.
+    """Which lesions of the reference were found: lesions of both maps are matched one to one.
 
-    Components below `min_ml` are left out on both sides.
+    A lesion is a connected component of the label `value`, of at least `min_ml`, with `connectivity` 6, 18 or 26.
+    Among all matchings the one with the largest total IoU is taken. A pair counts above `min_iou`. No lesion on
+    either side: scores are nan.
+
+    Raises `GeometryError` when the grids differ and `resample` is not set, and `InputError` for a `min_iou` outside
+    0 to 1. Source of `panoptic_quality`: Kirillov et al., CVPR 2019.
+
+    >>> reference = Volume(np.array([[[1, 1, 1, 0, 1, 1]]]))
+    >>> prediction = Volume(np.array([[[1, 1, 1, 0, 0, 0]]]))
+    >>> detect_lesions(prediction, reference, 1).missed
+    (2,)
     """
     if not 0 <= min_iou < 1:
         raise InputError(f"Two lesions match above an IoU between 0 and 1; this one is {min_iou}.")

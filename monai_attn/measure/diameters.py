@@ -77,9 +77,9 @@ def diameter_3d_mm(mask: Mask, affine: NDArray[np.float64]) -> float:
 def outline(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Points half-way between voxels inside and their neighbours outside, in index units, `(N, dimensions)`.
 
-    Only the first and last on each line of voxels: among them are all corners of the convex hull. They
-    are corners of the marching-cubes mesh too, whose diameter IBSI defines: one voxel measures its edge,
-    a bar of 20 voxels 20 edges, and round bodies come out about 0.7 pixels long.
+    Only the first and last on each line of voxels: among them are all corners of the convex hull. They are corners of
+    the marching-cubes mesh too, whose diameter IBSI defines. One voxel measures its edge, a bar of 20 voxels measures
+    20 edges, and round bodies come out about 0.7 pixels long.
     """
     points = []
     for axis in range(mask.ndim):

@@ -15,8 +15,8 @@ from monai_attn.measure.surfels import neighbourhoods, surfel_areas_mm2
 __all__ = ["SurfaceDistances", "boundary", "distances_between", "normalised_surface_dice", "surface_distances"]
 
 ROUNDING = 1e-5
-"""By this share a distance may exceed the tolerance: headers store float32, and a distance of one voxel's edge should
-count within a tolerance of that edge whichever way the grid is turned."""
+"""By this share a distance may exceed the tolerance, since headers store float32. A distance of one voxel's edge counts
+within a tolerance of that edge in every orientation of the grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,17 +58,32 @@ class SurfaceDistances:
 
 
 def surface_distances(prediction: Mask, reference: Mask, affine: NDArray[np.float64]) -> SurfaceDistances:
-    """Distances in mm between the boundaries of two masks; exact on oblique, anisotropic and sheared grids."""
+    """Distances in mm between the boundary voxels of two masks `(I, J, K)`, from centre to centre.
+
+    `affine` `(4, 4)` takes voxel indices to mm. Distances are exact on oblique, anisotropic and sheared grids. Both
+    masks empty: every number is nan. One mask empty: every number is inf.
+
+    >>> one = np.zeros((5, 5, 9), bool)
+    >>> one[2, 2, 2] = True
+    >>> surface_distances(one, np.roll(one, 3, axis=2), np.diag([1, 1, 2.5, 1])).hd_mm
+    7.5
+    """
     return SurfaceDistances(*distances_between(boundary(prediction), boundary(reference), affine))
 
 
 def normalised_surface_dice(
     prediction: Mask, reference: Mask, affine: NDArray[np.float64], tolerance_mm: float
 ) -> float:
-    """Share of both surfaces that lies within `tolerance_mm` of the other one, by area, 0 to 1.
+    """Share of the surfaces of two masks that lies within `tolerance_mm` of the other surface, by area, 0 to 1.
 
-    The surface is sampled at voxel corners; each sample weighs the area in its 2x2x2 neighbourhood.
-    Both empty: nan. One empty: 0. Nikolov et al. 2021 (surface-distance), with our areas.
+    The surface is sampled at the corners of voxels; each sample weighs the area in its 2x2x2 neighbourhood. Both masks
+    empty: nan. One mask empty: 0. Raises `InputError` for a tolerance below 0. Source: Nikolov et al. 2021
+    (surface-distance), with the areas of `surface_area_mm2`.
+
+    >>> one = np.zeros((9, 9, 9), bool)
+    >>> one[2:6, 2:6, 2:6] = True
+    >>> normalised_surface_dice(one, np.roll(one, 1, axis=0), np.eye(4), tolerance_mm=1.0)
+    1.0
     """
     if not (np.isfinite(tolerance_mm) and tolerance_mm >= 0):
         raise InputError(f"The tolerance of the surface Dice is 0 mm or more; this one is {tolerance_mm}.")

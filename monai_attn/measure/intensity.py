@@ -17,10 +17,11 @@ PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
 
 @dataclass(frozen=True)
 class Intensity:
-    """Values of the image in the mask, in the image's own `unit` ("HU", "g/ml" for SUV, "" where unknown).
+    """Values of the image inside a mask, in the `unit` of the image: "HU", "g/ml" for SUV, "" where unknown.
 
-    `sd` divides by N, the number of voxels. `not_finite` voxels (NaN or infinite) are left out and
-    counted; with no finite voxel everything is nan.
+    `sd` is the standard deviation, divided by N, the number of voxels. `p05` is the 5th percentile, and so on; between
+    two values percentiles are linear. Voxels that are NaN or infinite are left out and counted in `not_finite`. A mask
+    without a finite voxel: every number is nan.
     """
 
     unit: str

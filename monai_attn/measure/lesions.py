@@ -34,11 +34,12 @@ class NamedLabels(Protocol):
 
 @dataclass(frozen=True)
 class Lesion(Structure):
-    """One lesion, measured: what a `Structure` has, its diameters, and where it lies.
+    """One lesion, measured: what a `Structure` has, diameters in mm, and the organ where it lies.
 
-    Diameters run from outline to outline in the grid's slices closest to axial, which lie across voxel
-    axis `slice_axis` and are tilted by `slice_tilt_deg` against the patient's axial plane. `organ` is
-    the name of the label that it lies in, "" without one.
+    Axial diameters run from outline to outline in the slices of the grid that are closest to axial. These slices lie
+    across voxel axis `slice_axis` and are tilted by `slice_tilt_deg` against the axial plane of the patient.
+    `diameter_slice` and `largest_slice` are indices along that axis, from 0. Ends are points in mm (RAS+). `organ` is
+    the name of the label that the lesion lies in, "" without one.
     """
 
     number: int
@@ -69,10 +70,19 @@ def measure_lesions(
     connectivity: int = 26,
     min_ml: float = 0.0,
 ) -> list[Lesion]:
-    """The lesions of one label, the largest first, numbered from 1; an empty list when there is none.
+    """The lesions of one label, measured, the largest first and numbered from 1; no lesion: an empty list.
 
-    Components smaller than `min_ml` are left out. `organs` may be the same label map (a tumour beside
-    its organ) or another one on the same grid.
+    A lesion is a connected component of the label `value`: voxels that touch by faces (`connectivity` 6), edges too
+    (18), or corners too (26). Components below `min_ml` are left out. `organs` names the organ that each lesion lies
+    in: the same label map, as with a tumour beside its organ, or another one on the same grid.
+
+    Raises `GeometryError` when grids differ, `LabelError` for fractions or a `value` below 1, `InputError` for another
+    connectivity. Definitions and sources (RECIST 1.1, WHO): docs/measurements.md.
+
+    >>> array = np.zeros((12, 6, 6), np.uint8)
+    >>> array[1:4, 1:3, 1:3] = array[7:11, 1:5, 1:5] = 1
+    >>> [lesion.voxels for lesion in measure_lesions(Volume(array), 1)]
+    [64, 12]
     """
     if image is not None:
         check_grid(labels, image, "The label map and the image")

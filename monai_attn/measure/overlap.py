@@ -42,7 +42,11 @@ class Overlap:
 
 
 def overlap_of(prediction: Mask, reference: Mask) -> Overlap:
-    """Count. Raises `GeometryError` when the masks differ in shape."""
+    """How many voxels lie in both masks and in one mask only. Raises `GeometryError` when the shapes differ.
+
+    >>> overlap_of(np.array([True, True, False]), np.array([True, False, False]))
+    Overlap(both=1, only_prediction=1, only_reference=0)
+    """
     if prediction.shape != reference.shape:
         raise GeometryError(f"Two masks of shapes {prediction.shape} and {reference.shape} cannot be compared.")
     both = int(np.count_nonzero(prediction & reference))
@@ -50,12 +54,24 @@ def overlap_of(prediction: Mask, reference: Mask) -> Overlap:
 
 
 def dice(prediction: Mask, reference: Mask) -> float:
-    """Overlap of two masks, 2|A∩B| / (|A|+|B|), between 0 and 1. Both empty: nan. One empty: 0."""
+    """Overlap of two boolean masks `(I, J, K)`, 2|A∩B| / (|A|+|B|), between 0 and 1.
+
+    Both masks empty: nan. One mask empty: 0. Raises `GeometryError` when the shapes differ. Dice 1945; Sørensen 1948.
+
+    >>> dice(np.array([True, True, False]), np.array([True, False, False]))
+    0.6666666666666666
+    """
     return overlap_of(prediction, reference).dice
 
 
 def jaccard(prediction: Mask, reference: Mask) -> float:
-    """Overlap of two masks, |A∩B| / |A∪B|, between 0 and 1. Both empty: nan. One empty: 0."""
+    """Overlap of two boolean masks `(I, J, K)`, |A∩B| / |A∪B|, between 0 and 1: intersection over union.
+
+    Both masks empty: nan. One mask empty: 0. Raises `GeometryError` when the shapes differ. Jaccard 1901.
+
+    >>> jaccard(np.array([True, True, False]), np.array([True, False, False]))
+    0.5
+    """
     return overlap_of(prediction, reference).jaccard
 
 

@@ -25,10 +25,16 @@ VOXEL = ("i", "j", "k")
 
 
 def rows(measured: Sequence[Any], *, case: str = "") -> list[dict[str, Any]]:
-    """One flat dictionary per structure, lesion, comparison, detection or summary.
+    """One flat dictionary for each structure, lesion, comparison, detection or summary.
 
-    Nested values become columns: `centroid_r_mm`, `block_i_start`, `box_lower_s_mm`, `intensity_mean`.
-    `kind` says which of these a row is. A name of `case` goes into each row; keep patient names out of it.
+    Nested values become columns: `centroid_r_mm`, `block_i_start`, `box_lower_s_mm`, `intensity_mean`. The column
+    `kind` says what was measured. The name `case` goes into each row; keep patients' names out of it. Nothing
+    measured: an empty list.
+
+    >>> from monai_attn.measure.overlap import Overlap
+    >>> [row] = rows([Overlap(3, 1, 0)], case="case_017")
+    >>> row["case"], row["kind"], row["both"], row["precision"]
+    ('case_017', 'overlap', 3, 0.75)
     """
     return [
         {"schema": SCHEMA, "case": case, "kind": type(item).__name__.lower(), **dict(_columns(item))}
@@ -43,9 +49,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 def to_csv(table: Sequence[dict[str, Any]]) -> str:
     """Rows as CSV text with a header; a column that a row lacks stays empty. nan and inf are written so.
 
-    A text that a spreadsheet would run as a formula, because it begins with = + - @ or a tab, gets an apostrophe
-    before it; so does a text that begins with an apostrophe, so that `from_csv` gives back every text. Numbers stay
-    as they are. Source: OWASP, "CSV injection".
+    A spreadsheet runs a text as a formula that begins with = + - @ or a tab: such a text gets an apostrophe before it.
+    So does a text that begins with an apostrophe, so that `from_csv` gives back every text. Numbers stay as they are.
+    Source: OWASP, "CSV injection".
 
     >>> to_csv([{"name": "=1+1", "volume_ml": -2.5}])
     "name,volume_ml\\n'=1+1,-2.5\\n"
@@ -75,6 +81,9 @@ def to_json(table: Sequence[dict[str, Any]], **about: Any) -> str:
     """Rows as strict JSON text: an object of `schema`, what else is said `about` them, and `rows`.
 
     JSON has no nan and no infinity: nan becomes null, inf the text "inf".
+
+    >>> "null" in to_json([{"dice": float("nan")}], cases=1)
+    True
     """
     content = {"schema": SCHEMA, **about, "rows": list(table)}
     return json.dumps(_strict(content), indent=2, allow_nan=False, ensure_ascii=False) + "\n"

@@ -12,7 +12,14 @@ __all__ = ["labels_on_grid"]
 
 
 def labels_on_grid(labels: Volume, grid: Volume) -> Volume:
-    """The label of the nearest voxel at each voxel of `grid`; background outside the label map."""
+    """A label map on the grid of another volume: at each voxel the label of the nearest voxel, in patient space.
+
+    Voxels of the grid outside the label map are background, 0. Raises `LabelError` for fractions.
+
+    >>> labels, grid = Volume(np.ones((2, 2, 2), np.uint8)), Volume(np.zeros((3, 2, 2)))
+    >>> labels_on_grid(labels, grid).array[:, 0, 0].tolist()
+    [1, 1, 0]
+    """
     array = label_array(labels)
     step = np.linalg.solve(labels.affine, grid.affine)  # voxel of the grid -> voxel of the label map
     resampled = ndimage.affine_transform(

@@ -24,13 +24,13 @@ NOWHERE: Point = (float("nan"), float("nan"), float("nan"))
 
 @dataclass(frozen=True)
 class Structure:
-    """One structure, measured. Definitions and sources: docs/measurements.md.
+    """One structure, measured: volume in ml, surface in mm², centroid and box in mm of the patient (RAS+).
 
-    Without a voxel: 0 voxels, 0 ml, 0 mm², a centroid of nan, no block, no box, intensities nan.
-
-    `block` are its voxels' indices (`labels.crop(structure.block)`); `box` is the smallest box of
-    patient space around its voxels, their edges included. `touches_border` means that it reaches the
-    first or last voxel of an axis: it may go on outside. `intensity` is None without an image.
+    A structure without a voxel has 0 voxels, 0 ml and 0 mm²; its centroid and intensities are nan, its block and box
+    None. `block` holds the indices of its voxels, as `labels.crop(structure.block)` takes them. `box` is the smallest
+    box in patient space around the voxels, their edges included. `touches_border` means that the structure reaches
+    the first or last voxel of an axis, so that it may go on outside the image. `intensity` is None without an image.
+    Definitions and sources: docs/measurements.md.
     """
 
     value: int
@@ -46,10 +46,18 @@ class Structure:
 
 
 def measure_structures(labels: Volume, table: LabelTable, image: Volume | None = None) -> list[Structure]:
-    """Each structure of the table, measured, in the table's order; those without a voxel too.
+    """Each structure of the table, measured: volume in ml, surface in mm², place in mm (RAS+).
 
-    Raises `LabelError` when the label map holds no whole numbers or a label that the table does not
-    name, and `GeometryError` when the image lies on another grid.
+    With an `image` on the same grid also its intensities inside each structure, in the unit of the image. The list is
+    in the order of the table; a structure without a voxel has 0 ml.
+
+    Raises `LabelError` when the label map holds fractions, or a label that the table does not name. Raises
+    `GeometryError` when the image lies on another grid. Definitions and sources: docs/measurements.md.
+
+    >>> labels = Volume(np.ones((10, 10, 10), np.uint8), np.diag([1, 1, 2, 1]))
+    >>> [cube] = measure_structures(labels, LabelTable.of_names({1: "cube"}))
+    >>> cube.voxels, cube.volume_ml, cube.centroid_mm
+    (1000, 2.0, (4.5, 4.5, 9.0))
     """
     array = label_array(labels)
     if image is not None:

@@ -37,12 +37,12 @@ class Scored(Protocol):
 
 @dataclass(frozen=True)
 class Summary:
-    """One score of one structure over a cohort.
+    """One score of one structure over a cohort: mean and median, each with an interval.
 
-    `cases` is all of them. `undefined` of them are nan (nothing to compare) and left out of mean and
-    median, but counted here. `infinite` of them are inf (one side empty): they stay in, so that the mean
-    is inf, and the median too when they are half of the cases. Intervals: percentile bootstrap over cases (Efron
-    1979); nan with fewer than two defined cases.
+    `cases` counts all cases. `undefined` counts the cases with a score of nan, where there was nothing to compare;
+    mean and median leave these out. `infinite` counts the cases with a score of inf, where one mask was empty. They
+    stay in: the mean becomes inf, and so does the median when half of the cases are infinite. Intervals come from a
+    percentile bootstrap over the cases (Efron 1979); they are nan with fewer than two defined cases.
     """
 
     name: str
@@ -66,10 +66,17 @@ def summarise(
     resamples: int = 2000,
     generator: np.random.Generator | None = None,
 ) -> list[Summary]:
-    """Each score of each structure, over all comparisons of that name: one comparison is one case.
+    """Each score of each structure over all its comparisons, one for each case: mean, median and their intervals.
 
-    Anything that has a name and the fields listed in `scores` can stand for a comparison.
-    The intervals are the same every time: without a `generator` each call starts from seed 0.
+    Anything with a name and the fields listed in `scores` can stand for a comparison. Intervals hold the share
+    `confidence` of `resamples` bootstrap samples. They are the same every time: without a `generator` each call starts
+    from seed 0. No comparisons: an empty list. Raises `InputError` for a confidence outside 0 to 1.
+
+    >>> from collections import namedtuple
+    >>> Case = namedtuple("Case", "name dice")
+    >>> [liver] = summarise([Case("liver", 0.9), Case("liver", 0.8), Case("liver", float("nan"))], scores=["dice"])
+    >>> round(liver.mean, 3), liver.cases, liver.undefined
+    (0.85, 3, 1)
     """
     if not 0 < confidence < 1 or resamples < 1:
         raise InputError(

@@ -24,8 +24,11 @@ AT_ONCE = 256
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """The pixels of a structure in a slice, and how many of its contours are there `twice`, lie `across` another one
-    of them, or are `lost` because they hold the same pixels as the contour around them."""
+    """The pixels of a structure in a slice, and how many of its contours needed a decision.
+
+    `twice` counts contours that are in the file twice; `across` counts contours that overlap another one in part.
+    `lost` counts contours that hold the same pixels as the contour around them.
+    """
 
     mask: Mask
     twice: int = 0
@@ -36,9 +39,9 @@ class Joined:
 def joined(polygons: list[Polygon], shape: tuple[int, int], *, exclusive: bool) -> Joined:
     """All contours of a structure in one slice.
 
-    A contour within another is a hole, one within a hole an island, whatever the order; a contour that is there twice
-    counts once; where two overlap in part, what either holds is inside. With `exclusive` (CLOSEDPLANAR_XOR) a pixel
-    is inside when an odd number of contours hold it (PS3.3 C.8.8.6.3).
+    A contour within another contour is a hole, and a contour within a hole is an island, whatever their order. A
+    contour that is there twice counts once. Where two contours overlap in part, what either contour holds is inside.
+    With `exclusive` (CLOSEDPLANAR_XOR) a pixel is inside when an odd number of contours hold it (PS3.3 C.8.8.6.3).
     """
     single = _once(polygons)
     twice = len(polygons) - len(single)

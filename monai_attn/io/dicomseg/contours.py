@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 __all__ = ["fill", "outlines"]
 
 ROUNDING = 2.0**-30
-"""Points are rounded to this part of a pixel before filling: what remains of the arithmetic from millimetres to
-indices must not put a contour that runs exactly through the centres of pixels to one side or the other."""
+"""Points are rounded to this part of a pixel before filling. The conversion of millimetres to indices leaves errors of
+that size, which must not move a contour that runs exactly through the centres of pixels."""
 
 Mask = NDArray[np.bool_]
 Corner = tuple[int, int]
@@ -18,8 +18,9 @@ Corner = tuple[int, int]
 def fill(points: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
     """The pixels `shape` whose centres lie inside a closed polygon `(n, 2)`, by the even-odd rule.
 
-    A centre exactly on an edge is inside on the low side of the polygon and outside on the high side, so that two
-    polygons with a common edge share no pixel and leave none out. What lies outside the image is cut off.
+    A centre exactly on an edge is inside on the low side of the polygon and outside on the high side. So two polygons
+    with a common edge share no pixel and leave none out. What lies outside the image is cut off. Computed in double
+    precision.
     """
     first = np.rint(points / ROUNDING) * ROUNDING
     second = np.roll(first, -1, axis=0)

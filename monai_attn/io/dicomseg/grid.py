@@ -28,8 +28,8 @@ MOST_SLICES = 20_000
 """Ten metres in steps of half a millimetre."""
 
 SLICE_TOLERANCE = 0.12
-"""How far, in slices, a frame or contour may lie off the middle of a slice: a little more than the tenth of a step
-by which the slices of a series may lie off their even places."""
+"""How far, in slices, a frame or contour may lie off the middle of a slice. Slices of a series themselves may lie off
+their even places by a tenth of a step, a little less."""
 
 
 def check_frame_of_reference(given: str, like: Volume | None, name: str) -> None:

@@ -48,10 +48,11 @@ class Masks:
         return self.grid.with_array(whole)
 
     def label_map(self, *, values: Sequence[int] | None = None, threshold: float | None = None) -> Volume:
-        """All structures, or those of `values`, as one map of whole numbers; 0 is background.
+        """All structures, or the structures of `values`, as one map of whole numbers; 0 is background.
 
-        In a fractional file a voxel belongs to a structure from `threshold` on, which must be given.
-        Raises `LabelError` when two structures share voxels: one number cannot stand for both.
+        In a fractional file a voxel belongs to a structure from the fraction `threshold` on, which must be given.
+        Without a structure, the map is 0 everywhere. Raises `LabelError` when two structures share voxels, since one
+        number cannot stand for both, and `InputError` for a threshold that is missing or not needed.
         """
         if self.fractional and threshold is None:
             raise InputError(

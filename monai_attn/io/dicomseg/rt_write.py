@@ -52,8 +52,9 @@ def write_rtstruct(
 ) -> None:
     """Write a label map as an RTSTRUCT, one region for each label of the table; ROI numbers are the label values.
 
-    Contours run along the borders of the pixels, so that area and volume are those of the label map and reading
-    back gives the same voxels. Everything else is as in `write_dicom_seg`. Labels without a voxel have no contours.
+    Contours run along the borders of the pixels, in mm: area and volume are those of the label map, and reading the
+    file gives the same voxels. Labels without a voxel have no contours. Grid, identity, reading back and errors are as
+    in `write_dicom_seg`. A file with a contour above 64 kB has implicit kinds of values. Source: DICOM PS3.3 A.19.
     """
     path = Path(path)
     checked_text(algorithm, "The algorithm's name")

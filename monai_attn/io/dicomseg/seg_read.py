@@ -36,14 +36,15 @@ BACKGROUND = 0
 
 @no_foreign_errors
 def read_dicom_seg(path: str | Path, *, like: Volume | None = None) -> Masks:
-    """The segments of a DICOM SEG, each a mask; they may overlap.
+    """The segments of a DICOM SEG, each a mask `(I, J, K)`; masks may overlap.
 
-    With `like`, the image that was segmented (or any with the same voxels, their axes swapped or reversed), the
-    masks lie on its grid. Without, on the grid that the stored frames span: slices at both ends that hold
-    nothing are not stored and not known. Values are segment numbers; in a file of ours, the label values.
+    `like` is the image that was segmented, or an image with the same voxels and its axes swapped or reversed: the
+    masks lie on the grid of that image. Without `like`, they lie on the grid that the stored frames span. Slices at
+    both ends that hold nothing are not stored, and so not known. Values are segment numbers; in a file of ours, they
+    are the label values. A segment without frames is an empty mask.
 
-    Raises `FileError`, `GeometryError` (a frame lies off the grid of `like`, or marks voxels outside it) or
-    `LabelError` (a frame names a segment that is not described).
+    Raises `FileError` for a damaged file, and `GeometryError` when a frame lies off the grid of `like` or marks voxels
+    outside it. Raises `LabelError` when a frame names a segment that is not described. Source: DICOM PS3.3 A.51.
     """
     path = Path(path)
     with silent():

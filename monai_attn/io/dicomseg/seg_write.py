@@ -69,13 +69,13 @@ def write_dicom_seg(
     """Write a label map as a binary DICOM SEG, uncompressed, with one segment for each label of the table.
 
     `labels` lie on the grid of the series as `monai_attn.io.read(series_folder, series=..., volume=...)` gives it.
-    Frame positions, study and patient are those of the series: the file holds the patient's identity. Labels
-    without a voxel are described but have no frames. The file is read back and compared in every voxel and
-    label before it gets its name. `algorithm_type` is one of `ALGORITHM_TYPES`; what a hand made alone names no
-    algorithm.
+    Frame positions, study and patient are copied from the series: the file holds the patient's identity. Labels
+    without a voxel are described but have no frames. `algorithm_type` is one of `ALGORITHM_TYPES`; with MANUAL, no
+    algorithm is named. The file is read back before it gets its name, and every voxel and label is compared.
 
-    Raises `GeometryError` when the grids differ, `LabelError` for a value that the table does not name or when no
-    voxel is labelled, `FileError` when the file exists and `overwrite` is not set.
+    Raises `GeometryError` when the grids differ. Raises `LabelError` when no voxel is labelled, or a value is not in
+    the table. Raises `FileError` when the file exists and `overwrite` is not set, and `InputError` when the headers of
+    the series hold what cannot be written. Nothing is left behind then. Source: DICOM PS3.3 A.51.
     """
     if algorithm_type not in ALGORITHM_TYPES:
         raise InputError(f"An algorithm's type is one of {', '.join(ALGORITHM_TYPES)}, not {algorithm_type!r}.")
