@@ -22,7 +22,7 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     for option, choices in (("--backend", backend_choices()), ("--precision", precision_choices())):
         parser.add_argument(option, default="auto", help=f"{', '.join(choices)} (default: auto)")
-    parser.add_argument("--threads", type=count, help="of the network (default: all cores)")
+    parser.add_argument("--threads", type=count, help="number of processor threads of the network (default: all cores)")
     parser.add_argument(
         "--calibrate",
         action="append",

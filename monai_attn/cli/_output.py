@@ -21,9 +21,9 @@ __all__ = [
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """`--csv`, `--json`, `--overwrite`."""
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows as CSV")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows, settings and labels as JSON")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows of the tables into this CSV file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write rows, settings and labels into this JSON file")
+    parser.add_argument("--overwrite", action="store_true", help="replace output files that exist")
 
 
 def add_suv_factor(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def add_suv_factor(parser: argparse.ArgumentParser) -> None:
         "--suv-factor",
         type=float,
         metavar="FACTOR",
-        help="of a PET whose header does not give SUV: the factor from its values to SUV. "
+        help="factor from the values of a PET to SUV, when the header of the PET does not give SUV. "
         "For Bq/ml it is 1000 x weight in kg / dose in Bq at the start of the scan",
     )
 
@@ -47,7 +47,11 @@ def add_lesion_options(parser: argparse.ArgumentParser) -> None:
         help="neighbours that make one lesion: 6 by faces, 18 by edges too, 26 by corners too (default: 26)",
     )
     parser.add_argument(
-        "--min-ml", type=float, default=0.0, metavar="ML", help="leave out smaller lesions (default: 0)"
+        "--min-ml",
+        type=float,
+        default=0.0,
+        metavar="ML",
+        help="smallest volume in ml that counts as a lesion (default: 0)",
     )
 
 
@@ -56,8 +60,8 @@ def add_bundle_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-b",
         "--bundle",
-        help="name the labels as this bundle does (a shipped name or a folder; none of it runs). "
-        "Default: the JSON beside the mask, as segment writes it, else 'label N'",
+        help="bundle that names the labels: a shipped name or a folder, whose code does not run. "
+        "Default: the names in the mask or in the JSON beside it, else 'label N'",
     )
 
 

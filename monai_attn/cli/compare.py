@@ -88,27 +88,35 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="label map, or folder of label maps")
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="the same, of the reference")
     parser.add_argument(
-        "--tolerance-mm", type=float, default=1.0, metavar="MM", help="tolerance of the surface Dice, NSD (default: 1)"
+        "--tolerance-mm",
+        type=float,
+        default=1.0,
+        metavar="MM",
+        help="distance in mm that counts as no error in the surface Dice, NSD (default: 1)",
     )
     parser.add_argument(
-        "--resample", action="store_true", help="bring a prediction on another grid to that of its reference"
+        "--resample", action="store_true", help="resample a prediction on another grid to the grid of its reference"
     )
     parser.add_argument(
         "--lesion",
         action="append",
         default=[],
         metavar="LABEL",
-        help="a label whose pieces are lesions, to be matched one by one; may be repeated",
+        help="label, by name or number, whose pieces are lesions and are matched one by one; may be repeated",
     )
     parser.add_argument(
-        "--min-iou", type=float, default=0.1, metavar="IOU", help="overlap above which lesions match (default: 0.1)"
+        "--min-iou",
+        type=float,
+        default=0.1,
+        metavar="IOU",
+        help="overlap (IoU) above which two lesions match (default: 0.1)",
     )
     add_lesion_options(parser)
     parser.add_argument(
         "--error-map",
         type=Path,
         metavar="PATH",
-        help="write where the prediction is right and wrong, as a label map: a file, or a folder for folders",
+        help="label map to write that shows where the prediction is right and wrong; for folders, a folder of them",
     )
     add_bundle_option(parser)
     add_output_options(parser)

@@ -35,7 +35,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("mask", type=Path, metavar="MASK", help="label map (NIfTI, NRRD, MHA), DICOM SEG or RTSTRUCT")
     parser.add_argument("output", type=Path, metavar="OUT", help="a .dcm file, or a label map: .nii.gz, .nrrd, .mha")
-    parser.add_argument("--source", type=Path, help="the image that was segmented; to write DICOM, its DICOM folder")
+    parser.add_argument(
+        "--source",
+        type=Path,
+        help="image on which the mask lies; needed for contours, and as a DICOM folder to write DICOM",
+    )
     parser.add_argument("--series", help="which series of the source: its UID, number or description")
     parser.add_argument("--volume", type=int, help="which volume of a 4-D MASK, else of a 4-D source, from 0")
     parser.add_argument(

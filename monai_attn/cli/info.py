@@ -26,10 +26,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "info", help="describe an image, a DICOM folder or a bundle", description="Describe an image or a bundle."
     )
     parser.add_argument("what", help="an image file, a DICOM folder, a shipped bundle's name or a bundle's folder")
-    parser.add_argument("--series", help="describe this series of a DICOM folder: its UID, number or description")
-    parser.add_argument("--volume", type=int, help="describe this volume of a 4-D image, from 0")
+    parser.add_argument("--series", help="series of a DICOM folder to describe: its UID, number (#2) or description")
+    parser.add_argument("--volume", type=int, help="volume of a 4-D image to describe; the first is 0")
     add_suv_factor(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print the description as JSON")
     parser.set_defaults(run=run)
 
 

@@ -53,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         default=[],
         metavar="LABEL",
-        help="a label whose pieces are lesions; may be repeated",
+        help="label, by name or number, whose pieces are lesions and are measured one by one; may be repeated",
     )
     parser.add_argument(
         "--organs",
@@ -63,11 +63,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_lesion_options(parser)
     parser.add_argument(
-        "--resample", action="store_true", help="bring --organs to the mask's grid; mask and image stay as they are"
+        "--resample",
+        action="store_true",
+        help="resample the mask of --organs to the grid of MASK; MASK and IMAGE stay as they are",
     )
     add_bundle_option(parser)
-    parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
-    parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    parser.add_argument("--series", help="series of a DICOM folder to take: its UID, number (#2) or description")
+    parser.add_argument("--volume", type=int, help="volume of a 4-D image to take; the first is 0")
     add_suv_factor(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)

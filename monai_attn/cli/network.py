@@ -25,15 +25,36 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Measure one forward pass of each member of the network family on the CPU of this machine.",
         epilog=f"Example: {EXAMPLE}",
     )
-    parser.add_argument("--attention", nargs="+", metavar="NAME", help="which to compare with none (default: all)")
-    parser.add_argument("--channels", nargs="+", type=int, default=[16, 32, 64, 128], help="features of each level")
     parser.add_argument(
-        "--strides", nargs="+", type=_stride, metavar="STRIDE", help="2, or one per axis as 1,2,2 (default: 2 each)"
+        "--attention",
+        nargs="+",
+        metavar="NAME",
+        help="attentions to compare with a network without attention (default: all)",
     )
-    parser.add_argument("--size", nargs="+", type=int, default=[64], help="voxels of the image: one number or all")
-    parser.add_argument("--spatial-dims", type=int, choices=(2, 3), default=3)
-    parser.add_argument("--runs", type=int, default=7, help="timed passes of each (default: 7)")
-    parser.add_argument("--threads", type=int, help="threads of torch (default: its own choice)")
+    parser.add_argument(
+        "--channels",
+        nargs="+",
+        type=int,
+        default=[16, 32, 64, 128],
+        help="number of features at each level (default: 16 32 64 128)",
+    )
+    parser.add_argument(
+        "--strides",
+        nargs="+",
+        type=_stride,
+        metavar="STRIDE",
+        help="step between two levels: 2, or a number for each axis as in 1,2,2 (default: 2)",
+    )
+    parser.add_argument(
+        "--size",
+        nargs="+",
+        type=int,
+        default=[64],
+        help="size of the image in voxels: one number, or a number for each axis (default: 64)",
+    )
+    parser.add_argument("--spatial-dims", type=int, choices=(2, 3), default=3, help="axes of the image (default: 3)")
+    parser.add_argument("--runs", type=int, default=7, help="how often each network is timed (default: 7)")
+    parser.add_argument("--threads", type=int, help="number of threads that torch may use (default: torch chooses)")
     parser.add_argument("--json", action="store_true", help="print JSON with every run instead of a table")
     parser.set_defaults(run=run)
 

@@ -35,15 +35,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "report",
         help="make an HTML report of a mask, or of a folder of masks",
         description="Make one self-contained HTML file: key images in three planes, measurements, provenance; for a "
-        "folder of masks distributions and, with references, agreement. It names no patient unless told to. "
+        "folder of masks distributions and, with references, agreement. The patient's identity is left out, "
+        "unless --with-identity asks for it. "
         f"{RESEARCH_USE}",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("image", type=Path, nargs="?", metavar="IMAGE", help="image, or DICOM folder")
     parser.add_argument("mask", type=Path, nargs="?", metavar="MASK", help="label map on the image's grid")
-    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: report.html")
-    parser.add_argument("--reference", type=Path, metavar="MASK", help="compare with this label map")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("report.html"), help="HTML file to write (default: report.html)"
+    )
+    parser.add_argument("--reference", type=Path, metavar="MASK", help="reference label map to compare the mask with")
     parser.add_argument(
         "--lesion",
         action="append",
@@ -52,16 +55,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="a label whose pieces are lesions, reported one by one; may be repeated",
     )
     add_lesion_options(parser)
-    parser.add_argument("--pictures", type=int, metavar="N", help="lesions with key images, the largest (default: 20)")
-    parser.add_argument("--window", metavar="CENTRE/WIDTH", help="grey values, as in 40/400 (default: by the image)")
-    parser.add_argument("--with-identity", action="store_true", help="print the patient's name, ID and dates")
-    parser.add_argument("--series", help="which series of a DICOM folder: its UID, number or description")
-    parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    parser.add_argument(
+        "--pictures", type=int, metavar="N", help="number of lesions with key images, the largest first (default: 20)"
+    )
+    parser.add_argument(
+        "--window", metavar="CENTRE/WIDTH", help="grey values of the pictures, as in 40/400 (default: from the image)"
+    )
+    parser.add_argument(
+        "--with-identity",
+        action="store_true",
+        help="print the patient's name, ID and dates in the report (default: none of them)",
+    )
+    parser.add_argument("--series", help="series of a DICOM folder to take: its UID, number (#2) or description")
+    parser.add_argument("--volume", type=int, help="volume of a 4-D image to take; the first is 0")
     add_suv_factor(parser)
-    parser.add_argument("--cohort", type=Path, metavar="FOLDER", help="report on all masks of a folder")
-    parser.add_argument("--references", type=Path, metavar="FOLDER", help="reference masks of the cohort, by file name")
+    parser.add_argument("--cohort", type=Path, metavar="FOLDER", help="make one report of all masks in this folder")
+    parser.add_argument(
+        "--references",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with the reference masks of the cohort, paired by file name",
+    )
     add_bundle_option(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace the report if it exists")
     parser.set_defaults(run=run)
 
 

@@ -37,54 +37,85 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "input",
         nargs="+",
-        help="image file (NIfTI, NRRD, MHA), DICOM folder, folder of images, "
-        "NAME=IMAGE for each image of a bundle of several, or a table of cases (.csv)",
+        help="what to segment: an image file (NIfTI, NRRD, MHA), a DICOM folder, a folder of images, a table of cases "
+        "(.csv), or NAME=IMAGE for each image of a bundle that takes several images",
     )
-    parser.add_argument("-b", "--bundle", required=True, help="a shipped bundle (monai-attn bundles), or a folder")
-    parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the results")
+    parser.add_argument(
+        "-b", "--bundle", required=True, help="the bundle: a shipped name (see monai-attn bundles), or a folder"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, help="folder for the results; it is made if it is missing"
+    )
     parser.add_argument(
         "--case-name",
         metavar="CASE",
-        help="what the files of a single case are called, instead of the name of its file or folder: "
-        "that name may be the patient's",
+        help="name of a single case in file names and tables, instead of the name of its file or folder, "
+        "which may be the patient's",
     )
     parser.add_argument(
         "--region",
         type=region,
         metavar="R0,A0,S0,R1,A1,S1",
-        help="segment only this box, two opposite corners in patient mm, RAS+ (write --region=-45,... with =)",
+        help="segment only this box: two opposite corners in mm of the patient (RAS+). "
+        "A negative first number needs the sign =, as in --region=-45,...",
     )
     parser.add_argument(
         "--series",
         action="append",
         metavar="[NAME=]SERIES",
-        help="which series of a DICOM folder: its UID, number or description; NAME=... with several images",
+        help="series of a DICOM folder to take: its UID, number (#2) or description. "
+        "With several images write NAME=SERIES; may be repeated",
     )
-    parser.add_argument("--volume", type=int, help="which volume of a 4-D image, from 0")
+    parser.add_argument("--volume", type=int, help="volume of a 4-D image to take; the first is 0")
     add_suv_factor(parser)
     add_execution(parser)
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the bundle's config; may be repeated"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a value of the bundle's config, as in inferer::inferer::overlap=0.25; may be repeated",
     )
-    parser.add_argument("--trust", action="store_true", help="run a bundle that did not come with monai_attn")
+    parser.add_argument(
+        "--trust", action="store_true", help="allow a bundle that did not come with monai_attn to run its own code"
+    )
     parser.add_argument(
         "--maps",
         type=names,
         default=(),
         metavar="NAME,...",
-        help="write maps too, CASE_NAME.nii.gz: attention, entropy, flip_variance, probabilities",
+        help="also write maps as CASE_NAME.nii.gz: one or more of attention, entropy, flip_variance and "
+        "probabilities, with commas between them",
     )
-    parser.add_argument("--report", action="store_true", help="write CASE_report.html too: key images and tables")
-    parser.add_argument("--dicom-seg", action="store_true", help="of a DICOM series, write CASE_seg.dcm too")
-    parser.add_argument("--rtstruct", action="store_true", help="of a DICOM series, write CASE_rtstruct.dcm too")
-    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument(
+        "--report", action="store_true", help="also write CASE_report.html: key images, measurements and provenance"
+    )
+    parser.add_argument(
+        "--dicom-seg",
+        action="store_true",
+        help="also write CASE_seg.dcm, when the image is a DICOM series; it holds the patient's identity",
+    )
+    parser.add_argument(
+        "--rtstruct",
+        action="store_true",
+        help="also write CASE_rtstruct.dcm, when the image is a DICOM series; it holds the patient's identity",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="segment cases again that have results, and replace these; otherwise finished cases are skipped",
+    )
     parser.add_argument(
         "--force",
         action="store_true",
         help="segment images that are refused as blank, far too large or in another unit; the result carries a warning",
     )
-    parser.add_argument("--dry-run", action="store_true", help="check bundle and images, say what would be done, stop")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check bundle, images and output folder, say what would be done, and write nothing",
+    )
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     parser.set_defaults(run=run)
 
 

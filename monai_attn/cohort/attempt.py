@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Attempt:
-    """How the work ended: `error` is "" when all went well, else a sentence."""
+    """How the work on a case ended: `error` is "" when all went well, else a sentence."""
 
     error = ""
 

@@ -33,15 +33,20 @@ from monai_attn.volume import Volume, same_grid
 __all__ = ["LESION_SCORES", "Compared", "Criteria", "compare_pair", "comparison_rows", "complete"]
 
 LESION_SCORES = ("lesion_sensitivity", "lesion_precision", "lesion_f1", "panoptic_quality")
-"""What is summarised of a detection, case by case."""
+"""The scores of a detection that are averaged over the cases."""
 
 NOTHING = Volume(np.zeros((1, 1, 1), np.uint8))
-"""A map without any label: what two maps hold of a structure that is in neither."""
+"""A mask without any label, compared with itself for a structure that is in neither mask of a case."""
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """How predictions are judged; definitions in docs/measurements.md. `lesions` are labels by name or number."""
+    """How predictions are compared with references; docs/measurements.md defines the scores.
+
+    `tolerance_mm` belongs to the surface Dice, and `resample` allows another grid. `lesions` are labels by name or
+    number, whose pieces of at least `min_ml` are matched above the overlap `min_iou`. `connectivity` (6, 18 or 26)
+    says which voxels touch. Raises `InputError` for values outside their range.
+    """
 
     tolerance_mm: float = 1.0
     resample: bool = False
@@ -61,7 +66,7 @@ class Criteria:
 
 @dataclass(frozen=True)
 class Compared:
-    """What came of one pair: `error` is empty when it was compared. Detections are by lesion label."""
+    """What came of one pair: `error` is "" when the pair was compared. `detections` are by the name of a lesion label."""
 
     case: str
     error: str
@@ -73,7 +78,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class _Scores:
-    """A detection, as `summarise` wants it."""
+    """The scores of a detection in the form that `summarise` takes."""
 
     name: str
     lesion_sensitivity: float
@@ -90,7 +95,9 @@ def compare_pair(
     errors_to: Path | None = None,
     overwrite: bool = False,
 ) -> Compared:
-    """Compare one pair, and write its error map to `errors_to`. What cannot be compared gives its error.
+    """Compare the two masks of a pair, and write the map of errors to `errors_to`; never raises for a bad case.
+
+    A pair that cannot be compared gives a `Compared` with `error`, and no scores.
 
     The labels are named by `table`, else by the JSON beside either mask, else "label N". Two names for one label
     are an error.
@@ -104,9 +111,9 @@ def compare_pair(
 def complete(cases: Sequence[Compared]) -> list[Compared]:
     """The same, each compared case with a comparison for every structure that any of them has, by one name.
 
-    Without a label table, a map tells only of the labels it holds: one that is in neither map of a case, but in
-    another case, is compared all the same, nothing with nothing, so that no summary drops the case. A case that has
-    another name for a label than the cases before it gets an error.
+    Without a label table, the masks of a case name only the labels that they hold. A structure that is in neither
+    mask of a case, but in another case, is compared all the same, nothing with nothing. So no summary drops the case.
+    A case that has another name for a label than the cases before it gets an error.
     """
     names: dict[int, str] = {}
     agreed = []

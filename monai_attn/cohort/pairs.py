@@ -1,4 +1,4 @@
-"""Which prediction goes with which reference: two files, or two folders by file name."""
+"""Pairs of masks to compare: two files, or the files of two folders, paired by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Pair", "find_pairs"]
 
 @dataclass(frozen=True)
 class Pair:
-    """The two masks of a case; None where there is none."""
+    """The predicted mask and the reference mask of a case; None for a mask that is missing."""
 
     case: str
     prediction: Path | None
@@ -23,9 +23,9 @@ class Pair:
 
 
 def find_pairs(prediction: str | Path, reference: str | Path) -> list[Pair]:
-    """Two files are a pair. Two folders give one for each case in either of them, in the order of their names.
+    """The pairs of two files, or of two folders: a pair for each case that is in either folder, ordered by name.
 
-    A case is a file name without its imaging suffix and without our `_seg`, so `case_1_seg.nii.gz` meets
+    A case is a file name without its imaging suffix and without our `_seg`. So `case_1_seg.nii.gz` is paired with
     `case_1.nrrd`. Raises `FileError` for what does not exist, `InputError` for a file and a folder, for a folder
     without masks, and for two masks of one case in a folder.
     """
@@ -49,7 +49,7 @@ def _masks(folder: Path) -> dict[str, Path]:
         if other != path:
             raise InputError(
                 f"{folder.name} holds two masks of the case {case_name(path)!r}: {other.name} and {path.name}. "
-                "Keep one of them there."
+                "Keep only one mask of each case there."
             )
     if not found:
         raise InputError(f"{folder.name} holds no mask: none of its files ends in {', '.join(VOLUME_SUFFIXES)}.")

@@ -38,7 +38,7 @@ class Prepared:
 def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     """Find the images of a case, and look at what stands where the results will.
 
-    Reads no voxels. Raises `FileError` where something is in the way that `--overwrite` would replace, and
+    Reads no voxels. Raises `FileError` for results that are in the way and that `overwrite` would replace, and
     `InputError` for images that are not there or cannot have the DICOM results that are asked for.
     """
     found = find_images(case.source, parts.inputs, recipe.series)
@@ -57,7 +57,7 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
 
 
 def decide(prepared: Prepared, images: Mapping[str, Volume]) -> Prepared:
-    """The same, once the images are read: a case is done when the images are those that were segmented before.
+    """The same case, once its images are read: done, when the same voxels were segmented before.
 
     Raises `FileError` when the case was done with other images.
     """
@@ -73,9 +73,10 @@ def decide(prepared: Prepared, images: Mapping[str, Volume]) -> Prepared:
 
 
 def done_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts) -> list[str]:
-    """The names of the cases whose results are there already, made in this way; what dead processes left is settled.
+    """The names of the cases whose results are there already and were made by this recipe.
 
-    A case of which this cannot be said without reading the images, or at all, is not among them.
+    What killed processes left in the output folder is settled first, see `monai_attn.results.recover`. A case whose
+    files have other times than before is not among these names: the run reads its images and decides.
     """
     recover(recipe.output, [case.name for case in cases])
     done = []

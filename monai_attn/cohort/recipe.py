@@ -1,4 +1,4 @@
-"""How cases are segmented, and what comes of one."""
+"""How cases are segmented (`Recipe`), and what comes of a case (`Row`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ __all__ = ["Recipe", "Row"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every case is segmented, and where the results go. Plain values, so that it can be sent to a worker."""
+    """How every case is segmented, and where the results go: the options of `monai-attn segment` as plain values.
+
+    `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run its
+    code. `region` is a box in mm of the patient (RAS+); `series`, `volume` and `suv_factor` say how images are read.
+    `report`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `overwrite` does finished cases again. `force`
+    segments images that the plausibility checks refuse.
+
+    >>> recipe = Recipe("hippocampus_mri", Path("out"), report=True)
+    >>> [path.name for path in recipe.files("case_1")]
+    ['case_1_seg.nii.gz', 'case_1_seg.json', 'case_1_seg.csv', 'case_1_report.html']
+    """
 
     bundle: str
     output: Path
@@ -40,21 +50,24 @@ class Recipe:
     force: bool = False
 
     def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
-        """The DICOM files that are wanted, and what writes each."""
+        """The DICOM files of a case that are asked for, and the function that writes each."""
         seg = {self.output / f"{case}_seg.dcm": write_dicom_seg} if self.dicom_seg else {}
         return {**seg, **({self.output / f"{case}_rtstruct.dcm": write_rtstruct} if self.rtstruct else {})}
 
     def report_file(self, case: str) -> Path:
-        """Where the report of a case goes."""
+        """The path of the HTML report of a case."""
         return self.output / f"{case}_report.html"
 
     def files(self, case: str) -> tuple[Path, ...]:
-        """What a case gives: mask, record, table and, where they are wanted, DICOM files and the report."""
+        """The files of a finished case: mask, record, table, and the DICOM files and report that are asked for.
+
+        Maps are not among them, because the number of attention maps depends on the network.
+        """
         page = (self.report_file(case),) if self.report else ()
         return (*result_files(self.output, case), *self.dicom_files(case), *page)
 
     def segmenter(self) -> Segmenter:
-        """The segmenter this recipe asks for."""
+        """The bundle, opened and ready. Raises `BundleError`, `OverrideError`, `TrustError` or `InputError`."""
         from monai_attn.segmenter import Segmenter
 
         return Segmenter.from_bundle(
@@ -67,9 +80,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one case: `error` is empty when all files were written; `done` when they stood there before.
+    """What came of one case.
 
-    `warnings` say what makes the mask unlikely (`Segmentation.warnings`).
+    `error` is "" when the case has all its files, else a sentence. `done` says that an earlier run made the files.
+    `files` begins with the mask, and is empty when nothing was written. `structures` are the measured structures,
+    `notes` what the readers decided, and `warnings` what makes the mask unlikely. `seconds` were needed in all.
     """
 
     case: str

@@ -29,7 +29,7 @@ __all__ = ["CaseRun", "notes_of", "run_cases"]
 
 
 class CaseRun:
-    """A case on its way through a recipe, in three steps; one that fails leaves its error and ends the others."""
+    """One case and its three steps: `read`, `segment`, `finish`. A step that fails leaves `error`, and ends the case."""
 
     def __init__(self, recipe: Recipe, case: Case) -> None:
         self.recipe = recipe
@@ -46,7 +46,7 @@ class CaseRun:
         self._segmentation: Segmentation | None = None
 
     def read(self, segmenter: Segmenter) -> None:
-        """The images, unless the case is done already or something stands where the results will."""
+        """Read the images, unless the case is done already, or files are in the way of its results."""
         recipe = self.recipe
         inputs = segmenter.parts.inputs
         with self._step():
@@ -61,7 +61,7 @@ class CaseRun:
             self.notes = notes_of(images, [one.name for one in inputs if one.name not in images])
 
     def segment(self, segmenter: Segmenter, progress: Progress | None = None) -> None:
-        """The network's part."""
+        """Run the network on the images; the segmentation waits for `finish`."""
         if self.error or self.done:
             return
         recipe = self.recipe
@@ -76,7 +76,7 @@ class CaseRun:
             raise watched.raised
 
     def finish(self) -> Row:
-        """Measure and save; what came of the case."""
+        """Measure and save the segmentation, and give the row of the case."""
         saved = None
         if self._segmentation is not None and self._prepared is not None:
             with self._step():
@@ -110,7 +110,7 @@ class CaseRun:
 
 
 class _Watched:
-    """A progress callback that remembers what it raised: that stops the run, whatever a bundle makes of it."""
+    """A progress callback that remembers its exception, which stops the run whatever a bundle makes of it."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress

@@ -161,8 +161,8 @@ def _held(folder: Path) -> Staging:
 def check_folder(folder: Path) -> None:
     """Raise `FileError` for a folder of results that cannot be made or written to; leaves everything as it is.
 
-    A hidden folder is made in it, or in the nearest folder above that exists, and removed at once: permissions do not
-    tell of a disk that is full or read-only.
+    A hidden folder is made in the nearest folder that exists, and removed at once. Permissions alone would not tell
+    of a disk that is full or read-only.
     """
     there = next((one for one in (folder, *folder.absolute().parents) if os.path.lexists(one)), folder)
     if not there.is_dir():
