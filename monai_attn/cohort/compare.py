@@ -66,7 +66,7 @@ class Criteria:
 
 @dataclass(frozen=True)
 class Compared:
-    """What came of one pair: `error` is "" when the pair was compared. `detections` are by the name of a lesion label."""
+    """What came of one pair: `error` is "" when the pair was compared; `detections` are by the lesion label's name."""
 
     case: str
     error: str
@@ -109,7 +109,7 @@ def compare_pair(
 
 
 def complete(cases: Sequence[Compared]) -> list[Compared]:
-    """The same, each compared case with a comparison for every structure that any of them has, by one name.
+    """The same cases, each with a comparison for every structure that any case has, under one name.
 
     Without a label table, the masks of a case name only the labels that they hold. A structure that is in neither
     mask of a case, but in another case, is compared all the same, nothing with nothing. So no summary drops the case.

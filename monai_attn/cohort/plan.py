@@ -38,8 +38,8 @@ class Prepared:
 def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     """Find the images of a case, and look at what stands where the results will.
 
-    Reads no voxels. Raises `FileError` for results that are in the way and that `overwrite` would replace, and
-    `InputError` for images that are not there or cannot have the DICOM results that are asked for.
+    Reads no voxels. Raises `FileError` for results that are in the way and that `overwrite` would replace. Raises
+    `InputError` for images that are missing, or whose results cannot be DICOM as asked for.
     """
     found = find_images(case.source, parts.inputs, recipe.series)
     for one in found.values():

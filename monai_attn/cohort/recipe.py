@@ -23,8 +23,8 @@ __all__ = ["Recipe", "Row"]
 class Recipe:
     """How every case is segmented, and where the results go: the options of `monai-attn segment` as plain values.
 
-    `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run its
-    code. `region` is a box in mm of the patient (RAS+); `series`, `volume` and `suv_factor` say how images are read.
+    `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run
+    its code. `region` is a box in mm of the patient (RAS+). `series`, `volume` and `suv_factor` choose in the images.
     `report`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `overwrite` does finished cases again. `force`
     segments images that the plausibility checks refuse.
 

@@ -29,7 +29,7 @@ __all__ = ["CaseRun", "notes_of", "run_cases"]
 
 
 class CaseRun:
-    """One case and its three steps: `read`, `segment`, `finish`. A step that fails leaves `error`, and ends the case."""
+    """One case and its three steps: `read`, `segment`, `finish`. A step that fails leaves `error` and ends the case."""
 
     def __init__(self, recipe: Recipe, case: Case) -> None:
         self.recipe = recipe
