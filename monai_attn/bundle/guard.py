@@ -128,7 +128,8 @@ def _check_overrides(workflow: ConfigWorkflow) -> None:
     config = {key: value for key, value in workflow.parser.get().items() if key != "_meta_"}
     known = {name for content in _files(workflow) for name in _ids_of_file(content)}
     known |= {name for text in texts_of(config) for name in ReferenceResolver.match_refs_pattern(text)}
-    unknown = [f"{name!r}{hint}" for name, hint in _unknown(config, known, workflow.parser)]
+    hints = dict(_unknown(config, known, workflow.parser))
+    unknown = [f"{name!r}{hints[name]}" for name in config_ids(config) if name in hints]  # in the order of the config
     if unknown:
         raise OverrideError(
             f"Nothing in the bundle's config is called {', nor '.join(unknown)}, so the override would change nothing."
