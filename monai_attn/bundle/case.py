@@ -22,7 +22,7 @@ UNIT_NAMES = {"HU": "Hounsfield units", "g/ml": "SUV by body weight", "Bq/ml": "
 
 WAYS_TO_UNIT = {
     "g/ml": "Give the factor from the stored values to SUV: --suv-factor (docs/dicom.md says how it is computed), or "
-    "convert the image to SUV first.",
+    "convert the image to SUV by body weight first.",
     "HU": "Export the image again in Hounsfield units.",
 }
 """What to do about an image in another unit, by the unit that the bundle needs."""

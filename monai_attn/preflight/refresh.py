@@ -18,9 +18,10 @@ from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import find_bundle, label_table, read_metadata
 from monai_attn.errors import AttnError, FileError
 from monai_attn.io import write_bytes_atomic
+from monai_attn.io.digest import sha256
 from monai_attn.preflight.training_data import made_for
 
-__all__ = ["main", "refresh"]
+__all__ = ["main", "refresh", "refresh_after"]
 
 
 def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: bool = False) -> dict[str, Any]:
@@ -29,8 +30,6 @@ def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: b
     Everything else in the file stays. Raises `FileError` without `models/model.pt`, `BundleError` for a folder that is
     no bundle, and as `monai_attn.bundle.training_cases.training_cases` does.
     """
-    from monai_attn.io.digest import sha256
-
     folder = find_bundle(root)
     metadata = read_metadata(folder)
     weights = folder / "models" / "model.pt"
@@ -42,6 +41,17 @@ def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: b
     text = json.dumps({**metadata, **new}, indent=4, ensure_ascii=False)
     write_bytes_atomic(folder / "configs" / "metadata.json", f"{_short_lists(text)}\n".encode(), overwrite=True)
     return new
+
+
+def refresh_after(weights: str | Path) -> None:
+    """Write the SHA-256 of new weights into the metadata.json of their bundle; nothing for weights elsewhere.
+
+    Weights of a bundle are `models/model.pt` in its folder. Raises as `refresh` does.
+    """
+    path = Path(weights).resolve()
+    root = path.parent.parent
+    if (path.parent.name, path.name) == ("models", "model.pt") and (root / "configs" / "metadata.json").is_file():
+        refresh(root)
 
 
 def _made_for(folder: Path, metadata: dict[str, Any], dataset_dir: str | Path, trust: bool) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from monai_attn.cases import SplitRecord, join_records, save_record
 from monai_attn.errors import BundleError, FileError, InputError
 from monai_attn.io import atomic_path, write_bytes_atomic
 from monai_attn.io.digest import sha256
+from monai_attn.preflight.refresh import refresh_after
 
 __all__ = [
     "BestWeights",
@@ -108,7 +109,8 @@ def save_weights(network: nn.Module, path: str | Path, *, split: SplitRecord | N
     """Write the network's state dict, and nothing else, to `path`: complete or not at all; it replaces an earlier one.
 
     Tensors lie in the file in their plain order, also those of a network in `torch.channels_last_3d`. `split` says
-    which cases the weights have seen, and is written beside them as `split.json`.
+    which cases the weights have seen, and is written beside them as `split.json`. Where the weights are
+    `models/model.pt` of a bundle, their SHA-256 is written into the metadata.json of the bundle.
 
     Raises `BundleError` for weights that are not finite; what is at `path` stays.
     """
@@ -120,6 +122,7 @@ def save_weights(network: nn.Module, path: str | Path, *, split: SplitRecord | N
         torch.save(state, temporary)
         if split is not None:
             save_record(split, path, sha256(temporary))
+    refresh_after(path)
     logger.info("The weights are in %s.", Path(path).name)
 
 
@@ -127,8 +130,8 @@ def join_weights(paths: Sequence[str | Path], output: str | Path, *, half: bool 
     """Write the weights of several networks to one file for `monai_attn.networks.NetworkMean`.
 
     With `half` they are stored as float16, which halves the file; the network computes in float32 all the same. A
-    `split.json` beside the output says which cases any of the networks has seen. Raises `FileError` when one of the
-    files is missing or the output exists.
+    `split.json` beside the output says which cases any of the networks has seen. The SHA-256 goes into the metadata of
+    a bundle as in `save_weights`. Raises `FileError` when one of the files is missing or the output exists.
     """
     missing = [str(path) for path in paths if not Path(path).is_file()]
     if missing:
@@ -140,6 +143,7 @@ def join_weights(paths: Sequence[str | Path], output: str | Path, *, half: bool 
     with atomic_path(output, overwrite=False) as temporary:
         torch.save(joined, temporary)
         save_record(join_records(paths), output, sha256(temporary))
+    refresh_after(output)
     logger.info("The weights of %d networks are in %s.", len(paths), Path(output).name)
 
 

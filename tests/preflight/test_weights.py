@@ -17,6 +17,7 @@ from monai_attn.errors import BundleError, FileError, TrustError
 from monai_attn.io.digest import sha256
 from monai_attn.preflight import MadeFor
 from monai_attn.preflight.refresh import main, refresh
+from monai_attn.training import join_weights, save_weights
 
 
 class _Code:
@@ -65,6 +66,14 @@ def test_a_whole_network_in_the_file_is_refused_without_the_advice(tmp_path):
     with pytest.raises(BundleError) as refusal:
         read_weights(tmp_path / "model.pt")
     assert "weights_only" not in str(refusal.value)
+
+
+def test_weights_that_a_training_saves_into_a_bundle_are_those_of_its_metadata(tmp_path):
+    root = make_bundle(tmp_path / "own")
+    save_weights(open_bundle(root, trust=True).network, root / "models" / "model.pt")
+    assert read_metadata(root)["weights_sha256"] == sha256(root / "models" / "model.pt")
+    save_weights(open_bundle(root, trust=True).network, tmp_path / "runs" / "model.pt")
+    join_weights([tmp_path / "runs" / "model.pt"], tmp_path / "joined" / "model.pt")
 
 
 @pytest.mark.parametrize("name", shipped())
