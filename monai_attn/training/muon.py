@@ -22,10 +22,10 @@ class MuonAdamW(torch.optim.AdamW):
     """Muon for the kernels of convolutions, each as the matrix `(out, in * width^3)`; AdamW for the rest.
 
     Muon steps along the orthogonalised momentum, so that every direction of a kernel learns equally fast (Jordan et al.
-    2024, https://kellerjordan.github.io/posts/muon/): the steps of `torch.optim.Muon`, which takes matrices alone and
-    orthogonalises in bfloat16. Processors without products of bfloat16 spend more on that than on the backward pass of
-    a small network; here it is float32. `lr` is Muon's, `adamw_lr` that of norms, biases, and kernels of at most four
-    outputs; a scheduler scales both. `weight_decay` is decoupled in both.
+    2024, https://kellerjordan.github.io/posts/muon/). The steps are those of `torch.optim.Muon`, which takes matrices
+    alone and orthogonalises in bfloat16. Processors without products of bfloat16 spend more on that than on the
+    backward pass of a small network; here it is float32. `lr` is the learning rate of Muon, `adamw_lr` that of norms,
+    biases, and kernels of at most four outputs; a scheduler scales both. `weight_decay` is decoupled in both.
     """
 
     def __init__(
