@@ -127,9 +127,11 @@ def _masks(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
 
     def taken(values: list[int]) -> Segmentation:
         labels = masks.label_map(values=values, threshold=args.threshold)
-        return Segmentation(
-            replace(labels, notes=masks.notes), _part(masks.table, values), {"converted_from": "structures"}
-        )
+        origin = {
+            "converted_from": "NRRD" if args.mask.suffix.lower() == ".nrrd" else "DICOM",
+            "notes": list(masks.notes),
+        }
+        return Segmentation(replace(labels, notes=masks.notes), _part(masks.table, values), origin)
 
     return masks.table, taken
 

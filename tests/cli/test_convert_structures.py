@@ -117,6 +117,16 @@ def test_the_library_names_its_own_words(tmp_path):
     assert np.count_nonzero(Segmentation.load(mask, volume=1).labels.array) == 32
 
 
+def test_what_the_reader_decided_stands_on_the_screen_and_in_the_record(case, tmp_path, capsys):
+    series, _ = case
+    image = read(series)
+    twice = structure_set(tmp_path / "twice.dcm", {"GTV": [box(image, (2.5, 2.5), (4.5, 4.5), 1)] * 2})
+    assert convert(twice, tmp_path / "gtv.nii.gz", "--source", series) == 0
+    note = "'GTV': 1 contours are in the file twice; each was used once."
+    assert f"note: {note}" in capsys.readouterr().out
+    assert Segmentation.load(tmp_path / "gtv.nii.gz").provenance["notes"] == [note]
+
+
 @pytest.mark.parametrize(
     ("python", "command"),
     [

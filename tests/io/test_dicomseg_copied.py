@@ -31,12 +31,15 @@ def made_series(tmp_path, charset: str | None = None, **stored: bytes) -> Volume
         if charset is not None:
             ds.SpecificCharacterSet = charset
         for number, keyword in enumerate(stored):
-            text = place(number, stored[keyword])
-            ds[keyword] = DataElement(Tag(keyword), dictionary_VR(keyword), text, validation_mode=IGNORE)
+            text, kind = place(number, stored[keyword]), dictionary_VR(keyword)
+            ds[keyword] = DataElement(Tag(keyword), "LO" if kind == "DS" else kind, text, validation_mode=IGNORE)
         ds.save_as(path)
         content = path.read_bytes()
         for number, value in enumerate(stored.values()):
             content = content.replace(place(number, value).encode(), value)
+        for keyword in stored:  # pydicom makes no decimal string of letters
+            tag = Tag(keyword).group.to_bytes(2, "little") + Tag(keyword).elem.to_bytes(2, "little")
+            content = content.replace(tag + b"LO", tag + dictionary_VR(keyword).encode())
         path.write_bytes(content)
     return labels.with_array((labels.array % 2).astype(np.uint8))
 
@@ -109,6 +112,8 @@ def test_labels_beyond_ascii_beside_such_a_name_are_refused(tmp_path, write):
         {"StudyDate": b"20190229"},
         {"StudyDate": b"00000000"},
         {"StudyTime": b"256199"},
+        {"PatientSize": b"1,80"},
+        {"PatientAge": b"old "},
         {"StudyID": b"longer than sixteen letters "},
     ],
     ids=str,
@@ -118,6 +123,15 @@ def test_values_that_dicom_forbids_are_left_empty_and_the_mask_is_written(tmp_pa
     write(labels, ONE, tmp_path / "series", tmp_path / "out.dcm", **BY)
     (keyword,) = header
     assert not dcmread(tmp_path / "out.dcm").get(keyword)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("thickness", [None, ""])
+def test_a_series_without_slice_thickness_can_be_segmented(tmp_path, write, thickness):
+    labels = with_labels(tmp_path / "series", phantom(shape=(5, 4, 3)), SliceThickness=thickness)
+    labels = labels.with_array((labels.array % 2).astype(np.uint8))
+    write(labels, ONE, tmp_path / "series", tmp_path / "out.dcm", **BY)
+    np.testing.assert_array_equal(read_masks(tmp_path / "out.dcm", like=labels).label_map().array, labels.array)
 
 
 @pytest.mark.parametrize("write", WRITERS)

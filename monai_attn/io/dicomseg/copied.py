@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,8 @@ MAY_BE_EMPTY = [
 ]
 """Attributes that every object of the study must have, if only empty (type 2 of PS3.3)."""
 
-TEXTS = {"AE", "AS", "CS", "DA", "LO", "LT", "PN", "SH", "ST", "TM"}
-"""Kinds of values that are copied from the series as they are."""
+CHECKED = {"AE", "AS", "CS", "DA", "DS", "IS", "LO", "LT", "PN", "SH", "ST", "TM"}
+"""Kinds of values that are copied from the series as they are, texts and numbers written as texts."""
 
 LETTERS = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
 """Kinds of values that are written in the character set of the file."""
@@ -44,8 +45,8 @@ Undecodable = Mapping["BaseTag", "RawDataElement | DataElement"]
 def make_copyable(header: Dataset) -> Undecodable:
     """Prepare what our objects repeat, and give the texts that cannot be decoded.
 
-    All other texts become Unicode, to be written as UTF-8; every attribute is there. A text that the standard forbids,
-    as too long a StudyID or the 29th of February 2019, would be an error in what we write: it is left empty.
+    All other texts become Unicode, to be written as UTF-8; every attribute is there. A value that the standard forbids
+    would be an error in what we write, and is left empty: too long a StudyID, the 29th of February 2019, 80,5 kg.
     """
     from pydicom.dataelem import DataElement
 
@@ -55,7 +56,7 @@ def make_copyable(header: Dataset) -> Undecodable:
     header.decode()
     for tag in list(header.keys()):
         element = header[tag]
-        if element.VR in TEXTS and not element.is_empty and not _is_valid(element.VR, element.value, element.VM):
+        if element.VR in CHECKED and not element.is_empty and not _is_valid(element.VR, element.value, element.VM):
             del header[tag]
     for keyword in MAY_BE_EMPTY:
         if keyword not in header:
@@ -167,13 +168,17 @@ def _decodes(stored: bytes, sets: list[str]) -> bool:
 
 
 def _is_valid(kind: str, value: object, count: int) -> bool:
-    """Whether the standard allows a text, and the calendar a date."""
+    """Whether the standard allows a text, the calendar a date, and a number is one: 80,5 kg is not."""
     from pydicom.config import RAISE
     from pydicom.valuerep import DA, TM, validate_value
 
     values = list(value) if count > 1 else [value]  # type: ignore[call-overload]
     try:
         for one in values:
+            if kind in ("DS", "IS"):
+                if not math.isfinite(float(str(one))):  # long ones are rounded when they are written
+                    return False
+                continue
             validate_value(kind, str(one), RAISE)
             {"DA": DA, "TM": TM}.get(kind, str)(str(one))
     except ValueError:

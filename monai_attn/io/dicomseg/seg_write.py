@@ -121,6 +121,8 @@ def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: 
     # Given, not left to the source: an enhanced file may hold several volumes, or its slices in any order.
     positions = [PlanePositionSequence("PATIENT", one) for one in position]
     between = source.grid.spacing_mm[2]
+    if "NumberOfFrames" not in first and number(first, "SliceThickness") is None:
+        first.SliceThickness = f"{between:.6g}"  # highdicom asks for it, though it is given the measures
     by = "hand" if algorithm[2] == "MANUAL" else algorithm[0]
     measures = PixelMeasuresSequence(spacing_mm[0], frames[0].thickness_mm or between, between)
     return Segmentation(
