@@ -129,5 +129,5 @@ def test_the_command_line_takes_the_name_and_refuses_a_bad_one_before_the_bundle
     assert main([*command, "--case-name", "../x"]) == 2
     assert "'../x' cannot name a case" in capsys.readouterr().err
     assert main(["segment", "", *command[2:]]) == 2
-    assert "An empty name was given for an image" in capsys.readouterr().err
+    assert "is empty" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
