@@ -1,8 +1,8 @@
-"""What executes a network. A back-end is just another network: any module with the same call can stand in its place.
+"""Back-ends: what runs a network on this computer (PyTorch, compiled PyTorch, OpenVINO).
 
-Every back-end file has `NEEDS` (packages), `DEVICES`, `PRECISIONS`, `is_available()` and
-`load(network, device, precision, threads, windows)`; importing it loads no torch. To add one, write one file and one
-line in `BACKENDS`.
+A back-end gives a module with the same call as the network, so it can stand in the network's place. Every back-end file
+has `NEEDS` (packages), `DEVICES`, `PRECISIONS`, `is_available()` and `load(network, device, precision, threads,
+windows)`. Importing a back-end file loads no torch. To add a back-end, write one such file and one line in `BACKENDS`.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ SHOWN_VOXELS = 10 * TIES
 
 
 def disagreement(expected: Tensor, given: Tensor, least_dice: float, *, regions: bool = False) -> str:
-    """How the labels of two outputs `(classes, *spatial)` differ; "" when every class agrees.
+    """How the labels of two outputs `(classes, *spatial)` differ, in one sentence; "" when every class agrees.
 
-    A class agrees when its Dice is at least `least_dice`, or when at most `TIES` voxels are missing to that. A voxel's
-    label is the class of its largest value. With one channel, and with `regions` that may overlap, each channel is
-    compared by itself: a voxel belongs to it where its value is positive.
+    A class agrees when its Dice is at least `least_dice`; up to `TIES` voxels more may differ. A voxel's label is the
+    class of its largest value. With one channel, and with `regions` that may overlap, each channel is compared by
+    itself: a voxel belongs to the channel where its value is positive. A class that is in neither output agrees.
     """
     if expected.shape != given.shape:
         return f"it gives {tuple(given.shape)}, torch f32 {tuple(expected.shape)}."
@@ -47,7 +47,8 @@ def shows_a_class(logits: Tensor, regions: bool) -> bool:
 def is_finite(output: Any) -> bool:
     """Whether no tensor of an output has a NaN or an infinity.
 
-    A sum is finite only of finite values, and far faster; where a sum overflows, each value is looked at.
+    A sum is finite only if all its values are finite, and a sum is far faster. Where a sum overflows, each value is
+    looked at.
     """
     return all(bool(tensor.sum().isfinite() or tensor.isfinite().all()) for tensor in flatten(output))
 

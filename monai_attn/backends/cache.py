@@ -21,22 +21,22 @@ logger = logging.getLogger(__name__)
 
 
 class Entry:
-    """A folder in the cache that is complete and unchanged, or counts as not there.
+    """A folder in the cache that is complete and unchanged; any other state counts as no entry.
 
-    Its manifest is a JSON file with the sha256 of every other file and whatever else is to be known about them. The
-    folder gets its name in one step, when all is in it. A cache that cannot be written is no error: everything works
-    without one, only slower.
+    Its manifest is a JSON file with the SHA-256 of every other file, and with what is to be known about them. The
+    folder gets its name in one step, when all files are in it. A cache that cannot be written is no error: everything
+    works without the cache, only slower.
     """
 
     def __init__(self, *names: str) -> None:
         self.folder = cache_folder().joinpath(*names)
 
     def path(self, file: str) -> Path:
-        """Where a file of the entry lies."""
+        """The place of a file of the entry."""
         return self.folder / file
 
     def read(self) -> dict[str, Any] | None:
-        """What the manifest tells, or None where there is no entry, or one whose files are damaged."""
+        """What the manifest says about the entry; None where there is no entry, or where a file is damaged."""
         try:
             manifest = json.loads(read_plain(self.path(MANIFEST)))
             damaged = [name for name, digest in manifest["sha256"].items() if sha256(self.path(name)) != digest]
@@ -53,7 +53,10 @@ class Entry:
         return about
 
     def write(self, about: Mapping[str, Any], make: Callable[[Path], None] | None = None) -> bool:
-        """Let `make` write files into a folder and put it in place of the entry; False where that is not possible."""
+        """Let `make` write files into a folder, and put the folder in place of the entry.
+
+        False where that is not possible: no room, no right to write, or another process was faster.
+        """
 
         def fill(fresh: Path) -> None:
             if make:

@@ -1,4 +1,4 @@
-"""The windows of images, as a network sees them."""
+"""Windows of images as a network sees them, for the calibration of an int8 network."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ __all__ = ["WindowRecorder"]
 
 
 class WindowRecorder(nn.Module):
-    """Stands in for a network, keeps some of the windows it is given, and answers zeros of the network's shapes.
+    """Stands in for a network and keeps some of its windows; its output is zeros of the network's shapes.
 
-    At most `most` windows are kept, evenly spread over all that came; windows of one value (air) are not.
+    At most `most` windows are kept, in `windows`, evenly spread over all windows that came. A window that is all one
+    value (background) is not kept.
     """
 
     def __init__(self, network: nn.Module, most: int = 32) -> None:
@@ -29,7 +30,7 @@ class WindowRecorder(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Any:
-        """Zeros of the shapes that the network gives for `x`."""
+        """Zeros of the shapes that the network gives for windows `(N, channels, *spatial)`."""
         for window in x:
             if window.amax() > window.amin():
                 self._keep(window)

@@ -1,7 +1,8 @@
-"""A network in the fastest back-end that gives its labels: each is compared with PyTorch in f32 before it is used.
+"""A network in the fastest back-end that gives the labels of PyTorch in float32.
 
-Reduced precision can be silently wrong: in bf16 a strided 3-D convolution whose innermost output has length 1 gives
-garbage on some processors (pytorch#169688), and so may a conversion of a network that nobody has tried before.
+Reduced precision can be silently wrong. In bf16, a strided 3-D convolution whose innermost output has length 1 gives
+garbage on some processors (pytorch#169688). A conversion may be wrong too. So every back-end is compared with PyTorch
+in float32 before its output is used.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ __all__ = ["CheckedNetwork", "Variant"]
 
 @dataclass(frozen=True)
 class Variant:
-    """A network in one back-end and precision; with `asked`, the user has named the back-end.
+    """A network in one back-end and precision.
 
-    It is an error when a back-end that the user has named cannot run the network in f32.
+    `asked`: the user has named the back-end. Then it is an error when the back-end cannot run the network in float32.
     """
 
     backend: str
@@ -42,12 +43,15 @@ class Variant:
 
 
 class CheckedNetwork(nn.Module):
-    """A network in several variants, the fastest first; the last is the network itself, in PyTorch.
+    """A network in several variants, the fastest first; the last variant is the network itself, in PyTorch.
 
-    Each variant is compared with the last, for each shape of windows (see `WindowComparison`). Outputs that are not
-    finite are never used. A variant whose labels differ is not used again for that shape; the next variant takes its
-    place. One warning says so, and the provenance too. What agreed is kept in the cache under `key` ("": nowhere).
-    `regions`: whether the network's channels may overlap; see `disagreement`.
+    - For each shape of windows, each variant is compared with the last one; see `WindowComparison`.
+    - A variant whose labels differ is not used again for that shape. The next variant takes its place, one warning says
+      so, and the provenance keeps it.
+    - An output with NaN or infinity is never used where the network itself gives none.
+    - Comparisons that agreed are kept in the cache under `key`, and not made again; with "" they are kept nowhere.
+
+    `regions`: whether the network's channels may overlap; see `disagreement`. `record`: what ran, for the provenance.
     """
 
     def __init__(self, variants: Sequence[Variant], key: str = "", *, regions: bool = False) -> None:
@@ -63,13 +67,13 @@ class CheckedNetwork(nn.Module):
 
     @property
     def is_compared(self) -> bool:
-        """Whether one variant is compared with another."""
+        """Whether there is more than one variant, so that one is compared with another."""
         return len(self.variants) > 1
 
     def forward(self, x: Tensor) -> Any:
-        """The output of the fastest variant that is not refused for windows of this shape.
+        """The output for windows `(N, channels, *spatial)` of the fastest variant that is not refused for their shape.
 
-        Raises `BackendError` when a back-end that was asked for by name cannot run the network.
+        Raises `BackendError` when the user named a back-end and it cannot run the network.
         """
         window = tuple(x.shape[1:])
         *checked, last = self.variants
@@ -90,9 +94,9 @@ class CheckedNetwork(nn.Module):
         return self._took(last, self._run(last, x), x)
 
     def find_head(self, x: Tensor) -> Head | None:
-        """The network's last layer, if all variants can leave it out of windows like `x`; see `with_head_apart`.
+        """The network's last layer, if all variants can leave it out of windows like `x`; else None.
 
-        Whether it is the last layer is tried on a small image, in PyTorch.
+        Whether it is the last layer is tried on a small image, in PyTorch; see `with_head_apart`.
         """
         first = self.variants[self._rank.get(tuple(x.shape[1:]), 0)].network
         if not all(one.network.gives_features for one in self.variants) or not first.has_features(x):
@@ -106,7 +110,7 @@ class CheckedNetwork(nn.Module):
 
     @contextmanager
     def left_out(self, head: Head) -> Iterator[None]:
-        """While within, the output is the input of the last layer `head`; labels are compared as ever."""
+        """While within, the output is the input of the last layer `head`; labels are compared all the same."""
         self._head = head
         try:
             yield

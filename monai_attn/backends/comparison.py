@@ -1,4 +1,4 @@
-"""Which window of an image is compared with PyTorch in f32, and what has agreed before."""
+"""Which windows of an image are compared with PyTorch in float32, and what has agreed before."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ __all__ = ["WindowComparison"]
 class WindowComparison:
     """The comparison of one back-end and precision with the network itself, on windows of one shape.
 
-    A window that is all one value (background) is never compared. Of the others the first is compared; then, until a
-    window has shown more than one class, the second, the fourth, the eighth and so on, and each window in which the
-    back-end finds more than one class. What agreed is kept in the cache and is not compared again.
+    - A window that is all one value (background) is never compared.
+    - Of the others the first is compared, and the second, the fourth, the eighth and so on.
+    - Each window in which the back-end finds more than one class is compared too.
+    - Comparisons end when a window has shown more than one class and agreed. The cache keeps that.
 
-    `memory`: the place in the cache, None for none. `regions`: see `disagreement`.
+    `memory`: the place in the cache; None keeps nothing. `regions`: see `disagreement`.
     """
 
     def __init__(self, precision: str, memory: Entry | None = None, *, regions: bool = False) -> None:
@@ -33,9 +34,10 @@ class WindowComparison:
         self.met = 0
 
     def problem(self, x: Tensor, output: Any, reference: Callable[[Tensor], Any], head: Head | None = None) -> str:
-        """Why the output for the windows `x` `(N, channels, *spatial)` cannot be used, "" if it can.
+        """Why the output for the windows `x` `(N, channels, *spatial)` cannot be used; "" if it can be used.
 
-        `reference` is the network in PyTorch in f32. With a `head` the output is the features before that layer.
+        `reference` is the network in PyTorch in float32. With a `head`, the output holds the features before that
+        layer.
         """
         for window, given in zip(x, main_output(output), strict=True):
             if self.passed:

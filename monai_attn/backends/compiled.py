@@ -1,4 +1,7 @@
-"""The back-end "torch-compile": a minute of compilation, which pays for many windows of one shape. Imports no torch."""
+"""The back-end "torch-compile": the network compiled by torch. Importing it loads no torch.
+
+The compilation takes about a minute and pays for many windows of one shape.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,14 @@ PRECISIONS = pytorch.PRECISIONS
 
 
 def is_available() -> bool:
-    """Whether torch finds what it compiles with."""
+    """Whether torch finds what it compiles with: a C++ compiler, or triton on CUDA."""
     return any(map(which, ("c++", "g++", "clang++", "cl"))) or find_spec("triton") is not None
 
 
 def load(
     network: nn.Module, device: str, precision: str, threads: int | None = None, windows: Sequence[Tensor] = ()
 ) -> BackendNetwork:
-    """As the torch back-end does it, the network compiled at the first window of a shape."""
+    """The network as the torch back-end runs it, compiled at the first window of each shape."""
     del windows
     import torch
 

@@ -1,4 +1,4 @@
-"""From a torch network to OpenVINO's own form (IR), for windows of one shape; made once and kept in the cache."""
+"""A torch network as an OpenVINO model, for windows of one shape; made once and kept in the cache."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ logger = logging.getLogger(__name__)
 
 
 def openvino_without_telemetry() -> ModuleType:
-    """The package openvino, which cannot tell anybody that it is used. Nothing else in this package imports it.
+    """The package openvino, unable to report its use over the network. Nothing else in this package imports it.
 
-    On its own it reports its import and each conversion, and nncf each quantisation, through the package
-    openvino_telemetry, unless a file in the home folder says no. Both do without it when it cannot be imported, so
-    it is hidden from them; where some other code has imported it before, its sender is silenced.
+    On its own it reports its import and each conversion to its maker, and nncf reports each quantisation. They use the
+    package openvino_telemetry for that, unless a file in the home folder forbids it. Both work without that package, so
+    it is hidden before they are imported. Where other code has imported it before, its sender is silenced.
     """
     if "openvino_telemetry" not in sys.modules:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's own way to say: not there
@@ -58,10 +58,10 @@ def openvino_without_telemetry() -> ModuleType:
 
 
 class Converted:
-    """A network as OpenVINO models, by window shape.
+    """A network as OpenVINO models, one for each shape of windows.
 
-    A model is traced on a small image and then given the window's shape, which takes a fraction of the time and
-    memory of tracing a whole window.
+    A model is traced on a small image and then set to the window's shape. That takes a fraction of the time and memory
+    of tracing a whole window.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -69,7 +69,10 @@ class Converted:
         self.key = fingerprint(network)
 
     def model(self, window: Sequence[int]) -> tuple[Any, Any]:
-        """A model for one window (1, channels, *spatial), and the skeleton of its output. Raises `BackendError`."""
+        """A model for one window `(1, channels, *spatial)`, and the skeleton of the model's output.
+
+        Raises `BackendError`, with OpenVINO's reason, where OpenVINO cannot run the network.
+        """
         reasons = []
         for example in _examples(window):
             try:
@@ -96,7 +99,14 @@ def _examples(window: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 
 def small_examples(window: Sequence[int]) -> list[tuple[int, ...]]:
-    """Images on which a network does what it does on a window `(N, channels, *spatial)`, smallest first."""
+    """Sizes of small images on which a network pads and crops as on a window `(N, channels, *spatial)`, smallest first.
+
+    Networks of at most five strides of two pad to multiples of 32, so a small image keeps the window's remainder modulo
+    32.
+
+    >>> small_examples((2, 1, 96, 70, 33))
+    [(1, 1, 32, 38, 33), (1, 1, 64, 70, 33)]
+    """
     _, channels, *spatial = window
     sizes = [[min(length, EXAMPLE_STEP * times + length % EXAMPLE_STEP) for length in spatial] for times in (1, 2)]
     return [(1, channels, *size) for size in sizes]
@@ -105,17 +115,18 @@ def small_examples(window: Sequence[int]) -> list[tuple[int, ...]]:
 def _trace(network: nn.Module, example: Sequence[int]) -> tuple[Any, Any]:
     openvino = openvino_without_telemetry()
     image = torch.linspace(-1, 1, torch.Size(example).numel()).reshape(tuple(example))
-    with torch.no_grad(), _unheard():
+    with torch.no_grad(), _without_trace_warnings():
         shape = skeleton(network(image))
         model = openvino.convert_model(_Flat(network), example_input=image)
     return model, shape
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
-    """Without the warnings of tracing: sizes become constants, which the examples allow for.
+def _without_trace_warnings() -> Iterator[None]:
+    """While within, the warnings of tracing are not shown: sizes become constants, which the examples allow for.
 
-    The converter calls `logging.debug`, which gives the root logger a handler if it has none; so it has one meanwhile.
+    The converter calls `logging.debug`, which gives the root logger a handler if it has none; so it gets one for the
+    time.
     """
     meanwhile = logging.NullHandler()
     logging.getLogger().addHandler(meanwhile)
@@ -139,7 +150,10 @@ class _Flat(nn.Module):
 
 
 def reshaped(model: Any, example: Sequence[int], window: Sequence[int]) -> Any:
-    """The model for another size of image; raises where its outputs do not grow as the image does."""
+    """The model for another size of image.
+
+    Raises `BackendError` where an output does not grow as the image does: the network's size would be fixed in it.
+    """
     model.reshape({0: list(example)})
     before = [list(output.shape) for output in model.outputs]
     model.reshape({0: list(window)})
@@ -152,7 +166,7 @@ def reshaped(model: Any, example: Sequence[int], window: Sequence[int]) -> Any:
 
 
 def save_model(model: Any, folder: Path) -> None:
-    """Write a model into a folder of the cache, its weights as they are."""
+    """Write a model into a folder of the cache, with its weights in float32."""
     openvino_without_telemetry().save_model(model, folder / "network.xml", compress_to_fp16=False)
 
 

@@ -1,4 +1,4 @@
-"""How a network is run: device, back-end, precision, threads. One value for all; it loads no torch."""
+"""How a network is run: device, back-end, precision, threads. One value for all of them; it loads no torch."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ CalibrationImage = ImageSource | Mapping[str, ImageSource]
 
 @dataclass(frozen=True)
 class Execution:
-    """How a network is run, from the command line or napari down to the back-end.
+    """How a network is run, handed on whole from the command line, Python or napari to the back-end.
 
-    - `device`: "auto" (CUDA where there is one, then MPS, else the CPU), "cpu", "cuda", "cuda:1" or "mps".
-    - `backend`: "auto" (OpenVINO on a CPU, torch elsewhere) or a name in `BACKENDS`.
-    - `precision`: "auto" (float32, or with torch what the bundle asks for), "f32", "bf16", "f16" or "int8".
-    - `threads`: the number of threads of the network; None: all cores.
+    - `device`: "cpu", "cuda", "cuda:1", "mps", or "auto": CUDA where there is a CUDA device, then MPS, else the CPU.
+    - `backend`: a name in `BACKENDS`, or "auto": OpenVINO on a CPU where it is installed, else torch.
+    - `precision`: "f32", "bf16", "f16", "int8", or "auto": float32 in OpenVINO; in torch what the bundle asks for.
+    - `threads`: the number of CPU threads of the network; None takes all cores.
     - `calibration`: images on which the int8 network is calibrated: one to five typical cases, in the same form as the
-      images to segment. The result is kept, so a later run needs none.
+      images to segment. The calibrated network is kept in the cache, so that a later run needs no images.
 
-    Raises `InputError` for a back-end, precision or number of threads that does not exist or does not go together.
+    Raises `InputError` for a back-end, a precision or a number of threads that does not exist, and for a back-end that
+    does not run on the device. Whether this computer has the device is checked by `resolved`.
 
     >>> Execution(backend="openvino", precision="bf16", threads=4).precision
     'bf16'
@@ -69,9 +70,10 @@ class Execution:
             _check_pair(self.backend, self.device)
 
     def resolved(self) -> Execution:
-        """The same with each "auto" replaced by what this machine has; `precision` may stay "auto" with torch.
+        """The same value with each "auto" replaced by what this computer has.
 
-        Loads torch. Raises `InputError` for a device or back-end that is not there.
+        The precision stays "auto" with torch, where the bundle decides. Loads torch. Raises `InputError` for a device
+        or a back-end that this computer does not have.
         """
         device = self.device
         if device == "auto" and self.backend != "auto" and len(BACKENDS[self.backend].DEVICES) == 1:
@@ -82,12 +84,16 @@ class Execution:
 
 
 def backend_choices() -> tuple[str, ...]:
-    """What may be asked for as a back-end."""
+    """The names that a user may give as a back-end, "auto" first.
+
+    >>> backend_choices()
+    ('auto', 'torch', 'openvino', 'torch-compile')
+    """
     return ("auto", *BACKENDS)
 
 
 def precision_choices(backend: str = "auto") -> tuple[str, ...]:
-    """What may be asked for as the precision of a back-end; for "auto": of any.
+    """The names that a user may give as the precision of a back-end, "auto" first; for "auto" those of all back-ends.
 
     >>> precision_choices("openvino")
     ('auto', 'f32', 'bf16', 'int8')
@@ -99,7 +105,10 @@ def precision_choices(backend: str = "auto") -> tuple[str, ...]:
 def choose_backend(name: str = "auto", device: str = "cpu") -> str:
     """The name of an available back-end; "auto" is OpenVINO on a CPU where it is installed, else torch.
 
-    Raises `InputError` for a back-end that does not exist or is not installed.
+    Raises `InputError` for a back-end that does not exist, is not installed, or does not run on the device.
+
+    >>> choose_backend("auto", "cuda")
+    'torch'
     """
     if name == "auto":
         return "openvino" if device == "cpu" and openvino_cpu.is_available() else "torch"
@@ -113,9 +122,12 @@ def choose_backend(name: str = "auto", device: str = "cpu") -> str:
 
 
 def choose_precision(name: str = "auto", backend: str = "torch") -> str:
-    """A precision that a back-end has; "auto" is f32, or with torch what the bundle asks for (`amp`).
+    """A precision that a back-end has; "auto" is float32, or with torch what the bundle asks for (`amp`).
 
     Raises `InputError` for a precision that the back-end does not have.
+
+    >>> choose_precision("auto", "openvino")
+    'f32'
     """
     if name == "auto":
         return "auto" if backend == "torch" else "f32"
@@ -123,9 +135,9 @@ def choose_precision(name: str = "auto", backend: str = "torch") -> str:
 
 
 def choose_device(name: str = "auto") -> str:
-    """A device by torch's name; "auto" is CUDA where there is one, then MPS, else the CPU.
+    """A device by torch's name; "auto" is CUDA where there is a CUDA device, then MPS, else the CPU.
 
-    Raises `InputError` for a device that this machine or this torch does not have. Loads torch.
+    Raises `InputError` for a device that this computer or the installed torch does not have. Loads torch.
     """
     import torch
 

@@ -20,11 +20,11 @@ VERSIONED = ("monai_attn", "monai", "torch", "openvino", "nncf")
 
 
 def fingerprint(network: nn.Module) -> str:
-    """Sixteen hexadecimal digits that differ where networks, their code, packages or processors do.
+    """Sixteen hexadecimal digits that differ where networks, their code, packages or processors differ.
 
-    Two networks with the same weights may still compute different things: an activation, an upsampling mode or a
-    `forward` of a later release does not show in them. So the plain settings of every module count, and the source
-    files of their classes.
+    Two networks with the same weights may still compute different things. An activation, an up-sampling mode or the
+    `forward` of a later release does not show in the weights. So the plain settings of every module count, and the
+    source files of their classes.
     """
     digest = hashlib.sha256(repr([*_versions(), platform.machine(), _processor()]).encode())
     for name, module in network.named_modules():

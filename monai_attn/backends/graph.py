@@ -1,4 +1,4 @@
-"""Changes to a converted network, an OpenVINO model, that leave what it computes as it is."""
+"""Changes to a converted network, an OpenVINO model, that leave its results as they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["with_concatenations_apart", "without_last_layer"]
 
 
 def without_last_layer(model: Any) -> Any:
-    """The model up to the convolution that it ends with. Raises `BackendError` where it does not end so."""
+    """The model up to the convolution with which it ends. Raises `BackendError` where it does not end with one."""
     ends = [_before_slices(output.get_node().input_value(0)) for output in model.outputs]
     layer = ends[0].input_value(0).get_node() if ends[0].get_type_name() == "Add" else ends[0]  # its bias is added
     if len(ends) > 1 or layer.get_type_name() != "Convolution":
@@ -33,10 +33,11 @@ def _before_slices(output: Any) -> Any:
 
 
 def with_concatenations_apart(model: Any) -> Any:
-    """The model with each convolution of two concatenated tensors, as U-Nets have them, as a sum of two convolutions.
+    """The model with each convolution of two concatenated tensors as a sum of two convolutions. Changes the model.
 
-    OpenVINO copies what it concatenates: at full resolution, in a decoder of 32 channels and a window of 128^3, 537 MB
-    in f32. The sum is made in place. Of more than two, more sums would cost time. Changes the model.
+    U-Nets have such convolutions in their decoder. OpenVINO copies what it concatenates, while the sum is made in
+    place. At full resolution, with 32 channels and a window of 128^3, the copy takes 537 MB in float32. For more than
+    two tensors the sums would cost time, so they are left alone.
     """
     ops = openvino_without_telemetry().opset13
     for layer in model.get_ordered_ops():

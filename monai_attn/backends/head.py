@@ -1,6 +1,7 @@
 """A network's last layer, left out: a 1x1x1 convolution from a few features to many classes.
 
-It works voxel by voxel, so whoever wants the classes may apply it to the features later, to a part of them at a time.
+The layer works voxel by voxel. So it may be applied to the features later, to a part of them at a time, and memory does
+not grow with the number of classes.
 """
 
 from __future__ import annotations
@@ -45,17 +46,17 @@ class Head:
             del self.layer.forward
 
     def left_out(self) -> AbstractContextManager[None]:
-        """The network gives what it would give to this layer."""
+        """While within, the network gives what it would give to this layer."""
         return self.replaced(lambda features: features)
 
 
 def with_head_apart(network: Any, run: Callable[[], Any]) -> tuple[Any, Head | None]:
-    """What `run()`, a call of `network`, gives; or, if its very last layer is one that widens, the layer's input and
-    the layer.
+    """The result of `run()`, a call of `network`, and None; or the input of the network's last layer, and the layer.
 
-    A layer is the last if what it gives is what the network gives, untouched. To find out, the layer gives a tensor
-    that takes no memory; if it is not the last, the network runs once more. None for what is no plain `torch` module,
-    or has several outputs. A `CheckedNetwork` finds its own head, see there.
+    The second is given where the very last layer has more outputs than inputs. A layer is the last if the network gives
+    the layer's output unchanged. To find out, the layer gives a tensor that takes no memory; if it is not the last
+    layer, the network runs once more. None for what is no plain torch module, and for a network of several outputs. A
+    `CheckedNetwork` finds its own head; see `CheckedNetwork.find_head`.
     """
     plain = isinstance(network, nn.Module) and not hasattr(network, "_orig_mod")
     if not plain or torch.is_inference_mode_enabled():

@@ -1,4 +1,4 @@
-"""A network as a back-end runs it, with PyTorch in f32 behind it."""
+"""A network as a back-end runs it, with PyTorch in float32 behind it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ def load_network(
     windows: Sequence[Tensor] = (),
     regions: bool = False,
 ) -> CheckedNetwork:
-    """A network as `execution` says, with PyTorch in f32 behind it to be compared with and to fall back to.
+    """The network in the back-end and precision of `execution`, checked against PyTorch in float32.
 
-    `windows` `(channels, *spatial)` calibrate an int8 network. `regions` says that the network's channels are regions
-    that may overlap, with a sigmoid each. Raises `InputError` for what this machine does not have. The call raises
-    `BackendError` when a back-end that was asked for by name cannot run the network.
+    - `network`: a torch module, `(N, channels, *spatial)` to logits `(N, classes, *spatial)`.
+    - `windows`: windows `(channels, *spatial)` that calibrate an int8 network; other precisions need none.
+    - `regions`: whether the network's channels are regions that may overlap, with a sigmoid each.
+
+    The result falls back to float32, and then to PyTorch, where labels differ; see `CheckedNetwork`. Raises
+    `InputError` for what this computer does not have. A call of the result raises `BackendError` when the user named a
+    back-end and it cannot run the network.
     """
     chosen = execution.resolved()
     wanted = [chosen, replace(chosen, precision="f32"), replace(chosen, backend="torch", precision="f32")]

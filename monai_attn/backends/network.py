@@ -1,4 +1,4 @@
-"""A network as one back-end runs it: the contract that every back-end's module keeps."""
+"""A network as one back-end runs it: the contract that the module of every back-end keeps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["BackendNetwork"]
 class BackendNetwork(nn.Module):
     """A module with the network's call: windows `(N, channels, *spatial)` to the network's output.
 
-    - `precision`: the precision in which windows are computed, which a back-end may know only after the first window.
-      "" is the precision that was asked for; "auto" leaves the choice to the autocast around the call.
-    - `threads`: None where the back-end does not count threads.
+    - `precision`: the precision in which windows are computed; a back-end may know it only after the first window. ""
+      is the precision that was asked for. "auto" leaves the choice to the autocast around the call.
+    - `threads`: the number of threads; None where the back-end does not count threads.
     - `gives_features`: whether the back-end has `features` at all.
     """
 
@@ -31,6 +31,9 @@ class BackendNetwork(nn.Module):
         return self.gives_features
 
     def features(self, x: Tensor, head: Head) -> Any:
-        """The input of the network's last layer `head`, `(N, features, *spatial)`; see `Head`."""
+        """The input of the network's last layer `head`, `(N, features, *spatial)`; see `Head`.
+
+        Raises `BackendError` where the back-end cannot leave the layer out.
+        """
         del x, head
         raise BackendError("This back-end computes no features.")

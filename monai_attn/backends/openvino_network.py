@@ -29,7 +29,11 @@ SHAPES = 4
 
 
 class OpenVINONetwork(BackendNetwork):
-    """One request for each window shape; a batch passes window by window, each on all threads."""
+    """A network as OpenVINO models, one for each shape of windows, of which the last four are kept.
+
+    A batch passes window by window, each on all threads. int8 models are made from `calibration`, windows `(channels,
+    *spatial)`. The call raises `BackendError` where OpenVINO cannot run the network.
+    """
 
     gives_features = True
 
@@ -44,16 +48,19 @@ class OpenVINONetwork(BackendNetwork):
         self.requests: OrderedDict[tuple[int, ...], tuple[Any, Any]] = OrderedDict()
 
     def forward(self, x: Tensor) -> Any:
-        """The network's output. Raises `BackendError` where OpenVINO cannot run the network."""
+        """The network's output for windows `(N, channels, *spatial)`, in the shape that the network itself gives."""
         return self._infer(x, *self._request((1, *x.shape[1:])))
 
     def features(self, x: Tensor, head: Head) -> Any:
-        """The input of the network's last layer, a convolution. Raises `BackendError` where it does not end so."""
+        """The input of the network's last layer, a convolution, `(N, features, *spatial)`.
+
+        Raises `BackendError` where the converted network does not end with a convolution.
+        """
         del head  # the converted network is cut before it
         return self._infer(x, *self._request((1, *x.shape[1:]), whole=False))
 
     def has_features(self, x: Tensor) -> bool:
-        """Whether `features` can be had of windows like `x`."""
+        """Whether `features` can be computed for windows like `x`; the network is converted to find out."""
         try:
             self._request((1, *x.shape[1:]), whole=False)
         except BackendError:
@@ -65,7 +72,7 @@ class OpenVINONetwork(BackendNetwork):
         outputs = _untouched(request, len(windows))
         for number in range(len(windows)):
             part = slice(number, number + 1)
-            with _told_as("run", self.precision):
+            with _named_error("run", self.precision):
                 _give_outputs(request, [output[part] for output in outputs])
                 request.infer([windows[part]], share_inputs=True, share_outputs=True)
         _give_outputs(request, _untouched(request, 1))  # the request lets go of what it has written
@@ -78,7 +85,7 @@ class OpenVINONetwork(BackendNetwork):
         key = (*window, whole)
         if key not in self.requests:
             model, shape = self.models.model(window)
-            with _told_as("compile", self.precision):
+            with _named_error("compile", self.precision):
                 model = with_concatenations_apart(model if whole else without_last_layer(model))
                 compiled = _core().compile_model(model, "CPU", self.options)
             self.threads = compiled.get_property("INFERENCE_NUM_THREADS")
@@ -92,8 +99,8 @@ class OpenVINONetwork(BackendNetwork):
 
 
 @contextmanager
-def _told_as(what: str, precision: str) -> Iterator[None]:
-    """OpenVINO's errors as one of ours: another way may do it."""
+def _named_error(what: str, precision: str) -> Iterator[None]:
+    """While within, an error of OpenVINO becomes a `BackendError`: another variant of the network may still run."""
     try:
         yield
     except RuntimeError as error:

@@ -13,7 +13,10 @@ __all__ = ["flatten", "main_output", "rebuild", "skeleton"]
 
 
 def flatten(output: Any) -> list[Tensor]:
-    """The tensors of an output, in order: one tensor, or lists and mappings of them to any depth."""
+    """The tensors of an output, in order: one tensor, or lists and mappings of tensors to any depth.
+
+    Raises `BackendError` for anything else.
+    """
     if isinstance(output, Tensor):
         return [output]
     if isinstance(output, Mapping):
@@ -24,7 +27,12 @@ def flatten(output: Any) -> list[Tensor]:
 
 
 def skeleton(output: Any) -> Any:
-    """An output with None for each tensor; plain values that JSON can hold."""
+    """An output with None for each tensor, in plain values that JSON can hold; tuples become lists.
+
+    >>> import torch
+    >>> skeleton({"logits": torch.zeros(1), "maps": (torch.zeros(1),)})
+    {'logits': None, 'maps': [None]}
+    """
     if isinstance(output, Mapping):
         return {key: skeleton(value) for key, value in output.items()}
     if isinstance(output, list | tuple):
@@ -33,7 +41,7 @@ def skeleton(output: Any) -> Any:
 
 
 def rebuild(shape: Any, tensors: Iterator[Tensor]) -> Any:
-    """The output whose `skeleton` is `shape`; tuples have become lists."""
+    """The output whose `skeleton` is `shape`, made of the tensors in their order."""
     if isinstance(shape, Mapping):
         return {key: rebuild(value, tensors) for key, value in shape.items()}
     if isinstance(shape, list):
@@ -42,5 +50,5 @@ def rebuild(shape: Any, tensors: Iterator[Tensor]) -> Any:
 
 
 def main_output(output: Any) -> Tensor:
-    """The tensor that becomes the labels: the first, (N, classes, *spatial)."""
+    """The tensor from which labels are made: the first tensor of an output, `(N, classes, *spatial)`."""
     return flatten(output)[0]

@@ -1,4 +1,4 @@
-"""int8 by post-training quantisation: the ranges of activations are taken from windows of real images."""
+"""int8 networks by post-training quantisation; windows of real images give the ranges of the activations."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ __all__ = ["Quantised"]
 
 
 class Quantised:
-    """A converted network in int8, by window shape.
+    """A converted network in int8, for windows of any shape.
 
-    The quantised model is kept in the cache with the digest of the windows that it was calibrated on. Without
-    `calibration` that model is used; with other windows it is made anew. Raises `InputError` when there is neither,
-    or when nncf is needed and not installed.
+    - `calibration`: windows `(channels, *spatial)`. The int8 model is kept in the cache with a digest of these windows.
+    - Without windows the model in the cache is used; with other windows it is made anew.
+
+    Raises `InputError` when there are neither windows nor a model in the cache, and when nncf is needed and not
+    installed.
     """
 
     def __init__(self, converted: Converted, calibration: Sequence[Tensor] = ()) -> None:
@@ -45,7 +47,10 @@ class Quantised:
         self._made: Any = None
 
     def model(self, window: Sequence[int]) -> tuple[Any, Any]:
-        """A model for one window (1, channels, *spatial), and the skeleton of its output. Raises `BackendError`."""
+        """A model for one window `(1, channels, *spatial)`, and the skeleton of its output.
+
+        Raises `BackendError` where the model cannot take windows of this shape.
+        """
         if self.about is None:
             self._quantise()
         assert self.about is not None

@@ -1,4 +1,4 @@
-"""What has run the windows of an image: for the provenance of a mask, and for one warning."""
+"""What has run the windows of an image, for the provenance of a mask and for one warning."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 class RunRecord:
-    """What ran: pairs of back-end and precision in the order of their first use, threads, and notes on refusals.
+    """What ran a network: back-ends, precisions, threads, and notes on what was refused.
 
-    `first` is the pair that the first window will try. A note is kept once, and logged once as a warning.
+    `first` is the pair of back-end and precision that the first window will try. `used` are the pairs that ran windows,
+    in the order of their first use.
     """
 
     def __init__(self, first: tuple[str, str]) -> None:
@@ -28,7 +29,7 @@ class RunRecord:
         self.threads: int | None = None
 
     def took(self, backend: str, asked: str, network: BackendNetwork, x: Tensor) -> None:
-        """A back-end has run the windows `x`; `asked` is the precision that was wanted of it."""
+        """Note that a back-end has run the windows `x`; `asked` is the precision that was wanted of it."""
         precision = _autocast(x) if asked == "auto" else network.precision or asked
         if (backend, precision) not in self.used:
             self.used.append((backend, precision))
@@ -37,7 +38,7 @@ class RunRecord:
         self.threads = network.threads
 
     def note(self, note: str) -> None:
-        """Keep a note and warn, unless it was given before."""
+        """Keep a note and log it as a warning, unless the same note was given before."""
         if note not in self.notes:
             self.notes.append(note)
             logger.warning(note)
@@ -48,7 +49,10 @@ class RunRecord:
         return self.used[-1][0] if self.used else self.first[0]
 
     def provenance(self) -> dict[str, Any]:
-        """Back-ends and precisions in the order of their first use, the number of threads, and what was refused."""
+        """The entries of the provenance: `backend`, `precision`, `threads` and `fallbacks`, in plain values.
+
+        Before the first window they say what will be tried.
+        """
         used = self.used or [self.first]
         return {
             "backend": ", ".join(dict.fromkeys(backend for backend, _ in used)),

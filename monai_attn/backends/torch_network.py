@@ -19,7 +19,8 @@ DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 class TorchNetwork(BackendNetwork):
     """A network on its device, in evaluation mode.
 
-    Convolutions are computed in `precision` and outputs are float32; with "auto" the autocast around the call decides.
+    Convolutions are computed in `precision`, and outputs are float32. With "auto" the autocast around the call decides,
+    and outputs keep their type.
     """
 
     gives_features = True
@@ -41,13 +42,16 @@ class TorchNetwork(BackendNetwork):
         return rebuild(skeleton(output), iter([tensor.float() for tensor in flatten(output)]))
 
     def features(self, x: Tensor, head: Head) -> Any:
-        """The input of the network's last layer."""
+        """The input of the network's last layer, `(N, features, *spatial)`.
+
+        The layer is left out of the network itself, for this call.
+        """
         with head.left_out():
             return self(x)
 
 
 class CompiledNetwork(TorchNetwork):
-    """A network compiled by torch, whose layers are not called one by one any more."""
+    """A network compiled by torch. Its layers are not called one by one, so none can be left out."""
 
     gives_features = False
 

@@ -1,6 +1,7 @@
-"""MONAI bundles as a source of segmenters: finding, trusting and opening them.
+"""MONAI bundles as a source of segmenters: finding, describing, trusting and opening them.
 
-What opens a bundle is loaded when it is first used: finding one and reading its metadata bring neither torch nor MONAI.
+What opens a bundle is loaded when it is first used. Finding a bundle and reading its metadata load neither torch nor
+MONAI.
 """
 
 from __future__ import annotations

@@ -31,10 +31,13 @@ WAYS_TO_UNIT = {
 def case_images(
     source: ImageSource | Sequence[ImageSource] | Mapping[str, ImageSource], parts: Parts
 ) -> dict[str, list[Volume]]:
-    """The volumes of each image of a case, the reference first; a list of several only where channels share a grid.
+    """The volumes of each image of a case by name, the reference image first.
 
-    `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name. Raises
-    `InputError`, `FileError` or `GeometryError`.
+    `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid (the channels of one image), or a mapping
+    of names to any of these. Each name has a list of volumes: several volumes only where channels share a grid.
+
+    Raises `FileError` or `GeometryError` for an image that cannot be read. Raises `InputError` for an empty list, for a
+    name that the bundle does not have, for a missing image, and for an image of another modality or unit.
     """
     names = [one.name for one in parts.inputs]
     if isinstance(source, str | Path) and len(names) > 1:
@@ -65,7 +68,11 @@ def read_case(
     volume: int | None = None,
     suv_factor: float | None = None,
 ) -> dict[str, Volume]:
-    """The images of a case by name, the reference first; see `monai_attn.cases.find_images`."""
+    """The images of a case by name, the reference image first, read from files.
+
+    `source`, `series`: see `monai_attn.cases.find_images`. `volume`, `suv_factor`: see `monai_attn.io.read`. Raises
+    `InputError`, `FileError` or `GeometryError`.
+    """
     files = find_images(source, parts.inputs, series)
     images = read_images(files, parts.inputs, volume=volume, suv_factor=suv_factor)
     check_kinds(
@@ -95,8 +102,10 @@ def read_images(
 
 
 def cut_case(images: Mapping[str, list[Volume]], region: Box) -> dict[str, list[Volume]]:
-    """The images cut to a region (mm, RAS+); those on another grid than the reference, which is the first, a little
-    wider, for interpolation. Raises `GeometryError` for an image that has no part in the region.
+    """The images of a case, cut to a region (mm, RAS+); the first image is the reference.
+
+    An image on another grid is cut a little wider, so that it can be interpolated up to the edge. Raises
+    `GeometryError` for an image that has no part in the region.
     """
     reference = images[next(iter(images))][0]
     box = reference.crop(reference.slices_of(region)).bounds  # of an oblique image more than the region
@@ -130,10 +139,10 @@ def _name_of(source: object, parts: Parts) -> str:
 def check_kinds(
     images: Mapping[str, Sequence[Volume]], inputs: Sequence[ImageInput], *, bundle: str, partial: bool
 ) -> None:
-    """Refuse images that the bundle does not take, and images of another modality or unit than those it was made for.
+    """Refuse images that the bundle does not take, and images of another modality or unit than the bundle was made for.
 
-    A network gives a mask of any image; of another modality or unit than its own, a meaningless one. What an image does
-    not say of itself is not compared. `partial`: a part of the images is enough. Raises `InputError`.
+    A network gives a mask of any image; the mask of an image of another modality or unit is meaningless. What an image
+    does not say of itself is not compared. With `partial`, some of the images are enough. Raises `InputError`.
     """
     wanted = {one.name: one for one in inputs}
     unknown = [name for name in images if name not in wanted]

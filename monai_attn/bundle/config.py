@@ -1,6 +1,6 @@
-"""The config of a bundle as plain values: read from its file, walked, looked up, changed. Nothing of it runs.
+"""The config of a bundle as plain values: read from its file, walked, looked up, changed. None of its code runs.
 
-This is the only file that walks a config and the only one that looks up its `@references`. It loads neither torch nor
+This is the only file that walks a config, and the only file that looks up its `@references`. It loads neither torch nor
 MONAI. An id names a place in a config, with `::` between the levels: `preprocessing::transforms::0::keys`. MONAI's
 older sign between the levels, `#`, is understood too.
 """
@@ -40,7 +40,7 @@ _NOTHING = object()
 
 
 class Component(NamedTuple):
-    """A part of a config that MONAI makes a Python object of: its id, its `_target_`, and all its keys."""
+    """A part of a config of which MONAI makes a Python object: its id, its `_target_`, and all its keys."""
 
     id: str
     target: str
@@ -48,14 +48,19 @@ class Component(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of the target: `LoadImaged` of `monai.transforms.LoadImaged`."""
+        """The last part of the target.
+
+        >>> Component("a", "monai.transforms.LoadImaged", {}).name
+        'LoadImaged'
+        """
         return self.target.rpartition(".")[2]
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The content of a JSON or YAML file of a bundle. Raises `BundleError` for a file that holds no mapping of names.
+    """The content of a JSON or YAML file of a bundle, as a mapping of names.
 
-    The error names the bundle, the file and the line where the file cannot be understood.
+    Raises `BundleError` for a file that cannot be read, that is nested too deeply or contains itself, or that holds
+    anything but a mapping. The error names the bundle and the file, and the place in the file where it is known.
     """
     where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
     try:
@@ -73,14 +78,18 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def walk_config(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every part of a config with its id, from the outside in; the config itself comes first, with the id ""."""
+    """Every part of a config with its id, from the outside in; the config itself comes first, with the id "".
+
+    >>> list(walk_config({"keys": ["t1"]}))
+    [('', {'keys': ['t1']}), ('keys', ['t1']), ('keys::0', 't1')]
+    """
     yield place, node
     for key, child in _children(node):
         yield from walk_config(child, _joined(place, key))
 
 
 def config_ids(config: Any) -> Iterator[str]:
-    """Every id of a config.
+    """Every id of a config; none for an empty config.
 
     >>> list(config_ids({"inferer": {"overlap": 0.5}, "keys": ["t1"]}))
     ['inferer', 'inferer::overlap', 'keys', 'keys::0']
@@ -99,18 +108,22 @@ def components_of(config: Any, *names: str) -> Iterator[Component]:
 
 
 def component_of(place: str, node: Any) -> Component | None:
-    """A part of a config as a component; None when it has no target."""
+    """A part of a config as a component; None when the part has no target."""
     target = node.get(TARGET) if isinstance(node, dict) else None
     return Component(place, target, node) if isinstance(target, str) else None
 
 
 def texts_of(config: Any) -> Iterator[str]:
-    """Every text of a config, expressions and references among them; keys are not."""
+    """Every text among the values of a config, expressions and references among them.
+
+    >>> list(texts_of({"device": "$torch.device('cpu')", "overlap": 0.5}))
+    ["$torch.device('cpu')"]
+    """
     return (node for _, node in walk_config(config) if isinstance(node, str))
 
 
 def leaves(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Ids and values of what is no mapping; a list of plain values is one value.
+    """Ids and values of all that is no mapping; a list of plain values counts as one value.
 
     >>> list(leaves({"roi_size": [96, 96, 96], "inferer": {"overlap": 0.5}}))
     [('roi_size', [96, 96, 96]), ('inferer::overlap', 0.5)]
@@ -126,7 +139,8 @@ def leaves(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 def resolve(said: Any, config: Any) -> Any:
     """The plain value behind a reference, also of references in a list, and of references to references.
 
-    An expression (`$...`), and a reference to what the config does not have or to itself, stay the text that they are.
+    An expression (`$...`) stays the text that it is. So does a reference to an id that the config does not have, and a
+    reference to itself.
 
     >>> resolve("@key", {"key": "@name", "name": "image"})
     'image'
@@ -135,12 +149,16 @@ def resolve(said: Any, config: Any) -> Any:
 
 
 def is_expression(said: Any) -> bool:
-    """Whether a value is a text that stands for something else: an expression `$`, a reference `@`, a macro `%`."""
+    """Whether a value is a text that stands for something else: an expression `$`, a reference `@`, a macro `%`.
+
+    >>> is_expression("@device"), is_expression("cpu")
+    (True, False)
+    """
     return isinstance(said, str) and said[:1] in ("$", "@", "%")
 
 
 def parents_of_id(place: str) -> list[str]:
-    """An id in MONAI's present spelling, and all ids above it, the outermost first.
+    """An id in MONAI's present spelling, preceded by all ids above it, the outermost first.
 
     >>> parents_of_id("train#trainer#max_epochs")
     ['train', 'train::trainer', 'train::trainer::max_epochs']
@@ -150,7 +168,14 @@ def parents_of_id(place: str) -> list[str]:
 
 
 def overridden(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a config with other values at some ids; an id whose parent the config does not have is passed over."""
+    """A copy of a config with other values at some ids.
+
+    An id whose parent the config does not have is passed over; `monai_attn.bundle.overrides.check_ids` refuses such
+    ids.
+
+    >>> overridden({"inferer": {"overlap": 0.5}}, {"inferer::overlap": 0.25})
+    {'inferer': {'overlap': 0.25}}
+    """
     changed = deepcopy(dict(config))
     for place, value in overrides.items():
         *parents, last = _parts(place)
@@ -163,7 +188,11 @@ def overridden(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
 
 
 def rewritten(node: Any, change: Callable[[Component], dict[str, Any]], place: str = "") -> Any:
-    """A copy of a config in which each component is what `change` makes of it, from the inside out."""
+    """A copy of a config in which each component is what `change` makes of it, from the inside out.
+
+    >>> rewritten([{"_target_": "A"}], lambda one: {"_target_": one.target + "d"})
+    [{'_target_': 'Ad'}]
+    """
     if isinstance(node, list):
         return [rewritten(child, change, _joined(place, key)) for key, child in _children(node)]
     if not isinstance(node, dict):

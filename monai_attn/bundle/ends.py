@@ -16,9 +16,11 @@ KEPT = {"keys", "dtype", "ensure_channel_first", "allow_missing_keys", "_disable
 
 
 def swap_ends(config: Any) -> Any:
-    """A copy of the config in which `LoadImaged` is `LoadVolumed` and every `Save*` is disabled; the rest is the same.
+    """A copy of a config that reads images with our reader and saves nothing; the rest of the config is the same.
 
-    Raises `BundleError` for a loader that is told to load images without their metadata.
+    MONAI's `LoadImaged` becomes `LoadVolumed`, which takes a path or a `Volume`. Every component whose name begins with
+    `Save` gets MONAI's `_disabled_: true`. Raises `BundleError` for a loader that would load images without their
+    metadata.
     """
     return rewritten(config, _swapped)
 

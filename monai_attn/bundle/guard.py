@@ -1,7 +1,7 @@
-"""What our bundle configs run first, so that `monai.bundle run` fails loudly where MONAI is silent.
+"""What our bundles run first, so that `monai.bundle run` refuses what MONAI passes over.
 
-MONAI accepts any override and ignores those it does not know, checks no versions, and finds a missing file only when
-it is needed. A config names these functions as `_target_`s; `check` stands in its `initialize`.
+MONAI accepts any override and ignores the ids that it does not know. It checks no versions, and it finds a missing file
+only when the file is needed. A config names these functions as `_target_`; `check` stands in its `initialize`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ PLACES = {"bundle_root", "dataset_dir", "output_dir", "split_file", "pattern", "
 
 
 def bundle_root() -> str:
-    """The bundle's own folder, whatever the working directory: `"bundle_root": {"_target_": "...bundle_root"}`.
+    """The bundle's own folder, whatever the working directory is: `"bundle_root": {"_target_": "...bundle_root"}`.
 
-    A MONAI config cannot name its own place: the parser forgets the file it read, and `"."` or a relative `%file`
-    mean the working directory. Only the running `ConfigWorkflow` knows its `config_root_path`, so this walks up the
-    stack to it. `--bundle_root` replaces it. Raises `BundleError` when no workflow is running, as in `ckpt_export`
-    of a config that needs the folder; ours do not.
+    A MONAI config cannot name its own place. The parser forgets the file that it read, and `"."` or a relative `%file`
+    mean the working directory. Only the running `ConfigWorkflow` knows its `config_root_path`, so this function goes up
+    the stack to it. `--bundle_root` replaces it.
+
+    Raises `BundleError` when no workflow is running, as in `ckpt_export` of a config that needs the folder; our configs
+    do not need it there.
     """
     workflow = _workflow()
     if workflow is None:
@@ -53,9 +55,11 @@ def bundle_root() -> str:
 
 
 def check(weights: str | None = None) -> None:
-    """Refuse what MONAI would pass over: unknown overrides, older packages, and `weights` that are missing or damaged.
+    """Refuse what MONAI would pass over: unknown overrides, older packages, and weights that are missing or damaged.
 
-    The words true and false, which reach MONAI as text, become the booleans they mean.
+    - The words true and false, which reach MONAI as text, become booleans.
+    - `weights`: the file that must be there; None checks no file. Its SHA-256 is compared with metadata.json.
+
     Raises `OverrideError`, `BundleError` or `FileError`. In `python -m monai.bundle` the error's own sentence becomes
     the last line, below MONAI's traceback.
     """
@@ -71,7 +75,7 @@ def check(weights: str | None = None) -> None:
 
 
 def provenance(bundle_root: str, weights: str) -> dict[str, Any]:
-    """What made a mask: bundle, version, SHA-256 of the weights, package versions, and overrides (without paths)."""
+    """What made a mask: bundle, version, SHA-256 of the weights, package versions, and overrides, but no paths."""
     workflow = _workflow()
     metadata = ConfigParser.load_config_file(str(Path(bundle_root) / "configs" / "metadata.json"))
     return {

@@ -16,7 +16,11 @@ MODALITIES = {"MR": "MR", "MRI": "MR", "CT": "CT", "PT": "PT", "PET": "PT"}
 def image_inputs(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[ImageInput, ...]:
     """The images that a bundle's first transform loads, as its metadata describe them; the reference image first.
 
-    Several are described under our own key `images`; one under `network_data_format`, as in every MONAI bundle.
+    Several images are described under our own key `images` of metadata.json. A single image is described under
+    `network_data_format`, as in every MONAI bundle. What the metadata do not say is "".
+
+    >>> image_inputs({"images": [{"name": "ct", "modality": "CT"}]}, ["ct"])[0].modality
+    'CT'
     """
     said = {str(row.get("name")): row for row in metadata.get("images", [])}
     if len(names) == 1 and not said:

@@ -1,4 +1,4 @@
-"""Where bundles are, the shipped ones by name, others by path; and what their metadata say. Loads no torch."""
+"""Where bundles are, shipped ones by name and others by path, and what their metadata say. Loads no torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOMES = (PACKAGE / "_bundles", PACKAGE.parent / "bundles")
 
 
 def shipped() -> dict[str, Path]:
-    """Names and folders of the bundles that come with the package; they are trusted."""
+    """Names and folders of the bundles that come with the package; these bundles are trusted."""
     for home in HOMES:
         if home.is_dir():
             return {
@@ -35,9 +35,10 @@ def is_shipped(root: Path) -> bool:
 
 
 def find_bundle(name_or_path: str | Path) -> Path:
-    """The folder of a shipped bundle's name, or a path to any bundle's folder.
+    """The folder of a shipped bundle, by its name, or of any bundle, by its path.
 
-    Raises `BundleError` when there is none, or when the folder lacks `configs/metadata.json` or an inference config.
+    Raises `BundleError` when there is no such bundle, and when the folder lacks `configs/metadata.json` or an inference
+    config.
     """
     known = shipped()
     if str(name_or_path) in known:
@@ -57,7 +58,10 @@ def find_bundle(name_or_path: str | Path) -> Path:
 
 
 def config_file(root: Path) -> Path:
-    """The bundle's inference config. Raises `BundleError` when there is none."""
+    """The file of a bundle's inference config: `configs/inference.json`, `.yaml` or `.yml`.
+
+    Raises `BundleError` when there is none.
+    """
     for suffix in ("json", "yaml", "yml"):
         path = root / "configs" / f"inference.{suffix}"
         if path.is_file():
@@ -66,19 +70,30 @@ def config_file(root: Path) -> Path:
 
 
 def read_metadata(root: Path) -> dict[str, Any]:
-    """`configs/metadata.json` of a bundle; runs none of its code."""
+    """The content of `configs/metadata.json` of a bundle. None of the bundle's code runs.
+
+    Raises `BundleError` when the file cannot be read.
+    """
     return read_settings(root / "configs" / "metadata.json")
 
 
 def read_config(root: Path) -> dict[str, Any]:
-    """The inference config of a bundle as it stands in its file. Raises `BundleError` when it cannot be read."""
+    """The inference config of a bundle as it stands in its file. None of the bundle's code runs.
+
+    Raises `BundleError` when the file cannot be read.
+    """
     return read_settings(config_file(root))
 
 
 def label_table(metadata: Mapping[str, Any]) -> LabelTable:
-    """Our own key `labels`, else the `channel_def` of the output where channel 0 is background; else an empty table.
+    """The labels of a bundle, from its metadata: values, names and colours; an empty table where they are not named.
 
-    `channel_def` names network channels, which are label values only when the map is an argmax with background.
+    They stand under our own key `labels`. Other bundles name the channels of the network's output (`channel_def`).
+    Channels are label values only when channel 0 is background, as in an argmax; otherwise the table is empty.
+
+    >>> outputs = {"pred": {"channel_def": {"0": "background", "1": "spleen"}}}
+    >>> [label.name for label in label_table({"network_data_format": {"outputs": outputs}})]
+    ['spleen']
     """
     if metadata.get("labels"):
         return LabelTable.from_json(metadata["labels"])

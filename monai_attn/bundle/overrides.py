@@ -1,4 +1,4 @@
-"""Overrides in the bundle's own language: `inferer::overlap=0.5`, spelt the same everywhere."""
+"""Overrides of a bundle's config in the bundle's own language: `inferer::overlap=0.5`, spelt the same everywhere."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ __all__ = ["check_ids", "parse_override"]
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """`"inferer::overlap=0.5"` to `("inferer::overlap", 0.5)`; what is neither JSON nor a Python literal is text.
+    """An override as it is written, to its id and its value; a value that is neither JSON nor a Python literal is text.
 
-    Raises `OverrideError` when there is no `=` or nothing before it.
+    Raises `OverrideError` when there is no `=`, or nothing before it.
+
+    >>> parse_override("inferer::overlap=0.5")
+    ('inferer::overlap', 0.5)
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -31,9 +34,10 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def check_ids(ids: Iterable[str], config: Any) -> None:
-    """Raise `OverrideError` for an id that the config does not have; a component may gain arguments.
+    """Refuse an id that the config does not have; a component may gain arguments that it takes.
 
-    MONAI accepts any id and then ignores it: a misspelt override would silently change nothing.
+    MONAI accepts any id and ignores what it does not know, so a misspelt override would silently change nothing. Raises
+    `OverrideError`, with ids that are spelt alike.
     """
     known = set(config_ids(config))
     components = {name for name in known if name.endswith("::_target_")}

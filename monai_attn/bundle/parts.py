@@ -1,4 +1,4 @@
-"""Open a bundle: four callables and a table of labels, made from its own config."""
+"""Open a bundle: four callables and a table of labels, made from the bundle's own config."""
 
 from __future__ import annotations
 
@@ -33,13 +33,19 @@ CaseTransform = Callable[[dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What a segmentation needs of a bundle; a bundle is one way to fill it.
+    """What a segmentation needs of a bundle: preprocessing, network, inferer, postprocessing, and a table of labels.
 
-    `preprocessing` takes `{name of each of inputs: path, Volume or list of them}`, a part of them where `partial`, and
-    leaves the image of the network at `image_key`; `inferer(image, network)` gives logits; `postprocessing` makes
-    `pred` the label map. `amp` says whether the bundle runs its network in mixed precision on CUDA. `name`, `version`,
-    `weights_sha256` and `overrides` go into the provenance. `made_for` says in numbers what the bundle was trained on
-    (see `monai_attn.preflight.MadeFor`), and is empty for bundles that do not say it.
+    - `preprocessing`: takes a mapping of the names of `inputs` to paths, volumes or lists of volumes. With `partial`,
+      some of the names are enough. It leaves the network's image `(channels, *spatial)` at `image_key`.
+    - `network`: a torch module, `(N, channels, *spatial)` to logits `(N, classes, *spatial)`.
+    - `inferer`: called as `inferer(image, network)`, gives logits for the whole image.
+    - `postprocessing`: takes the case with the logits at "pred", and leaves a label map there.
+    - `table`: values, names and colours of the labels; empty where the bundle does not name them.
+    - `inputs`: the images of a case, the reference image first.
+    - `amp`: whether the bundle runs its network in mixed precision on CUDA.
+    - `name`, `version`, `weights_sha256`, `overrides`: for the provenance of the mask.
+    - `made_for`: what the bundle was trained on, in numbers (see `monai_attn.preflight.MadeFor`); empty where the
+      bundle does not say it.
     """
 
     preprocessing: CaseTransform
@@ -65,10 +71,16 @@ def open_bundle(
     device: str = "cpu",
     trust: bool = False,
 ) -> Parts:
-    """Parse a bundle's inference config with its ends swapped, make its parts, load its weights.
+    """The parts of a bundle: its inference config, with our reader and without its savers, and its weights loaded.
 
-    `overrides` are ids of the config and their values. Nothing of the bundle runs before its trust is checked.
-    Raises `BundleError`, `OverrideError` or `TrustError`.
+    - `name_or_path`: a shipped bundle's name, or the folder of any MONAI bundle.
+    - `overrides`: ids of the config and their values.
+    - `device`: the device of the network, by torch's name.
+    - `trust`: whether the code of a bundle that did not come with the package may run. It is asked for before any of
+      the code runs.
+
+    Raises `BundleError` for a bundle that cannot be read or made, or whose weights are missing or do not fit. Raises
+    `OverrideError` for an id that the config does not have, and `TrustError` for a bundle that is not trusted.
     """
     root = find_bundle(name_or_path)
     metadata = read_metadata(root)
@@ -130,7 +142,7 @@ def _resolve(parser: ConfigParser, root: Path, *ids: str) -> Any:
 
 
 def why(error: BaseException, what: str, *hints: str) -> AttnError:
-    """Our own error where MONAI has wrapped one, else a `BundleError`: what failed, the first cause, the hints."""
+    """Our own error where MONAI has wrapped one; else a `BundleError` with what failed, the first cause, and hints."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, AttnError):

@@ -14,7 +14,14 @@ VERSION_KEYS = {"monai_version": "monai", "pytorch_version": "torch", "numpy_ver
 
 
 def unmet(metadata: Mapping[str, Any]) -> list[str]:
-    """A sentence for each package that is missing or older than metadata.json says, with the way to get it."""
+    """A sentence for each package that is missing or older than metadata.json says, with the command that installs it.
+
+    Empty when all is there. A version is compared by its numbers; a local part such as `+cpu` and a pre-release sign
+    count as nothing.
+
+    >>> unmet({"numpy_version": "1.0"})
+    []
+    """
     needed = {name: metadata[key] for key, name in VERSION_KEYS.items() if metadata.get(key)}
     sentences = []
     for name, least in {**needed, **(metadata.get("required_packages_version") or {})}.items():

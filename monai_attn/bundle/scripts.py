@@ -12,8 +12,9 @@ def make_scripts_importable(root: Path) -> None:
     """Let a bundle import its own `scripts`, and not those of a bundle that was opened before.
 
     Every bundle calls its package `scripts`, since MONAI runs it with its folder as the working directory. Python knows
-    one module of a name, so the modules of the other bundle are forgotten here. Objects of theirs live on. What they
-    import later, inside a function, would come from the new bundle; a bundle in a process of its own has no such limit.
+    one module of each name, so the modules of the other bundle are taken out of `sys.modules` here. Objects that were
+    made of them live on. What these import later, inside a function, would come from the new bundle. Only a process of
+    its own for each bundle would be free of that limit. A bundle without `scripts` changes nothing.
     """
     own = str(root.resolve())
     if not (root / "scripts").is_dir():

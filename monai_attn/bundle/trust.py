@@ -1,4 +1,4 @@
-"""Opening a bundle runs its code; only a trusted one is opened."""
+"""Opening a bundle runs its code, so only a trusted bundle is opened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ LISTED = 6
 
 
 def require_trust(root: Path, config: Any, *, trust: bool) -> None:
-    """Raise `TrustError`, naming what the bundle would run, unless it was shipped with the package or is trusted."""
+    """Refuse a bundle that neither came with the package nor is trusted.
+
+    Raises `TrustError`, which lists what the bundle would run.
+    """
     if trust or is_shipped(root):
         return
     code = code_of_bundle(config, root)
@@ -27,5 +30,5 @@ def require_trust(root: Path, config: Any, *, trust: bool) -> None:
 
 
 def code_of_bundle(config: Any, root: Path) -> list[str]:
-    """What a bundle would run besides MONAI's components: other targets, `$` expressions, its script files."""
+    """What a bundle would run besides MONAI's components: other targets, `$` expressions, and its script files."""
     return [*foreign_code(config), *(path.as_posix() for path in scripts_of(root))]

@@ -1,4 +1,4 @@
-"""A bundle's weights: where they are, that they are what they seem, and into the network."""
+"""A bundle's weights: the file, its checksum, and its content in the network."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["check_weights", "expected_sha256", "load_weights", "read_weights", "
 
 
 def weights_file(parser: ConfigParser, root: Path) -> Path:
-    """What the config's `CheckpointLoader` loads, wherever it stands in the config; else `models/model.pt`.
+    """The file of a bundle's weights: what the config's `CheckpointLoader` loads, else `models/model.pt`.
 
-    Raises `BundleError` when that file is missing.
+    Raises `BundleError` when the file is missing.
     """
     loader = next(components_of(parser.get(), "CheckpointLoader"), None)
     path = root / "models" / "model.pt"
@@ -36,7 +36,7 @@ def weights_file(parser: ConfigParser, root: Path) -> Path:
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Fill the network, strictly: every weight is in the file and nothing else is.
+    """Fill a network with the weights of a file, strictly: the file holds every weight of the network and no other.
 
     Raises `BundleError` when the file does not fit, or as `read_weights` does.
     """
@@ -50,10 +50,10 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 
 def read_weights(path: Path) -> Any:
-    """What a file of weights holds, on the CPU. Only tensors are unpickled (`weights_only=True`).
+    """The content of a file of weights, on the CPU. Only tensors are unpickled (`weights_only=True`).
 
-    Raises `BundleError` for a file that holds anything else, or that is damaged. torch's own words, which advise to
-    unpickle all the same, are not passed on.
+    Raises `BundleError` for a damaged file, and for a file that holds anything but tensors. The text of torch's error,
+    which advises to unpickle everything, is left out.
     """
     try:
         with warnings.catch_warnings():
@@ -71,7 +71,10 @@ def read_weights(path: Path) -> Any:
 
 
 def check_weights(path: Path, expected: str) -> str:
-    """The SHA-256 of a file of weights. Raises `BundleError` when `expected`, if not empty, is another one."""
+    """The SHA-256 of a file of weights, in hexadecimal.
+
+    Raises `BundleError` when it is not the `expected` value; with "" any value will do.
+    """
     found = sha256(path)
     if expected and found != expected.lower():
         raise BundleError(
@@ -83,9 +86,9 @@ def check_weights(path: Path, expected: str) -> str:
 
 
 def expected_sha256(metadata: Mapping[str, Any], path: Path, root: Path) -> str:
-    """What `weights_sha256` of metadata.json says of a file of weights; "" where it says nothing of this file.
+    """The SHA-256 that `weights_sha256` of metadata.json gives for a file of weights; "" for any other file.
 
-    It speaks of `models/model.pt` in the bundle's folder, not of other weights that an override names.
+    The entry is about `models/model.pt` in the bundle's folder, not about weights that an override names.
     """
     own = path.resolve() == (root / "models" / "model.pt").resolve()
     return str(metadata.get("weights_sha256") or "") if own else ""

@@ -1,4 +1,7 @@
-"""Ways to run a network over an image. Loads torch and MONAI when an inferer is first used."""
+"""Inferers that bundles name in their configs. They run a network over an image, in windows, mirrored, or in bfloat16.
+
+Loads torch and MONAI when an inferer is first used.
+"""
 
 from __future__ import annotations
 

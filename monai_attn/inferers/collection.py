@@ -1,4 +1,4 @@
-"""What a network gives, window by window, gathered into outputs on the whole image."""
+"""The outputs of a network, window by window, gathered into outputs on the whole image."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ __all__ = ["OutputCollection"]
 
 
 class OutputCollection:
-    """All outputs of a network over one image; one of them may leave as slabs for `taker` to make labels of.
+    """All outputs of a network over one image; the slabs of one output may go to `taker`, which makes labels of them.
 
-    `labels_key`: the name of that one; None: the first. `of_air`: number of classes to the logits of a window of air
-    (None: none is skipped); other outputs are 0 there.
+    - `labels_key`: the name of that output; with None it is the first one.
+    - `of_air`: gives the logits of a window of background alone, for a number of classes; with None no window is
+      skipped. Other outputs are 0 there.
     """
 
     def __init__(
@@ -44,11 +45,14 @@ class OutputCollection:
 
     @property
     def known(self) -> bool:
-        """Whether a window has told which outputs there are."""
+        """Whether a window has shown which outputs there are."""
         return bool(self.means)
 
     def add(self, starts: Sequence[tuple[int, ...]], outputs: Mapping[Any, Tensor], head: Head | None) -> None:
-        """What the network gave for the windows at `starts`: `(N, C, *spatial)` by name; features, if it has a head."""
+        """Add the network's output for the windows at `starts`: `(N, C, *spatial)` by name.
+
+        With a `head`, the output from which labels are made holds features in place of classes.
+        """
         if not self.means:
             self._begin(outputs, head)
         for name, values in outputs.items():
@@ -56,14 +60,14 @@ class OutputCollection:
                 self.means[name].add(start, one)
 
     def add_air(self, start: tuple[int, ...]) -> None:
-        """A window that the network has not seen."""
+        """Add a window of background alone, which the network has not seen."""
         for name, mean in self.means.items():
             values = torch.tensor(self.air if name == self.name else [0.0] * mean.channels)
             values = values.to(self.importance).reshape(-1, *[1] * len(mean.roi))
             mean.add(start, values.expand(-1, *mean.roi))
 
     def end_row(self, following: int | None) -> None:
-        """All windows of a row are in; the next row begins at `following`, None: it was the last."""
+        """Note that all windows of a row are in; the next row begins at `following`, None after the last row."""
         for name, mean in self.means.items():
             for slab, first in mean.finished(following):
                 if self.taker is not None and name == self.name:
@@ -72,7 +76,7 @@ class OutputCollection:
                     self.whole[name] = slab
 
     def result(self) -> dict[Any, Tensor]:
-        """The outputs on the whole image by name, labels among them if there is a `taker`."""
+        """The outputs on the whole image by name; with a `taker`, the labels are among them."""
         made = {self.name: self.taker.finish()} if self.taker is not None else {}
         return {name: made[name] if name in made else self.whole[name] for name in self.means}
 

@@ -1,4 +1,4 @@
-"""Test-time flips: a prediction that does not depend on which side the structure is."""
+"""Test-time flips: a prediction that does not depend on the side on which a structure lies."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ __all__ = ["FlippedInferer"]
 class FlippedInferer(WatchableInferer):
     """The mean of another inferer's logits over the image and its mirror images.
 
-    `axes` are spatial axes, 0 for the first; each adds a flip, and all their combinations are used: 2**n runs, so
-    a progress count sees that many times the windows. No axes: the other inferer alone. The logits of a flipped
-    image are exactly the flipped logits of the image. For a network trained with such flips: where left and right
-    are different classes, it was not.
+    `axes` are spatial axes, 0 for the first. Each axis adds a flip, and all combinations are used: 2**n runs. Without
+    axes it is the other inferer alone. The logits of a flipped image are exactly the flipped logits of the image. Use
+    it for a network that was trained with such flips, and never where left and right are different classes.
+
+    Raises `InputError` for axes that are negative, given twice, or not in the image, and for an inner inferer that
+    gives labels.
+
+    >>> import torch
+    >>> from monai.inferers import SimpleInferer
+    >>> FlippedInferer(SimpleInferer(), axes=[0])(torch.ones(1, 1, 4, 4, 4), torch.nn.Identity()).mean().item()
+    1.0
     """
 
     def __init__(self, inferer: Inferer, axes: Sequence[int] = (0,)) -> None:
@@ -32,12 +39,12 @@ class FlippedInferer(WatchableInferer):
             raise InputError(f"axes are different spatial axes, 0 for the first; got {self.axes}.")
 
     def watched(self, watch: RunWatch) -> FlippedInferer:
-        """A copy whose inner inferer tells the watch, which expects all mirror images."""
+        """A copy whose inner inferer tells the watch; the watch expects all mirror images."""
         watch.runs *= 2 ** len(self.axes)
         return FlippedInferer(watch_inferer(self.inferer, watch), self.axes)
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
-        """`(N, channels, *spatial)` to logits `(N, classes, *spatial)`."""
+        """The mean logits `(N, classes, *spatial)` of an image `(N, channels, *spatial)`."""
         if max(self.axes, default=0) >= inputs.dim() - 2:
             raise InputError(f"Cannot flip along axes {self.axes}: the image has {inputs.dim() - 2} spatial axes.")
 

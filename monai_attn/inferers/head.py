@@ -1,8 +1,8 @@
-"""A network's last layer, applied after the windows are joined: then memory does not grow with the classes.
+"""A network's last layer, applied after the windows are joined, so that memory does not grow with the classes.
 
-Many networks end with a 1x1x1 convolution from a few features to the classes. It is linear and works voxel by voxel, so
-it may as well follow the weighted mean of overlapping windows, whose weights sum to 1: what is kept of the windows are
-features, 32 say, instead of 105 classes.
+Many networks end with a 1x1x1 convolution from a few features to the classes. It is linear and works voxel by voxel. So
+it may as well follow the weighted mean of overlapping windows, whose weights sum to 1. What is kept of the windows are
+features, 32 for example, in place of 105 classes.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ SLAB_BYTES = 2**26
 
 
 class LabelTaker(Protocol):
-    """Takes slabs of logits in order; each but the first begins with the last plane of the one before."""
+    """Takes slabs of logits in order; each slab but the first begins with the last plane of the slab before."""
 
     def add(self, slab: Tensor, start: int) -> None:
-        """`(C, *spatial)`, planes `start` on."""
+        """Take a slab `(C, *spatial)`, the planes from `start` on."""
 
     def finish(self) -> MetaTensor:
         """The label map `(1, I, J, K)`."""
 
 
 class HeadOnSlabs:
-    """A taker of labels that is given slabs of features, and hands on logits, some planes at a time.
+    """A taker that is given slabs of features, and hands on slabs of logits, some planes at a time.
 
-    One feature more than the head has inputs is the share of air, whose logits are `of_air`.
+    One feature more than the head has inputs is the share of skipped background, whose logits are `of_air`.
     """
 
     def __init__(self, taker: LabelTaker, head: Head, axis: int, of_air: Sequence[float] | None) -> None:
@@ -48,7 +48,7 @@ class HeadOnSlabs:
             self.weight = torch.cat([head.weight, air[:, None]], dim=1)
 
     def add(self, slab: Tensor, start: int) -> None:
-        """`(features, *spatial)`, planes `start` on."""
+        """Take a slab `(features, *spatial)`, the planes from `start` on."""
         planes = slab.shape[1 + self.axis]
         plane_bytes = 4 * len(self.bias) * slab[0].numel() // planes
         step = max(SLAB_BYTES // max(plane_bytes, 1), 1)
@@ -58,5 +58,5 @@ class HeadOnSlabs:
             self.taker.add(logits.add_(self.bias.to(slab).reshape(-1, *[1] * (slab.dim() - 1))), start + first)
 
     def finish(self) -> MetaTensor:
-        """The label map."""
+        """The label map `(1, I, J, K)`."""
         return self.taker.finish()

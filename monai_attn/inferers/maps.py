@@ -1,7 +1,7 @@
-"""What a network can tell besides its labels: where it looked, and how sure it was.
+"""Where a network looked and how sure it was: maps from the same windows as the labels.
 
-Maps come from the same windows as the labels and blend as logits do: the network gives them as further channels. Where
-a `StreamingInferer` makes labels of finished slabs, it gives them as a second output, so that the labels stay its own.
+Maps blend as logits do: the network gives them as further channels. Where a `StreamingInferer` makes labels of finished
+slabs, the network gives the maps as a second output, so that the labels stay the same.
 """
 
 from __future__ import annotations
@@ -40,14 +40,18 @@ Inference = Callable[..., Any]
 
 
 def class_probabilities(logits: Tensor, *, exclusive: bool) -> Tensor:
-    """Softmax over the classes `(N, C, *spatial)`; where classes may overlap (regions), the sigmoid of each."""
+    """Probabilities of the classes from logits `(N, C, *spatial)`.
+
+    The softmax over the classes; where classes may overlap (regions), the sigmoid of each class.
+    """
     return torch.softmax(logits.float(), dim=1) if exclusive and logits.shape[1] > 1 else torch.sigmoid(logits.float())
 
 
 def class_entropy(probabilities: Tensor, *, exclusive: bool) -> Tensor:
-    """Shannon entropy over the classes, `(N, 1, *spatial)`, divided by its largest value: 0 certain, 1 all alike.
+    """Shannon entropy over the classes, `(N, 1, *spatial)`, between 0 (certain) and 1 (all classes alike).
 
-    Where classes may overlap: the largest entropy among the decisions, one for each class.
+    It is divided by its largest value. Where classes may overlap, it is the largest entropy among the decisions, one
+    decision for each class.
     """
     if exclusive and probabilities.shape[1] > 1:
         entropy = torch.special.entr(probabilities).sum(dim=1, keepdim=True) / math.log(probabilities.shape[1])
@@ -61,9 +65,9 @@ def class_entropy(probabilities: Tensor, *, exclusive: bool) -> Tensor:
 def flip_variance(probabilities: Sequence[Tensor]) -> Tensor:
     """How much predictions of an image and its mirror images differ, `(N, 1, *spatial)`: 0 not at all, 1 they oppose.
 
-    Variance over the predictions of each class's probability, the largest of the classes, times 4: a probability that
-    is 0 half of the times and 1 the others has a variance of 1/4. Test-time augmentation as in Wang et al. 2019
-    (arXiv 1807.07356), by flips alone.
+    The variance over the predictions of each class's probability, the largest among the classes, times 4. A probability
+    that is 0 in half of the predictions and 1 in the others has a variance of 1/4. Test-time augmentation as in Wang et
+    al. 2019 (arXiv 1807.07356), by flips alone.
     """
     variance: Tensor = torch.stack(list(probabilities)).var(dim=0, correction=0)
     largest: Tensor = (4 * variance).amax(dim=1, keepdim=True)
@@ -79,16 +83,18 @@ def infer_with_maps(
     source: nn.Module,
     exclusive: bool = True,
 ) -> tuple[Any, dict[str, Tensor]]:
-    """What `inferer(image, network)` gives, bit for bit, and the maps `(N, 1, *network grid)` that are wanted.
+    """The prediction `inferer(image, network)`, bit for bit, and maps, `(N, 1, *network grid)` each.
 
-    - `attention_1` (finest level), `attention_2`, ...: see `predict_with_maps`. `source` is the network in PyTorch; it
-      runs once more on each window where another back-end executes `network`.
-    - `entropy`: see `class_entropy`. `probability_0`, ...: a map for each channel.
-    - `flip_variance`: over the flips of a `FlippedInferer`, at no cost; otherwise over the image and its mirror image
-      along the first axis, at the cost of a second run.
+    - "attention" gives `attention_1` (finest level), `attention_2` and so on; see `predict_with_maps`. `source` is the
+      network in PyTorch. It runs once more on each window where another back-end executes `network`.
+    - "entropy" gives `entropy`; see `class_entropy`.
+    - "probabilities" gives `probability_0` and so on, a map for each channel.
+    - "flip_variance" gives `flip_variance`, over the flips of a `FlippedInferer` at no cost. With other inferers the
+      mirror image along the first axis costs a second run.
 
-    Raises `InputError` for an unknown map, or attention of a network without, and `BundleError` for a network that
-    does not give one tensor of logits.
+    `exclusive`: each voxel has one class, in contrast to regions that may overlap. Raises `InputError` for an unknown
+    map and for attention of a network without attention. Raises `BundleError` for a network that does not give one
+    tensor of logits.
     """
     check_maps(wanted, source)
     looking = _LookingNetwork(network, source if "attention" in wanted else None)
@@ -123,12 +129,12 @@ def infer_with_maps(
 
 
 def extra_runs(inferer: Inference, wanted: Sequence[str]) -> int:
-    """How often maps make `inferer` go over the image besides: once for `flip_variance` without a `FlippedInferer`."""
+    """How often maps make `inferer` go over the image besides: once for "flip_variance" without a `FlippedInferer`."""
     return int("flip_variance" in wanted and not (isinstance(inferer, FlippedInferer) and inferer.axes))
 
 
 def check_maps(wanted: Sequence[str], source: nn.Module) -> None:
-    """Raise `InputError` for an unknown map, and for attention of a network without."""
+    """Refuse an unknown map, and attention of a network that has no attention of this package. Raises `InputError`."""
     unknown = [name for name in wanted if name not in MAPS]
     if unknown:
         raise InputError(f"Unknown map {unknown[0]!r}. Choose among {', '.join(MAPS)}.")

@@ -1,4 +1,4 @@
-"""Reduced precision on a CPU, which MONAI's engines give only to CUDA."""
+"""bfloat16 on a CPU, which MONAI's engines give only to CUDA."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ LEAST_EDGE = 3
 class _SmallInFull(TorchFunctionMode):
     """3-D convolutions of images of one or two voxels along an axis in float32, which costs next to nothing.
 
-    In bfloat16 torch 2.13 gives garbage for them, silently, on CPUs that have it: the gradient of the weights of a
-    3x3x3 convolution where the first axis has 2 voxels, or of a strided one where the last has 1; with AMX also the
-    output of the latter (pytorch#169688).
+    In bfloat16 torch 2.13 gives garbage for them, silently, on CPUs that have bfloat16. One case is the gradient of the
+    weights of a 3x3x3 convolution where the first axis has 2 voxels. Another is a strided convolution where the last
+    axis has 1 voxel; with AMX its output is wrong too (pytorch#169688).
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -63,12 +63,12 @@ def _in_full(value: Any) -> Any:
 
 
 class CPUAutocastInferer(WatchableInferer):
-    """Another inferer under bfloat16 autocast when the image is on a CPU that has it; elsewhere it changes nothing.
+    """Another inferer, under bfloat16 autocast when the image is on a CPU that has bfloat16; elsewhere nothing changes.
 
-    MONAI's `amp` covers CUDA only, so a config names both: `amp` for the GPU and this for a CPU. On one without fast
-    products of bfloat16, as most laptops have, all is float32. Convolutions on one or two voxels along an axis stay in
-    float32, since torch's are wrong there. Logits come back in the precision of
-    the image, as postprocessing expects; labels, and what is not one tensor, as they are.
+    MONAI's `amp` is for CUDA only, so a config names both: `amp` for the GPU and this inferer for a CPU. A processor
+    without fast products of bfloat16, as most laptops have, computes in float32. So do convolutions on one or two
+    voxels along an axis, since torch's are wrong there. Logits come back in the precision of the image. Labels, and
+    what is not one tensor, come back as they are.
     """
 
     def __init__(self, inferer: Inferer | None = None, *, enabled: bool = True) -> None:
@@ -81,7 +81,7 @@ class CPUAutocastInferer(WatchableInferer):
         return CPUAutocastInferer(watch_inferer(self.inferer, watch), enabled=self.enabled)
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What the inner inferer gives."""
+        """The output of the inner inferer."""
         if not self.enabled or inputs.device.type != "cpu" or not processor_has_bfloat16():
             return self.inferer(inputs, network, *args, **kwargs)
         with torch.autocast("cpu", dtype=torch.bfloat16), _SmallInFull():

@@ -18,12 +18,12 @@ __all__ = ["WindowMean"]
 class WindowMean:
     """One output of the network, collected window by window.
 
-    Windows are added with weights that sum to 1 at each voxel, so that what no later row touches is finished as it is.
-    The weights depend on which windows a row overlaps only, so rows in the middle of an image share theirs.
+    Windows are added with weights that sum to 1 at each voxel. So what no later row touches is finished as it is. The
+    weights depend only on the windows that a row overlaps, so rows in the middle of an image share them.
 
-    The output may be finer or coarser than the image, as in MONAI: everything is scaled. With `streamed` the planes
-    between the starts of rows are separate tensors, each with the last plane of the one before in front, and `finished`
-    hands them out; else there is one tensor for the whole.
+    The output may be finer or coarser than the image, as in MONAI: everything is scaled. With `streamed`, the planes
+    between the starts of rows are separate tensors, each with the last plane of the tensor before in front. `finished`
+    hands these out. Otherwise there is one tensor for the whole image.
     """
 
     def __init__(self, windows: Windows, importance: Tensor, shape: Sequence[int], *, streamed: bool) -> None:
@@ -52,7 +52,10 @@ class WindowMean:
         self._weights: dict[tuple[int, ...], Tensor] = {}
 
     def add(self, window: Sequence[int], values: Tensor) -> None:
-        """`values` `(C, *roi)`, or of the first channels only, of the window that starts at `window` (image voxels)."""
+        """Add the output `(C, *roi)` for the window that starts at `window` (voxels of the image).
+
+        It may hold the first channels only.
+        """
         start = [places[one] for places, one in zip(self.places, window, strict=True)]
         weights = self._row_weights(start[self.axis])
         inner, outer = self._overlap(start)
@@ -70,7 +73,10 @@ class WindowMean:
             target.addcmul_(values[(slice(None), *source)], weights[source][None])
 
     def finished(self, next_row: int | None) -> Iterator[tuple[Tensor, int]]:
-        """What no window of the row at `next_row` or later touches: tensors and their first planes; None: the rest."""
+        """The parts that no window of the row at `next_row` or later touches, with their first planes.
+
+        With None, the last row has passed, and all parts that are left are given.
+        """
         until = self.size[self.axis] if next_row is None else self.places[self.axis][next_row]
         while self.next < len(self.parts) and self.parts[self.next][1] <= until:
             last = self.parts[self.next][1]

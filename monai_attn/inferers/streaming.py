@@ -1,22 +1,21 @@
 """A sliding window that lets finished slabs go.
 
-How it works:
-
 - Windows lie where MONAI's `SlidingWindowInferer` puts them and have its weights, so logits agree to rounding. They are
   taken in rows along the axis where that needs least memory. A voxel is finished once no later row touches it.
-- Weights are normalised before they are used, so there is no map of sums and no division at the end.
-- Without `labels` the result is the logits, like that of any inferer of MONAI's: one tensor of float32 and no more.
-- With `labels` (a component such as `monai_attn.transforms.SourceLabels`) finished slabs go there at once, and the
-  result is the label map on the source grid, `(N, 1, I, J, K)` whole numbers; `LabelsOnSourced` lets it pass. Held are
-  one row of windows of float32 per class, the input, and the labels: no class volume, at neither resolution. The way
-  back comes from the metadata of the image, so `monai.bundle run` and the segmenter need nothing else.
-- If the network ends with a 1x1x1 convolution from features to more classes, the features are kept in place of the
-  classes and that layer works on the finished slab (see `head`): memory then does not grow with the classes.
-- A network may give a mapping or a sequence of tensors at any resolution; all are collected, and with `labels` the
-  first of a sequence, or `labels_key` of a mapping, becomes labels, the others stay as they are.
-- Air: with a number as `air`, a window of which every voxel of every channel is at most that number (after
-  preprocessing) is not given to the network; it counts as background by 10 in the logits. The first window always
-  runs: it tells what the network gives.
+- Weights are normalised before they are used. So there is no map of sums, and no division at the end.
+- Without `labels` the result is the logits, as from any inferer of MONAI: one tensor of float32 and no more.
+- With `labels` (a component such as `monai_attn.transforms.SourceLabels`) finished slabs become labels at once. The
+  result is the label map on the source grid, `(N, 1, I, J, K)` whole numbers, which `LabelsOnSourced` lets pass.
+- What is held then is one row of windows of float32 per class, the input, and the labels. There is no volume per class,
+  on neither grid. The source grid is known from the metadata of the image.
+- Where the network ends with a 1x1x1 convolution from features to more classes, the features are kept in place of the
+  classes. The layer works on the finished slab (see `monai_attn.inferers.head`), so memory does not grow with the
+  classes.
+- A network may give a mapping or a sequence of tensors at any resolution; all of them are collected. With `labels`, the
+  first tensor of a sequence, or the entry `labels_key` of a mapping, becomes labels.
+- With a number as `air`, windows of background alone are not given to the network. These are windows in which every
+  voxel of every channel is at most that number, after preprocessing. They count as background, by 10 in the logits. The
+  first window always runs, since it shows what the network gives.
 """
 
 from __future__ import annotations
@@ -46,24 +45,33 @@ __all__ = ["LabelMaker", "StreamingInferer"]
 
 
 class LabelMaker(Protocol):
-    """What `labels` of a `StreamingInferer` must be; `monai_attn.transforms.SourceLabels` is."""
+    """What `labels` of a `StreamingInferer` must be able to do; `monai_attn.transforms.SourceLabels` is one."""
 
     def begin(self, image: MetaTensor, axis: int, finished: Finished | None = None) -> LabelTaker:
-        """For one preprocessed image `(channels, *spatial)`, slabs along `axis`; `finished` hears of each slab."""
+        """The taker of slabs along `axis`, for one preprocessed image `(channels, *spatial)`.
+
+        `finished` is called with the label map so far and the box of voxels just finished.
+        """
 
     def of_air(self, channels: int) -> list[float]:
-        """The logits of air."""
+        """The logits of a window of background alone, one number for each channel."""
 
 
 class StreamingInferer(WatchableInferer):
-    """MONAI's `SlidingWindowInferer` in less memory: the same arguments, windows and weights; see the module.
+    """MONAI's `SlidingWindowInferer` in less memory: the same arguments, windows and weights.
 
-    - `labels`: what makes labels of finished slabs; None: the result is logits. `labels_key`: which output, if the
-      network gives a mapping.
-    - `air`: windows of voxels at most this are skipped; None: none are. Needs `labels`, or `air_logits`, one per
-      class.
+    - `labels`: what makes labels of finished slabs; with None the result is logits.
+    - `labels_key`: which output becomes labels, if the network gives a mapping.
+    - `air`: windows in which no voxel is above this number are skipped; with None no window is skipped. It needs
+      `labels`, or `air_logits`: one number per class.
 
-    Raises `InputError` for a wrong `roi_size` or `overlap`; what `labels` raises passes through.
+    How memory is saved stands at the top of this file. Raises `InputError` for a wrong `roi_size` or `overlap`; what
+    `labels` raises passes through.
+
+    >>> import torch
+    >>> inferer = StreamingInferer(roi_size=(16, 16, 16), overlap=0.5, mode="gaussian")
+    >>> inferer(torch.zeros(1, 1, 40, 20, 20), torch.nn.Conv3d(1, 3, 1)).shape
+    torch.Size([1, 3, 40, 20, 20])
     """
 
     def __init__(
@@ -102,13 +110,13 @@ class StreamingInferer(WatchableInferer):
         self._watch = RunWatch()
 
     def watched(self, watch: RunWatch) -> StreamingInferer:
-        """A copy that counts its windows, those it skips among them, and hands on the slabs of labels it finishes."""
+        """A copy that counts its windows, skipped ones too, and hands on the slabs of labels that it finishes."""
         other = copy(self)
         other._watch = watch
         return other
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """`(N, channels, *spatial)` to what the network gives, on the whole image; see the module for `labels`."""
+        """The network's output on the whole image `(N, channels, *spatial)`; with `labels`, the label map."""
         images = decollate_batch(inputs) if isinstance(inputs, MetaTensor) and inputs.is_batch else list(inputs)
         self._watch.expect(len(images) * len(lay_windows(images[0].shape[1:], self.roi_size, self.overlap)))
         results = []

@@ -16,7 +16,7 @@ __all__ = ["RunWatch", "WatchableInferer", "WatchedInferer", "watch_inferer"]
 
 
 class RunWatch:
-    """Counts the windows of one run, and hands on what is finished.
+    """Counts the windows of one run for `progress`, and hands on what is finished to `finished`; None for neither.
 
     `runs`: how often the inferer goes over the image, as for mirror images; whoever repeats a run multiplies it.
     """
@@ -29,27 +29,33 @@ class RunWatch:
         self.total: int | None = None
 
     def expect(self, windows: int | None) -> None:
-        """One pass over the image has so many windows; only the first pass of a run says so."""
+        """Note how many windows one pass over the image has; None where that is not known.
+
+        Only the first pass of a run counts, so that the total does not grow during the run.
+        """
         if self.total is None and windows is not None:
             self.total = windows * self.runs
 
     def count(self, windows: int) -> None:
-        """So many windows more are done. What `progress` raises stops the run."""
+        """Note that so many windows more are done, and tell `progress`. An exception of `progress` stops the run."""
         self.done += windows
         if self.progress is not None:
             self.progress(self.done, self.total)
 
 
 class WatchableInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
-    """An inferer that can say how far it is: `watched` gives a copy of it that tells a `RunWatch`."""
+    """An inferer that can say how far it is: `watched` gives a copy that tells a `RunWatch`."""
 
     def watched(self, watch: RunWatch) -> Inferer:
-        """A copy of this inferer that tells the watch; this one stays as it is."""
+        """A copy of this inferer that tells the watch; this inferer stays as it is."""
         raise NotImplementedError
 
 
 class WatchedInferer(WatchableInferer):
-    """Another inferer whose windows are counted as they pass through the network."""
+    """Another inferer whose windows are counted as they pass through the network.
+
+    The number of all windows is known for MONAI's `SimpleInferer` and `SlidingWindowInferer`, and None for others.
+    """
 
     def __init__(self, inferer: Inferer, watch: RunWatch) -> None:
         super().__init__()
@@ -57,18 +63,18 @@ class WatchedInferer(WatchableInferer):
         self.watch = watch
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What the other inferer gives."""
+        """The output of the other inferer."""
         self.watch.expect(_number_of_windows(self.inferer, inputs))
         with _counted(network, self.watch) as counted:
             return self.inferer(inputs, counted, *args, **kwargs)
 
     def watched(self, watch: RunWatch) -> Inferer:
-        """The other inferer with this watch instead."""
+        """The other inferer with this watch in place of the present one."""
         return WatchedInferer(self.inferer, watch)
 
 
 def watch_inferer(inferer: Any, watch: RunWatch) -> Any:
-    """The inferer as one that tells the watch how far it is, whatever inferer it is."""
+    """A copy of the inferer that tells the watch how far it is, whatever inferer it is."""
     return inferer.watched(watch) if isinstance(inferer, WatchableInferer) else WatchedInferer(inferer, watch)
 
 

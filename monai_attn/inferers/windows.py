@@ -1,4 +1,4 @@
-"""Where the windows of a sliding window lie: exactly where MONAI's `SlidingWindowInferer` puts them."""
+"""Where the windows of a sliding window lie: exactly where MONAI's `SlidingWindowInferer` puts them. Loads no torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ __all__ = ["Windows", "lay_windows"]
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows over an image of `size`, in voxels of that image.
+    """The windows over an image of `size` voxels.
 
-    `starts`: per axis, where windows begin; negative where the image is smaller than `roi` and is padded by `before`
-    and `after`. A row is all windows with one start along `axis`, the axis along which rows follow each other.
+    - `roi`: the size of a window in voxels.
+    - `starts`: for each axis, where windows begin. A start is negative where the image is smaller than the window.
+    - `before`, `after`: the voxels by which such an image is padded along each axis.
+    - `axis`: the axis along which rows follow each other. A row is all windows with one start along this axis.
     """
 
     size: tuple[int, ...]
@@ -28,11 +30,11 @@ class Windows:
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Where the rows begin."""
+        """The starts of the rows along `axis`, in voxels."""
         return self.starts[self.axis]
 
     def row(self, start: int) -> list[tuple[int, ...]]:
-        """The starts of all windows of a row."""
+        """The starts of all windows of a row, a number for each axis."""
         axes = [(start,) if axis == self.axis else starts for axis, starts in enumerate(self.starts)]
         return list(itertools.product(*axes))
 
@@ -44,9 +46,14 @@ class Windows:
 
 
 def lay_windows(size: Sequence[int], roi_size: Sequence[int] | int, overlap: Sequence[float] | float) -> Windows:
-    """The windows for an image of `size`; rows follow each other where that needs least memory at a time.
+    """The windows over an image of `size` voxels; rows follow each other where that needs least memory at a time.
 
-    A `roi_size` of -1 or 0 is the image's. Raises `InputError` for a wrong number of axes or an overlap outside [0, 1).
+    A `roi_size` of 0 or less is the image's own size along that axis. `overlap` is the share of a window that the next
+    window repeats. Raises `InputError` for a wrong number of axes, and for an overlap below 0 or from 1 on.
+
+    >>> windows = lay_windows((100, 64, 32), (64, 64, 64), 0.5)
+    >>> windows.starts, len(windows)
+    (((0, 32, 36), (0,), (-16,)), 3)
     """
     rank = len(size)
     overlaps = (overlap,) * rank if isinstance(overlap, int | float) else tuple(overlap)

@@ -1,8 +1,8 @@
 """Dice plus focal loss on a softmax: both parts see the same probabilities.
 
-MONAI 1.6's `DiceFocalLoss(softmax=True)` computes its focal part with a sigmoid (Project-MONAI/MONAI#8242): logits
-of 100 for the true class and 0 for two others, a perfect softmax, still cost 0.116, since the sigmoid of 0 is 1/2.
-Here the Dice part is MONAI's `DiceLoss`, the focal part is softmax's.
+MONAI 1.6's `DiceFocalLoss(softmax=True)` computes its focal part with a sigmoid (Project-MONAI/MONAI#8242). Logits of
+100 for the true class and 0 for two others are a perfect softmax, and still cost 0.116, since the sigmoid of 0 is 1/2.
+Here the Dice part is MONAI's `DiceLoss`, and the focal part uses the softmax.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ def softmax_focal(
     class_weights: Tensor | None = None,
     ignore_index: int | None = None,
 ) -> Tensor:
-    """Mean over voxels of `-w[t] * (1 - p[t])**gamma * log p[t]`, p the softmax and t the true class.
+    """Mean over voxels of `-w[t] * (1 - p[t])**gamma * log p[t]`, with p the softmax and t the true class.
 
-    Logits `(N, C, *spatial)`, target `(N, *spatial)` or `(N, 1, *spatial)` whole numbers. With weights the mean is
-    weighted, as in `torch.nn.CrossEntropyLoss`; `gamma=0` is cross-entropy. No voxel left to judge: 0.
-    Raises `LabelError` for labels that are not classes, `InputError` for shapes that differ.
-    Lin et al. 2017, arXiv 1708.02002.
+    - `logits`: `(N, C, *spatial)`; `target`: `(N, *spatial)` or `(N, 1, *spatial)` whole numbers.
+    - With weights the mean is weighted, as in `torch.nn.CrossEntropyLoss`. With `gamma=0` it is cross-entropy.
+
+    It is 0 where no voxel is left to judge. Raises `LabelError` for labels that are not classes, and `InputError` for
+    shapes that differ. Lin et al. 2017, arXiv 1708.02002.
     """
     labels, judged = _labels(logits, target, ignore_index)
     return _focal(logits, labels, judged, gamma, class_weights)
@@ -41,20 +42,29 @@ def softmax_focal(
 class SoftmaxDiceFocalLoss(nn.Module):
     """`dice_weight * Dice + focal_weight * focal`, both on the softmax over classes.
 
-    - `gamma`: how strongly easy voxels are discounted (0: cross-entropy).
+    - `gamma`: how strongly easy voxels are discounted; 0 is cross-entropy.
     - `class_weights`: one per class, background first. Both parts are means weighted by them, so only their ratios
-      matter: over voxels in the focal part, over classes in the Dice part (MONAI's `DiceLoss` does not divide by
-      their sum). `include_background` is for the Dice part only.
-    - `batch`: one Dice over all patches of the batch; otherwise one per patch. A structure that is absent costs
-      almost 1 unless its probabilities sum to less than 1e-5 (MONAI's smoothing), whatever else is predicted; in
-      a batch with patches of background only, `batch=True` gives these a meaning.
-    - `ignore_index`: voxels of this label count in neither part. No voxel left to judge: 0.
-    - `level_weights`: for a list of logits (deep supervision), finest first; default 1, 1/2, 1/4, ... The weights
-      are divided by their sum, so the loss of a list of equals is the loss of one.
+      matter: over voxels in the focal part, over classes in the Dice part. (MONAI's `DiceLoss` does not divide by their
+      sum.)
+    - `include_background`: for the Dice part only.
+    - `batch`: one Dice over all patches of the batch, else one per patch. A structure that is absent costs almost 1,
+      unless its probabilities sum to less than 1e-5 (MONAI's smoothing). With patches of background only, `batch=True`
+      avoids that.
+    - `ignore_index`: voxels of this label count in neither part.
+    - `level_weights`: for a list of logits (deep supervision), finest first; by default 1, 1/2, 1/4 and so on. The
+      weights are divided by their sum, so the loss of a list of equals is the loss of one of them.
 
-    Logits `(N, C, *spatial)`, or a list of them on the same grid; target `(N, 1, *spatial)` or `(N, *spatial)`, whole
-    numbers of any type. Computed in float32 or better. Raises `LabelError` for labels that are not classes,
-    `InputError` for shapes or weights that do not fit. Milletari 2016 (Dice); Lin 2017 (focal).
+    Logits are `(N, C, *spatial)`, or a list of such tensors on one grid. The target is `(N, 1, *spatial)` or `(N,
+    *spatial)`, whole numbers of any type. All is computed in float32 or better. The loss is 0 where no voxel is left to
+    judge.
+
+    Raises `LabelError` for labels that are not classes, and `InputError` for shapes or weights that do not fit.
+    Milletari et al. 2016 (Dice); Lin et al. 2017 (focal).
+
+    >>> import torch
+    >>> logits = torch.tensor([[100.0, 0.0, 0.0]]).reshape(1, 3, 1, 1, 1)
+    >>> float(SoftmaxDiceFocalLoss()(logits, torch.zeros(1, 1, 1, 1, 1))) < 0.001
+    True
     """
 
     def __init__(
@@ -87,7 +97,7 @@ class SoftmaxDiceFocalLoss(nn.Module):
         self.dice = DiceLoss(include_background=include_background, batch=batch, weight=judged)
 
     def forward(self, logits: Tensor | Sequence[Tensor], target: Tensor) -> Tensor:
-        """The loss, one number."""
+        """The loss of logits against labels, one number."""
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         weights = self.level_weights or [0.5**level for level in range(len(levels))]
         if not levels or len(weights) != len(levels):

@@ -1,4 +1,4 @@
-"""The attention U-Net family. Knows nothing of files."""
+"""The attention U-Net family: 2-D and 3-D networks that differ in their attention. Knows nothing of files."""
 
 from monai_attn.networks.attention import (
     CBAM,

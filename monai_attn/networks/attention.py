@@ -1,8 +1,8 @@
-"""Attention on skip connections: where, which channel, which neighbours.
+"""Attention on skip connections: where to look, at which channel, at which neighbours.
 
-One contract: `attention(skip, gating) -> Tensor` of skip's shape, and `attention.map(skip, gating)` shows,
-as `(N, 1, *spatial)` between 0 and 1, where it looked. `skip` is `(N, C, *spatial)`; `gating` is the coarser
-decoder feature below it, `(N, G, *spatial / stride)`. Only the gate looks at `gating`.
+All attentions keep one contract. `attention(skip, gating)` gives a tensor of skip's shape. `attention.map(skip,
+gating)` shows where it looked, `(N, 1, *spatial)` between 0 and 1. `skip` is `(N, C, *spatial)`; `gating` is the
+coarser decoder feature below it, `(N, G, *spatial / stride)`. Only the gate looks at `gating`.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ __all__ = [
 
 
 class SkipAttention(nn.Module):
-    """The contract: four arguments to build it, two ways to call it.
+    """The contract of an attention: four arguments to build it, and two methods for the same pair of tensors.
 
-    `skip_channels` and `gating_channels` count features, `stride` is the step between their grids, a number per
-    axis. A subclass defines `forward` and `map`, both for the same pair of tensors.
+    - `spatial_dims`: 2 or 3. `skip_channels`, `gating_channels`: the number of features of each tensor.
+    - `stride`: the step between the grids of the two tensors, a number for each axis.
+
+    A subclass defines `forward` and `map`.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -44,20 +46,20 @@ class SkipAttention(nn.Module):
         self.stride = tuple(stride)
 
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """What is left of `skip`, `(N, C, *spatial)`."""
+        """What the attention lets through of `skip`, `(N, C, *spatial)`."""
         raise NotImplementedError
 
     def map(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """Where it looked, `(N, 1, *spatial)`, in [0, 1]."""
+        """Where the attention looked, `(N, 1, *spatial)`, in [0, 1]."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
-        """What a printed network says about it."""
+        """The attention's sizes, for a printed network."""
         return f"skip={self.skip_channels}, gating={self.gating_channels}, stride={self.stride}"
 
 
 class NoAttention(SkipAttention):
-    """The plain skip connection of a U-Net (Ronneberger 2015): gives `skip` itself; its map is one everywhere."""
+    """The plain skip connection of a U-Net (Ronneberger 2015): it gives `skip` itself, and its map is 1 everywhere."""
 
     @override
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
@@ -69,10 +71,10 @@ class NoAttention(SkipAttention):
 
 
 class WeightingAttention(SkipAttention):
-    """An attention that multiplies `skip` by weights between 0 and 1; a subclass says which."""
+    """An attention that multiplies `skip` by weights between 0 and 1; a subclass computes the weights."""
 
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """Factors that broadcast to `skip`'s shape, each between 0 and 1."""
+        """Factors between 0 and 1 that broadcast to the shape of `skip`."""
         raise NotImplementedError
 
     @override
@@ -81,7 +83,7 @@ class WeightingAttention(SkipAttention):
 
     @override
     def map(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """Mean weight over the channels."""
+        """The mean weight over the channels, `(N, 1, *spatial)`."""
         weights = self.weights(skip, gating).mean(dim=1, keepdim=True)
         return weights.expand(skip.shape[0], 1, *skip.shape[2:])
 
@@ -89,9 +91,11 @@ class WeightingAttention(SkipAttention):
 class AttentionGate(WeightingAttention):
     """Additive gate: the decoder says where to look (Oktay et al. 2018, arXiv 1804.03999).
 
-    Skip and gating meet on the gating's coarse grid, as in the paper; the weights are interpolated back linearly.
-    Departures: it starts near open (a bias of 2: weights of about 0.88), so that early training sees the skips,
-    and no convolution and batch norm follow it, since the block that takes the skip begins with both.
+    Skip and gating meet on the gating's coarse grid, as in the paper; the weights are interpolated back linearly. Two
+    departures from the paper:
+
+    - The gate starts nearly open (a bias of 2: weights of about 0.88), so that early training sees the skips.
+    - No convolution and batch norm follow the gate, since the block that takes the skip begins with both.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -107,7 +111,7 @@ class AttentionGate(WeightingAttention):
 
     @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`(N, 1, *spatial)`."""
+        """Weights `(N, 1, *spatial)`, one for each voxel."""
         coarse = torch.sigmoid(self.psi(F.relu(self.theta(skip) + self.phi(gating))))
         return F.interpolate(coarse, scale_factor=self.scale, mode=self.mode)
 
@@ -115,7 +119,7 @@ class AttentionGate(WeightingAttention):
 class ChannelAttention(WeightingAttention):
     """Squeeze and excitation: which channels matter (Hu et al. 2018, arXiv 1709.01507).
 
-    It squeezes by 4 and not by 16 as in the paper, whose networks are wider: 16 channels would leave one.
+    It squeezes by 4 and not by 16 as in the paper, whose networks are wider: of 16 channels one would be left.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -128,13 +132,16 @@ class ChannelAttention(WeightingAttention):
 
     @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`(N, C, 1, 1, 1)`."""
+        """Weights `(N, C, 1, 1, 1)`, one for each channel."""
         mean = skip.mean(dim=self.axes, keepdim=True)
         return torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))
 
 
 class SpatialAttention(WeightingAttention):
-    """Where to look, from the mean and the maximum over channels (Woo et al. 2018, arXiv 1807.06521)."""
+    """Where to look, from the mean and the maximum over channels (Woo et al. 2018, arXiv 1807.06521).
+
+    One convolution of both, 7 voxels wide in 2-D as in the paper, 5 in 3-D.
+    """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
         super().__init__(spatial_dims, skip_channels, gating_channels, stride)
@@ -144,7 +151,7 @@ class SpatialAttention(WeightingAttention):
 
     @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`(N, 1, *spatial)`."""
+        """Weights `(N, 1, *spatial)`, one for each voxel."""
         pooled = torch.cat([skip.mean(dim=1, keepdim=True), skip.amax(dim=1, keepdim=True)], dim=1)
         return torch.sigmoid(self.conv(pooled))
 
@@ -159,12 +166,15 @@ class SCSE(WeightingAttention):
 
     @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`(N, C, *spatial)`."""
+        """Weights `(N, C, *spatial)`."""
         return torch.maximum(self.channel.weights(skip, gating), torch.sigmoid(self.spatial(skip)))
 
 
 class CBAM(WeightingAttention):
-    """Channel, then spatial attention (Woo et al. 2018): mean and maximum feed one shared channel network."""
+    """Channel attention, then spatial attention (Woo et al. 2018, arXiv 1807.06521).
+
+    Mean and maximum over the voxels feed one shared channel network.
+    """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
         super().__init__(spatial_dims, skip_channels, gating_channels, stride)
@@ -174,7 +184,7 @@ class CBAM(WeightingAttention):
 
     @override
     def weights(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`(N, C, *spatial)`."""
+        """Weights `(N, C, *spatial)`."""
         mean = skip.mean(dim=self.axes, keepdim=True)
         peak = skip.amax(dim=self.axes, keepdim=True)
         shared = self.channel.excite(F.relu(self.channel.squeeze(mean)))

@@ -1,4 +1,4 @@
-"""The pieces of an encoder-decoder: convolution blocks, up-sampling, the padding around it all."""
+"""The pieces of an encoder-decoder: convolution blocks, up-sampling, and the padding around the whole."""
 
 from __future__ import annotations
 
@@ -30,12 +30,22 @@ LayerSpec = str | tuple[str, dict[str, object]]
 
 
 def linear_mode(spatial_dims: int) -> str:
-    """Torch's name of linear interpolation along 2 or 3 axes."""
+    """Torch's name of linear interpolation along 2 or 3 axes.
+
+    >>> linear_mode(3)
+    'trilinear'
+    """
     return "bilinear" if spatial_dims == 2 else "trilinear"
 
 
 def per_axis(value: int | Sequence[int], spatial_dims: int, what: str) -> tuple[int, ...]:
-    """One number per spatial axis, from one for all or a sequence of them; `what` they are, for the message."""
+    """One number for each spatial axis, from one number for all axes or a sequence of them.
+
+    `what` names the numbers in the message. Raises `InputError` for a wrong count or numbers below 1.
+
+    >>> per_axis(2, 3, "stride")
+    (2, 2, 2)
+    """
     values = tuple(value) if isinstance(value, Sequence) else (value,) * spatial_dims
     if len(values) != spatial_dims or not all(isinstance(v, Integral) and v >= 1 for v in values):
         raise InputError(f"A {what} is a positive whole number or {spatial_dims} of them, not {value!r}.")
@@ -43,11 +53,14 @@ def per_axis(value: int | Sequence[int], spatial_dims: int, what: str) -> tuple[
 
 
 class ConvStack(nn.Module):
-    """Convolution, norm, activation, `depth` times; the first convolution strides.
+    """Convolution, norm and activation, `depth` times; the first convolution strides.
 
-    `(N, in, D, H, W)` to `(N, out, D / stride, ...)`. `kernel_size` is odd. `dropout` drops whole channels, once,
-    after the last norm. With `residual`, the input is added before the last activation, through average pooling
-    and a 1x1 convolution where the shapes differ (ResNet-D; He et al. 2019, arXiv 1812.01187).
+    `(N, in, D, H, W)` to `(N, out, D / stride, ...)`, in 2-D or 3-D.
+
+    - `kernel_size`: odd numbers.
+    - `dropout`: the probability with which a whole channel is dropped, once, after the last norm.
+    - `residual`: the input is added before the last activation. Where the shapes differ, it passes average pooling and
+      a 1x1 convolution first (ResNet-D; He et al. 2019, arXiv 1812.01187).
     """
 
     def __init__(
@@ -95,7 +108,7 @@ class ConvStack(nn.Module):
         self.shortcut = nn.Sequential(*shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of `x`."""
+        """The features of `x`."""
         features: Tensor = self.body(x)
         if self.residual:
             features = features + self.shortcut(x)
@@ -104,7 +117,7 @@ class ConvStack(nn.Module):
 
 
 class TransposedUp(nn.Module):
-    """Learned up-sampling: a transposed convolution whose kernel is its stride, so no checkerboard overlaps."""
+    """Learned up-sampling: a transposed convolution whose kernel is its stride, so that no checkerboard appears."""
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, stride: Sequence[int]) -> None:
         super().__init__()
@@ -119,7 +132,11 @@ class TransposedUp(nn.Module):
 
 
 class InterpolatedUp(nn.Module):
-    """A 1x1 convolution, then linear interpolation: fewer weights, smoother, and cheap since it convolves first."""
+    """A 1x1 convolution, then linear interpolation.
+
+    It has fewer weights than a transposed convolution and is smoother. It is cheap, since it convolves on the coarse
+    grid.
+    """
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, stride: Sequence[int]) -> None:
         super().__init__()
@@ -137,7 +154,7 @@ UPSAMPLE = {"transposed": TransposedUp, "interpolated": InterpolatedUp}
 
 
 def pad_to_multiple(x: Tensor, multiple: list[int], smallest: list[int]) -> Tensor:
-    """`x` with its far borders repeated until each spatial axis is a multiple, and not below `smallest`."""
+    """The image with its far borders repeated until each axis is a multiple, and not below `smallest` voxels."""
     pads: list[int] = []
     for axis in range(len(multiple) - 1, -1, -1):  # F.pad counts from the last axis
         size, step = x.shape[2 + axis], multiple[axis]
@@ -148,14 +165,14 @@ def pad_to_multiple(x: Tensor, multiple: list[int], smallest: list[int]) -> Tens
 
 
 def crop_to(y: Tensor, x: Tensor) -> Tensor:
-    """`y` without what `pad_to_multiple` added to `x`."""
+    """The output without the voxels that `pad_to_multiple` added to `x`."""
     for axis in range(2, x.dim()):
         y = y.narrow(axis, 0, x.shape[axis])
     return y
 
 
 def to_grid_of(x: Tensor, y: Tensor, padded: Tensor) -> Tensor:
-    """A coarse `y` of the padded image, linearly interpolated to the padded grid and cropped to `x`."""
+    """A coarse output of the padded image, linearly interpolated to the padded grid and cropped to the grid of `x`."""
     if y.shape[2:] != padded.shape[2:]:
         y = F.interpolate(y, size=padded.shape[2:], mode=linear_mode(y.dim() - 2))
     return crop_to(y, x)

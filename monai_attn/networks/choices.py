@@ -1,4 +1,4 @@
-"""The table of attentions, and how a network is told which to use."""
+"""The table of attentions, and the choice of an attention for each skip connection."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ def attention_per_level(
     gating_channels: Sequence[int],
     steps: Sequence[Sequence[int]],
 ) -> list[SkipAttention]:
-    """One attention per skip connection, finest first. Raises `InputError` for an unknown name or a wrong count."""
+    """One attention for each skip connection, finest first.
+
+    `choice` is a name, a factory, or a list with one of these for each skip connection. Raises `InputError` for an
+    unknown name or a wrong count.
+    """
     if isinstance(choice, str) or not isinstance(choice, Sequence):
         choice = [choice] * len(steps)
     if len(choice) != len(steps):

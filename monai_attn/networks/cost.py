@@ -37,14 +37,14 @@ M_MMAP_THRESHOLD = -3
 
 @dataclass(frozen=True)
 class Member:
-    """One of the family: a name for the table, a class, and its options."""
+    """One network of the family: a name for the table, a class, and its options."""
 
     name: str
     network: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, spatial_dims: int) -> nn.Module:
-        """The network, ready to evaluate."""
+        """The network with random weights, in evaluation mode."""
         return NETWORKS[self.network](spatial_dims, IN_CHANNELS, CLASSES, **self.options).eval()
 
 
@@ -52,8 +52,10 @@ class Member:
 class Cost:
     """The cost of one forward pass of one image.
 
-    `seconds` and `cpu_seconds` (user and system, all threads) are one for each run, in the order of the runs.
-    `peak_mib` is the memory that the pass adds to a process that has loaded torch and the network; None off Linux.
+    - `seconds`: wall time, `cpu_seconds`: user and system time of all threads; one number for each run, in the order of
+      the runs.
+    - `peak_mib`: the memory in MiB that the pass adds to a process that has loaded torch and the network; None where
+      the system is not Linux.
     """
 
     name: str
@@ -77,7 +79,7 @@ class Cost:
 
 
 def family(attentions: Sequence[str], channels: Sequence[int], strides: Sequence[int | Sequence[int]]) -> list[Member]:
-    """The U-Net without attention first, then one with each attention, an FCN and an ASPP bottleneck."""
+    """The U-Net without attention first, then one network with each attention, an FCN, and an ASPP bottleneck."""
     shape = {"channels": list(channels), "strides": list(strides)}
     names = ["none", *(name for name in dict.fromkeys(attentions) if name != "none")]
     return [
@@ -88,9 +90,9 @@ def family(attentions: Sequence[str], channels: Sequence[int], strides: Sequence
 
 
 def measure_costs(members: Sequence[Member], size: Sequence[int], *, runs: int = 7) -> list[Cost]:
-    """The cost of each member for an image of `size`.
+    """The cost of each member for an image of `size` voxels.
 
-    The runs are interleaved, one of each member a round, so that what else the machine does falls on all alike; a
+    The runs are interleaved, one of each member in a round, so that what else the computer does falls on all alike. A
     round before the first is not counted. Memory is measured first, each member in a process of its own.
     """
     peaks = [measure_peak_mib(member, size) for member in members]
@@ -106,15 +108,15 @@ def measure_costs(members: Sequence[Member], size: Sequence[int], *, runs: int =
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Numbers that training changes."""
+    """The number of weights that training changes."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def count_gflop(member: Member, size: Sequence[int]) -> float:
-    """Billions of additions and multiplications in convolutions and matrix products, self-attention's included.
+    """Billions of additions and multiplications in convolutions and matrix products, those of self-attention included.
 
     Norms, activations, pooling, interpolation and softmax are not counted: they cost memory traffic more than
-    arithmetic. Counted by torch's `FlopCounterMode` on tensors without data, so nothing is computed.
+    arithmetic. torch's `FlopCounterMode` counts on tensors without data, so nothing is computed.
     """
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         member.build(len(size))(_image(size))
@@ -122,11 +124,12 @@ def count_gflop(member: Member, size: Sequence[int]) -> float:
 
 
 def measure_peak_mib(member: Member, size: Sequence[int]) -> float | None:
-    """Peak of resident memory during a forward pass, less what the process held just before; None off Linux.
+    """Peak of resident memory in MiB during a forward pass, less what the process held before; None off Linux.
 
-    In a fresh process, since an allocator that has already served a large network asks the system for nothing. It
-    holds torch, the network and the image by then, and has run once on a small image, which loads the kernels. There
-    each tensor gets pages of its own: in a heap with holes the peak depends on the history, by 30 % and more.
+    It is measured in a fresh process, since an allocator that has served a large network asks the system for nothing.
+    The process holds torch, the network and the image by then. It has run once on a small image, which loads the
+    kernels. Each tensor gets pages of its own there. In a heap with holes the peak would depend on the history, by 30 %
+    and more.
     """
     if not (STATUS.exists() and CLEAR.exists()):
         return None

@@ -19,7 +19,10 @@ BOTTLENECKS = ("conv", "aspp")
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """The levels of a network, finest first: features, strides between them, kernels, and the make of a block."""
+    """The levels of a network, finest first: features, strides between them, kernels, and the kind of a block.
+
+    Raises `InputError` for numbers that do not fit together.
+    """
 
     spatial_dims: int
     channels: Sequence[int]
@@ -49,26 +52,26 @@ class Levels:
 
     @property
     def steps(self) -> list[tuple[int, ...]]:
-        """The stride from each level to the next, one number per axis."""
+        """The stride from each level to the next, one number for each axis."""
         return [per_axis(stride, self.spatial_dims, "stride") for stride in self.strides]
 
     @property
     def kernels(self) -> list[tuple[int, ...]]:
-        """The kernel of each level, one number per axis."""
+        """The kernel size of each level, one number for each axis."""
         sizes = self.kernel_sizes or [3] * len(self.channels)
         return [per_axis(size, self.spatial_dims, "kernel size") for size in sizes]
 
     @property
     def multiple(self) -> list[int]:
-        """What each spatial size must be divisible by: the product of the strides."""
+        """The numbers by which the spatial sizes must be divisible: the product of the strides along each axis."""
         return [math.prod(step[axis] for step in self.steps) for axis in range(self.spatial_dims)]
 
     @property
     def smallest(self) -> list[int]:
-        """What each spatial size is at least: two voxels on the deepest level, along each axis that strides.
+        """The least spatial sizes: two voxels on the deepest level, along each axis that strides.
 
-        A deepest level of a single voxel has no instance statistics. The innermost axis counts as one that strides:
-        bfloat16 convolutions with a stride return garbage on CPUs with AMX where it is one (pytorch#169688).
+        A deepest level of a single voxel has no instance statistics. The innermost axis counts as an axis that strides:
+        where it has one voxel, bfloat16 convolutions with a stride return garbage on CPUs with AMX (pytorch#169688).
         """
         innermost = self.spatial_dims - 1
         return [2 * step if step > 1 or axis == innermost else 1 for axis, step in enumerate(self.multiple)]
@@ -90,7 +93,7 @@ class Levels:
 
 
 class PresenceSteering(nn.Module):
-    """Scales and shifts each channel by what is known of the whole image (FiLM); does nothing before training."""
+    """Scales and shifts each channel by what is known of the whole image (FiLM); before training it changes nothing."""
 
     def __init__(self, presence: int, channels: int) -> None:
         super().__init__()
@@ -116,14 +119,15 @@ class NoSteering(nn.Module):
 
 
 class LevelEncoder(nn.Module):
-    """An image to its features per level, finest first; the deepest passed through the bottleneck.
+    """An image to its features on each level, finest first; the deepest features pass the bottleneck.
 
-    `bottleneck`: "conv" adds nothing; "aspp" puts dilated convolutions side by side and
-    joins them by one more block (DeepLab; Chen et al. 2017, arXiv 1706.05587, without its pooled branch).
+    - `bottleneck`: "conv" adds nothing. "aspp" puts dilated convolutions side by side and joins them by one more block
+      (DeepLab; Chen et al. 2017, arXiv 1706.05587, without its pooled branch).
+    - `presence`: how many of the last input channels say where an image was measured. Their means over space scale and
+      shift the features of each level (FiLM; Perez et al. 2018, arXiv 1709.07871). As mere input channels they would be
+      constant where an image is there or missing as a whole. The first instance normalisation would take them away.
 
-    `presence`: how many of the last input channels say where an image was measured. Their means over space scale and
-    shift the features of each level (FiLM; Perez et al. 2018, arXiv 1709.07871): as mere input channels, constant
-    where the image is there or missing as a whole, the first instance normalisation would take them away.
+    Raises `InputError` for an unknown bottleneck or a presence that does not fit the input channels.
     """
 
     def __init__(self, levels: Levels, in_channels: int, *, bottleneck: str = "conv", presence: int = 0) -> None:
@@ -159,7 +163,7 @@ class LevelEncoder(nn.Module):
             )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """`(N, in_channels, *spatial)` to one `(N, channels[level], *spatial / strides)` per level."""
+        """`(N, in_channels, *spatial)` to one tensor `(N, channels[level], *spatial / strides)` for each level."""
         features: list[Tensor] = []
         present = x[:, x.shape[1] - self.presence :].flatten(2).mean(dim=2)  # (N, presence)
         for level, steering in zip(self.levels, self.steering):  # noqa: B905 - TorchScript has no strict

@@ -14,7 +14,7 @@ __all__ = ["SkipNetwork"]
 class SkipNetwork(nn.Module):
     """A network with skip connections that takes images of any spatial size; see `AttnUNet`.
 
-    A subclass builds its layers and computes the outputs of its decoder levels; this class pads the image before and
+    A subclass builds its layers and computes the outputs of its decoder levels. This class pads the image before, and
     brings the outputs back to the grid of the image.
     """
 
@@ -31,7 +31,7 @@ class SkipNetwork(nn.Module):
     def on_grid(self, x: Tensor, padded: Tensor, outputs: list[Tensor]) -> Tensor | list[Tensor]:
         """The outputs of the decoder levels, finest first, on the grid of the image `x`.
 
-        All of them in training with deep supervision, else the finest alone.
+        In training with deep supervision these are all outputs, in a list; otherwise it is the finest output alone.
         """
         if self.training and self.deep_supervision:
             return [to_grid_of(x, output, padded) for output in outputs]

@@ -1,4 +1,4 @@
-"""The FCN to compare with: class scores of each level, interpolated and summed."""
+"""The fully convolutional network to compare with: class scores of each level, interpolated and summed."""
 
 from __future__ import annotations
 
@@ -32,11 +32,16 @@ class ScoreLevel(nn.Module):
 
 
 class AttnFCN(SkipNetwork):
-    """`AttnUNet`'s encoder with the decoder of a fully convolutional network (Long, Shelhamer, Darrell 2015).
+    """The encoder of `AttnUNet` with the decoder of a fully convolutional network (Long, Shelhamer, Darrell 2015).
 
-    Each level is scored by a 1x1 convolution; the coarser scores come up through a 1x1 convolution and linear
-    interpolation, in place of the paper's transposed convolution, and are added. Arguments, shapes and deep
-    supervision as in `AttnUNet`; its attentions are gated by the coarser scores.
+    Each level is scored by a 1x1 convolution. The coarser scores come up through a 1x1 convolution and linear
+    interpolation, in place of the paper's transposed convolution, and are added. Arguments, shapes and deep supervision
+    are those of `AttnUNet`. The coarser scores gate its attentions.
+
+    >>> import torch
+    >>> network = AttnFCN(3, 1, 2, channels=[4, 8], strides=[2])
+    >>> network(torch.zeros(1, 1, 9, 8, 7)).shape
+    torch.Size([1, 2, 9, 8, 7])
     """
 
     def __init__(
@@ -80,7 +85,7 @@ class AttnFCN(SkipNetwork):
             self.decoder.append(ScoreLevel(attentions[level], up, score))
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
-        """Logits; a list of them, finest first, in training with deep supervision."""
+        """Logits `(N, out_channels, *spatial)`; a list of them, finest first, in training with deep supervision."""
         padded = self.padded(x)
         features = self.encoder(padded)
         scores = self.score(features[-1])

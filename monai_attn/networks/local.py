@@ -25,9 +25,9 @@ HEAD_CHANNELS = 16
 class LocalAttention(SkipAttention):
     """Self-attention among the neighbours in windows of 4 voxels a side, added to the skip connection.
 
-    Windowed multi-head attention with a learned bias per relative position (Liu et al. 2021, arXiv 2103.14030;
-    here in 2-D or 3-D and without the shift, since the convolutions around it already join the windows).
-    Windows that reach over the far border see its voxels repeated.
+    It is windowed multi-head attention with a learned bias for each relative position (Liu et al. 2021, arXiv
+    2103.14030). Here it is in 2-D or 3-D, and without the shift, since the convolutions around it already join the
+    windows. In windows that reach over the far border, the border's voxels are repeated.
     """
 
     def __init__(self, spatial_dims: int, skip_channels: int, gating_channels: int, stride: Sequence[int]) -> None:
@@ -50,7 +50,7 @@ class LocalAttention(SkipAttention):
 
     @override
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """`skip` plus what its neighbours tell."""
+        """`skip` plus what its neighbours contribute, `(N, C, *spatial)`."""
         padded = pad_to_multiple(self.norm(skip), self.multiple, self.multiple)
         query, key, value = self._windows(self.project(padded))
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=self._bias(query))
@@ -59,10 +59,10 @@ class LocalAttention(SkipAttention):
 
     @override
     def map(self, skip: Tensor, gating: Tensor) -> Tensor:
-        """How much each voxel is looked at from its window: 0 not at all, 0.5 as much as the average, 1 by all alone.
+        """How much the window's voxels look at each voxel, `(N, 1, *spatial)`: 0 not at all, 0.5 as the average, 1 all.
 
-        It compares with the average of the window, not with the maximum of the image, so that maps of
-        overlapping sliding windows can be blended.
+        Voxels are compared with the average of their window, not with the maximum of the image. So maps of overlapping
+        sliding windows can be blended.
         """
         padded = pad_to_multiple(self.norm(skip), self.multiple, self.multiple)
         query, key, _ = self._windows(self.project(padded))

@@ -17,11 +17,11 @@ __all__ = ["has_attention", "on_grid_of", "predict_with_maps", "watch_attention"
 
 @torch.no_grad()
 def predict_with_maps(network: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """What `network(x)` gives, and what each of its attentions let through, finest level first.
+    """The output `network(x)`, and what each of its attentions let through, finest level first.
 
-    Each map is `(N, 1, *spatial)` on the grid of `x`, in [0, 1]; those of coarser levels are interpolated, so that
-    maps blend over sliding windows as logits do. No attention in the network: no maps. It runs the network as it is:
-    call `network.eval()` before. Of a `NetworkMean`, each level's map is the mean over its networks.
+    Each map is `(N, 1, *spatial)` on the grid of `x`, in [0, 1]. Maps of coarser levels are interpolated, so that maps
+    blend over sliding windows as logits do. A network without attention has no maps. The network runs as it is: call
+    `network.eval()` before. For a `NetworkMean`, the map of each level is the mean over its networks.
     """
     with watch_attention(network) as seen:
         logits: Tensor = network(x)
@@ -30,9 +30,10 @@ def predict_with_maps(network: nn.Module, x: Tensor) -> tuple[Tensor, list[Tenso
 
 @contextmanager
 def watch_attention(network: nn.Module) -> Iterator[list[list[Tensor]]]:
-    """While open, the network's passes leave their maps here, finest level first, for each network of a `NetworkMean`.
+    """While within, the network's passes leave their maps in the list that is given, finest level first.
 
-    Nothing else may pass through it: of several passes the list holds all maps. See `on_grid_of`.
+    A `NetworkMean` has a list for each of its networks. Nothing else may pass through the network meanwhile; after
+    several passes the list holds the maps of all. See `on_grid_of`.
     """
     roots = list(network.networks) if isinstance(network, NetworkMean) else [network]
     seen: list[list[Tensor]] = [[] for _ in roots]
@@ -52,7 +53,10 @@ def watch_attention(network: nn.Module) -> Iterator[list[list[Tensor]]]:
 
 
 def on_grid_of(x: Tensor, seen: list[list[Tensor]]) -> list[Tensor]:
-    """What `watch_attention` saw of one pass, on the grid of its input; the mean over networks, level by level."""
+    """The maps that `watch_attention` saw of one pass, on the grid of the image, finest level first.
+
+    For a `NetworkMean` each map is the mean over the networks.
+    """
     each = [[to_grid_of(x, one, maps[0]) for one in maps] for maps in seen]  # the finest is on the padded grid
     return [torch.stack(level).mean(dim=0) if len(level) > 1 else level[0] for level in zip(*each, strict=True)]
 

@@ -14,13 +14,14 @@ __all__ = ["NetworkMean"]
 
 
 class NetworkMean(nn.Module):
-    """The mean of the logits of `copies` networks of one make, or of each of several, all with weights of their own.
+    """The mean of the logits of several networks, such as those of the folds of a cross-validation.
 
-    For the networks of the folds of a cross-validation. `(N, in_channels, *spatial)` to `(N, out_channels, *spatial)`.
-    The weights of network 2 are named `networks.2.` in its state dict; of several makes, the copies of the first come
-    first. For inference: with deep supervision in
-    training a network gives a list, which has no mean here (`ValueError`: TorchScript knows no errors of ours). Raises
-    `InputError` for less than one copy and for no network.
+    `(N, in_channels, *spatial)` to `(N, out_channels, *spatial)`. There are `copies` networks of one kind, or of each
+    of several kinds, all with weights of their own. The weights of network 2 are named `networks.2.` in the state dict;
+    of several kinds, the copies of the first kind come first.
+
+    It is for inference. With deep supervision in training a network gives a list, which has no mean here (`ValueError`,
+    since TorchScript has no other errors). Raises `InputError` for less than one copy and for no network.
     """
 
     def __init__(self, network: nn.Module | Sequence[nn.Module], copies: int) -> None:
@@ -31,7 +32,7 @@ class NetworkMean(nn.Module):
         self.networks = nn.ModuleList(deepcopy(make) for make in makes for _ in range(copies))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The mean of the logits."""
+        """The mean of the logits of all networks, `(N, out_channels, *spatial)`."""
         logits: list[Tensor] = []
         for network in self.networks:
             output = network(x)

@@ -12,10 +12,16 @@ __all__ = ["VoxelNorm"]
 class VoxelNorm(nn.Module):
     """Layer normalisation over the channels of each voxel, as in ConvNeXt (Liu et al. 2022, arXiv 2201.03545).
 
-    `(N, num_features, *spatial)` to the same shape; `norm="voxel"` in a network. Instance normalisation takes its means
-    over the window: what becomes of a voxel depends on all else in it, on the window's size and on how much of it is
-    padding, and a tumour that fills the window dims its own signal. Batch normalisation does so in training and uses
-    other means after it, which do not fit where images are missing. This one looks at no other voxel.
+    `(N, num_features, *spatial)` to the same shape; `norm="voxel"` in a network.
+
+    Instance normalisation takes its means over the window. What becomes of a voxel then depends on all other voxels of
+    the window, on the window's size, and on how much of the window is padding. A tumour that fills the window dims its
+    own signal. Batch normalisation does the same in training, and uses other means after it, which do not fit where
+    images are missing. This normalisation looks at no other voxel.
+
+    >>> import torch
+    >>> VoxelNorm(2)(torch.tensor([[[1.0], [3.0]]])).flatten().round().tolist()
+    [-1.0, 1.0]
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5) -> None:
@@ -25,7 +31,7 @@ class VoxelNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Each voxel's channels with mean 0 and variance 1, scaled and shifted per channel; in x's type."""
+        """Each voxel's channels with mean 0 and variance 1, scaled and shifted for each channel; in the type of `x`."""
         # Spelt out: torch's layer_norm wants the channels last, and moving them there and back costs OpenVINO
         # as much as the convolutions.
         wide = x.to(self.weight.dtype)  # float32, also under autocast

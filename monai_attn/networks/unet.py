@@ -19,7 +19,7 @@ __all__ = ["AttnUNet"]
 
 
 class DecoderLevel(nn.Module):
-    """One step up: attend to the skip connection, bring the coarse features to its grid, join, convolve."""
+    """One step up: attend to the skip connection, bring the coarse features to its grid, join both, convolve."""
 
     def __init__(self, attention: SkipAttention, up: nn.Module, block: ConvStack) -> None:
         super().__init__()
@@ -37,21 +37,30 @@ class DecoderLevel(nn.Module):
 class AttnUNet(SkipNetwork):
     """An encoder-decoder with attention on its skip connections, in 2-D or 3-D.
 
-    `(N, in_channels, *spatial)` to logits `(N, out_channels, *spatial)`, for any spatial size: it pads at
-    the far borders by repetition and crops back. In training with `deep_supervision` it returns a list:
-    the output first, then that of each coarser decoder level, all interpolated to the image's grid.
+    `(N, in_channels, *spatial)` to logits `(N, out_channels, *spatial)`, for any spatial size: the image is padded at
+    its far borders by repetition, and the logits are cropped back. In training with `deep_supervision` the output is a
+    list. The finest output comes first, then the output of each coarser decoder level, all interpolated to the image's
+    grid.
 
-    - `channels`: features per level, finest first; `strides`: the step from each level to the next, a number
-      or one per axis; `kernel_sizes`: likewise per level (default 3).
-    - `attention`: a name from `ATTENTION`, a factory `(spatial_dims, skip_channels, gating_channels, stride)
-      -> SkipAttention`, or a list with one of these per skip connection, finest first.
+    - `channels`: the number of features on each level, finest first.
+    - `strides`: the step from each level to the next, a number or one for each axis.
+    - `kernel_sizes`: the kernel of each level, a number or one for each axis; 3 by default.
+    - `attention`: a name from `ATTENTION`, or a factory `(spatial_dims, skip_channels, gating_channels, stride) ->
+      SkipAttention`. A list has one of these for each skip connection, finest first.
     - `bottleneck`: "conv", or "aspp" as in DeepLab. `upsample`: "transposed" or "interpolated".
-    - `presence`: the last so many input channels say where an image was measured, 1 or 0 (`AlignImagesd`); their
+    - `presence`: how many of the last input channels say where an image was measured, 1 or 0 (`AlignImagesd`). Their
       means steer the features of the encoder, so that the network knows which images it has.
-    - `norm`, `act`: MONAI's layer names. `residual`: residual blocks. `depth`: convolutions in a block.
+    - `norm`, `act`: MONAI's layer names, and "voxel" for `VoxelNorm`.
+    - `depth`: the number of convolutions in a block. `residual`: residual blocks. `dropout`: for whole channels.
 
-    With `attention="none"` it is the U-Net of Ronneberger 2015 and Çiçek 2016; with "gate" the Attention
-    U-Net of Oktay 2018 (arXiv 1804.03999), with strided convolutions in place of max pooling.
+    With `attention="none"` it is the U-Net of Ronneberger 2015 and Çiçek 2016. With "gate" it is the Attention U-Net of
+    Oktay 2018 (arXiv 1804.03999), with strided convolutions in place of max pooling. Raises `InputError` for arguments
+    that do not fit together.
+
+    >>> import torch
+    >>> network = AttnUNet(3, 1, 2, channels=[4, 8], strides=[2])
+    >>> network(torch.zeros(1, 1, 9, 8, 7)).shape
+    torch.Size([1, 2, 9, 8, 7])
     """
 
     def __init__(
@@ -101,7 +110,7 @@ class AttnUNet(SkipNetwork):
             )
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
-        """Logits; a list of them, finest first, in training with deep supervision."""
+        """Logits `(N, out_channels, *spatial)`; a list of them, finest first, in training with deep supervision."""
         padded = self.padded(x)
         features = self.encoder(padded)
         coarse = features[-1]

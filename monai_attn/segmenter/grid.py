@@ -16,9 +16,9 @@ __all__ = ["checked_labels", "in_whole"]
 
 
 def checked_labels(prediction: Any, grid: Volume, bundle: str) -> NDArray[np.generic]:
-    """The label map `(I, J, K)` in whole numbers from the output of a bundle's last transform.
+    """The label map `(I, J, K)` in whole numbers, from the output of a bundle's last transform.
 
-    Raises `BundleError` for values that are no whole numbers, and for another grid than that of the source image.
+    Raises `BundleError` for values that are no whole numbers, and for a grid other than that of the source image.
     """
     try:
         labels = label_map(torch.as_tensor(prediction).cpu().numpy())

@@ -26,8 +26,11 @@ def describe_run(
 ) -> dict[str, Any]:
     """The provenance of a mask, in plain values that JSON can hold; no path, no identity of the patient.
 
-    `ran` says which back-ends and precisions ran the network, see `RunRecord`. Of a bundle of several images it names
-    those that were given and those that were missing.
+    - `ran`: which back-ends and precisions ran the network; see `monai_attn.backends.record.RunRecord`.
+    - `images`: the volumes of each image, the reference first. For a bundle of several images the provenance names
+      those that were given and those that were missing.
+    - `region`: the box in mm (RAS+) that was segmented; None for the whole image.
+    - `seconds`: the time of the run.
     """
     sources = {name: _described(volumes[0]) for name, volumes in images.items()}
     missing = [one.name for one in parts.inputs if one.name not in images]

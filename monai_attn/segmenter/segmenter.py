@@ -1,4 +1,4 @@
-"""Images in, a segmentation out: image -> preprocessing -> inferer(., network) -> postprocessing -> Segmentation."""
+"""The segmenter: images in, a segmentation out, with the transforms, inferer and network of a bundle."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ IN_TORCH = Execution(device="cpu", backend="torch")
 class Segmenter:
     """Makes a `Segmentation` of an image, with the transforms, inferer and network of a bundle.
 
+    The network is loaded once and used for every image. `execution` says how it runs: device, back-end, precision,
+    threads, and the images on which an int8 network is calibrated. Without it the network runs in PyTorch on the CPU.
+
     >>> segmenter = Segmenter.from_bundle("hippocampus_mri")  # doctest: +SKIP
     >>> segmentation = segmenter("case_017/t1.nii.gz")  # doctest: +SKIP
-
-    The network is loaded once and used for every image. `device`: "auto", "cpu", "cuda", ...; `backend`: "auto" or a
-    name in `monai_attn.backends.BACKENDS`; `precision`: "auto", "f32", "bf16", ...; `threads`: all cores when None;
-    `calibration`: a few images for int8, each as one is segmented.
+    >>> segmentation.save("out")  # doctest: +SKIP
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Segmenter:
 
     @property
     def backend(self) -> str:
-        """What runs the network, as far as is known: the last image's, or what the first one will try."""
+        """The back-end that ran the last image; before the first image, the back-end that will be tried."""
         return self._network.record.backend
 
     @classmethod
@@ -80,12 +80,15 @@ class Segmenter:
         execution: Execution | None = None,
         trust: bool = False,
     ) -> Segmenter:
-        """A shipped bundle by name, or any MONAI bundle by path.
+        """The segmenter of a shipped bundle, by its name, or of any MONAI bundle, by its folder.
 
-        `overrides` change the bundle's config by id, for example `{"inferer::inferer::overlap": 0.25}`. A bundle
-        that did not come with the package runs its own code when opened, and is refused unless `trust` is true.
-        Raises `BundleError`, `OverrideError`, `TrustError`, or `InputError` for an unknown device, backend or
-        precision.
+        - `overrides`: change the bundle's config by id, for example `{"inferer::inferer::overlap": 0.25}`.
+        - `device`, `backend`, `precision`, `threads`, `calibration`: see `monai_attn.backends.Execution`. `execution`
+          gives all of them as one value.
+        - `trust`: let the code of a bundle run that did not come with the package; without it such a bundle is refused.
+
+        Raises `BundleError`, `OverrideError` or `TrustError` for the bundle, and `InputError` for a device, back-end or
+        precision that does not exist, or for `execution` together with one of these.
         """
         given = Execution(device, backend, precision, threads, tuple(calibration))
         if execution is not None and given != Execution():
@@ -105,30 +108,29 @@ class Segmenter:
         maps: Sequence[str] = (),
         force: bool = False,
     ) -> Segmentation:
-        """Segment one case: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name.
+        """Segment one case; the mask lies on the grid of the reference image, the first of the bundle's images given.
 
-        For a bundle of several images: `{"t1": ..., "ct": ...}`, or a folder in which they can be told (see `read`).
-        The mask lies on the grid of the first of the bundle's images that is given; the provenance says which were
-        missing.
-        With a `region` (mm, RAS+) only that box is preprocessed and segmented, intensity statistics come from it,
-        and the rest is background.
+        - `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name. For a bundle
+          of several images: `{"t1": ..., "ct": ...}`, or a folder in which the images can be told apart (see `read`).
+          The provenance says which images were missing.
+        - `region`: a box in mm (RAS+). Only the box is preprocessed and segmented, intensity statistics come from the
+          box, and the rest is background.
+        - `progress(done, total)`: called with the number of windows done and the number of all windows, None where the
+          inferer does not say it. An exception that it raises stops the run and reaches the caller; the segmenter stays
+          usable.
+        - `finished(labels, box)`: called while the network runs, by bundles that make labels slab by slab. `labels` is
+          the label map so far, of the part that is segmented; `box` are the voxels that have just been finished. The
+          bundle's last steps (largest component, holes) are still to come, so this is not the mask yet.
+        - `maps`: what the segmentation holds besides, on the source grid: "attention", "entropy", "flip_variance",
+          "probabilities"; see `monai_attn.inferers.maps.infer_with_maps`. The labels stay the same.
+        - `force`: segment images of which no sensible mask can come; without it they are refused.
 
-        `progress(done, total)` is called with the number of windows done and the number of all windows, None where
-        the inferer does not say it. An exception that it raises stops the run and reaches the caller; the segmenter
-        stays usable. `finished(labels, box)` is called while the network runs, by bundles that make labels slab by
-        slab: with the label map so far, of the part that is segmented, and the box of voxels just finished. These
-        labels come before the bundle's last steps (largest component, holes), so they are not the mask yet.
+        Images and mask are compared with what the bundle was made for (docs/bundles.md). What is unlikely is in
+        `Segmentation.warnings`.
 
-        `maps` says what the segmentation is to hold besides, on the source grid: "attention", "entropy",
-        "flip_variance", "probabilities"; see `monai_attn.inferers.maps.infer_with_maps`. The labels stay the same.
-
-        Images and mask are compared with what the bundle was made for (docs/bundles.md): what is unlikely is in
-        `Segmentation.warnings`, and images of which no sensible mask can come are refused unless `force` is set.
-
-        Raises `FileError` or `GeometryError` for an image that cannot be read or does not meet the region,
-        `InputError` for an image that is refused, for one that is known (from DICOM) to be of another modality or unit
-        than the bundle's, or for maps that the network does not have, and `BundleError` when what the bundle computes
-        is no label map.
+        Raises `FileError` or `GeometryError` for an image that cannot be read or has no part in the region. Raises
+        `InputError` for an image that is refused, for an image that DICOM says is of another modality or unit, and for
+        maps that the network does not have. Raises `BundleError` when what the bundle computes is no label map.
         """
         start = time.perf_counter()
         images = case_images(source, self.parts)
@@ -160,18 +162,22 @@ class Segmenter:
     ) -> dict[str, Volume]:
         """The images of a case that this bundle takes, by name, the reference image first.
 
-        `source`: a path, a folder with a file or DICOM series for each image, or a mapping of names to paths;
-        `series` chooses among DICOM series, by name where there are several images. `suv_factor` is for PET. See
-        `monai_attn.cases.find_images` and `monai_attn.io.read`. Raises `InputError`, `FileError` or
-        `GeometryError`.
+        - `source`: a path, a folder with a file or a DICOM series for each image, or a mapping of names to paths.
+        - `series`: chooses among DICOM series, by name where there are several images; see
+          `monai_attn.cases.find_images`.
+        - `volume`: chooses among the volumes of a 4-D file, from 0.
+        - `suv_factor`: for PET, the factor from stored values to SUV; see `monai_attn.io.read`.
+
+        Raises `InputError`, `FileError` or `GeometryError`.
         """
         return read_case(source, self.parts, series=series, volume=volume, suv_factor=suv_factor)
 
     def check(self, images: Mapping[str, Volume], *, region: Box | None = None, force: bool = False) -> tuple[str, ...]:
         """The warnings on the images of a case, which are prepared as for a run; what a run would refuse is refused.
 
-        Refused are an image of another modality or unit, or of which no sensible mask can come (unless `force` is
-        set), several images that do not meet in space or have different frames of reference, and a region beside them.
+        Refused are an image of another modality or unit, and an image of which no sensible mask can come, unless
+        `force` is set. Refused too are several images that do not meet in space or have different frames of reference,
+        and a region beside the images. Raises as a call of the segmenter does.
         """
         case = case_images(images, self.parts)
         if region:

@@ -19,13 +19,21 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 class MuonAdamW(torch.optim.AdamW):
-    """Muon for the kernels of convolutions, each as the matrix `(out, in * width^3)`; AdamW for the rest.
+    """Muon for the kernels of convolutions, each as the matrix `(out, in * width^3)`; AdamW for all other weights.
 
     Muon steps along the orthogonalised momentum, so that every direction of a kernel learns equally fast (Jordan et al.
     2024, https://kellerjordan.github.io/posts/muon/). The steps are those of `torch.optim.Muon`, which takes matrices
     alone and orthogonalises in bfloat16. Processors without products of bfloat16 spend more on that than on the
-    backward pass of a small network; here it is float32. `lr` is the learning rate of Muon, `adamw_lr` that of norms,
-    biases, and kernels of at most four outputs; a scheduler scales both. `weight_decay` is decoupled in both.
+    backward pass of a small network; here it is float32.
+
+    - `lr`: the learning rate of Muon. `adamw_lr`: that of AdamW, which has norms, biases, and kernels of at most four
+      outputs. A scheduler scales both.
+    - `weight_decay`: decoupled in both. `momentum`: of Muon.
+
+    >>> import torch
+    >>> layer = torch.nn.Conv3d(4, 8, 3)
+    >>> [len(group["params"]) for group in MuonAdamW(layer.parameters()).param_groups]
+    [1, 1]
     """
 
     def __init__(
@@ -47,7 +55,7 @@ class MuonAdamW(torch.optim.AdamW):
 
     @override
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step of both, with the learning rates that `param_groups` have now."""
+        """One step of both optimizers, with the learning rates that `param_groups` have now."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

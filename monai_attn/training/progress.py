@@ -53,9 +53,9 @@ SCALED = 20
 def start_from(folder: str | Path, *, resume: bool) -> str | None:
     """The newest complete state in `folder` when resuming; None for a fresh start.
 
-    A run that is killed while it saves leaves a truncated file; that one is passed over with a warning. Raises
-    `FileError` when there is nothing to resume, or when a fresh start would mix with the states of an earlier run or
-    replace its weights.
+    A run that is killed while it saves leaves a truncated file; that file is passed over with a warning. Raises
+    `FileError` when there is nothing to resume. Raises it too when a fresh start would mix with the states of an
+    earlier run or replace its weights.
     """
     found = {int(match[1]): path for path in Path(folder).glob("*.pt") if (match := STATE.fullmatch(path.name))}
     if not resume:
@@ -95,8 +95,8 @@ def start_process(backend: str) -> None:
 def continue_average(average: EMAHandler, trainer: Engine) -> None:
     """Let the momentum of an average of weights go on where a resumed trainer stands.
 
-    ignite counts its warm-up from the start of the process, so that a resumed run would throw the average away at
-    once. Attach it to the trainer before, and load the checkpoint before the trainer starts.
+    ignite counts its warm-up from the start of the process. So a resumed run would throw the average away at once.
+    Attach the average to the trainer before, and load the checkpoint before the trainer starts.
     """
 
     def catch_up() -> None:
@@ -106,13 +106,14 @@ def continue_average(average: EMAHandler, trainer: Engine) -> None:
 
 
 def save_weights(network: nn.Module, path: str | Path, *, split: SplitRecord | None = None) -> None:
-    """Write the network's state dict, and nothing else, to `path`: complete or not at all; it replaces an earlier one.
+    """Write a network's state dict, and nothing else, to `path`: complete or not at all.
 
-    Tensors lie in the file in their plain order, also those of a network in `torch.channels_last_3d`. `split` says
-    which cases the weights have seen, and is written beside them as `split.json`. Where the weights are
-    `models/model.pt` of a bundle, their SHA-256 is written into the metadata.json of the bundle.
+    An earlier file is replaced. Tensors lie in the file in their plain order, also those of a network in
+    `torch.channels_last_3d`. `split` says which cases the weights have seen, and is written beside them as
+    `split.json`. Where the weights are `models/model.pt` of a bundle, their SHA-256 is written into the metadata.json of
+    the bundle.
 
-    Raises `BundleError` for weights that are not finite; what is at `path` stays.
+    Raises `BundleError` for weights that are not finite; the file at `path` stays then.
     """
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     spoilt = [name for name, value in state.items() if not bool(value.isfinite().all())]
@@ -148,11 +149,15 @@ def join_weights(paths: Sequence[str | Path], output: str | Path, *, half: bool 
 
 
 class BestWeights:
-    """Keeps the best weights of a run: `folder/model.pt`, and the epoch and score of them in `folder/best.json`.
+    """Keeps the best weights of a run in `folder/model.pt`, and their epoch and score in `folder/best.json`.
 
-    Attach it to a validation; `network` is what it validates, `metric` the score that decides, larger is better. With
-    `resume` it goes on from the score in `best.json`. Without any validation, `finish` writes the last weights.
-    Not `enabled`, as in all processes but the first, it writes nothing. `split` is as in `save_weights`.
+    - Attach it to a validation. `network` is what the validation scores; `metric` is the score that decides, larger is
+      better.
+    - `resume`: go on from the score in `best.json`.
+    - `enabled`: write files; false in all processes but the first.
+    - `split`: as in `save_weights`.
+
+    Without any validation, `finish` writes the last weights.
     """
 
     def __init__(
@@ -181,7 +186,7 @@ class BestWeights:
             engine.add_event_handler(Events.COMPLETED, self._compare)
 
     def finish(self) -> None:
-        """Write the weights as they are, if no validation has."""
+        """Write the weights as they are, if no validation has written any."""
         if self.enabled and self.best == -math.inf:
             save_weights(self.network, self.folder / "model.pt", split=self.split)
 
@@ -198,7 +203,8 @@ class BestWeights:
 class FiniteLoss:
     """Stops a training at the first loss that is not finite, before the states saved earlier are replaced.
 
-    Where a gradient scaler skips such steps (CUDA, float16), at `SCALED` of them in a row. Raises `BundleError`.
+    A gradient scaler (CUDA, float16) skips such steps while it looks for its scale. There the training stops at
+    `SCALED` of them in a row. Raises `BundleError`.
     """
 
     def __init__(self) -> None:

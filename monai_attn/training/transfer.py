@@ -17,11 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 def transfer_weights(network: nn.Module, weights: str | Path | None, *, prefix: str = "") -> nn.Module:
-    """`network` itself, with what fits of the state dict in the file `weights`: the same name and shape.
+    """The network itself, with those weights of a file that fit it by name and shape.
 
-    What does not fit keeps its initial values, so a network for other classes takes all but its heads. `prefix` picks
-    one network of several: "networks.2." of a file for `NetworkMean`. With no weights, nothing changes. Raises
-    `FileError` when the file is missing, and `BundleError` when nothing in it fits.
+    What does not fit keeps its initial values, so a network for other classes takes all weights but those of its heads.
+    `prefix` picks one network of several: "networks.2." in a file for `NetworkMean`. With `weights=None` nothing
+    changes.
+
+    Raises `FileError` when the file is missing, and `BundleError` when nothing in it fits.
     """
     if weights is None:
         return network

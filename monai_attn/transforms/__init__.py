@@ -1,4 +1,4 @@
-"""Transforms that bundles name in their configs; the rest are MONAI's own."""
+"""Transforms that bundles name in their configs; all other transforms of a bundle are MONAI's own."""
 
 from monai_attn.transforms.align import AlignImagesd, RandCutImagesd, RandDropImagesd
 from monai_attn.transforms.cleanup import DropSmallComponentsd

@@ -1,4 +1,4 @@
-"""Several images of one patient, each on its own grid, to the channels of one: they meet by patient coordinates."""
+"""Several images of one patient, each on its own grid, joined to the channels of one image by patient coordinates."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ __all__ = ["AlignImagesd", "RandCutImagesd", "RandDropImagesd"]
 
 
 class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # MONAI has no type hints
-    """The images at `keys`, as far as they are there, to one tensor on one grid; the single ones go.
+    """Joins the images at `keys` to one tensor on one grid, and takes the single images away.
 
-    The first key that is there is the reference: it is brought to RAS and to `pixdim` (mm), the others are
-    interpolated at the patient coordinates of its voxels. With M keys, `output_key` is `(M, I, J, K)` float32, and
-    `presence_key` as many masks, 1 where that image was measured. A missing image, and what lies outside an image, is
-    0 in both. Both keep the meta data of the reference, and what was done to it, so that `Invertd` brings a prediction
-    back to the reference's own grid; `meta["images"]` and `meta["missing"]` name the images, separated by commas.
+    - The first key that is there is the reference. It is brought to RAS and to the spacing `pixdim` (mm).
+    - The other images are interpolated at the patient coordinates of the reference's voxels.
+    - With M keys, `output_key` becomes `(M, I, J, K)` float32. `presence_key` becomes as many masks, 1 where that image
+      was measured. A missing image is 0 in both, and so is what lies outside an image.
+    - Both keep the metadata of the reference, and what was done to the reference. So `Invertd` brings a prediction back
+      to the reference's own grid. `meta["images"]` and `meta["missing"]` name the images, separated by commas.
 
-    Raises `InputError` when none of the keys is there, and `GeometryError` when an image has no voxel in common with
-    the reference or another frame of reference (as far as DICOM tells), unless `ignore_frames` is set.
+    Raises `InputError` when none of the keys is there. Raises `GeometryError` for an image that has no voxel in common
+    with the reference. It does so too for another frame of reference (as far as DICOM says), unless `ignore_frames` is
+    set.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
         self._match_mask = ResampleToMatch(mode="bilinear", padding_mode="zeros")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """`data` with the joint image and its masks, without the single ones."""
+        """The case with the joined image and its masks, without the single images."""
         out = dict(data)
         names = [str(key) for key in self.keys]
         images = {name: image for name in names if (image := out.pop(name, None)) is not None}
@@ -82,7 +84,7 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
         return out
 
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """What lies at `output_key`, on the reference's own grid; the single images stay joined."""
+        """The case with what lies at `output_key` on the reference's own grid; the single images stay joined."""
         out = dict(data)
         out[self.output_key] = self._orient.inverse(self._space.inverse(out[self.output_key]))
         return out
@@ -111,7 +113,10 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
 
 
 class _RandHide(RandomizableTransform, MapTransform):  # type: ignore[misc]
-    """Multiplies images that `AlignImagesd` joined, and their masks, which come last of the keys, by 0 somewhere."""
+    """Multiplies images that `AlignImagesd` joined, and their masks, by 0 somewhere.
+
+    The masks come last of the keys.
+    """
 
     def __init__(self, keys: KeysCollection, prob: float) -> None:
         MapTransform.__init__(self, keys)
@@ -138,10 +143,12 @@ class _RandHide(RandomizableTransform, MapTransform):  # type: ignore[misc]
 class RandDropImagesd(_RandHide):
     """Hides some of the images that `AlignImagesd` joined, so that a network learns to do without them.
 
-    With probability `prob` a subset of those that are present is kept, neither empty nor all, each as likely; the
-    channels of the others become 0 at every key (the images and their masks, which come last). A share `first_alone`
-    of these times it is the first image alone that is kept, if it is there: the one that people have most often.
-    Modality dropout: Neverova et al. 2015, arXiv 1501.00102.
+    - With probability `prob` a subset of the images is kept, neither empty nor all, each subset as likely as the
+      others. The channels of the other images become 0 at every key: the images, and their masks, which come last.
+    - A share `first_alone` of these times the first image alone is kept, if it is there: the image that people have
+      most often.
+
+    A case of one image stays as it is. Modality dropout: Neverova et al. 2015, arXiv 1501.00102.
     """
 
     def __init__(self, keys: KeysCollection, prob: float = 0.5, *, first_alone: float = 0.0) -> None:
@@ -159,10 +166,11 @@ class RandDropImagesd(_RandHide):
 class RandCutImagesd(_RandHide):
     """Lets one of the images that `AlignImagesd` joined end within the others, as scans of one patient do.
 
-    With probability `prob` one of the images after the first that is there was measured on one side of a plane only:
-    square to a random axis, so that the image keeps a share of its voxels drawn from `kept`. Beyond it the channel of
-    the image is 0 at every key (the images and their masks, which come last). Without this, networks take the empty
-    end of a PET for a finding.
+    With probability `prob` one image after the first was measured on one side of a plane only. The plane is square to a
+    random axis, and the image keeps a share of its voxels drawn from `kept`. Beyond the plane the image's channel is 0
+    at every key: the images, and their masks, which come last.
+
+    Without this, networks take the empty end of a PET for a finding. A case of one image stays as it is.
     """
 
     def __init__(self, keys: KeysCollection, prob: float = 0.3, *, kept: tuple[float, float] = (0.2, 0.9)) -> None:

@@ -1,4 +1,4 @@
-"""Which cells of the network's grid hold which source voxels, axis by axis, where the two run along each other."""
+"""Which cells of the network's grid hold which source voxels, where the axes of both grids run along each other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ WHOLE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class AxisCells:
-    """One network axis: the source axis that runs along it, and where its voxels lie, in rising order.
+    """One axis of the network's grid: the source axis along it, and where the source voxels lie, in rising order.
 
-    `flipped`: the source axis runs the other way, so that the voxels are counted from its end. `cell`: the first
-    network index of the cell that holds each voxel; `place`: where in the cell, 0 to 1.
+    - `flipped`: the source axis runs the other direction, so that the voxels are counted from its end.
+    - `cell`: the first network index of the cell that holds each voxel. `place`: where in the cell, 0 to 1.
     """
 
     source_axis: int
@@ -31,7 +31,7 @@ class AxisCells:
     place: NDArray[np.float64]
 
     def part(self, first: int, last: int) -> AxisCells:
-        """Voxels `first` to `last`."""
+        """The voxels from `first` up to, but without, `last`."""
         return AxisCells(self.source_axis, self.flipped, self.cell[first:last], self.place[first:last])
 
     def within(self, first: int, last: int) -> tuple[int, int]:
@@ -40,7 +40,7 @@ class AxisCells:
         return int(begin), int(end)
 
     def runs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The different cells, and where the voxels of each begin, with the end of the last."""
+        """The different cells, and where the voxels of each begin, with the end of the last cell."""
         cells, starts = np.unique(self.cell, return_index=True)
         return cells, np.append(starts, len(self.cell)).astype(np.int64)
 
@@ -48,10 +48,10 @@ class AxisCells:
 def along_axes(
     matrix: NDArray[np.float64], shape: tuple[int, ...], lattice: NDArray[np.float64]
 ) -> list[AxisCells] | None:
-    """For each network axis its source voxels; None when the grids lie askew.
+    """The source voxels of each network axis; None when the grids' axes do not run along each other.
 
-    `matrix` `(3, 4)`: source index to network index; `shape` of the source; `lattice` `(2, 3)`: network coordinates
-    are clamped to these.
+    - `matrix` `(3, 4)`: source index to network index. `shape`: the size of the source.
+    - `lattice` `(2, 3)`: network coordinates are clamped to these.
     """
     found: list[AxisCells] = []
     length = np.maximum(np.array(shape) - 1, 1)

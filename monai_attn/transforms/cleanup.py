@@ -1,4 +1,4 @@
-"""What is taken out of a label map before anyone sees it."""
+"""Small components, taken out of a label map before anyone sees it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ logger = logging.getLogger(__name__)
 
 
 class DropSmallComponentsd(MapTransform):  # type: ignore[misc]  # MONAI has no type hints
-    """Labels `(1, I, J, K)` without the components that are small beside the largest one of their label.
+    """Labels `(1, I, J, K)` without the components that are small beside the largest component of their label.
 
-    A component of a label (26 neighbours) goes where it has less than `share` of the voxels of the label's largest: it
-    becomes background. Networks leave crumbs far from what they found. MONAI's `RemoveSmallObjects` asks for one size
-    for all, `KeepLargestConnectedComponent` keeps no second lesion. `share=0` keeps everything. What went is logged.
+    A component of a label (26 neighbours) becomes background where it has less than `share` of the voxels of the
+    label's largest component. Networks leave crumbs far from what they found. MONAI's `RemoveSmallObjects` asks for one
+    size for all, and `KeepLargestConnectedComponent` keeps no second lesion. `share=0` keeps everything. The log says
+    what was taken out.
 
-    Raises `InputError` for a share that is not between 0 and 1, and `LabelError` for values that are no labels.
+    Raises `InputError` for a share that is not between 0 and 1, and `LabelError` for values that are no labels. An
+    empty map stays empty.
     """
 
     def __init__(self, keys: KeysCollection, *, share: float = 0.05) -> None:
@@ -36,7 +38,7 @@ class DropSmallComponentsd(MapTransform):  # type: ignore[misc]  # MONAI has no 
         self.share = share
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """`data` with a new label map at each key."""
+        """The case with a new label map at each key."""
         out = dict(data)
         for key in self.key_iterator(out):
             out[key] = self._cleaned(torch.as_tensor(out[key]))

@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """`function` compiled at its first call; kept on disk for the next process where there is a folder for it."""
+    """The function, compiled at its first call; kept on disk for the next process where there is a folder for it."""
     try:
         return cast(Function, numba.njit(nogil=True, cache=True)(function))
     except RuntimeError:  # a read-only install and no home: nowhere to keep it
@@ -32,7 +32,7 @@ def compiled(function: Function) -> Function:
 def classify(logits: Any, codes: Any, regions: bool, low: Any, high: Any, first: int, last: int) -> bool:
     """Write the code of each voxel x in [first, last) and between `low` and `high`; false when a logit is not finite.
 
-    `logits` `(C, X, Y, Z)`, `codes` `(X + 2, Y + 2, Z + 2)`: one voxel of background all around.
+    `logits` `(C, X, Y, Z)`, `codes` `(X + 2, Y + 2, Z + 2)`: one voxel of background lies all around.
     """
     best = np.empty(logits.shape[3], np.float32)
     finite = True
@@ -126,11 +126,12 @@ def label_cells(
     logits: Any, codes: Any, out: Any, values: Any, regions: bool, low: Any, high: Any,
     cells: Any, ends: Any, t: Any, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Labels on a source grid whose axes run along the network's.
+    """Labels on a source grid whose axes run along the network's axes.
 
-    `out` is a view of the label map in the network's order of axes. Per axis, `cells` are the cells that hold source
-    voxels, `ends` where the voxels of each begin and end (one longer), `t` each voxel's place in its cell, 0 to 1. Of
-    the first axis, cells number `first` to `last` are done. `values` turns codes into labels.
+    - `out`: a view of the label map in the network's order of axes.
+    - `cells`: for each axis the cells that hold source voxels. `ends`: where the voxels of each cell begin and end, one
+      number more than cells. `t`: each voxel's place in its cell, 0 to 1.
+    - Of the first axis, the cells from number `first` up to `last` are done. `values` turns codes into labels.
     """
     corner = np.empty((logits.shape[0], 8), np.float32)
     who = np.empty(logits.shape[0], np.int64)
@@ -164,11 +165,11 @@ def label_voxels(
     logits: Any, codes: Any, out: Any, values: Any, regions: bool, low: Any, high: Any,
     matrix: Any, lattice: Any, origin: Any, axis: int, span: Any, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Labels on a source grid that lies askew, for source planes `first` to `last`.
+    """Labels on a source grid that lies askew, for source planes from `first` up to `last`.
 
-    `matrix` `(3, 4)`: index of `out` to network index. `lattice` `(2, 3)`: the bounds it is clamped to. `origin`:
-    network index of the first voxel of `logits`. Only voxels are written whose cell along `axis` is in `span`,
-    [first, end).
+    - `matrix` `(3, 4)`: index of `out` to network index. `lattice` `(2, 3)`: the bounds to which it is clamped.
+    - `origin`: the network index of the first voxel of `logits`.
+    - Only voxels are written whose cell along `axis` is in `span`, [first, end).
     """
     corner = np.empty((logits.shape[0], 8), np.float32)
     who = np.empty(logits.shape[0], np.int64)

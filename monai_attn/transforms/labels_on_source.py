@@ -1,4 +1,4 @@
-"""Postprocessing in one step: logits to a label map on the grid the image was loaded with."""
+"""Postprocessing in one step: logits to a label map on the grid with which the image was loaded."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ __all__ = ["LabelsOnSourced"]
 
 
 class LabelsOnSourced(MapTransform):  # type: ignore[misc]  # MONAI has no type hints
-    """In place of activation, `Invertd` and `AsDiscreted`: logits `(C, *network grid)` to labels `(1, I, J, K)`.
+    """Logits `(C, *network grid)` to labels `(1, I, J, K)`, in place of activation, `Invertd` and `AsDiscreted`.
 
-    The labels are those of `Invertd(nearest_interp=False)` on logits and then an argmax (ties may differ), without
-    a float volume per class on the source grid. `orig_keys`: the preprocessed image, which knows where it came from.
-    `regions`: label values of sigmoid channels, see `SourceLabels`. Whole numbers pass unchanged: they are labels that
-    a `StreamingInferer` has brought to the source grid already.
+    The labels are those of `Invertd(nearest_interp=False)` on logits and then an argmax (ties may differ). There is no
+    float volume per class on the source grid.
 
-    Raises as `SourceLabels` does.
+    - `orig_keys`: the preprocessed image; its metadata say from which grid it came.
+    - `regions`: label values of sigmoid channels, see `SourceLabels`.
+
+    Whole numbers pass unchanged: a `StreamingInferer` has brought these labels to the source grid already. Raises as
+    `SourceLabels` does.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class LabelsOnSourced(MapTransform):  # type: ignore[misc]  # MONAI has no type 
         self.labels = SourceLabels(regions)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """`data` with a label map at each key."""
+        """The case with a label map at each key."""
         out = dict(data)
         for key, image_key in zip(self.keys, self.orig_keys, strict=True):
             logits = torch.as_tensor(out[key])

@@ -20,11 +20,13 @@ __all__ = ["LoadVolumed"]
 
 
 class LoadVolumed(MapTransform):  # type: ignore[misc]
-    """Each key: a path (NIfTI, NRRD, MHA, DICOM folder) or a `Volume`, to a `MetaTensor` with its RAS+ affine.
+    """Reads the image at each key to a `MetaTensor` with its affine: voxel index to millimetres, RAS+.
 
-    The tensor is `(I, J, K)`, or `(1, I, J, K)` with `ensure_channel_first`; a list of images on one grid is
-    `(channels, I, J, K)`. It takes the place of MONAI's `LoadImaged`, and reads with `monai_attn.io`, which refuses
-    what it would have to guess. Raises `FileError` or `GeometryError` as `monai_attn.io.read` does.
+    A key holds a path (NIfTI, NRRD, MHA, DICOM folder), a `Volume`, or a list of these on one grid. The tensor is `(I,
+    J, K)`, or `(1, I, J, K)` with `ensure_channel_first`. A list becomes `(channels, I, J, K)`.
+
+    It takes the place of MONAI's `LoadImaged` and reads with `monai_attn.io`, which refuses where it would have to
+    guess. Raises `FileError` or `GeometryError` as `monai_attn.io.read` does.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
         self.ensure_channel_first = ensure_channel_first
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """`data` with a tensor at each key."""
+        """The case with a tensor at each key."""
         out = dict(data)
         for key in self.key_iterator(out):
             out[key] = self._tensor(out[key])

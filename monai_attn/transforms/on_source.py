@@ -25,11 +25,11 @@ EDGE = 1.0
 
 
 def maps_on_source(maps: Tensor, image: Tensor) -> NDArray[np.float32]:
-    """Maps `(C, X, Y, Z)` on the grid of a preprocessed image `(N, channels, X, Y, Z)` to `(C, I, J, K)` on that of
-    its source, as its metadata tell both.
+    """Maps `(C, X, Y, Z)` on the network's grid to `(C, I, J, K)` on the grid of the source image.
 
-    Trilinear, as labels are inverted. Voxels of the source outside the network's grid are 0. Raises `BundleError` when
-    the image has lost its metadata.
+    `image` is the preprocessed image `(N, channels, X, Y, Z)`; its metadata say where both grids lie. Maps are
+    interpolated linearly, as labels are inverted. Voxels of the source outside the network's grid are 0. Raises
+    `BundleError` when the image has lost its metadata.
     """
     if not isinstance(image, MetaTensor) or not {"original_affine", "spatial_shape"} <= set(image.meta):
         raise BundleError("The bundle's preprocessing loses where the image lies, so maps cannot be brought back.")
@@ -61,7 +61,10 @@ def _matrix(affine: Any) -> NDArray[np.float64]:
 
 
 def classes_exclude(postprocessing: Any) -> bool:
-    """Whether a bundle's last transforms take one class per voxel, not regions that may overlap (a sigmoid each)."""
+    """Whether a bundle's last transforms take one class per voxel.
+
+    It is false for regions that may overlap, with a sigmoid each.
+    """
     for transform in getattr(postprocessing, "transforms", [postprocessing]):
         if isinstance(transform, LabelsOnSourced):
             return transform.labels.regions is None

@@ -62,7 +62,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         self._written: set[Path] = set()
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """`data`, unchanged."""
+        """The case, unchanged."""
         for key in self.key_iterator(dict(data)):
             self._save(data[key], data[self.source_key], self._path(data, key))
         return dict(data)
@@ -118,9 +118,9 @@ def _images_of(source: Any) -> dict[str, list[str]]:
 
 
 def label_map(values: NDArray[Any]) -> NDArray[np.generic]:
-    """`(1, I, J, K)` or `(I, J, K)` whole numbers to `(I, J, K)` uint8, or uint16 above 255.
+    """Whole numbers `(1, I, J, K)` or `(I, J, K)` to a label map `(I, J, K)`, uint8, or uint16 for values above 255.
 
-    Raises `LabelError` for several channels, NaN, fractions, negative numbers or numbers above 65535.
+    Raises `LabelError` for several channels, NaN, fractions, negative numbers, and numbers above 65535.
     """
     values = np.asarray(values)
     if values.ndim == 4 and values.shape[0] == 1:

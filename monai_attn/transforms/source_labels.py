@@ -1,13 +1,13 @@
-"""Labels of logits on the source grid, slab by slab, without a class volume at full resolution.
+"""Labels of logits on the source grid, slab by slab, without a volume per class at full resolution.
 
-The rule is trilinear interpolation of logits, then the largest class (or, for regions, the sign). Two cases:
+The rule is linear interpolation of logits, then the largest class (or, for regions, the sign). Two cases:
 
-- The source axes run along the network's (any orientation, spacing, crop, pad): the loop is over cells of the
-  network's grid, and a cell whose 8 corners agree is filled at once.
-- They do not (the image was rotated): the loop is over source voxels.
+- The source axes run along the network's axes (any orientation, spacing, crop, pad). Then the loop is over cells of the
+  network's grid. A cell whose 8 corners agree is filled at once.
+- They do not, since the image was rotated. Then the loop is over source voxels.
 
-Slabs come in order along one network axis, each beginning with the last plane of the one before, so that every cell
-lies in one slab. What is held is one slab of codes (two bytes a voxel) and the label map itself.
+Slabs come in order along one network axis. Each begins with the last plane of the slab before, so that every cell lies
+in one slab. What is held is one slab of codes (two bytes a voxel) and the label map itself.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ AIR_LOGIT = 10.0
 class SourceLabels:
     """How logits become labels: an argmax over the channels, or regions of sigmoid channels.
 
-    `regions`: None, the label is the number of the largest channel, the first of equals; or one label value per
-    channel, channels are independent, positive logits belong, and a later channel covers an earlier one.
+    With `regions=None` the label is the number of the largest channel, and the first of equals. Otherwise `regions`
+    holds one label value per channel. Channels are independent then: positive logits belong to the region, and a later
+    channel covers an earlier one.
+
+    Raises `InputError` for label values outside 1 to 65535.
     """
 
     def __init__(self, regions: Sequence[int] | None = None) -> None:
@@ -50,20 +53,20 @@ class SourceLabels:
     def begin(self, image: MetaTensor, axis: int = 0, finished: Finished | None = None) -> LabelSlabs:
         """Take slabs along the network axis `axis` for a preprocessed image `(channels, *network grid)`.
 
-        `finished` is called with the label map so far and the box of voxels that has just been finished.
-
-        Raises `GeometryError` or `BundleError` when its metadata do not tell the way back, see `way_back`.
+        `finished` is called with the label map so far and the box of voxels that has just been finished. Raises
+        `GeometryError` or `BundleError` when the image's metadata do not say where its source grid lies; see
+        `way_back`.
         """
         return LabelSlabs(way_back(image), axis, self.regions, finished)
 
     def of_air(self, channels: int) -> list[float]:
-        """The logits of a window of air: background."""
+        """The logits of a window of background alone, one number for each channel."""
         first = AIR_LOGIT if self.regions is None and channels > 1 else -AIR_LOGIT
         return [first] + [-AIR_LOGIT] * (channels - 1)
 
 
 class LabelSlabs:
-    """The label map of one case in the making."""
+    """The label map of one case, made from slabs of logits."""
 
     def __init__(self, way: WayBack, axis: int, regions: list[int] | None, finished: Finished | None = None) -> None:
         self.way = way
@@ -80,10 +83,10 @@ class LabelSlabs:
         self._axes = along_axes(self._matrix, tuple(part.stop - part.start for part in self._box), way.lattice)
 
     def add(self, slab: Tensor, start: int) -> None:
-        """The next logits `(C, X, Y, Z)`: planes `start` on of the slab axis, the whole of the others.
+        """Take the next logits `(C, X, Y, Z)`: planes `start` on of the slab axis, all planes of the other axes.
 
-        All but the first begin with the last plane given before. Raises `BundleError` for logits that are not finite,
-        or do not fit the image or `regions`.
+        Each slab but the first begins with the last plane of the slab before. Raises `BundleError` for logits that are
+        not finite, and for logits that do not fit the image or `regions`.
         """
         from monai_attn.transforms.label_kernels import classify  # numba takes its time, and a file opens without
 
@@ -109,7 +112,10 @@ class LabelSlabs:
             self.finished(self.labels, done)
 
     def finish(self) -> MetaTensor:
-        """The label map `(1, I, J, K)`, uint8, or int32 above 255, with the affine of the source image."""
+        """The label map `(1, I, J, K)`, uint8, or int32 for values above 255, with the affine of the source image.
+
+        Raises `InputError` when planes are missing.
+        """
         planes = self.way.network_shape[self.axis]
         if self.planes != planes:
             raise InputError(f"The label map is not complete: {self.planes} of {planes} planes were given.")

@@ -1,4 +1,4 @@
-"""From the grid a network sees back to the grid of the source image, as numbers read from the image itself."""
+"""From the grid that a network sees to the grid of the source image, as numbers read from the image itself."""
 
 from __future__ import annotations
 
@@ -43,12 +43,13 @@ class WayBack:
 
 
 def way_back(image: MetaTensor) -> WayBack:
-    """The way back of a preprocessed image `(channels, *network grid)`: what `Invertd` would undo, as one affine map.
+    """Where a preprocessed image `(channels, *network grid)` came from: what `Invertd` would undo, as one affine map.
 
-    The map comes from the affines; the record of applied transforms says what was cropped (zero logits beyond, as
-    `Invertd` pads) and padded (cut off), before and after the one resampling. Raises `BundleError` for a
-    transform that is no crop, pad, flip, reorientation or resampling, or for two resamplings; `GeometryError` when the
-    metadata are missing, or the image was cut without a record.
+    The map comes from the affines. The record of applied transforms says what was cropped and padded, before and after
+    the one resampling. Beyond a crop logits are zero, as `Invertd` pads; what was padded is cut off.
+
+    Raises `BundleError` for a transform that is no crop, pad, flip, reorientation or resampling, and for two
+    resamplings. Raises `GeometryError` when the metadata are missing, or the image was cut without a record.
     """
     here = np.asarray(image.affine.cpu(), dtype=np.float64)
     shape = tuple(int(size) for size in image.shape[1:])
