@@ -17,7 +17,6 @@ __all__ = [
     "ConvStack",
     "InterpolatedUp",
     "LayerSpec",
-    "TransposedUp",
     "crop_to",
     "linear_mode",
     "pad_to_multiple",

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from monai_attn.networks.fcn import AttnFCN
 from monai_attn.networks.unet import AttnUNet
 
-__all__ = ["Cost", "Member", "count_gflop", "count_parameters", "family", "measure_costs", "measure_peak_mib"]
+__all__ = ["Cost", "Member", "count_gflop", "family", "measure_costs"]
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {"AttnUNet": AttnUNet, "AttnFCN": AttnFCN}
 

@@ -110,8 +110,7 @@ def save_weights(network: nn.Module, path: str | Path, *, split: SplitRecord | N
 
     An earlier file is replaced. Tensors lie in the file in their plain order, also those of a network in
     `torch.channels_last_3d`. `split` says which cases the weights have seen, and is written beside them as
-    `split.json`. Where the weights are `models/model.pt` of a bundle, their SHA-256 is written into the metadata.json of
-    the bundle.
+    `split.json`. Where the weights are `models/model.pt` of a bundle, the bundle's metadata.json gets their SHA-256.
 
     Raises `BundleError` for weights that are not finite; the file at `path` stays then.
     """
