@@ -8,7 +8,7 @@ from monai_attn.cases import ImageInput
 from monai_attn.preflight.findings import refuse, texts
 from monai_attn.preflight.images import check_images
 from monai_attn.preflight.made_for import MadeFor
-from monai_attn.volume import Volume
+from monai_attn.volume import Box, Volume
 
 __all__ = ["check_case"]
 
@@ -18,7 +18,7 @@ def check_case(
     inputs: Sequence[ImageInput],
     images: Mapping[str, Sequence[Volume]],
     *,
-    region: bool = False,
+    region: Box | None = None,
     force: bool = False,
 ) -> tuple[list[str], list[str]]:
     """The warnings and the notes on the images of a case, which are cut to the region where there is one.

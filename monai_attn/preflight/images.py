@@ -10,7 +10,7 @@ from monai_attn.cases import ImageInput
 from monai_attn.preflight.figures import size_mm, values_of
 from monai_attn.preflight.findings import Finding
 from monai_attn.preflight.made_for import ImageRange, MadeFor
-from monai_attn.volume import Volume
+from monai_attn.volume import Box, Volume
 
 __all__ = ["check_images"]
 
@@ -41,12 +41,12 @@ def check_images(
     inputs: Sequence[ImageInput],
     images: Mapping[str, Sequence[Volume]],
     *,
-    region: bool = False,
+    region: Box | None = None,
 ) -> list[Finding]:
     """What speaks against segmenting these images with a bundle; empty without `made_for`, as for bundles of others.
 
-    `images` holds the volumes of each image by name, the reference image first, cut to the region where there is one;
-    `region` says whether they were cut. "error" findings stand for a run that cannot give a sensible mask.
+    `images` holds the volumes of each image by name, the reference image first, cut to the `region` (mm, RAS+) where
+    there is one. "error" findings stand for a run that cannot give a sensible mask.
     """
     if made_for is None:
         return []
@@ -56,7 +56,7 @@ def check_images(
     for number, (name, volumes) in enumerate(images.items()):
         trained, what = made_for.images.get(name), f"The image {name!r}" if several else "The image"
         for volume in volumes:
-            blank = list(_blank(what, volume, region=region))
+            blank = list(_blank(what, volume, region=region is not None))
             findings += blank
             if trained is None or blank:
                 continue
@@ -90,8 +90,10 @@ def _blank(what: str, image: Volume, *, region: bool) -> Iterator[Finding]:
             )
 
 
-def _size(what: str, image: Volume, trained: ImageRange, *, region: bool) -> Iterator[Finding]:
+def _size(what: str, image: Volume, trained: ImageRange, *, region: Box | None) -> Iterator[Finding]:
     size = np.array(size_mm(image))
+    if region is not None:  # an oblique image is cut to a block around the region, which is larger than the region
+        size = np.minimum(size, np.subtract(region.upper_mm, region.lower_mm))
     least, most = (np.array(corner) for corner in trained.size_mm)
     words = " x ".join(f"{edge:.0f}" for edge in size)
     ranges = " x ".join(f"{a:.0f}-{b:.0f}" for a, b in zip(least, most, strict=True))

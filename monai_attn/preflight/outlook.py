@@ -60,7 +60,7 @@ def outlook(
     except GeometryError as error:
         return Outlook((*findings, Finding("error", str(error))))
     made_for = MadeFor.from_json(bundle.made_for)
-    findings += check_images(made_for, bundle.images, case, region=region is not None)
+    findings += check_images(made_for, bundle.images, case, region=region)
     findings += check_look(bundle, {name: one for name, (one,) in case.items()}, trained=made_for is not None)
     part = case[next(iter(case))][0]
     expected = estimate(bundle, part, execution, extra_runs=extra_runs, speeds=speeds)

@@ -137,7 +137,7 @@ class Segmenter:
         whole = images[next(iter(images))][0]
         block = whole.slices_of(region) if region is not None else None
         given = cut_case(images, region) if region else images
-        warnings, notes = self._check(given, region=region is not None, force=force)
+        warnings, notes = self._check(given, region=region, force=force)
         shown: dict[str, NDArray[np.generic]] = {}
         array = self._labels(given, RunWatch(progress, finished), maps, shown)
         grid = given[next(iter(given))][0]
@@ -182,7 +182,7 @@ class Segmenter:
         case = case_images(images, self.parts)
         if region:
             case = cut_case(case, region)
-        warnings, _ = self._check(case, region=region is not None, force=force)
+        warnings, _ = self._check(case, region=region, force=force)
         try:
             self._prepare(case)
         except RuntimeError as error:
@@ -190,7 +190,7 @@ class Segmenter:
         return tuple(warnings)
 
     def _check(
-        self, images: Mapping[str, Sequence[Volume]], *, region: bool, force: bool
+        self, images: Mapping[str, Sequence[Volume]], *, region: Box | None, force: bool
     ) -> tuple[list[str], list[str]]:
         return check_case(self._made_for, self.parts.inputs, images, region=region, force=force)
 

@@ -10,7 +10,7 @@ import pytest
 from monai_attn.cases import ImageInput
 from monai_attn.errors import InputError
 from monai_attn.preflight import ImageRange, MadeFor, StructureRange, check_case
-from monai_attn.volume import Volume
+from monai_attn.volume import Box, Volume
 
 SIZE = ((30.0, 40.0, 24.0), (44.0, 60.0, 48.0))
 PERCENTILES = {"p1": (0.0, 0.01), "p50": (0.1, 0.7), "p99": (1.5, 17.0)}
@@ -35,7 +35,7 @@ def noise(size=(36, 50, 36), mean=100.0, sd=20.0, spacing=1.0) -> Volume:
     return Volume(values, np.diag([spacing, spacing, spacing, 1.0]))
 
 
-def head(image: Volume, *, region: bool = False, force: bool = False) -> list[str]:
+def head(image: Volume, *, region: Box | None = None, force: bool = False) -> list[str]:
     return check_case(HEAD, ONE, {"image": [image]}, region=region, force=force)[0]
 
 
@@ -64,7 +64,7 @@ def test_an_image_of_a_few_specks_is_blank_and_a_mask_is_not():
     specks[10:13, 10:13, 10:13] = 500
     body[10:30, 10:30, 10:30] = 500
     with pytest.raises(InputError, match="The image is blank in the region"):
-        head(image.with_array(specks), region=True)
+        head(image.with_array(specks), region=image.bounds)
     assert head(image.with_array(body)) == []
 
 
@@ -86,7 +86,7 @@ def test_a_whole_head_is_refused_and_the_region_named():
 
 def test_a_far_too_large_region_is_refused_and_a_smaller_one_named():
     with pytest.raises(InputError, match=r"The region measures 100 x 50 x 36 mm.* Choose a smaller region"):
-        head(noise((100, 50, 36)), region=True)
+        head(noise((101, 51, 37)), region=noise((101, 51, 37)).bounds)
 
 
 def test_with_force_what_would_be_refused_is_a_warning():
@@ -113,6 +113,18 @@ def test_a_tilted_image_is_not_larger():
         [[np.cos(tilt), -np.sin(tilt), 0, 0], [np.sin(tilt), np.cos(tilt), 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     )
     assert head(replace(noise((44, 60, 48)), affine=turn)) == []
+
+
+def test_a_region_of_the_right_size_suits_in_an_oblique_image_too():
+    tilt = np.deg2rad(35)
+    turned = np.eye(4)
+    turned[1:3, 1:3] = [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
+    whole = replace(noise((120, 120, 120)), affine=turned)
+    region = Box.around(tuple(whole.to_world((60, 60, 60))), (36, 52, 40))
+    part = whole.crop(whole.slices_of(region))
+    assert max(part.shape) > 64
+    assert head(part, region=region) == []
+    assert head(part) != []
 
 
 def test_coarse_voxels_are_a_warning():
