@@ -99,15 +99,16 @@ def check_targets(targets: Iterable[Path | None], *, inputs: Sequence[Path | Non
 def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], **about: Any) -> None:
     """Write what `--csv` and `--json` ask for, and say so; `about` goes into the JSON."""
     from monai_attn import __version__
-    from monai_attn.io import write_bytes_atomic
     from monai_attn.measure import to_csv, to_json
     from monai_attn.notice import RESEARCH_USE
+    from monai_attn.results import commit, text_writer
 
     texts = {}
     if args.csv is not None:
         texts[args.csv] = to_csv(rows)
     if args.json is not None:
         texts[args.json] = to_json(rows, notice=RESEARCH_USE, version=__version__, **about)
-    for path, text in texts.items():
-        write_bytes_atomic(path, text.encode(), overwrite=args.overwrite)
-        print(f"written: {path}")
+    for folder in dict.fromkeys(path.parent for path in texts):
+        files = {path: text_writer(text) for path, text in texts.items() if path.parent == folder}
+        for path in commit(files, overwrite=args.overwrite):
+            print(f"written: {path}")

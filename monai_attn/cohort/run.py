@@ -23,6 +23,7 @@ from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:  # the commands that only measure and compare do without torch
+    from monai_attn.bundle import Parts
     from monai_attn.segmenter import Segmenter
 
 __all__ = ["CaseRun", "notes_of", "run_cases"]
@@ -40,6 +41,7 @@ class CaseRun:
         self.structures: list[Structure] = []
         self.notes: tuple[str, ...] = ()
         self.done = False
+        self._parts: Parts | None = None
         self._prepared: Prepared | None = None
         self.warnings: tuple[str, ...] = ()
         self._images: dict[str, Volume] = {}
@@ -48,7 +50,7 @@ class CaseRun:
     def read(self, segmenter: Segmenter) -> None:
         """Read the images, unless the case is done already, or files are in the way of its results."""
         recipe = self.recipe
-        inputs = segmenter.parts.inputs
+        self._parts, inputs = segmenter.parts, segmenter.parts.inputs
         with self._step():
             prepared = prepare(recipe, self.case, segmenter.parts)
             if prepared.standing.state is State.DONE and not prepared.standing.check_voxels:
@@ -84,6 +86,8 @@ class CaseRun:
                 self.files, self.structures = saved.files, saved.structures
             if saved and saved.problems:
                 self.error = " ".join([*saved.problems, "The other files of the case are there."])
+            if saved is None:
+                self._look_again()
         self._images, self._segmentation = {}, None
         if self.done:
             files = self.recipe.files(self.case.name)
@@ -99,6 +103,14 @@ class CaseRun:
             self.seconds,
             warnings=self.warnings,
         )
+
+    def _look_again(self) -> None:
+        """A case that could not be saved is done all the same when another process has saved it meanwhile."""
+        if self._parts is not None and not self.recipe.overwrite:
+            with attempt():
+                standing = prepare(self.recipe, self.case, self._parts).standing
+                self.done = standing.state is State.DONE and standing.check_voxels is None
+        self.error = "" if self.done else self.error
 
     @contextmanager
     def _step(self) -> Iterator[None]:

@@ -147,6 +147,18 @@ def test_files_of_somebody_else_are_left_alone(cases, recipe, end, text):
     assert (recipe.output / f"case_1_seg.{end}").read_text() == text
 
 
+def test_a_case_that_another_process_finished_meanwhile_is_done(cases, recipe):
+    other = []
+
+    def during(number: int) -> None:
+        if number == 1:
+            other.extend(run_cases(recipe, cases[:1], Ones()))
+
+    rows = list(run_cases(recipe, cases, Ones(during)))
+    assert [row.done for row in other] == [False]
+    assert [(row.error, row.done) for row in rows] == [("", True), ("", False), ("", False)]
+
+
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
