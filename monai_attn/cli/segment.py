@@ -120,7 +120,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Segment every case; 0 if all went well, 1 if some failed, 2 if none could be segmented."""
+    """Segment every case; 0 if all have their results, 1 if some have, 2 if none has."""
     from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases
@@ -159,15 +159,16 @@ def run(args: argparse.Namespace) -> int:
     done = done_cases(recipe, cases, segmenter.parts)
     if done:
         print(f"{len(done)} done, {len(cases) - len(done)} to do.")
-    failed = 0
+    failed = without = 0
     with Windows([case.name for case in cases], quiet=args.quiet) as windows:
         for row in run_cases(recipe, cases, segmenter, lambda case, *counts: windows.update(case.name, *counts)):
             windows.bar.clear()
             print_row(row)
             failed += bool(row.error)
+            without += not row.files
     if failed == 0:
         print(RESEARCH_USE)
         return 0
     if len(cases) > 1:
         print(f"{failed} of {len(cases)} cases failed.", file=sys.stderr)
-    return 1 if failed < len(cases) else 2
+    return 1 if without < len(cases) else 2

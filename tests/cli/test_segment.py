@@ -132,6 +132,20 @@ def test_an_output_that_cannot_be_written_is_found_before_anything_is_done(
     assert (tmp_path / "taken").read_text() == "mine"
 
 
+def test_a_case_without_its_dicom_file_has_its_mask_and_the_exit_code_1(bundle, image, tmp_path, capsys, monkeypatch):
+    def fail(*args: object, **more: object) -> None:
+        raise ValueError("20190229")
+
+    monkeypatch.setattr("monai_attn.cohort.recipe.write_dicom_seg", fail)
+    monkeypatch.setattr("monai_attn.cohort.plan.is_dicom", lambda _: True)
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--dicom-seg") == 1
+    said = capsys.readouterr()
+    assert "case_1_seg.dcm was not written: Unexpected ValueError" in said.err
+    assert "2019" not in said.err
+    assert "left thing" in said.out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == WRITTEN
+
+
 def test_a_case_gets_the_name_that_is_given(bundle, image, tmp_path, capsys):
     (tmp_path / "Doe_Jane").mkdir()
     image = image.rename(tmp_path / "Doe_Jane" / "Doe_Jane.nii.gz")
