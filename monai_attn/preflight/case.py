@@ -1,4 +1,4 @@
-"""The checks before a run, as every way in asks for them: refuse, or give the warnings and notes for the result."""
+"""The checks before a run, for `Segmenter` and `monai.bundle run` alike: refusal, or warnings and notes."""
 
 from __future__ import annotations
 

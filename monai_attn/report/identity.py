@@ -53,5 +53,5 @@ def read_identity(source: str | Path, *, series: str | None = None) -> dict[str,
 def anonymous_case(case: str, identity: dict[str, str]) -> str:
     """The name of the case, or "case" where the name repeats a part of the identity, as folders of DICOM often do."""
     parts = {part for value in identity.values() for part in re.split(r"[\W_]+", value.lower())}
-    told = any(len(part) >= SHORTEST_WORD and part in case.lower() for part in parts)
-    return "case" if told else case
+    repeats = any(len(part) >= SHORTEST_WORD and part in case.lower() for part in parts)
+    return "case" if repeats else case
