@@ -18,7 +18,7 @@ from monai_attn.backends.agreement import is_finite
 from monai_attn.backends.cache import Entry
 from monai_attn.backends.comparison import WindowComparison
 from monai_attn.backends.conversion import small_examples
-from monai_attn.backends.head import Head, with_head_apart
+from monai_attn.backends.head import ComparedNetwork, Head, with_head_apart
 from monai_attn.backends.network import BackendNetwork
 from monai_attn.backends.record import RunRecord
 from monai_attn.errors import BackendError
@@ -42,7 +42,7 @@ class Variant:
         return f"{self.backend} {self.precision}"
 
 
-class CheckedNetwork(nn.Module):
+class CheckedNetwork(ComparedNetwork):
     """A network in several variants, the fastest first; the last variant is the network itself, in PyTorch.
 
     - For each shape of windows, each variant is compared with the last one; see `WindowComparison`.
@@ -118,6 +118,7 @@ class CheckedNetwork(nn.Module):
             self._head = None
 
     def _run(self, variant: Variant, x: Tensor) -> Any:
+        """The output of one variant; with a head left out, the features before it."""
         return variant.network(x) if self._head is None else variant.network.features(x, self._head)
 
     def _problem(self, rank: int, x: Tensor, output: Any) -> str:
@@ -134,5 +135,6 @@ class CheckedNetwork(nn.Module):
         return self._comparisons[place].problem(x, output, reference, self._head)
 
     def _took(self, variant: Variant, output: Any, x: Tensor) -> Any:
+        """The output, after the record has noted which variant gave it."""
         self.record.took(variant.backend, variant.precision, variant.network, x)
         return output

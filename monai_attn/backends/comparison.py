@@ -59,6 +59,7 @@ class WindowComparison:
         return self.met & (self.met - 1) == 0 or shows_a_class(logits, self.regions)
 
     def _pass(self) -> None:
+        """End the comparisons, and keep in the cache that they agreed."""
         self.passed = True
         if self.memory:
             self.memory.write({"least_dice": self.least_dice})

@@ -84,6 +84,10 @@ class Converted:
         raise BackendError(f"OpenVINO cannot run this network on windows of {_text(window)}: {reasons[-1]}")
 
     def _traced(self, example: Sequence[int]) -> tuple[Any, Any]:
+        """A model of the network for an image of this size, and the skeleton of its output.
+
+        The model comes from the cache where it is there.
+        """
         entry = Entry("openvino", self.key, f"f32-{_text(example)}")
         if (about := entry.read()) is None:
             model, shape = _trace(self.network, example)
@@ -113,6 +117,10 @@ def small_examples(window: Sequence[int]) -> list[tuple[int, ...]]:
 
 
 def _trace(network: nn.Module, example: Sequence[int]) -> tuple[Any, Any]:
+    """A model of the network for an image of this size, and the skeleton of its output.
+
+    The image is a ramp from -1 to 1, so that no layer sees a constant.
+    """
     openvino = openvino_without_telemetry()
     image = torch.linspace(-1, 1, torch.Size(example).numel()).reshape(tuple(example))
     with torch.no_grad(), _without_trace_warnings():
@@ -177,6 +185,11 @@ def read_model(entry: Entry) -> Any:
 
 
 def _text(shape: Sequence[int]) -> str:
+    """A size as text, without the batch.
+
+    >>> _text((1, 1, 96, 96, 64))
+    '1x96x96x64'
+    """
     return "x".join(map(str, shape[1:]))  # without the batch
 
 

@@ -157,6 +157,7 @@ def choose_device(name: str = "auto") -> str:
 
 
 def _check_pair(backend: str, device: str) -> None:
+    """Refuse a back-end that does not run on the device. Raises `InputError`; "auto" and unknown devices pass."""
     kinds = BACKENDS[backend].DEVICES
     if device != "auto" and device.partition(":")[0] in DEVICES and device.partition(":")[0] not in kinds:
         where = " and ".join({"cpu": "the CPU", "cuda": "CUDA", "mps": "MPS"}[kind] for kind in kinds)

@@ -39,6 +39,10 @@ def fingerprint(network: nn.Module) -> str:
 
 
 def _versions() -> Iterator[tuple[str, str]]:
+    """The packages that decide what a converted network computes, with their versions.
+
+    The version of a missing package is "".
+    """
     for package in VERSIONED:
         try:
             yield package, version(package)
@@ -62,6 +66,7 @@ def _settings(module: nn.Module) -> str:
 
 
 def _plain(value: Any) -> str | None:
+    """A plain value as text; None for what is not plain, such as a tensor or a layer."""
     if isinstance(value, bool | int | float | str | None):
         return repr(value)
     if isinstance(value, list | tuple):
@@ -71,8 +76,10 @@ def _plain(value: Any) -> str | None:
 
 
 def _source(kind: type) -> str | None:
+    """The source file of a class, None where there is none."""
     return getattr(modules.get(kind.__module__), "__file__", None)
 
 
 def _shape(value: Any) -> str:
+    """The size and type of a tensor as text; other values as they print."""
     return f"{tuple(value.shape)} {value.dtype}" if isinstance(value, torch.Tensor) else repr(value)

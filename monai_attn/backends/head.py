@@ -13,7 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Head", "with_head_apart"]
+__all__ = ["ComparedNetwork", "Head", "with_head_apart"]
+
+
+class ComparedNetwork(nn.Module):
+    """A network whose outputs may be compared with those of another, so that its last layer is its own affair."""
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether outputs are compared now."""
+        raise NotImplementedError
 
 
 class Head:
@@ -59,7 +68,7 @@ def with_head_apart(network: Any, run: Callable[[], Any]) -> tuple[Any, Head | N
     `CheckedNetwork` finds its own head; see `CheckedNetwork.find_head`.
     """
     plain = isinstance(network, nn.Module) and not hasattr(network, "_orig_mod")
-    if not plain or torch.is_inference_mode_enabled():
+    if not plain or torch.is_inference_mode_enabled() or any(map(_is_compared, network.modules())):
         return run(), None
     widening = [layer for layer in network.modules() if _widens(layer)]
     if not widening:
@@ -84,6 +93,10 @@ def with_head_apart(network: Any, run: Callable[[], Any]) -> tuple[Any, Head | N
     return run(), None
 
 
+def _is_compared(module: nn.Module) -> bool:
+    return isinstance(module, ComparedNetwork) and module.is_compared
+
+
 def _widens(layer: nn.Module) -> bool:
     """Whether it is a 1x1x1 convolution with more outputs than inputs."""
     if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) or layer.out_channels <= layer.in_channels:
@@ -92,4 +105,5 @@ def _widens(layer: nn.Module) -> bool:
 
 
 def _edges(padding: Any) -> Sequence[Any]:
+    """The padding of a convolution along each axis; none where torch names it by a word."""
     return () if isinstance(padding, str) else padding

@@ -68,6 +68,10 @@ class OpenVINONetwork(BackendNetwork):
         return True
 
     def _infer(self, x: Tensor, request: Any, shape: Any) -> Any:
+        """The output for windows `(N, channels, *spatial)`, one window at a time.
+
+        OpenVINO writes each output where it stays, without a copy.
+        """
         windows = x.detach().as_subclass(Tensor).to("cpu", torch.float32).contiguous().numpy()
         outputs = _untouched(request, len(windows))
         for number in range(len(windows)):
@@ -82,6 +86,10 @@ class OpenVINONetwork(BackendNetwork):
         return rebuild(shape, iter(tensors))
 
     def _request(self, window: tuple[int, ...], *, whole: bool = True) -> tuple[Any, Any]:
+        """The compiled model for a window `(1, channels, *spatial)` and the skeleton of its output.
+
+        `whole`: with the last layer, or without it. The models used last are kept.
+        """
         key = (*window, whole)
         if key not in self.requests:
             model, shape = self.models.model(window)
@@ -109,6 +117,7 @@ def _named_error(what: str, precision: str) -> Iterator[None]:
 
 
 def _options(precision: str, threads: int | None) -> dict[str, Any]:
+    """OpenVINO's settings for a precision and a number of threads."""
     return {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",  # what is not int8 stays f32
@@ -130,4 +139,5 @@ def _give_outputs(request: Any, arrays: list[Any]) -> None:
 
 @cache
 def _core() -> Any:
+    """The one object of OpenVINO that compiles models."""
     return openvino_without_telemetry().Core()

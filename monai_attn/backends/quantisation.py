@@ -61,6 +61,7 @@ class Quantised:
             raise BackendError(f"The int8 network takes no windows of {tuple(window[2:])}: {error}") from error
 
     def _quantise(self) -> None:
+        """Make the int8 model from the windows and keep it in the cache; where that is not possible, in memory."""
         window = [1, *self.calibration[0].shape]
         model, shape = self.converted.model(window)
         quantised = _quantised(model, self.calibration)
@@ -85,6 +86,7 @@ def _quantised(model: Any, windows: Sequence[Tensor]) -> Any:
 
 
 def _digest(windows: Sequence[Tensor]) -> str:
+    """The SHA-256 of the values of windows, in their order."""
     digest = hashlib.sha256()
     for window in windows:
         digest.update(window.float().cpu().contiguous().numpy().tobytes())

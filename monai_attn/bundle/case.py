@@ -159,6 +159,7 @@ def check_kinds(
 
 
 def _check_kind(image: Volume, wanted: ImageInput, which: str) -> None:
+    """Refuse an image whose DICOM modality or unit is not the wanted one. `which`: the words for it in the message."""
     if wanted.modality and image.modality in ("MR", "CT", "PT") and image.modality != wanted.modality:
         raise InputError(
             f"{which} is for {wanted.modality}, and this image is {image.modality}. "
@@ -170,4 +171,9 @@ def _check_kind(image: Volume, wanted: ImageInput, which: str) -> None:
 
 
 def _named(unit: str) -> str:
+    """A unit with its name in words.
+
+    >>> _named("HU")
+    'HU (Hounsfield units)'
+    """
     return f"{unit} ({UNIT_NAMES[unit]})" if unit in UNIT_NAMES else unit

@@ -196,6 +196,7 @@ def _first(config: Any, *names: str) -> dict[str, Any]:
 
 
 def _output(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the metadata say about the network's output; empty where they say nothing."""
     output: Mapping[str, Any] = metadata.get("network_data_format", {}).get("outputs", {}).get("pred", {})
     return output
 
@@ -208,6 +209,7 @@ def _weights(config: Any, root: Path) -> Path:
 
 
 def _numbers(said: Any) -> tuple[float, ...] | None:
+    """Three numbers, one for each axis; None for anything else."""
     if isinstance(said, list) and len(said) == 3 and all(isinstance(x, int | float) for x in said):
         return tuple(float(x) for x in said)
     return None

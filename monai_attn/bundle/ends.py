@@ -26,6 +26,7 @@ def swap_ends(config: Any) -> Any:
 
 
 def _swapped(component: Component) -> dict[str, Any]:
+    """A component with our reader in place of MONAI's, or disabled if it saves; others as they are."""
     settings = component.settings
     if component.name == "LoadImaged":
         if settings.get("image_only") is False:

@@ -109,6 +109,7 @@ def _workflow() -> ConfigWorkflow | None:
 
 
 def _root(workflow: ConfigWorkflow) -> Path:
+    """The folder of the bundle that a workflow runs: the folder above `configs`."""
     folder = Path(workflow.config_root_path).resolve()
     return folder.parent if folder.name == "configs" else folder
 
@@ -129,6 +130,7 @@ def _files(workflow: ConfigWorkflow) -> list[dict[str, Any]]:
 
 
 def _check_overrides(workflow: ConfigWorkflow) -> None:
+    """Refuse ids that no config file sets and nothing uses. Raises `OverrideError`, with ids that are spelt alike."""
     config = {key: value for key, value in workflow.parser.get().items() if key != "_meta_"}
     known = {name for content in _files(workflow) for name in _ids_of_file(content)}
     known |= {name for text in texts_of(config) for name in ReferenceResolver.match_refs_pattern(text)}
@@ -176,6 +178,7 @@ def _arguments(component: dict[str, Any], parser: ConfigParser) -> list[str]:
 
 
 def _hint(key: str, start: str, known: set[str], arguments: list[str]) -> str:
+    """Ids that come close to an unknown one, as words in brackets; "" where there are none."""
     candidates = [*known, *(f"{start}{name}" for name in arguments if not name.startswith("_"))]
     elsewhere = sorted((name for name in known if name.rsplit("::", 1)[-1] == key), key=len)
     close = [*elsewhere, *difflib.get_close_matches(f"{start}{key}", candidates, n=3)]
@@ -184,6 +187,7 @@ def _hint(key: str, start: str, known: set[str], arguments: list[str]) -> str:
 
 
 def _check_versions(bundle: str, metadata: Mapping[str, Any]) -> None:
+    """Refuse older packages than metadata.json asks for, and metadata that name no versions. Raises `BundleError`."""
     if any(metadata.get(key) is None for key in VERSION_KEYS):
         raise BundleError(f"The metadata.json of {bundle} is missing or names no versions. Set --meta_file.")
     missing = unmet(metadata)

@@ -123,6 +123,7 @@ def open_bundle(
 
 
 def _network(parser: ConfigParser, root: Path) -> nn.Module:
+    """The network as the config makes it. Raises `BundleError` for anything but a torch module."""
     network = _resolve(parser, root, "network_def", "network")
     if not isinstance(network, nn.Module):
         raise BundleError(f"network_def of the bundle {root.name} is a {type(network).__name__}, not a torch module.")
@@ -152,6 +153,7 @@ def why(error: BaseException, what: str, *hints: str) -> AttnError:
 
 
 def _optional(parser: ConfigParser, name: str) -> Any:
+    """The value at an id of the config, instantiated; None where the config has no such id."""
     return parser.get_parsed_content(name) if name in parser else None
 
 

@@ -104,4 +104,5 @@ def _state_dict(content: Any) -> Any:
 
 
 def _first_line(error: Exception) -> str:
+    """The first line of an error, or the name of its class where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -81,6 +81,7 @@ class OutputCollection:
         return {name: made[name] if name in made else self.whole[name] for name in self.means}
 
     def _begin(self, outputs: Mapping[Any, Tensor], head: Head | None) -> None:
+        """Learn from the first outputs which outputs there are and of which size."""
         if self.name is None:
             self.name = next(iter(outputs))
         if self.name not in outputs:

@@ -55,10 +55,12 @@ def processor_has_bfloat16() -> bool:
 
 
 def _is_small(image: Tensor) -> bool:
+    """Whether an image `(N, C, *spatial)` has one or two voxels along an axis."""
     return min(image.shape[2:], default=LEAST_EDGE) < LEAST_EDGE
 
 
 def _in_full(value: Any) -> Any:
+    """A tensor in float32; other values as they are."""
     return value.float() if isinstance(value, Tensor) else value
 
 

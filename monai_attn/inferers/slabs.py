@@ -90,6 +90,7 @@ class WindowMean:
             yield part, last - planes
 
     def _part(self, number: int) -> Tensor:
+        """The tensor of a part `(channels, *spatial)`, made of zeros when it is first used."""
         if number not in self.kept:
             first, last = self.parts[number]
             shape = _replace(self.size, self.axis, last - first + (number > 0))

@@ -29,7 +29,7 @@ import torch
 from monai.data import MetaTensor, decollate_batch
 from monai.data.utils import collate_meta_tensor_fn, compute_importance_map
 from monai.utils import BlendMode, PytorchPadMode
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
 from monai_attn.backends.checked import CheckedNetwork
@@ -207,17 +207,10 @@ class _Caller:
             if self.head is not None:
                 self.stack.enter_context(self.network.left_out(self.head))
             return run()
-        if _holds_compared(self.network):  # its variants would not leave out the same layer
-            return run()
         given, self.head = with_head_apart(self.network, run)
         if self.head is not None:
             self.stack.enter_context(self.head.left_out())
         return given
-
-
-def _holds_compared(network: Any) -> bool:
-    modules = network.modules() if isinstance(network, nn.Module) else ()
-    return any(isinstance(one, CheckedNetwork) and one.is_compared for one in modules)
 
 
 def _cut(image: Tensor, windows: Windows, start: tuple[int, ...]) -> Tensor:

@@ -98,7 +98,10 @@ def _counted(network: Callable[..., Any], watch: RunWatch) -> Iterator[Callable[
 
 
 def _number_of_windows(inferer: Inferer, inputs: Tensor) -> int | None:
-    """The windows of one pass over a batch `(N, channels, *spatial)`; None for an inferer that is not known."""
+    """The windows of one pass over a batch `(N, channels, *spatial)`.
+
+    None for an inferer of which it is not known, such as those of a bundle's own scripts.
+    """
     if type(inferer) is SimpleInferer:
         return len(inputs)
     if type(inferer) in (SlidingWindowInferer, SlidingWindowInfererAdapt):

@@ -112,6 +112,7 @@ class SoftmaxDiceFocalLoss(nn.Module):
         return total
 
     def _of_level(self, logits: Tensor, labels: Tensor, judged: Tensor) -> Tensor:
+        """The loss of one level's logits `(N, C, *spatial)`. `judged` `(N, *spatial)`: the voxels that count."""
         probabilities = _in_full(logits).softmax(dim=1)
         one_hot = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(probabilities)
         dice = self.dice(probabilities * judged[:, None], one_hot * judged[:, None])
@@ -121,6 +122,7 @@ class SoftmaxDiceFocalLoss(nn.Module):
 
 
 def _focal(logits: Tensor, labels: Tensor, judged: Tensor, gamma: float, class_weights: Tensor | None) -> Tensor:
+    """The focal loss over the voxels that are judged; 0 where there are none."""
     log_p = F.log_softmax(_in_full(logits), dim=1)
     log_pt = log_p.gather(1, labels[:, None])[:, 0]
     weight = judged.to(log_pt)

@@ -63,10 +63,12 @@ class NoAttention(SkipAttention):
 
     @override
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`skip` itself."""
         return skip
 
     @override
     def map(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """Ones, `(N, 1, *spatial)`."""
         return torch.ones_like(skip[:, :1])
 
 
@@ -79,6 +81,7 @@ class WeightingAttention(SkipAttention):
 
     @override
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        """`skip` times the weights, `(N, C, *spatial)`."""
         return skip * self.weights(skip, gating)
 
     @override

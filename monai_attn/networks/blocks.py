@@ -178,4 +178,5 @@ def to_grid_of(x: Tensor, y: Tensor, padded: Tensor) -> Tensor:
 
 
 def _average_pool(spatial_dims: int) -> type[nn.Module]:
+    """Torch's class of average pooling in 2-D or 3-D."""
     return nn.AvgPool2d if spatial_dims == 2 else nn.AvgPool3d

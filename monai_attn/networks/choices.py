@@ -58,6 +58,7 @@ def attention_per_level(
 
 
 def _factory(choice: AttentionChoice) -> AttentionFactory:
+    """The factory behind a name; a factory itself is given back. Raises `InputError` for an unknown name."""
     if isinstance(choice, str) and choice in ATTENTION:
         return ATTENTION[choice]
     if isinstance(choice, str) or not callable(choice):

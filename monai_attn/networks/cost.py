@@ -142,6 +142,7 @@ def measure_peak_mib(member: Member, size: Sequence[int]) -> float | None:
 
 @torch.no_grad()
 def _peak_mib(member: Member, size: list[int], threads: int) -> float:
+    """The peak of one member, measured in a process of its own with so many threads."""
     torch.set_num_threads(threads)
     with suppress(AttributeError):  # a C library other than glibc has no mallopt, nor these holes
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 64 * 1024)
@@ -154,16 +155,19 @@ def _peak_mib(member: Member, size: list[int], threads: int) -> float:
 
 
 def _resident_mib(what: str) -> float:
+    """Resident memory of this process in MiB: "VmRSS" now, "VmHWM" at its peak. Linux only."""
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{what}:"))
     return int(line.split()[1]) / 1024  # "VmRSS:  123456 kB"
 
 
 @torch.no_grad()
 def _time(network: nn.Module, x: Tensor) -> tuple[float, float]:
+    """Wall seconds and CPU seconds (user and system) of one forward pass."""
     wall, cpu = time.perf_counter(), time.process_time()
     network(x)
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _image(size: Sequence[int]) -> Tensor:
+    """An image `(1, 1, *size)` whose values rise from -1 to 1."""
     return torch.linspace(-1, 1, math.prod(size)).reshape(1, IN_CHANNELS, *size)

@@ -40,5 +40,6 @@ def in_whole(array: NDArray[np.generic], block: tuple[slice, ...], whole: Volume
 
 
 def _same_place(prediction: Any, grid: Volume) -> bool:
+    """Whether a prediction lies on the grid; a prediction without an affine is trusted."""
     affine = getattr(prediction, "affine", None)  # a MetaTensor has one; a bundle may give a plain tensor
     return affine is None or same_grid(grid, Volume(grid.array, np.asarray(affine.cpu(), dtype=np.float64)))

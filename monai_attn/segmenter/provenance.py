@@ -51,6 +51,7 @@ def describe_run(
 
 
 def _described(source: Volume) -> dict[str, Any]:
+    """What the provenance says about a source image: its size, spacing (mm), orientation, modality, and notes."""
     return {
         "shape": list(source.shape),
         "spacing_mm": [round(edge, 6) for edge in source.spacing_mm],

@@ -86,6 +86,7 @@ class CaseScores:
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
     def _start(self, engine: Engine) -> None:
+        """Refuse to begin where result files exist, unless they may be replaced."""
         del engine
         self.scores.clear()
         self.detections.clear()
@@ -97,6 +98,7 @@ class CaseScores:
             )
 
     def _score(self, engine: Engine) -> None:
+        """Add the rows of the cases of one batch."""
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
             labels = output["pred"].cpu()  # (1, I, J, K)
             prediction = Volume(np.asarray(labels)[0], np.asarray(labels.affine))
@@ -110,6 +112,7 @@ class CaseScores:
                 self.detections += [row | seen for row in rows(list(found), case=name)]
 
     def _finish(self, engine: Engine) -> None:
+        """Write the table and the summary, and log the scores of each structure."""
         del engine
         parts = {seen: [row for row in self.scores if row["seen"] == seen] for seen in SEEN}
         summary = summary_of([*parts["no"], *parts["unknown"]])
@@ -124,6 +127,7 @@ class CaseScores:
 
 
 def _log(labels: Mapping[str, Any], cases: str) -> None:
+    """One line for each structure and score."""
     for name, scores in labels.items():
         for score, values in scores.items():
             logger.info(
@@ -153,6 +157,7 @@ def summary_of(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _statistics(of_cases: Mapping[str, float], score: str) -> dict[str, Any]:
+    """The statistics of one score over cases; nan is left out."""
     values = {case: value for case, value in of_cases.items() if not np.isnan(value)}
     numbers = np.array(list(values.values()))
     infinite = int(np.isinf(numbers).sum())

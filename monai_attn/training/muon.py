@@ -73,6 +73,7 @@ class MuonAdamW(torch.optim.AdamW):
 
     @torch.no_grad()
     def _muon(self, kernel: Tensor, gradient: Tensor, group: dict[str, float]) -> None:
+        """One step of Muon for one kernel, in place."""
         state = self.state[kernel]
         if not state:  # AdamW asks every state for its step when one is loaded
             state.update(step=torch.zeros(()), momentum=torch.zeros_like(gradient))

@@ -102,6 +102,7 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
         return torch.where(measured, values, torch.zeros_like(values)), measured.float()
 
     def _check_frames(self, images: Mapping[str, MetaTensor]) -> None:
+        """Refuse images of different frames of reference (DICOM), which do not share patient coordinates."""
         frames = {name: image.meta.get("frame_of_reference", "") for name, image in images.items()}
         known = {name: frame for name, frame in frames.items() if frame}
         if len(set(known.values())) > 1 and not self.ignore_frames:
@@ -156,6 +157,7 @@ class RandDropImagesd(_RandHide):
         self.first_alone = first_alone
 
     def _weight(self, present: list[int], shape: tuple[int, ...]) -> Tensor:
+        """0 for each image that is dropped, else 1; `present` are the images of the case."""
         subset = int(self.R.randint(1, 2 ** len(present) - 1))  # a bit for each image: not none, not all
         kept = {index for bit, index in enumerate(present) if subset >> bit & 1}
         if self.R.random() < self.first_alone and present[0] == 0:
@@ -178,6 +180,7 @@ class RandCutImagesd(_RandHide):
         self.kept = kept
 
     def _weight(self, present: list[int], shape: tuple[int, ...]) -> Tensor:
+        """0 beyond the plane for the image that is cut, else 1; `present` are the images of the case."""
         index, axis = int(self.R.choice(present[1:])), int(self.R.randint(3))
         size = shape[axis + 1]
         cut = round(float(self.R.uniform(*self.kept)) * size)
@@ -188,5 +191,6 @@ class RandCutImagesd(_RandHide):
 
 
 def _plain(image: Any) -> Tensor:
+    """The values of an image, without its metadata."""
     tensor: Tensor = image.as_tensor() if isinstance(image, MetaTensor) else torch.as_tensor(image)
     return tensor

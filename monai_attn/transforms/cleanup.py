@@ -45,6 +45,7 @@ class DropSmallComponentsd(MapTransform):  # type: ignore[misc]  # MONAI has no 
         return out
 
     def _cleaned(self, labels: torch.Tensor) -> torch.Tensor:
+        """The label map without its small components, `(1, I, J, K)`."""
         if labels.is_floating_point() or labels.dim() != 4 or labels.shape[0] != 1:
             raise LabelError(
                 f"DropSmallComponentsd takes whole numbers of shape (1, I, J, K), not {labels.dtype} of "

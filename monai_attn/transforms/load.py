@@ -49,6 +49,10 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
         return out
 
     def _tensor(self, source: ImageSource | Sequence[ImageSource]) -> MetaTensor:
+        """One image, or several on one grid, as a tensor with affine and notes.
+
+        Raises `GeometryError` for images on other grids.
+        """
         several = isinstance(source, Sequence) and not isinstance(source, str)
         sources: list[Any] = list(source) if several else [source]  # type: ignore[arg-type]
         if not sources:

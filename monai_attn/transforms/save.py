@@ -68,6 +68,10 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         return dict(data)
 
     def _path(self, data: Mapping[Hashable, Any], key: Hashable) -> Path:
+        """The file of a case.
+
+        Raises `InputError` for a name that would lead out of the folder, and `FileError` for a second case of one name.
+        """
         given = data.get("case")
         (found,) = names_of([Path(data[self.source_key].meta["filename_or_obj"])])
         case = checked_name(str(given)) if given else found

@@ -122,6 +122,7 @@ class LabelSlabs:
         return MetaTensor(torch.from_numpy(self.labels)[None], affine=torch.from_numpy(self.way.source_affine.copy()))
 
     def _check(self, shape: tuple[int, ...], start: int) -> None:
+        """Refuse logits of another size than the network's grid. Raises `BundleError`."""
         wanted = list(self.way.network_shape)
         wanted[self.axis] = shape[1 + self.axis]
         if list(shape[1:]) != wanted or start + shape[1 + self.axis] > self.way.network_shape[self.axis]:

@@ -174,6 +174,7 @@ class _Walk:
 
 
 def _flip(axes: Any, size: tuple[int, ...]) -> Matrix:
+    """The matrix `(4, 4)` that mirrors axes of a grid of this size; None mirrors all axes."""
     step = np.eye(4)
     for axis in range(3) if axes is None else np.atleast_1d(axes):
         step[axis, axis], step[axis, 3] = -1.0, size[axis] - 1.0
@@ -189,11 +190,13 @@ def _resize(before: tuple[int, ...], after: tuple[int, ...], align_corners: bool
 
 
 def _apply(matrix: Matrix, points: Matrix) -> Matrix:
+    """Points `(n, 3)`, mapped by a matrix `(4, 4)`."""
     moved: Matrix = points @ matrix[:3, :3].T + matrix[:3, 3]
     return moved
 
 
 def _corners(box: Matrix) -> Matrix:
+    """The eight corners `(8, 3)` of a box `(2, 3)`."""
     return np.stack(np.meshgrid(*box.T, indexing="ij"), axis=-1).reshape(-1, 3)
 
 

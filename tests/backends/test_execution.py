@@ -90,8 +90,8 @@ def test_the_tables_and_the_value_load_no_torch():
 def test_the_number_of_threads_is_handed_on_by_hand_at_most_three_times():
     """It is read once, taken out of its `Execution` once, and used by each back-end."""
     package = Path(execution.__file__).parents[1]
-    rooms = [package / "cli", package / "cohort", package / "backends", package / "segmenter.py"]
-    files = [path for room in rooms for path in ([room] if room.is_file() else room.rglob("*.py"))]
+    rooms = [package / "cli", package / "cohort", package / "backends", package / "segmenter"]
+    files = [path for room in rooms for path in room.rglob("*.py")]
     named = {
         path.relative_to(package).as_posix(): set(re.findall(r"(\w+)\.threads\b", path.read_text())) for path in files
     }

@@ -8,8 +8,9 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from monai_attn.backends.guard import CheckedNetwork, Way
+from monai_attn.backends.checked import CheckedNetwork, Variant
 from monai_attn.backends.head import with_head_apart
+from monai_attn.backends.torch_network import TorchNetwork
 from monai_attn.inferers import StreamingInferer
 from monai_attn.inferers.slabs import WindowMean
 from monai_attn.networks import AttnUNet
@@ -106,9 +107,9 @@ def test_it_stays_where_it_does_not_widen_or_logits_are_compared_or_there_is_no_
     network = small()
     windows = torch.zeros(1, 1, 8, 8, 8)
     narrow = nn.Sequential(nn.Conv3d(1, 4, 1), nn.Conv3d(4, 4, 1))
-    two_ways = CheckedNetwork([Way("torch", "f32", network), Way("torch", "f32", network)])
+    compared = CheckedNetwork([Variant("torch", "f32", TorchNetwork(network)) for _ in range(2)])
     with torch.no_grad():
-        for other in (narrow, two_ways, lambda x: x):
+        for other in (narrow, compared, lambda x: x):
             assert with_head_apart(other, lambda other=other: other(windows))[1] is None
         features, head = with_head_apart(network, lambda: network(windows))
     assert head is not None
