@@ -52,7 +52,7 @@ class WindowComparison:
         return ""
 
     def _is_due(self, window: Tensor, logits: Tensor) -> bool:
-        """Whether a comparison on this window tells something new."""
+        """Whether a comparison on this window shows something new."""
         if not bool(window.amax() > window.amin()):
             return False
         self.met += 1

@@ -194,7 +194,7 @@ def _text(shape: Sequence[int]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What of a message tells most: of OpenVINO's the items of its summary, else the first line."""
+    """The part of a message that says most: in OpenVINO's the items of its summary, else the first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     items = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
     return "; ".join(items) or (lines[0] if lines else type(error).__name__)

@@ -34,7 +34,7 @@ CalibrationImage = ImageSource | Mapping[str, ImageSource]
 
 @dataclass(frozen=True)
 class Execution:
-    """How a network is run, handed on whole from the command line, Python or napari to the back-end.
+    """How a network is run, passed on whole from the command line, Python or napari to the back-end.
 
     - `device`: "cpu", "cuda", "cuda:1", "mps", or "auto": CUDA where there is a CUDA device, then MPS, else the CPU.
     - `backend`: a name in `BACKENDS`, or "auto": OpenVINO on a CPU where it is installed, else torch.

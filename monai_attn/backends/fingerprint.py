@@ -51,11 +51,14 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def _processor() -> str:
-    """Its kind, as far as the system tells: a precision that is right on one may be wrong on another."""
+    """The kind of the processor, as far as the system says it.
+
+    A precision that is right on one kind of processor may be wrong on another.
+    """
     info = Path("/proc/cpuinfo")
     lines = info.read_text(errors="replace").splitlines() if info.exists() else []
-    told = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
-    return " ".join(sorted(set(told))) or platform.processor()
+    said = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+    return " ".join(sorted(set(said))) or platform.processor()
 
 
 def _settings(module: nn.Module) -> str:

@@ -207,7 +207,7 @@ def _overrides(workflow: ConfigWorkflow) -> dict[str, Any]:
 
 
 def _read_booleans(workflow: ConfigWorkflow) -> None:
-    """Make `--resume false` false: the command line hands MONAI the text "false", which counts as true."""
+    """Make `--resume false` false: MONAI gets the text "false" from the command line, which counts as true."""
     for name, default in {name: leaf for content in _files(workflow) for name, leaf in leaves(content)}.items():
         given = workflow.parser.get(name)
         if isinstance(default, bool) and isinstance(given, str) and not is_expression(given):

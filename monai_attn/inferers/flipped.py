@@ -39,7 +39,7 @@ class FlippedInferer(WatchableInferer):
             raise InputError(f"axes are different spatial axes, 0 for the first; got {self.axes}.")
 
     def watched(self, watch: RunWatch) -> FlippedInferer:
-        """A copy whose inner inferer tells the watch; the watch expects all mirror images."""
+        """A copy whose inner inferer reports to the watch; the watch expects all mirror images."""
         watch.runs *= 2 ** len(self.axes)
         return FlippedInferer(watch_inferer(self.inferer, watch), self.axes)
 

@@ -33,7 +33,7 @@ class LabelTaker(Protocol):
 
 
 class HeadOnSlabs:
-    """A taker that is given slabs of features, and hands on slabs of logits, some planes at a time.
+    """A taker that is given slabs of features, and passes on slabs of logits, some planes at a time.
 
     One feature more than the head has inputs is the share of skipped background, whose logits are `of_air`.
     """

@@ -79,7 +79,7 @@ class CPUAutocastInferer(WatchableInferer):
         self.enabled = enabled
 
     def watched(self, watch: RunWatch) -> CPUAutocastInferer:
-        """A copy whose inner inferer tells the watch."""
+        """A copy whose inner inferer reports to the watch."""
         return CPUAutocastInferer(watch_inferer(self.inferer, watch), enabled=self.enabled)
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -23,7 +23,7 @@ class WindowMean:
 
     The output may be finer or coarser than the image, as in MONAI: everything is scaled. With `streamed`, the planes
     between the starts of rows are separate tensors, each with the last plane of the tensor before in front. `finished`
-    hands these out. Otherwise there is one tensor for the whole image.
+    gives these out. Otherwise there is one tensor for the whole image.
     """
 
     def __init__(self, windows: Windows, importance: Tensor, shape: Sequence[int], *, streamed: bool) -> None:

@@ -110,7 +110,7 @@ class StreamingInferer(WatchableInferer):
         self._watch = RunWatch()
 
     def watched(self, watch: RunWatch) -> StreamingInferer:
-        """A copy that counts its windows, skipped ones too, and hands on the slabs of labels that it finishes."""
+        """A copy that counts its windows, skipped ones too, and passes on the slabs of labels that it finishes."""
         other = copy(self)
         other._watch = watch
         return other

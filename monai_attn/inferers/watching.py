@@ -16,7 +16,7 @@ __all__ = ["RunWatch", "WatchableInferer", "WatchedInferer", "watch_inferer"]
 
 
 class RunWatch:
-    """Counts the windows of one run for `progress`, and hands on what is finished to `finished`; None for neither.
+    """Counts the windows of one run for `progress`, and passes on what is finished to `finished`; None for neither.
 
     `runs`: how often the inferer goes over the image, as for mirror images; whoever repeats a run multiplies it.
     """
@@ -44,10 +44,10 @@ class RunWatch:
 
 
 class WatchableInferer(Inferer):  # type: ignore[misc]  # MONAI has no type hints
-    """An inferer that can say how far it is: `watched` gives a copy that tells a `RunWatch`."""
+    """An inferer that can say how far it is: `watched` gives a copy that reports to a `RunWatch`."""
 
     def watched(self, watch: RunWatch) -> Inferer:
-        """A copy of this inferer that tells the watch; this inferer stays as it is."""
+        """A copy of this inferer that reports to the watch; this inferer stays as it is."""
         raise NotImplementedError
 
 
@@ -74,7 +74,7 @@ class WatchedInferer(WatchableInferer):
 
 
 def watch_inferer(inferer: Any, watch: RunWatch) -> Any:
-    """A copy of the inferer that tells the watch how far it is, whatever inferer it is."""
+    """A copy of the inferer that reports to the watch how far it is, whatever inferer it is."""
     return inferer.watched(watch) if isinstance(inferer, WatchableInferer) else WatchedInferer(inferer, watch)
 
 

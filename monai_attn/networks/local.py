@@ -54,8 +54,8 @@ class LocalAttention(SkipAttention):
         padded = pad_to_multiple(self.norm(skip), self.multiple, self.multiple)
         query, key, value = self._windows(self.project(padded))
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=self._bias(query))
-        told: Tensor = self.out(crop_to(self._join(attended, padded), skip))
-        return skip + told
+        contributed: Tensor = self.out(crop_to(self._join(attended, padded), skip))
+        return skip + contributed
 
     @override
     def map(self, skip: Tensor, gating: Tensor) -> Tensor:
