@@ -31,7 +31,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes run the tests, those of a file stay together, and all with a viewer in one."""
+    """Where several processes run the tests, those of a file stay together, and those with a window in one process."""
     for item in items:
-        group = "napari" if item.path.parent.name == "napari_plugin" else item.path.stem
+        group = "window" if item.get_closest_marker("gui") else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))

@@ -14,7 +14,10 @@ from monai_attn.folders import cache_folder
 from monai_attn.io import write_bytes_atomic
 from monai_attn.io.plain import read_plain
 
-__all__ = ["remember", "seconds_per_window", "speed_file"]
+__all__ = [
+    "remember",
+    "seconds_per_window",
+]
 
 logger = logging.getLogger(__name__)
 

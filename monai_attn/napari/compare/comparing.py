@@ -21,10 +21,8 @@ from monai_attn.napari.structures.lesions import lesion_labels
 from monai_attn.volume import Volume
 
 __all__ = [
-    "MOST",
     "Errors",
     "LayerComparison",
-    "Mistake",
     "common_table",
     "compare_steps",
     "deepest",

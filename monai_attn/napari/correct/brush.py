@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["HandBrush", "Stroke", "gate_images", "shown_axis"]
+__all__ = ["HandBrush", "gate_images", "shown_axis"]
 
 MODES = ("paint", "erase")
 

@@ -31,7 +31,7 @@ from monai_attn.napari.correct.editing import (
     structure_title,
 )
 from monai_attn.napari.keep.window import UnsavedBar, watch
-from monai_attn.napari.qt.controls import button, check, offer_layers, releasing, row, spin
+from monai_attn.napari.qt.controls import button, check_box, offer_layers, releasing, row, spin
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -96,8 +96,8 @@ class CorrectWidget(QWidget):
 
     def _brush_group(self) -> QGroupBox:
         self.diameter = spin(2 * self.brush.radius_mm, (0.5, 200.0), " mm", "Diameter of the brush in the patient.")
-        self.ball = check("ball", "Paint through the slices too: a ball in the patient, however thick the slices.")
-        self.gated = check("only intensities", "Paint only voxels of the image whose intensity is in the range.")
+        self.ball = check_box("ball", "Paint through the slices too: a ball in the patient, however thick the slices.")
+        self.gated = check_box("only intensities", "Paint only voxels of the image whose intensity is in the range.")
         self.low, self.high = spin(0.0, (-1e6, 1e6)), spin(0.0, (-1e6, 1e6))
         self.image = QComboBox()
         self.image.setToolTip("The image, on the grid of the mask, whose intensities are meant.")
@@ -119,8 +119,8 @@ class CorrectWidget(QWidget):
 
     def _shape_group(self) -> QGroupBox:
         self.margin = spin(3.0, (0.1, 100.0), " mm", "How far to grow or shrink, in the patient.")
-        self.by_slice = check("in each slice", "Fill holes in the shown plane, slice by slice: tunnels too.")
-        self.replace = check("may replace other labels", "Locked labels are never replaced.")
+        self.by_slice = check_box("in each slice", "Fill holes in the shown plane, slice by slice: tunnels too.")
+        self.replace = check_box("may replace other labels", "Locked labels are never replaced.")
         self.actions = {name: button(name, tip, self._start) for name, tip in TIPS.items()}
         self.steps = {
             name: button(name, tip, self._step)

@@ -21,7 +21,7 @@ from monai_attn.napari.qt.controls import button, row
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["UnsavedBar", "connect", "discard", "keep_now", "offer", "restore", "watch"]
+__all__ = ["UnsavedBar", "watch"]
 
 
 GREETING_MS = 1500

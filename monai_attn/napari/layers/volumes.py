@@ -48,7 +48,6 @@ __all__ = [
     "go_to",
     "grid_of",
     "image_layer",
-    "label_colormap",
     "label_features",
     "labels_layer",
     "oblique_degrees",

@@ -19,7 +19,7 @@ from monai_attn.napari.look.notes import Note
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["NotesSurface", "PlainNotes", "SpriteNotes", "notes_surface"]
+__all__ = ["notes_surface"]
 
 NOTES_KEY = "monai_attn_notes"
 

@@ -17,7 +17,7 @@ from monai_attn.napari.look.looking import SLABS, drag_window, image_volume, set
 from monai_attn.napari.look.planes import WORLD_ORDER, show_3d, show_plane
 from monai_attn.napari.look.readout import shown_image
 from monai_attn.napari.look.views import LinkedViews
-from monai_attn.napari.qt.controls import button, check, row, spin
+from monai_attn.napari.qt.controls import button, check_box, row, spin
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -70,7 +70,9 @@ class LookWidget(QWidget):
             number.setDecimals(3)
             number.setKeyboardTracking(False)
             number.valueChanged.connect(self._use_numbers)
-        self.drag = check("drag on the canvas", "Drag to the right for a wider window, upwards for a brighter picture.")
+        self.drag = check_box(
+            "drag on the canvas", "Drag to the right for a wider window, upwards for a brighter picture."
+        )
         self.drag.toggled.connect(self._set_drag)
         self.window_group = QGroupBox("Window")
         form = QFormLayout(self.window_group)
@@ -101,10 +103,10 @@ class LookWidget(QWidget):
         self.convention = QComboBox()
         self.convention.addItems(list(CONVENTIONS))
         self.convention.activated.connect(self._use_convention)
-        self.legend = check("Legend", "Name the structures that are seen on the canvas, with their colours.")
+        self.legend = check_box("Legend", "Name the structures that are seen on the canvas, with their colours.")
         self.legend.setChecked(self.notes.legend)
         self.legend.toggled.connect(self._use_legend)
-        self.linked = check(VIEWS, "Axial, coronal and sagittal beside the canvas, with a crosshair.")
+        self.linked = check_box(VIEWS, "Axial, coronal and sagittal beside the canvas, with a crosshair.")
         self.linked.toggled.connect(self._link)
         self._show_convention()
         group = QGroupBox("View")

@@ -30,7 +30,6 @@ __all__ = [
     "plane_directions",
     "show_3d",
     "show_plane",
-    "shown_axes",
     "shown_plane",
 ]
 

@@ -24,7 +24,6 @@ __all__ = [
     "coordinates",
     "cursor_text",
     "honesty_text",
-    "label_text",
     "place_text",
     "plane_place",
     "shown_grid",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["labels_seen", "legend_of", "values_seen"]
 
-COUNTED = (np.dtype(np.uint8), np.dtype(np.uint16))
+COUNTED_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
 """Types whose values are few enough to count them all, which takes a tenth of the time of sorting a slice."""
 
 
@@ -50,4 +50,4 @@ def labels_seen(viewer: ViewerModel) -> list[Label]:
 
 
 def _values(slice_: NDArray[np.integer]) -> NDArray[np.integer]:
-    return np.flatnonzero(np.bincount(slice_.ravel())) if slice_.dtype in COUNTED else np.unique(slice_)
+    return np.flatnonzero(np.bincount(slice_.ravel())) if slice_.dtype in COUNTED_TYPES else np.unique(slice_)

@@ -16,7 +16,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import LayerTuple, labels_layer
 from monai_attn.volume import Volume
 
-__all__ = ["OpenImage", "masks_on", "structure_layers"]
+__all__ = ["OpenImage", "structure_layers"]
 
 
 class OpenImage(NamedTuple):

@@ -25,7 +25,7 @@ from monai_attn.errors import AttnError
 from monai_attn.napari.layers.volumes import LayerTuple
 from monai_attn.napari.open.opening import OFFER_COLUMNS, add_layers, read_steps, row_of, scan_steps, use_from_now_on
 from monai_attn.napari.open.reading import open_images
-from monai_attn.napari.qt.controls import button, check, row
+from monai_attn.napari.qt.controls import button, check_box, row
 from monai_attn.napari.settings import PLUGIN, settings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class OpenWidget(QWidget):
         header.setStretchLastSection(True)
         self.table.setMinimumSize(460, 140)
         self.table.itemChanged.connect(self._show_state)
-        self.reslice = check(
+        self.reslice = check_box(
             "Reslice oblique series to patient axes (display only)",
             "Interpolates oblique images so that they lie over others. A resliced layer cannot be saved or segmented.",
         )

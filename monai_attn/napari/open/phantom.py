@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Box, Volume
 
-__all__ = ["BODIES", "GRIDS", "TABLE", "Body", "ct_phantom", "true_ml"]
+__all__ = ["BODIES", "GRIDS", "TABLE", "ct_phantom", "true_ml"]
 
 NAMES = {1: "liver", 2: "spleen", 3: "right kidney", 4: "left kidney", 5: "spine", 6: "lesion"}
 

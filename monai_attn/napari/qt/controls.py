@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-__all__ = ["button", "check", "offer_layers", "releasing", "row", "spin"]
+__all__ = ["button", "check_box", "offer_layers", "releasing", "row", "spin"]
 
 
 def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str = "") -> QDoubleSpinBox:
@@ -22,7 +22,7 @@ def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str =
     return box
 
 
-def check(text: str, tip: str) -> QCheckBox:
+def check_box(text: str, tip: str) -> QCheckBox:
     """A choice between yes and no."""
     box = QCheckBox(text)
     box.setToolTip(tip)

@@ -8,10 +8,10 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QScrollArea, QSizePolicy, QWidget
 from typing_extensions import override
 
-__all__ = ["Column", "combo_box", "words"]
+__all__ = ["ScrollColumn", "combo_box", "words"]
 
 
-class Column(QScrollArea):
+class ScrollColumn(QScrollArea):
     """Scrolls up and down only, and is as wide as its content needs."""
 
     def __init__(self, content: QWidget) -> None:

@@ -28,7 +28,7 @@ from monai_attn.napari.correct.editing import Seal
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.layers.styles import layer_table
-from monai_attn.napari.qt.controls import button, check, offer_layers, releasing, row
+from monai_attn.napari.qt.controls import button, check_box, offer_layers, releasing, row
 from monai_attn.napari.save.saving import MASK_FORMATS, Saving, free_of_identity, save_all
 from monai_attn.napari.settings import settings
 from monai_attn.napari.structures.lesions import lesion_labels
@@ -75,7 +75,9 @@ class SaveAllWidget(QWidget):
         self.lesions = QListWidget()
         self.lesions.setToolTip("Labels whose pieces are measured and pictured one by one.")
         self.lesions.setMaximumHeight(110)
-        self.replace = check("replace files that exist", "Otherwise nothing is written when one of the files exists.")
+        self.replace = check_box(
+            "replace files that exist", "Otherwise nothing is written when one of the files exists."
+        )
         self.browse = button("choose", "Choose the folder.", self._choose)
         self.save = button("save all", "Write mask, table, measurements and report.", self._start)
         self.stop = button("cancel", "Stop; nothing is written.", self._cancel)

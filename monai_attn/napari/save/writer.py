@@ -22,7 +22,7 @@ from monai_attn.volume import Volume, same_grid
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
-__all__ = ["check_native", "dicom_source", "segmentation_of", "write_label_map", "write_seg"]
+__all__ = ["check_native", "write_label_map", "write_seg"]
 
 
 def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:

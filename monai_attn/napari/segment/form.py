@@ -21,11 +21,11 @@ from qtpy.QtWidgets import (
 
 from monai_attn.backends.execution import DEVICES, Execution, backend_choices, precision_choices
 from monai_attn.bundle.describe import BundleDescription
-from monai_attn.napari.qt.controls import check, row, spin
-from monai_attn.napari.qt.fields import Column, combo_box, words
+from monai_attn.napari.qt.controls import check_box, row, spin
+from monai_attn.napari.qt.fields import ScrollColumn, combo_box, words
 from monai_attn.napari.segment.overlays import LEGENDS
 from monai_attn.napari.segment.region import box_text
-from monai_attn.napari.segment.work import Progress
+from monai_attn.napari.segment.work import WorkProgress
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.preflight.outlook import Outlook
 from monai_attn.volume import Box
@@ -33,7 +33,7 @@ from monai_attn.volume import Box
 __all__ = ["SegmentForm"]
 
 REGIONS = {"whole": "whole image", "shape": "drawn rectangle", "view": "what is on the screen"}
-MAPS = {
+MAP_BOXES = {
     "attention": "attention",
     "entropy": "entropy",
     "flip_variance": "flip variance",
@@ -63,15 +63,17 @@ class SegmentForm(QWidget):
             self.region.addItem(text, key)
         self.draw = QPushButton("Draw")
         self.draw.setToolTip("Drag a rectangle around the structure, in any plane.")
-        self.all_slices = check("all slices", "Through all slices, or as thick as said around the drawn or shown one.")
+        self.all_slices = check_box(
+            "all slices", "Through all slices, or as thick as said around the drawn or shown one."
+        )
         self.all_slices.setChecked(True)
         self.thickness = spin(40.0, (1.0, 2000.0), " mm", "Thickness of the region across the plane.")
         self.overrides = QLineEdit()
         self.overrides.setToolTip("Change the bundle's config by id, as --set of the command line does.")
         self.maps: dict[str, QCheckBox] = {}
-        for key, text in MAPS.items():
+        for key, text in MAP_BOXES.items():
             legend = LEGENDS["probability" if key == "probabilities" else key]
-            self.maps[key] = check(text, legend)
+            self.maps[key] = check_box(text, legend)
         self.legend = words()
         self.jump = QPushButton("Jump to the most uncertain")
         self.findings, self.estimate, self.box = words(), words(), words()
@@ -111,7 +113,7 @@ class SegmentForm(QWidget):
         for group in (bundle, where, why, check_group):
             column.addWidget(group)
         column.addStretch()
-        area = Column(inner)
+        area = ScrollColumn(inner)
         outer = QVBoxLayout(self)
         outer.addWidget(area, 1)
         notice = words()
@@ -214,7 +216,7 @@ class SegmentForm(QWidget):
         if running:
             self.bar.setRange(0, 0)  # busy, until the first windows are done
 
-    def show_progress(self, progress: Progress, total: int | None, left: str) -> None:
+    def show_progress(self, progress: WorkProgress, total: int | None, left: str) -> None:
         """A bar of windows where their number is known, and the time left."""
         if total and progress.windows:
             self.bar.setRange(0, total)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEGENDS",
-    "legend_of",
     "map_layers",
+    "map_meaning",
 ]
 
 LEGENDS = {
@@ -44,7 +44,7 @@ CLEAR_BELOW = 0.5
 """An overlay is clear where its map is 0, so that the image keeps its brightness, and fades in up to this value."""
 
 
-def legend_of(name: str) -> str:
+def map_meaning(name: str) -> str:
     """What the values of a map mean, in a sentence. Raises `InputError` for a name that is no map's."""
     return LEGENDS[_kind(name)]
 
@@ -62,7 +62,7 @@ def map_layers(segmentation: Segmentation, *, name: str) -> list[LayerTuple]:
             "visible": number == 0,
         }
         layers.append(image_layer(volume, name=f"{name} {_title(key, segmentation.table)}", role=role, **look))
-        layers[-1][1]["metadata"]["legend"] = legend_of(key)
+        layers[-1][1]["metadata"]["legend"] = map_meaning(key)
     return layers
 
 

@@ -15,7 +15,7 @@ from monai_attn.napari.segment.request import Request
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
 
-__all__ = ["MARK", "RunLayers", "middle_of", "produced", "result_layers", "sentence_of"]
+__all__ = ["RunLayers", "middle_of", "produced", "result_layers", "sentence_of"]
 
 MARK = "CHECK:"
 """Begins the names of layers whose mask is unlikely (`Segmentation.warnings`)."""

@@ -17,7 +17,7 @@ from monai_attn.napari.segment.growing import GrowingLayer
 from monai_attn.napari.segment.produced import RunLayers
 from monai_attn.napari.segment.request import Request
 from monai_attn.napari.segment.runner import Runner
-from monai_attn.napari.segment.work import Progress, Work, remaining_seconds
+from monai_attn.napari.segment.work import Work, WorkProgress, remaining_seconds
 from monai_attn.preflight.estimate import duration
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Running(QObject):
         self.cancel()
         self.growing.remove()
 
-    def _show_progress(self, progress: Progress) -> None:
+    def _show_progress(self, progress: WorkProgress) -> None:
         total = progress.total or self._total
         left = remaining_seconds(progress, total)
         self.growing.show(progress.shown)

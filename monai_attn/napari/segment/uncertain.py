@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
-__all__ = ["Uncertain", "UncertainTour", "jump_to_uncertain", "uncertain_lesions", "uncertainty_layers"]
+__all__ = ["UncertainTour", "jump_to_uncertain", "uncertain_lesions", "uncertainty_layers"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from monai_attn.errors import Cancelled
 
-__all__ = ["Progress", "Work", "remaining_seconds"]
+__all__ = ["Work", "WorkProgress", "remaining_seconds"]
 
 Outcome = TypeVar("Outcome")
 
@@ -19,7 +19,7 @@ PULSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Progress:
+class WorkProgress:
     """How far the work is.
 
     `stage` says what is done now. `windows` are done of `total` (None where not known); `seconds` went by since the
@@ -80,7 +80,7 @@ class Work(Generic[Outcome]):
         """Whether the thread still runs."""
         return self._thread.is_alive()
 
-    def steps(self) -> Generator[Progress, None, Outcome]:
+    def steps(self) -> Generator[WorkProgress, None, Outcome]:
         """Start, and give a step at each pulse until the work is over; its errors are raised here."""
         start = time.perf_counter()
         self._thread.start()
@@ -89,14 +89,16 @@ class Work(Generic[Outcome]):
                 self._thread.join(PULSE_SECONDS)
                 now = time.perf_counter()
                 since, windows = self._first or (now, 0)
-                yield Progress(self._stage, self.windows, now - start, now - since, windows, self._shown, self._total)
+                yield WorkProgress(
+                    self._stage, self.windows, now - start, now - since, windows, self._shown, self._total
+                )
         finally:
             self.stop()
         if self._error is not None:
             raise self._error
         return self._outcome[0]
 
-    def outcome(self) -> Generator[Progress, None, tuple[Outcome | None, Exception | None]]:
+    def outcome(self) -> Generator[WorkProgress, None, tuple[Outcome | None, Exception | None]]:
         """`steps` for a worker: the result or the error as a value, since napari shows errors as tracebacks."""
         try:
             return (yield from self.steps()), None
@@ -114,10 +116,10 @@ class Work(Generic[Outcome]):
             raise Cancelled("The segmentation was cancelled; nothing was changed.")
 
 
-def remaining_seconds(progress: Progress, total: int | None) -> float | None:
+def remaining_seconds(progress: WorkProgress, total: int | None) -> float | None:
     """What is left at the pace of the windows since the first batch; None before there is a pace.
 
-    >>> remaining_seconds(Progress("windows", 6, 9.0, since_first=8.0, first_windows=2), 10)
+    >>> remaining_seconds(WorkProgress("windows", 6, 9.0, since_first=8.0, first_windows=2), 10)
     8.0
     """
     paced = progress.windows - progress.first_windows

@@ -21,7 +21,11 @@ from monai_attn.napari.qt.choices import LayerBox
 from monai_attn.napari.qt.controls import row, spin
 from monai_attn.napari.structures.tree import StructureModel
 
-__all__ = ["NEXT_KEY", "PREVIOUS_KEY", "StructuresForm", "Tree"]
+__all__ = [
+    "NEXT_KEY",
+    "PREVIOUS_KEY",
+    "StructuresForm",
+]
 
 NEXT_KEY, PREVIOUS_KEY = ".", ","
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["TILTED_DEG", "key_image_names", "lesion_sentence", "sentences_of", "take_key_images", "window_sentence"]
+__all__ = [
+    "key_image_names",
+    "lesion_sentence",
+    "sentences_of",
+    "take_key_images",
+]
 
 Shoot = Callable[[], CanvasPicture]
 """Gives the canvas as it is now."""

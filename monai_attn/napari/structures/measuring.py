@@ -13,7 +13,7 @@ from monai_attn.errors import AttnError
 from monai_attn.napari.structures.inspection import Inspection, LabelMeasured, MeasuringJob
 from monai_attn.napari.structures.watch import Watch
 
-__all__ = ["INLINE_VOXELS", "PAUSE_MS", "Measuring"]
+__all__ = ["Measuring"]
 
 INLINE_VOXELS = 1_000_000
 """Up to so many voxels are measured at once: about 15 ms, and 10 ms for each lesion. More would make the brush

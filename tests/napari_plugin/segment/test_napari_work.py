@@ -13,10 +13,10 @@ import pytest
 
 from monai_attn.errors import Cancelled, InputError
 from monai_attn.napari.segment.loading import without_collections
-from monai_attn.napari.segment.work import Progress, Work, remaining_seconds
+from monai_attn.napari.segment.work import Work, WorkProgress, remaining_seconds
 
 
-def run(generator: Generator[Progress, None, object]) -> tuple[list[Progress], object]:
+def run(generator: Generator[WorkProgress, None, object]) -> tuple[list[WorkProgress], object]:
     """All steps and the result."""
     steps = []
     while True:
@@ -108,10 +108,10 @@ def test_a_worker_need_not_wait_for_a_slow_batch_of_windows():
 @pytest.mark.parametrize(
     ("step", "total", "expected"),
     [
-        (Progress("x", 6, 9.0, since_first=8.0, first_windows=2), 10, 8.0),
-        (Progress("x", 2, 9.0, since_first=0.0, first_windows=2), 10, None),
-        (Progress("x", 6, 9.0, since_first=8.0, first_windows=2), None, None),
-        (Progress("x", 12, 9.0, since_first=8.0, first_windows=2), 10, 0.0),
+        (WorkProgress("x", 6, 9.0, since_first=8.0, first_windows=2), 10, 8.0),
+        (WorkProgress("x", 2, 9.0, since_first=0.0, first_windows=2), 10, None),
+        (WorkProgress("x", 6, 9.0, since_first=8.0, first_windows=2), None, None),
+        (WorkProgress("x", 12, 9.0, since_first=8.0, first_windows=2), 10, 0.0),
     ],
 )
 def test_the_time_left_is_that_of_the_windows_since_the_first_batch(step, total, expected):

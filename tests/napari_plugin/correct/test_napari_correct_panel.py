@@ -150,7 +150,7 @@ def test_a_mask_painted_before_the_process_was_killed_comes_back(
     make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = tmp_path / "state"
-    here = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "measure")]
+    here = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "measure")]
     path = os.pathsep.join([*here, os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen(
         [sys.executable, "-c", PAINTED, str(tmp_path / "painted.npy")],

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from monai_attn import LabelTable, Segmentation, Volume
 from monai_attn.errors import InputError
 from monai_attn.napari.layers.volumes import displayed_point, labels_layer, origin_of
-from monai_attn.napari.segment.overlays import legend_of, map_layers
+from monai_attn.napari.segment.overlays import map_layers, map_meaning
 from monai_attn.napari.segment.uncertain import jump_to_uncertain, uncertain_lesions, uncertainty_layers
 
 AFFINE = np.array([[0.0, -1.2, 0.3, 20], [0.9, 0.0, 0.0, -5], [0.1, 0.4, 2.5, 7], [0, 0, 0, 1]])
@@ -75,9 +75,9 @@ def test_overlays_lie_on_the_mask_run_from_0_to_1_and_explain_themselves():
         np.testing.assert_allclose(alpha, [0, 0.5, 1, 1], atol=0.01)
     assert [origin_of(layer).role for layer in overlays] == ["attention", "uncertainty", "uncertainty", "probability"]
     assert uncertainty_layers(list(viewer.layers)) == overlays[1:3]
-    assert "not why" in legend_of("attention_1")
+    assert "not why" in map_meaning("attention_1")
     with pytest.raises(InputError, match="Unknown map 'saliency'"):
-        legend_of("saliency")
+        map_meaning("saliency")
 
 
 def test_the_jump_goes_to_the_least_certain_then_to_the_next_and_round():
