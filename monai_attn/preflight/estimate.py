@@ -40,7 +40,7 @@ class Estimate:
             return f"Time: not known before the run; {memory}."
         how = "as timed on this machine" if self.measured else "a guess before the first run"
         most = "at most " if self.at_most else ""
-        return f"{most}{self.windows} windows, about {duration(self.seconds)} ({how}); {memory}."
+        return f"{most}{self.windows} patches, about {duration(self.seconds)} ({how}); {memory}."
 
 
 def estimate(

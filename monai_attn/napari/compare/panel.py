@@ -115,7 +115,7 @@ class CompareWidget(QWidget):
             self.message.setText(text)
 
     def _finished(self, worker: Any, done: Any, outcome: tuple[Any, str] | None) -> None:
-        if worker is not self.worker or outcome is None:  # it was told to stop
+        if worker is not self.worker or outcome is None:  # it was stopped
             return
         self.worker = None
         result, refusal = outcome

@@ -1,10 +1,8 @@
 """Keeps painted masks from a crash: a while after each stroke they are written to the user's state folder.
 
-    keeper = watch(viewer)   # once for each viewer; a second call gives the same keeper
-    saved(layer.data)        # a writer says so when the mask is safe in a file of the user's
-
-A file goes when its mask was saved, when the user discards it, or after a month. It stays when the window or the layer
-is closed without saving: when its image is opened again, the mask is offered.
+A writer calls `saved` when the mask is safe in a file of the user's. The kept file is removed when its mask was saved,
+when the user discards it, or after a month. It stays when the window or the layer is closed without saving. When its
+image is opened again, the mask is offered.
 """
 
 from __future__ import annotations

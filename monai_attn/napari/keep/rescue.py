@@ -1,7 +1,7 @@
 """Masks that were painted and not saved yet, kept in the user's state folder: one file for each, exact, found again.
 
-A file holds label values, grid and label names, and neither the path of the image nor the name of the layer: which
-image it belongs to is a hash, and its own name is that hash and a random word.
+A file holds label values, grid and label names, but neither the path of the image nor the name of the layer. A hash
+says which image the mask belongs to; the file is named after this hash and a random word.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEPT_DAYS = 30
 """Older files are removed: nobody asked for them."""
 
 CLOCK_SECONDS = 60.0
-"""When a process began is told by the wall clock, which may have been set since."""
+"""The start of a process is known by the wall clock, which may have been set since."""
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Where a grid is shown in napari's world, and which point of the patient lies there. No napari in it.
 
-World axes of every layer are S, P, L in millimetres, that is DICOM's LPS+ in reversed order: with positive scale napari
+The world axes of every layer are S, P, L in millimetres: DICOM's LPS+ in reversed order. With positive scale napari
 then draws the patient's right on the left and anterior up. An array is shown with its axes in the closest of these
 directions, flipped and transposed but never resampled.
 

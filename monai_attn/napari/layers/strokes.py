@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["PaintStep", "PaintedChange", "change_of", "keep_locked", "new_steps", "step_counts"]
 
 PaintStep = list[Any]
-"""One step of a layer's history, as its `paint` event brings it: a list of (indices, old values, new value) and of
-napari's tuples of (slices, mask, old values, new value)."""
+"""One step of a layer's history, as its `paint` event brings it.
+
+A list of tuples (indices, old values, new value), or of napari's tuples (slices, mask, old values, new value)."""
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ the abdomen) is 40/400 as in our reports. PET: SUV 0 to 10 as in our reports, it
 KIND_OF_UNIT = {"HU": "CT", "g/ml": "PT"}
 
 DOUBLING_PX = 150.0
-"""The mouse doubles the width in so many pixels to the right, and moves the centre by one width upwards or downwards in
-twice as many: relative to the window, so that it feels alike for CT, SUV and MR."""
+"""Moving the mouse so many pixels to the right doubles the width; twice as many upwards move the centre by one width.
+
+Both are relative to the window, so that the mouse feels alike for CT, SUV and MR."""
 
 
 def kind_of(image: Volume) -> str:

@@ -21,8 +21,10 @@ CROSSHAIR_COLOUR = "#ffd166"
 WIDTH_PX = 1.5
 
 TILT_MM = 0.01
-"""napari draws a line in 3-D as two ribbons, at right angles to the third and to the first axis: both ribbons of the
-lines along these two are seen edge-on from the patient's front. Leaning so little, one of each turns to the front."""
+"""By so much the lines lean, so that they can be seen from the patient's front.
+
+napari draws a line in 3-D as two ribbons, at right angles to the third and to the first axis. From the front both
+ribbons of the lines along these two axes are seen edge-on. Leaning so little, one ribbon of each turns to the front."""
 
 
 def crosshair_lines(point: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LookWidget"]
 
-CUSTOM = "as set"
+CUSTOM = "own window"
 CONVENTIONS = {"radiological: patient's right on the left": True, "neurological: patient's left on the left": False}
 RANGE = (-1e7, 1e7)
 VIEWS = "Linked views"

@@ -1,9 +1,9 @@
 """Linked views: axial, coronal and sagittal panes beside the canvas, with a crosshair in millimetres.
 
-The panes are plain Qt pictures of the layers' slices (`pane`, `slices`), not further napari canvases: these would
-need private API that leaves in napari 0.10 (napari#9433), and cost an OpenGL draw each. A pane cuts the layers again
-only when its own slice changed, so that scrolling in one plane costs one slice. They are for finding one's way;
-painting is done on the canvas, which shows what it showed, 3-D included.
+The panes are plain Qt pictures of the layers' slices (`pane`, `slices`), not further napari canvases. Such canvases
+would need private API that leaves in napari 0.10 (napari#9433), and an OpenGL draw each. A pane cuts the layers again
+only when its own slice changed, so that scrolling in one plane costs one slice. The panes are for orientation.
+Painting is done on the canvas, which shows what it showed before, 3-D included.
 """
 
 from __future__ import annotations

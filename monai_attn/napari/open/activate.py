@@ -11,8 +11,11 @@ __all__ = ["activate"]
 
 
 def activate(context: Any = None) -> None:  # noqa: ARG001
-    """What napari calls when the plugin is first used, and we when a file or sample is opened, perhaps in another
-    window: its canvas gets our text, and its masks are kept."""
+    """Give the current window our text on its canvas, and keep its masks.
+
+    napari calls this when the plugin is first used. The plugin calls it when a file or sample is opened, which may be
+    in another window.
+    """
     from napari import current_viewer
 
     viewer = current_viewer()

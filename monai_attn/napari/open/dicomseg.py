@@ -34,9 +34,10 @@ THRESHOLD = 0.5
 def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str = "") -> list[LayerTuple]:
     """The structures of a file as labels layers: one, or one each where they overlap.
 
-    They lie on the grid of the image they were drawn on, where it is among `images`, in the same folder, or in
-    a folder within or beside that; else of the first of these that they fit; a SEG that fits none on its own. Raises
-    `FileError`, or `InputError` for contours without an image.
+    The layers lie on the grid of the image that the file names as its own. Without that image they lie on the grid of
+    the first image that they fit. Images are looked for among `images`, then in the file's folder and the folders
+    within and beside it. A SEG that fits no image lies on its own grid. Raises `FileError`, or `InputError` for
+    contours without an image.
     """
     masks = masks_on(path, images)
     threshold = THRESHOLD if masks.fractional else None

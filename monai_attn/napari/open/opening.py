@@ -65,14 +65,14 @@ def read_steps(
 
 
 def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
-    """Add layers that were read to a viewer; gives what the user should be told about them."""
+    """Add layers that were read to a viewer; gives sentences on them for the user."""
     from napari.layers import Layer
 
     canvas_notes(viewer)
-    told = [*layer_notes(layers), *new_overlay_warnings(open_images(viewer.layers), layers)]
+    sentences = [*layer_notes(layers), *new_overlay_warnings(open_images(viewer.layers), layers)]
     for layer in layers:
         viewer.add_layer(Layer.create(*layer))
-    return told
+    return sentences
 
 
 def row_of(offer: Offer) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def patterns_of(path: Path) -> tuple[str, ...]:
 
 
 def use_from_now_on(path: Path) -> tuple[str, ...]:
-    """Have napari open files like this one with our reader without asking; gives the patterns it was told."""
+    """Have napari open files like this one with our reader without asking; gives the patterns of these files."""
     from napari.settings import get_settings
 
     plugins = get_settings().plugins

@@ -148,8 +148,7 @@ class OpenWidget(QWidget):
 
     def _add(self, result: tuple[list[LayerTuple], list[str]]) -> None:
         layers, failed = result
-        told = add_layers(self.viewer, layers)
-        for text in told:
+        for text in add_layers(self.viewer, layers):
             show_warning(text)
         for text in failed:
             show_error(text)

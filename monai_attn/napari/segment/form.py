@@ -36,7 +36,7 @@ REGIONS = {"whole": "whole image", "shape": "drawn rectangle", "view": "what is 
 MAP_BOXES = {
     "attention": "attention",
     "entropy": "entropy",
-    "flip_variance": "flip variance",
+    "flip_variance": "difference of mirror images",
     "probabilities": "probabilities",
 }
 MARKS = {"error": ("●", "#e5484d"), "warning": ("●", "#f2a03d"), "note": ("●", "#8ab4f8")}
@@ -69,7 +69,9 @@ class SegmentForm(QWidget):
         self.all_slices.setChecked(True)
         self.thickness = spin(40.0, (1.0, 2000.0), " mm", "Thickness of the region across the plane.")
         self.overrides = QLineEdit()
-        self.overrides.setToolTip("Change the bundle's config by id, as --set of the command line does.")
+        self.overrides.setToolTip(
+            "Change settings of the bundle (model) by their names, as --set of the command line does."
+        )
         self.maps: dict[str, QCheckBox] = {}
         for key, text in MAP_BOXES.items():
             legend = LEGENDS["probability" if key == "probabilities" else key]
@@ -85,7 +87,7 @@ class SegmentForm(QWidget):
     def _lay_out(self) -> None:
         inner = QWidget()
         column = QVBoxLayout(inner)
-        bundle = QGroupBox("Bundle and images")
+        bundle = QGroupBox("Bundle (model) and images")
         rows = QVBoxLayout(bundle)
         rows.addWidget(row(self.bundles, self.folder))
         rows.addWidget(self.task)
@@ -96,7 +98,7 @@ class SegmentForm(QWidget):
         fields.addRow("thickness", row(self.all_slices, self.thickness))
         fields.addRow(self.box)
         fields.addRow("run on", row(self.device, self.backend, self.precision))
-        fields.addRow("overrides", self.overrides)
+        fields.addRow("settings", self.overrides)
         why = QGroupBox("Why and how sure")
         lines = QVBoxLayout(why)
         boxes = list(self.maps.values())
@@ -214,14 +216,14 @@ class SegmentForm(QWidget):
         self.cancel.setEnabled(running)
         self.bar.setVisible(running)
         if running:
-            self.bar.setRange(0, 0)  # busy, until the first windows are done
+            self.bar.setRange(0, 0)  # busy, until the first patches are done
 
     def show_progress(self, progress: WorkProgress, total: int | None, left: str) -> None:
-        """A bar of windows where their number is known, and the time left."""
+        """A bar of patches where their number is known, and the time left."""
         if total and progress.windows:
             self.bar.setRange(0, total)
             self.bar.setValue(min(progress.windows, total))
-        count = f" {progress.windows} of {total} windows" if total and progress.windows else ""
+        count = f" {progress.windows} of {total} patches" if total and progress.windows else ""
         rest = f", {left} left" if left else f", {progress.seconds:.0f} s"
         self.status.setText(f"{progress.stage}{count}{rest}")
 

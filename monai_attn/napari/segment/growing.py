@@ -35,14 +35,14 @@ class Growing:
         self.layer: LayerTuple = labels_layer(
             empty, name=f"{name} (growing)", table=table, role=GROWING, display_only=True
         )
-        self.handed = 0
+        self.changes = 0
         self._array = to_native(self.layer[0], empty)
 
     def take(self, labels: NDArray[np.generic], box: tuple[slice, ...]) -> None:
         """Copy the labels of a box that has just been finished; of another grid than ours, none."""
         if labels.shape == self._array.shape:
             self._array[box] = labels[box]
-            self.handed += 1
+            self.changes += 1
 
 
 class GrowingLayer:
@@ -55,12 +55,12 @@ class GrowingLayer:
 
     def show(self, growing: Growing | None) -> None:
         """Draw what is new; the layer that was active stays so, and a layer that the user deleted stays away."""
-        if growing is None or growing.handed in (0, self._shown[1] if growing is self._shown[0] else 0):
+        if growing is None or growing.changes in (0, self._shown[1] if growing is self._shown[0] else 0):
             return
         first = growing is not self._shown[0]
         if first:
             self.remove()
-        self._shown = growing, growing.handed
+        self._shown = growing, growing.changes
         if first:
             data, keywords, _ = growing.layer
             active = self.viewer.layers.selection.active

@@ -22,10 +22,10 @@ __all__ = [
 ]
 
 LEGENDS = {
-    "attention": "0: this skip connection let nothing through, 1: everything. Where the network looked, not why it is "
-    "right.",
+    "attention": "0: the network ignored this place at this level, 1: it used it fully. Where the network looked; no "
+    "proof of a reason.",
     "entropy": "0: one class is certain, 1: all classes are equally likely.",
-    "flip_variance": "0: mirror images give the same, 1: they contradict each other.",
+    "flip_variance": "0: the image and its mirror images give the same mask, 1: they contradict each other.",
     "probability": "The network's share for this structure, 0 to 1; not calibrated.",
 }
 """What the values of a map mean, by the start of its name."""
@@ -90,4 +90,4 @@ def _title(key: str, table: LabelTable) -> str:
         return f"attention level {number}"
     if kind == "probability" and number.isdigit() and int(number) in {label.value for label in table}:
         return f"probability of {table[int(number)].name}"
-    return key.replace("_", " ")
+    return {"flip_variance": "difference of mirror images"}.get(kind, key.replace("_", " "))

@@ -113,7 +113,7 @@ class SegmentWidget(QWidget):
         self.form.bundles.setCurrentIndex(self.form.bundles.count() - 1)
 
     def region(self) -> Box | None:
-        """The chosen region; None for the whole image. Raises `AttnError` when it cannot be told."""
+        """The chosen region; None for the whole image. Raises `AttnError` when it is not known."""
         kind = self.form.region.currentData()
         if kind == "whole":
             return None

@@ -23,8 +23,11 @@ MARK = "CHECK:"
 
 @dataclass(frozen=True)
 class RunLayers:
-    """What a run gives: the labels layer and the maps' layers, a place of napari's world inside the mask (None where
-    the mask is empty), a sentence, and the warnings on the mask."""
+    """What a run gives to the window.
+
+    `layers`: the labels layer, then the layers of the maps. `place`: a point inside the mask in napari's world (S, P,
+    L in mm); None where the mask is empty. `sentence`: the volumes and warnings. `warnings`: those on the mask.
+    """
 
     layers: list[LayerTuple]
     place: tuple[float, float, float] | None

@@ -89,13 +89,17 @@ def region_layer(name: str = REGION) -> tuple[list[Any], dict[str, Any], str]:
 
 
 def box_text(box: Box) -> str:
-    """The box and its size, for a person.
+    """A box and its size for a person, in mm from the origin of the coordinates: "L" is to the patient's left.
 
-    >>> box_text(Box((9, -47, -32), (45, 5, 8)))
-    'R 9.0..45.0 A -47.0..5.0 S -32.0..8.0 mm (36 x 52 x 40 mm)'
+    >>> box_text(Box((-45, -47, -32), (-9, 5, 8)))
+    'L 9.0..45.0 A -47.0..5.0 S -32.0..8.0 mm (36 x 52 x 40 mm)'
     """
     size = np.subtract(box.upper_mm, box.lower_mm)
-    return f"{box} ({' x '.join(f'{edge:.0f}' for edge in size)} mm)"
+    sides = []
+    for letters, lower, upper in zip(("RL", "AP", "SI"), box.lower_mm, box.upper_mm, strict=True):
+        near, far, letter = (-upper, -lower, letters[1]) if upper <= 0 else (lower, upper, letters[0])
+        sides.append(f"{letter} {near:.1f}..{far:.1f}")
+    return f"{' '.join(sides)} mm ({' x '.join(f'{edge:.0f}' for edge in size)} mm)"
 
 
 def _extent(grid: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -46,14 +46,14 @@ class Running(QObject):
         self._total: int | None = None
 
     def free(self) -> bool:
-        """Whether a run can start; says so in the window when the last one still finishes its windows."""
+        """Whether a run can start; says so in the window when the last one still finishes its patches."""
         if self.work is not None and self.work.alive:
-            show_info("The last segmentation is still finishing its batch of windows; try again in a moment.")
+            show_info("The last segmentation is still finishing its last patches; try again in a moment.")
             return False
         return True
 
     def start(self, request: Request, windows: int | None) -> None:
-        """Start a run, with the number of windows that the check before it has counted, for the progress bar."""
+        """Start a run; `windows` is their number as the check has counted it, for the progress bar."""
         self._total = windows
         self.work = Work(partial(self.runner.run, request))
         self.worker = worker = create_worker(self.work.outcome, _start_thread=False)

@@ -106,7 +106,9 @@ class UncertainTour:
         run = active.metadata.get(RUN) if active is not None else None
         maps = uncertainty_layers(layers)
         if not maps:
-            raise InputError("There is no map of uncertainty. Choose entropy or flip variance, and run again.")
+            raise InputError(
+                "There is no map of uncertainty. Choose entropy or difference of mirror images, and run again."
+            )
         chosen = next((layer for layer in maps if run and layer.metadata.get(RUN) == run), maps[0])
         self._rank += 1
         one = jump_to_uncertain(self.viewer, _mask_of(chosen, layers), chosen, rank=self._rank)

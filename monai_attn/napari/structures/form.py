@@ -33,7 +33,7 @@ BOXES = """
 QTreeView::indicator { border: 1px solid #8c8c8c; border-radius: 2px; width: 10px; height: 10px; }
 QTreeView::indicator:checked { background: #6f9cf0; }
 """
-"""In napari's own style an empty box cannot be told from the background."""
+"""In napari's own style an empty box looks like the background."""
 
 
 class StructuresForm(QWidget):

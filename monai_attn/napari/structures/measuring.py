@@ -88,7 +88,7 @@ class Measuring(QObject):
         self._later.start()
 
     def _take(self, job: MeasuringJob, result: LabelMeasured | Exception | None) -> None:
-        if self._released:  # what a thread said before it was told to stop may come after
+        if self._released:  # what a thread said before it was stopped may come after
             return
         if result is None:
             self.inspection.finish(job)

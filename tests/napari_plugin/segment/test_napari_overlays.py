@@ -61,7 +61,7 @@ def test_overlays_lie_on_the_mask_run_from_0_to_1_and_explain_themselves():
     assert [layer.name for layer in overlays] == [
         "mask attention level 2",
         "mask entropy",
-        "mask flip variance",
+        "mask difference of mirror images",
         "mask probability of tumour",
     ]
     assert [layer.visible for layer in overlays] == [True, False, False, False]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,6 +15,7 @@ from monai_attn.backends import Execution
 from monai_attn.bundle.describe import describe_bundle
 from monai_attn.bundle.inputs import ImageInput
 from monai_attn.cli.demo import brain_file
+from monai_attn.cli.main import main as command_line
 from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
 from monai_attn.napari.layers.provenance import PROVENANCE, RUN
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, origin_of, volume_of
@@ -35,7 +34,7 @@ TORCH = Execution("cpu", "torch")
 
 
 def tilted(modality: str = "") -> Volume:
-    """Smooth noise on an oblique, anisotropic, left-handed grid."""
+    """Smooth noise on an oblique, anisotropic, left-changes grid."""
     a, b = np.radians(17), np.radians(-9)
     about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
@@ -78,9 +77,9 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     image = read(tmp_path / "case.nii.gz")
     region = Box.around(image.to_world((13, 15, 7)), (20, 24, 22))
     corners = ",".join(f"{x:.17g}" for x in (*region.lower_mm, *region.upper_mm))
-    command = [sys.executable, "-m", "monai_attn.cli.main", "segment", str(tmp_path / "case.nii.gz"), "--trust"]
-    command += ["-b", str(bundle), "-o", str(tmp_path / "out"), "--device", "cpu", "--backend", "torch", "--quiet"]
-    subprocess.run([*command, f"--region={corners}"], check=True, capture_output=True)
+    command = ["segment", str(tmp_path / "case.nii.gz"), "-b", str(bundle), "-o", str(tmp_path / "out"), "--trust"]
+    command += ["--device", "cpu", "--backend", "torch", "--quiet", f"--region={corners}"]
+    assert command_line(command) == 0
     viewer = ViewerModel()
     layer = add(viewer, image_layer(image, name="case"))
     names = choose_images(describe_bundle(bundle), image_layers(list(viewer.layers)))
@@ -115,8 +114,8 @@ def test_the_sample_has_in_the_window_the_mask_of_the_command_line(tmp_path):
     pytest.importorskip("nilearn", reason="needs the MNI152 brain of nilearn: the extra demo")
     file, region = brain_file(), Box.around((27, -21, -12), (36, 52, 40))
     corners = ",".join(f"{x:.17g}" for x in (*region.lower_mm, *region.upper_mm))
-    command = [sys.executable, "-m", "monai_attn.cli.main", "segment", str(file), "-b", "hippocampus_mri", "--quiet"]
-    subprocess.run([*command, "-o", str(tmp_path), f"--region={corners}"], check=True, capture_output=True)
+    command = ["segment", str(file), "-b", "hippocampus_mri", "--quiet", "-o", str(tmp_path), f"--region={corners}"]
+    assert command_line(command) == 0
     (expected,) = tmp_path.glob("*_seg.nii.gz")
     viewer = ViewerModel()
     add(viewer, image_layer(read(file), name="brain"))
@@ -152,15 +151,15 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
         def tell(self, windows, total=None):
             super().tell(windows, total)
             growing = self._shown
-            seen.append((growing.handed, int(np.count_nonzero(growing.layer[0]))))
+            seen.append((growing.changes, int(np.count_nonzero(growing.layer[0]))))
 
     task = Watching(lambda task: Runner().run(request, task))
     steps = list(task.steps())
     result = task._outcome[0]
     mask = add(ViewerModel(), result.layers[0])
     growing = task._shown
-    handed, voxels = zip(*seen, strict=True)
-    assert 0 < handed[-1] < growing.handed  # some while windows were left, the rest after the last
+    changes, voxels = zip(*seen, strict=True)
+    assert 0 < changes[-1] < growing.changes  # some while windows were left, the rest after the last
     assert list(voxels) == sorted(voxels)
     layer = add(ViewerModel(), growing.layer)
     assert layer.name == "case streams (growing)"
@@ -179,7 +178,7 @@ def test_finished_slabs_are_seen_while_the_rest_computes_and_become_the_mask(tmp
 def test_a_bundle_that_hands_nothing_on_shows_nothing_before_its_mask(bundle):
     request = Request(describe_bundle(bundle), {"image": tilted()}, "case", execution=TORCH, trust=True)
     _, steps = run(request)
-    assert steps[-1].shown.handed == 0
+    assert steps[-1].shown.changes == 0
     viewer = ViewerModel()
     GrowingLayer(viewer).show(steps[-1].shown)
     assert len(viewer.layers) == 0

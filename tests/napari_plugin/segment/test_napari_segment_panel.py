@@ -124,7 +124,7 @@ def test_a_run_in_the_window_from_a_drawn_region_to_the_least_certain_lesion(mak
     form.thickness.setValue(20)
     form.maps["entropy"].setChecked(True)
     assert until(lambda: "mm (" in form.box.text())
-    assert "windows, about" in form.estimate.text()
+    assert "patches, about" in form.estimate.text()
     foretold = panel.check.estimate.windows
     panel.start()  # once before, so that the import of torch is not in the measured run
     assert until(lambda: panel.running.worker is None)
