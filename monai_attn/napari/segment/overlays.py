@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 LEGENDS = {
-    "attention": "0: the network ignored this place at this level, 1: it used it fully. Where the network looked; no "
-    "proof of a reason.",
+    "attention": "0: the network ignored this place at this level, 1: it used it fully. Where the network looked, "
+    "not why it is right.",
     "entropy": "0: one class is certain, 1: all classes are equally likely.",
     "flip_variance": "0: the image and its mirror images give the same mask, 1: they contradict each other.",
     "probability": "The network's share for this structure, 0 to 1; not calibrated.",
