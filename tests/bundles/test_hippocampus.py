@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from commands import run_module
 
 from monai_attn import Box, Segmenter, Volume, read, write
 from monai_attn.bundle import find_bundle
@@ -56,13 +55,13 @@ def test_bundle_run_the_command_line_and_python_give_the_same_labels_on_an_obliq
     assert volume.orientation == "LAS"
     write(volume, tmp_path / "data" / "head.nii.gz")
     root = find_bundle("hippocampus_mri")
-    run = [sys.executable, "-m", "monai.bundle", "run", "--config_file", root / "configs" / "inference.json"]
+    run = ["run", "--config_file", root / "configs" / "inference.json"]
     run += ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "run", "--device", "$torch.device('cpu')"]
-    subprocess.run(list(map(str, run)), check=True, capture_output=True, cwd=tmp_path)
-    segment = [sys.executable, "-m", "monai_attn.cli.main", "segment", tmp_path / "data" / "head.nii.gz"]
+    run_module("monai.bundle", *run, cwd=tmp_path, check=True)
+    segment = ["segment", tmp_path / "data" / "head.nii.gz"]
     segment += ["-b", "hippocampus_mri", "-o", tmp_path / "cli", "--device", "cpu", "--quiet"]
     segment += ["--backend", "torch"]
-    subprocess.run(list(map(str, segment)), check=True, capture_output=True, cwd=tmp_path)
+    run_module("monai_attn.cli.main", *segment, cwd=tmp_path, check=True)
     (by_run,) = (tmp_path / "run").glob("*.nii.gz")
     (by_command,) = (tmp_path / "cli").glob("*.nii.gz")
     fast = segmenter(tmp_path / "data" / "head.nii.gz")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import run_module
 from monai.bundle import ConfigParser
 
 from monai_attn import Segmenter, Volume, read
@@ -55,12 +54,12 @@ def test_bundle_run_and_the_command_line_give_the_same_labels(labels, case, tmp_
     for name in IMAGES:
         (data / f"{name}.nii.gz").symlink_to((case / f"{name}.nii.gz").resolve())
     config = find_bundle(NAME) / "configs" / "inference.json"
-    run = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, "--device", "$torch.device('cpu')"]
+    run = ["monai.bundle", "run", "--config_file", config, "--device", "$torch.device('cpu')"]
     run += ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "run"]
-    segment = [sys.executable, "-m", "monai_attn.cli.main", "segment", data, "-b", NAME, "-o", tmp_path / "cli"]
+    segment = ["monai_attn.cli.main", "segment", data, "-b", NAME, "-o", tmp_path / "cli"]
     segment += ["--device", "cpu", "--backend", "torch", "--quiet"]
     for command, folder in ((run, "run"), (segment, "cli")):
-        subprocess.run(list(map(str, command)), check=True, capture_output=True, cwd=tmp_path)
+        run_module(*command, cwd=tmp_path, check=True)
         mask = read(tmp_path / folder / "STS_003_seg.nii.gz")
         np.testing.assert_array_equal(mask.array, labels.array)
         np.testing.assert_allclose(mask.affine, labels.affine, atol=1e-4)

@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from commands import Finished, run_module
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLES = sorted(path.parent.parent for path in REPOSITORY.glob("bundles/*/configs/metadata.json"))
@@ -24,23 +24,17 @@ SHAPE = (30, 36, 22)
 OBLIQUE = np.array([[0.96, -0.28, 0.0, -12.0], [0.28, 0.96, 0.0, 30.0], [0.0, 0.0, 1.2, 7.0], [0, 0, 0, 1]])
 
 
-@dataclass(frozen=True)
-class Finished:
-    """How a command ended: its exit code, everything it printed, and the last line of that."""
-
-    code: int
-    text: str
-
-    @property
-    def last_line(self) -> str:
-        return self.text.strip().splitlines()[-1]
-
-
 def monai_bundle(*arguments: object, cwd: Path, launcher: tuple[str, ...] = ()) -> Finished:
     """`python -m monai.bundle ...`, or under torchrun with `launcher`, from the folder `cwd`."""
-    start = [sys.executable, "-m", *(launcher or ("monai.bundle",))]
+    if not launcher:
+        return run_module("monai.bundle", *arguments, cwd=cwd, env=ENVIRONMENT)
     done = subprocess.run(
-        [*start, *map(str, arguments)], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *launcher, *map(str, arguments)],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return Finished(done.returncode, done.stdout + done.stderr)
 

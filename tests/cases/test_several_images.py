@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import three_grids
+from commands import run_module
 from three_grids import BALL_ML, balls_of
 from tiny_bundle import SEVERAL, make_bundle_of_several
 
@@ -179,10 +178,10 @@ def test_bundle_run_the_command_line_and_python_give_the_same_labels(bundle, seg
     (tmp_path / "data" / "part" / "pet.nii.gz").write_bytes((case / "pet.nii.gz").read_bytes())
     (tmp_path / "data" / "part" / "ct.nii.gz").write_bytes((case / "ct.nii.gz").read_bytes())
     (tmp_path / "data" / "case_7").symlink_to(case)
-    run = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--bundle_root", bundle]
+    run = ["run", "--bundle_root", bundle]
     run += ["--config_file", bundle / "configs" / "inference.json"]
     run += ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "run"]
-    subprocess.run(list(map(str, run)), check=True, capture_output=True, cwd=tmp_path)
+    run_module("monai.bundle", *run, cwd=tmp_path, check=True)
     folders = [tmp_path / "data" / name for name in ("case_7", "part")]
     segment = ["segment", *folders, "-b", bundle, "-o", tmp_path / "out", "--trust", "--quiet", "--backend", "torch"]
     assert main(list(map(str, segment))) == 0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from commands import Finished, run_module
 
 from monai_attn.bundle.locate import read_metadata, shipped
 from monai_attn.errors import InputError
@@ -53,23 +51,19 @@ def test_a_bundle_of_somebody_else_gets_no_warning(tmp_path):
     assert mask_warnings(Volume(np.zeros((4, 4, 4), np.uint8)), {"labels": [{"value": 1, "name": "x"}]}) == []
 
 
-def bundle_run(data: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIG)]
-    where = ["--dataset_dir", str(data), "--output_dir", str(output), "--device", "$torch.device('cpu')"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [*command, *where, *options], env=environment, capture_output=True, text=True, check=False, cwd=output.parent
-    )
+def bundle_run(data: Path, output: Path, *options: str) -> Finished:
+    where = ["--dataset_dir", data, "--output_dir", output, "--device", "$torch.device('cpu')"]
+    return run_module("monai.bundle", "run", "--config_file", CONFIG, *where, *options, cwd=output.parent)
 
 
 def test_bundle_run_writes_the_warnings_beside_the_mask_and_refuses_as_the_command_does(tmp_path):
     write(noise((80, 50, 36)), tmp_path / "in" / "wide.nii.gz")
     refused = bundle_run(tmp_path / "in", tmp_path / "out")
-    assert refused.returncode != 0
-    assert refused.stderr.strip().splitlines()[-1].startswith("InputError: The image measures 80 x 50 x 36 mm")
+    assert refused.code != 0
+    assert refused.last_line.startswith("InputError: The image measures 80 x 50 x 36 mm")
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
     forced = bundle_run(tmp_path / "in", tmp_path / "out", "--force", "true")
-    assert forced.returncode == 0, forced.stderr
+    assert forced.code == 0, forced.text
     warnings = json.loads((tmp_path / "out" / "wide_seg.json").read_text())["warnings"]
     assert warnings[0].startswith("The image measures 80 x 50 x 36 mm")
     assert len(warnings) > 1  # noise gives no hippocampus

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from commands import run_module
 from tiny_bundle import config, make_bundle
 
 from monai_attn import Box, Segmenter, Volume, read, write
@@ -44,10 +43,9 @@ def segmenter(bundle) -> Segmenter:
 def test_a_foreign_bundle_gives_voxel_for_voxel_what_bundle_run_gives(bundle, tmp_path):
     volume = oblique_volume()
     write(volume, tmp_path / "data" / "case.nii.gz")
-    command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run"]
-    command += ["--config_file", str(bundle / "configs" / "inference.json"), "--bundle_root", str(bundle)]
+    command = ["run", "--config_file", str(bundle / "configs" / "inference.json"), "--bundle_root", str(bundle)]
     command += ["--dataset_dir", str(tmp_path / "data"), "--output_dir", str(tmp_path / "run")]
-    subprocess.run(command, check=True, capture_output=True)
+    run_module("monai.bundle", *command, cwd=tmp_path, check=True)
     (result,) = (tmp_path / "run").glob("*.nii.gz")
     expected = read(result)
     segmentation = Segmenter.from_bundle(bundle, backend="torch", trust=True)(tmp_path / "data" / "case.nii.gz")
