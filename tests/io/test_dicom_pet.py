@@ -72,6 +72,36 @@ def test_a_series_made_later_is_dated_by_its_acquisition(tmp_path):
     assert_suv(read(pet(tmp_path / "x", beds, SeriesTime="180000")), 2e8)
 
 
+@pytest.mark.parametrize("series_time", ["180000", None])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"AcquisitionDate": None, "AcquisitionTime": None, "AcquisitionDateTime": "19991231120000.00"},
+        {"AcquisitionDate": None},
+        {
+            "AcquisitionDate": None,
+            "AcquisitionTime": None,
+            "AcquisitionDateTime": "19991231110000+0000",
+            "TimezoneOffsetFromUTC": "+0100",
+        },
+    ],
+)
+def test_a_later_series_time_is_not_taken_where_the_acquisition_is_written_otherwise(tmp_path, tags, series_time):
+    assert_suv(read(pet(tmp_path / "x", **tags, SeriesTime=series_time)), 2e8)
+
+
+def test_an_acquisition_in_a_zone_of_its_own_gives_no_suv_without_that_of_the_other_times(tmp_path):
+    back = read(pet(tmp_path / "x", AcquisitionTime=None, AcquisitionDateTime="19991231110000+0000"))
+    assert back.unit == "Bq/ml"
+    assert "AcquisitionDateTime has an offset from UTC, and TimezoneOffsetFromUTC is missing" in back.notes[0]
+
+
+def test_stored_values_called_suv_that_no_patient_has_have_no_unit(tmp_path):
+    back = read(pet(tmp_path / "x", Units="GML", RescaleSlope=1000))
+    assert back.unit == ""
+    assert re.search(r"is GML \(SUV as stored\), but the highest SUV would be .*, which no patient has", back.notes[0])
+
+
 def test_values_corrected_to_the_injection_need_no_time(tmp_path):
     back = read(pet(tmp_path / "x", DecayCorrection="ADMIN", tracer={"RadiopharmaceuticalStartTime": None}))
     assert_suv(back, 4e8)
@@ -102,8 +132,8 @@ def test_activity_stays_activity_where_suv_cannot_be_derived(tmp_path, tags, why
 
 
 def test_stored_suv_is_left_alone(tmp_path):
-    back = read(pet(tmp_path / "x", Units="GML"))
-    np.testing.assert_array_equal(back.array, phantom().array * 10)
+    back = read(pet(tmp_path / "x", Units="GML", RescaleSlope=0.125))
+    np.testing.assert_array_equal(back.array, phantom().array * 0.125)
     assert (back.unit, back.notes) == ("g/ml", ())
 
 
@@ -123,7 +153,7 @@ def test_any_other_unit_is_recorded_and_not_converted(tmp_path, units, unit):
 
 
 def test_stored_suv_by_lean_mass_is_not_called_suv_by_body_weight(tmp_path):
-    assert read(pet(tmp_path / "x", Units="GML", SUVType="LBM")).unit == "g/ml (LBM)"
+    assert read(pet(tmp_path / "x", Units="GML", SUVType="LBM", RescaleSlope=0.125)).unit == "g/ml (LBM)"
 
 
 def philips(folder, suv=None, activity=None, block=0x10, creator="Philips PET Private Group", **tags):

@@ -60,6 +60,11 @@ def test_ct_values_of_another_kind_are_not_called_hounsfield(tmp_path):
     assert back.notes == ("RescaleType is 'US', so the header does not say that these are Hounsfield units.",)
 
 
+def test_the_letters_of_the_rescale_type_may_be_small(tmp_path):
+    back = read(series(tmp_path / "x", phantom(), "CT", RescaleSlope=1, RescaleIntercept=0, RescaleType="hu"))
+    assert (back.unit, back.notes) == ("HU", ())
+
+
 def without_rescale(chosen):
     def change(ds, k):
         if k in chosen:
@@ -82,6 +87,15 @@ def test_an_intercept_alone_has_no_silent_default(tmp_path):
     assert back.notes[0].startswith("RescaleIntercept: missing")
     emptied = read(series(tmp_path / "y", phantom(), "CT", RescaleIntercept=None))
     assert emptied.notes[0].startswith("RescaleIntercept: missing")
+
+
+def test_values_with_an_intercept_and_no_slope_are_not_called_as_stored(tmp_path):
+    back = read(series(tmp_path / "x", phantom(), "CT", RescaleSlope=None, RescaleIntercept=-1024))
+    np.testing.assert_array_equal(back.array, np.asarray(phantom().array, int) - 1024)
+    assert (back.unit, back.notes) == (
+        "",
+        ("RescaleSlope: missing; 1 is taken for it, and the unit of the values is not known.",),
+    )
 
 
 @pytest.mark.parametrize(("modality", "slope"), [("CT", 1), ("PT", 1), ("MR", 2)])

@@ -25,21 +25,23 @@ SAME_CLOCK_S = 60.0
 def uptake_seconds(frames: Sequence[Frame], tracer: Dataset, half_life_s: float) -> tuple[float | None, str]:
     """Seconds from the injection of the tracer to the start of the scan, and "".
 
-    The start of the scan is the earliest of the series time and the acquisition times. A time of injection with an
-    offset from UTC is turned to the time zone of the scan (TimezoneOffsetFromUTC). A time without an offset is in that
-    zone already (PS3.3 C.12.1.1.8, PS3.5 6.2).
+    The start of the scan is the earliest of the series time and the acquisition times (AcquisitionDateTime where
+    AcquisitionTime is missing). A time of injection with an offset from UTC is turned to the time zone of the scan
+    (TimezoneOffsetFromUTC). A time without an offset is in that zone already (PS3.3 C.12.1.1.8, PS3.5 6.2).
 
     A bare time of day belongs to the day of the scan, or to the day before where it is later than the scan.
 
     The first value is None where the time is not known, is negative, or exceeds `MAX_HALF_LIVES` half-lives. The second
     value then says why.
     """
-    scanned = _scan_start(frames)
+    zone = _offset(text(frames[0].header, "TimezoneOffsetFromUTC"))
     stamp, clock = text(tracer, "RadiopharmaceuticalStartDateTime"), text(tracer, "RadiopharmaceuticalStartTime")
+    if zone is None and any(_is_offset(_acquired(frame.header)) for frame in frames):
+        return None, "AcquisitionDateTime has an offset from UTC, and TimezoneOffsetFromUTC is missing"
+    scanned = _scan_start(frames, zone)
     if scanned is None or not (stamp or clock):
         return None, "the time of injection or of the scan is missing"
     if stamp:
-        zone = _offset(text(frames[0].header, "TimezoneOffsetFromUTC"))
         injected, why = _in_zone(stamp, clock, zone)
     else:
         injected, why = _of_day(scanned, clock, half_life_s)
@@ -51,15 +53,30 @@ def uptake_seconds(frames: Sequence[Frame], tracer: Dataset, half_life_s: float)
     return seconds, ""
 
 
-def _scan_start(frames: Sequence[Frame]) -> datetime | None:
+def _scan_start(frames: Sequence[Frame], zone: timedelta | None) -> datetime | None:
     """The earliest of series and acquisition time: a series processed later has a later series time."""
-    times = [_moment(text(f.header, "AcquisitionDate"), text(f.header, "AcquisitionTime")) for f in frames]
+    times = [_in_zone(_acquired(frame.header), "", zone)[0] for frame in frames]
     times.append(_moment(text(frames[0].header, "SeriesDate"), text(frames[0].header, "SeriesTime")))
     return min((time for time in times if time is not None), default=None)
 
 
+def _acquired(header: Dataset) -> str:
+    """When a slice was acquired, as a date and time; "" where the header lacks the time.
+
+    A time without its date, as some anonymisers leave it, is of the day of AcquisitionDateTime or of the series.
+    """
+    stamp, time = text(header, "AcquisitionDateTime"), text(header, "AcquisitionTime")
+    date = text(header, "AcquisitionDate") or stamp[:8] or text(header, "SeriesDate")
+    return date.replace(".", "") + time if time else stamp
+
+
+def _is_offset(stamp: str) -> bool:
+    """Whether a date and time has an offset from UTC behind it."""
+    return "+" in stamp or "-" in stamp
+
+
 def _in_zone(stamp: str, clock: str, scan_zone: timedelta | None) -> tuple[datetime | None, str]:
-    """A full date and time of injection in the time zone of the scan."""
+    """A full date and time, of the injection if not said otherwise, in the time zone of the scan."""
     wall, sign, offset = re.fullmatch(r"([^+-]*)([+-]?)(.*)", stamp, re.DOTALL).groups()  # type: ignore[union-attr]
     injected = _moment(wall[:8], wall[8:])
     zone = _offset(sign + offset) if sign else None

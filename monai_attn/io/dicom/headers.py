@@ -45,7 +45,7 @@ HEADER_TAGS = [
     "TemporalPositionIdentifier EchoNumbers EchoTime InversionTime DiffusionBValue DiffusionGradientOrientation",
     "TriggerTime NominalPercentageOfCardiacPhase FlipAngle AcquisitionNumber FrameReferenceTime",
     "DiffusionDirectionality RepetitionTime KVP ConvolutionKernel SequenceName TemporalPositionTimeOffset",
-    "AcquisitionDate AcquisitionTime SeriesDate SeriesTime ContentTime",
+    "AcquisitionDate AcquisitionTime AcquisitionDateTime SeriesDate SeriesTime ContentTime",
     "Units SUVType DecayCorrection CorrectedImage PatientWeight RadiopharmaceuticalInformationSequence",
     "TimezoneOffsetFromUTC ModalityLUTSequence",
 ]

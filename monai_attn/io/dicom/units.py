@@ -75,10 +75,13 @@ def with_unit(
         raise InputError(f"suv_factor={suv_factor:g} is for PET, and this series is {modality or 'of no modality'}.")
     if modality in REQUIRED and frames[0].missing and suv_factor is None:
         tags = " and ".join(frames[0].missing)
-        return array, "", (f"{tags}: missing, so the values are as stored and their unit is not known.",)
+        if len(frames[0].missing) > 1:
+            return array, "", (f"{tags}: missing, so the values are as stored and their unit is not known.",)
+        taken = 1 if tags == "RescaleSlope" else 0
+        return array, "", (f"{tags}: missing; {taken} is taken for it, and the unit of the values is not known.",)
     if modality == "CT":
         kind = frames[0].rescale_type
-        if kind in CT_TYPES:
+        if kind.upper() in CT_TYPES:
             return array, "HU", ()
         return array, "", (f"RescaleType is {kind!r}, so the header does not say that these are Hounsfield units.",)
     if modality == "PT":
@@ -118,6 +121,9 @@ def _pet(array: NDArray[np.generic], frames: Sequence[Frame]) -> Values:
     header = frames[0].header
     units, kind = text(header, "Units"), text(header, "SUVType")
     if units == "GML":
+        unlikely = unlikely_suv(array)
+        if unlikely:
+            return array, "", (f"Units of the PET is GML (SUV as stored), but {unlikely}: their unit is not known.",)
         if kind in ("", "BW"):
             return array, "g/ml", ()
         return array, f"g/ml ({kind})", (f"PET values are SUV ({kind}) as stored, not SUV by body weight.",)
