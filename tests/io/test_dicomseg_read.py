@@ -100,6 +100,48 @@ def test_slices_without_a_frame_are_empty_and_the_rest_keeps_its_place(tmp_path,
     np.testing.assert_array_equal(read_dicom_seg(path, like=image).mask(1).array, array)
 
 
+def test_frames_of_which_no_two_lie_side_by_side_keep_their_thickness(tmp_path, image):
+    array = np.zeros(image.shape, np.uint8)
+    array[1, 2, 1] = array[2, 2, 3] = array[3, 0, 5] = 1
+    path = others_seg(tmp_path, image, stored(array), "BINARY", ["a"])
+    ds = dcmread(path)
+    measures = ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    measures.SliceThickness, measures.SpacingBetweenSlices = round(float(image.spacing_mm[2]), 6), None
+    ds.save_as(path)
+    masks = read_dicom_seg(path)
+    assert masks.grid.shape == (5, 4, 5)
+    assert_same_in_patient(
+        image.crop((slice(None), slice(None), slice(1, 6))).with_array(array[:, :, 1:6]), masks.mask(1)
+    )
+    assert masks.notes[0].startswith("SpacingBetweenSlices is missing and no frames lie side by side; the slices are")
+    measures.SliceThickness = round(float(image.spacing_mm[2]) * 2, 6)  # of slices that were truly that far apart
+    ds.save_as(path)
+    assert read_dicom_seg(path).grid.shape == (5, 4, 3)
+
+
+def test_two_segments_of_one_number_are_refused_unless_they_are_one(tmp_path, image):
+    array = np.zeros(image.shape, np.uint8)
+    array[1, 2, 1] = 1
+    path = others_seg(tmp_path, image, stored(array), "BINARY", ["a"])
+    ds = dcmread(path)
+    ds.SegmentSequence.append(ds.SegmentSequence[0])
+    ds.save_as(path)
+    assert read_dicom_seg(path).mask(1).array.sum() == 1
+
+    def rename(ds):
+        ds.SegmentSequence[1].SegmentLabel = "b"
+
+    assert "the segments 'a' and 'b' have one number, 1: nothing says whose" in refused(FileError, path, rename)
+
+
+def test_a_frame_that_names_no_segment_is_refused_with_that_cause(seg):
+    def forget(ds):
+        for group in (*ds.SharedFunctionalGroupsSequence, *ds.PerFrameFunctionalGroupsSequence):
+            group.SegmentIdentificationSequence = None
+
+    assert "a frame does not say to which segment it belongs" in refused(LabelError, seg, forget)
+
+
 def test_two_segments_of_one_name_are_told_apart(tmp_path, image):
     pixels = stored(image.array % 3).astype(np.uint8)
     masks = read_dicom_seg(others_seg(tmp_path, image, pixels, "BINARY", ["Nodule", "Nodule"]))

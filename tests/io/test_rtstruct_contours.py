@@ -177,6 +177,12 @@ def test_contours_of_two_points_enclose_nothing_and_are_noted(tmp_path):
     assert read_voxels(path) == (9, ("'GTV': 1 contours of fewer than three points enclose no area; left out.",))
 
 
+def test_a_file_whose_regions_are_all_empty_says_so(tmp_path):
+    masks = read_rtstruct(structure_set(tmp_path / "rs.dcm", {"GTV": [], "PTV": []}), IMAGE)
+    assert [label.name for label in masks.table] == ["GTV", "PTV"]
+    assert masks.notes == ("No region has a contour: all are empty.",)
+
+
 def test_a_wrong_count_of_points_is_named(tmp_path):
     path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1)]})
 

@@ -52,6 +52,14 @@ def test_interpolation_goes_from_one_shape_to_the_other(tmp_path):
     assert per_slice[5:] == [0] * 4
 
 
+def test_slices_between_places_that_have_nothing_in_common_are_not_called_interpolated(tmp_path):
+    drawn = [square(0), square(2, (5.5, 4.5), (8.5, 7.5)), square(4)]
+    voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"GTV": drawn}))
+    assert voxels == 3 * 9
+    assert len(notes) == 1
+    assert "2 of the 5 slices from its first to its last contour have none and stay empty: 1, 3" in notes[0]
+
+
 def test_slices_without_a_contour_amid_others_stay_empty_and_are_noted(tmp_path):
     voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"GTV": [square(k) for k in (0, 1, 2, 4, 5, 8)]}))
     assert voxels == 6 * 9

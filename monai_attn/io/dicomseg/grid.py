@@ -24,6 +24,9 @@ __all__ = ["SLICE_TOLERANCE", "FrameMap", "check_frame_of_reference", "grid_of_f
 PIXEL_TOLERANCE = 0.05
 """How far, in voxels, a pixel of a frame may lie off the grid it is put on. Headers round; other grids are far off."""
 
+APART = 1.9
+"""Frames further apart than this many times their thickness have slices between them that hold nothing."""
+
 MOST_SLICES = 20_000
 """Ten metres in steps of half a millimetre."""
 
@@ -44,7 +47,8 @@ def check_frame_of_reference(given: str, like: Volume | None, name: str) -> None
 def grid_of_frames(frames: Sequence[Frame], name: str) -> tuple[Volume, tuple[str, ...]]:
     """The regular grid that the frames span, without voxels set; slices nobody stored are filled in.
 
-    The step is SpacingBetweenSlices where all distances are multiples of it, else the smallest distance.
+    The step is SpacingBetweenSlices where all distances are multiples of it. Without that tag it is SliceThickness
+    where no two frames lie side by side and all distances are multiples of it, with a note; else the smallest distance.
     Raises `GeometryError` when the frames are not parallel or lie on no regular grid.
     """
     for frame in frames:
@@ -78,8 +82,11 @@ def _along(frame: Frame) -> float:
 def _filled(places: list[Frame], name: str) -> tuple[list[Frame], tuple[str, ...]]:
     """The slices with those between that are missing, and a note on them."""
     gaps = np.diff([_along(frame) for frame in places])
-    stated = abs(places[0].spacing_between_mm or 0.0)
-    step = next((one for one in (stated, float(gaps.min())) if one >= SAME_PLACE_MM and _multiples(gaps, one)), None)
+    stated, thick = abs(places[0].spacing_between_mm or 0.0), abs(places[0].thickness_mm or 0.0)
+    apart = 0.0 if stated or gaps.min() < APART * thick else thick
+    step = next(
+        (one for one in (stated, apart, float(gaps.min())) if one >= SAME_PLACE_MM and _multiples(gaps, one)), None
+    )
     if step is None:
         raise GeometryError(
             f"{name}: its frames are {gaps.min():.2f} to {gaps.max():.2f} mm apart, which is no regular grid. "
@@ -101,7 +108,14 @@ def _filled(places: list[Frame], name: str) -> tuple[list[Frame], tuple[str, ...
     missing = len(filled) - len(places)
     if not missing:
         return filled, ()
-    return filled, (f"Slices between the frames that hold nothing are not stored; {missing} filled in, empty.",)
+    guessed = (
+        f"SpacingBetweenSlices is missing and no frames lie side by side; the slices are taken to be {thick:g} mm "
+        "apart, which is SliceThickness.",
+    )
+    return filled, (
+        *(guessed if step == apart else ()),
+        f"Slices between the frames that hold nothing are not stored; {missing} filled in, empty.",
+    )
 
 
 def _multiples(gaps: NDArray[np.float64], step: float) -> bool:

@@ -70,12 +70,12 @@ def _within(like: Volume, axis: int) -> tuple[int, int]:
 def _interpolated(
     planes: dict[int, NDArray[np.bool_]], step: int, spacing_mm: list[float]
 ) -> dict[int, NDArray[np.bool_]]:
-    """The slices between those drawn, where no more than `step` apart."""
+    """The slices between those drawn, where no more than `step` apart; without those that stay empty."""
     added: dict[int, NDArray[np.bool_]] = {}
     for low, high in pairwise(sorted(planes)):
         if 1 < high - low <= step:
             inner = between(planes[low], planes[high], high - low, spacing_mm)
-            added.update(zip(range(low + 1, high), inner, strict=True))
+            added.update((place, one) for place, one in zip(range(low + 1, high), inner, strict=True) if one.any())
     return added
 
 

@@ -43,6 +43,8 @@ def _read(path: Path, like: Volume) -> Masks:
     dataset = read_object(path, {STRUCTURE_SET}, "DICOM RTSTRUCT")
     structures, notes = structures_of(dataset, like, path.name)
     every = [contour for structure in structures for contour in structure.contours]
+    if structures and not every:
+        notes += ("No region has a contour: all are empty.",)
     axis = slice_axis(every, like, path.name)
     others = usual_gap(gap for structure in structures for gap in gaps_of(structure, axis)) or 1
     parts: dict[int, Part] = {}

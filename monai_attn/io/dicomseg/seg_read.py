@@ -92,7 +92,15 @@ def _check_size(dataset: Dataset, name: str) -> None:
 
 def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int, int], tuple[str, ...]]:
     """The table, the value of each segment number, and notes."""
-    items = {whole_number(item, "SegmentNumber", name): item for item in dataset.get("SegmentSequence") or []}
+    items: dict[int, Dataset] = {}
+    for item in dataset.get("SegmentSequence") or []:
+        number_of, first = whole_number(item, "SegmentNumber", name), text(item, "SegmentLabel")
+        other = items.setdefault(number_of, item)
+        if text(other, "SegmentLabel") != first:
+            raise FileError(
+                f"{name}: the segments {quoted(other, 'SegmentLabel')!r} and {quoted(item, 'SegmentLabel')!r} have one "
+                f"number, {number_of}: nothing says whose the frames are. Export it again."
+            )
     if kind == "LABELMAP":
         items.pop(BACKGROUND, None)
     ours = {segment: _own_value(text(item, "SegmentDescription")) for segment, item in items.items()}
@@ -152,6 +160,10 @@ def _segment_of(dataset: Dataset, frame: Frame) -> int:
 
 
 def _value(segment: int, value_of: dict[int, int], name: str) -> int:
+    if not segment:
+        raise LabelError(
+            f"{name}: a frame does not say to which segment it belongs (Referenced Segment Number). Export it again."
+        )
     if segment not in value_of:
         raise LabelError(
             f"{name}: a frame belongs to segment {segment}, which is not among those described: {sorted(value_of)}. "
