@@ -1,4 +1,8 @@
-"""The time from the injection of a tracer to the start of the scan, with time zones and midnight."""
+"""The time from the injection of a tracer to the start of the scan, with time zones and midnight.
+
+SUV needs this time, because the tracer decays between injection and scan; `suv` is the only caller. Where the time
+cannot be derived with certainty, no time is given, and the values stay in Bq/ml.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,10 @@ def uptake_seconds(frames: Sequence[Frame], tracer: Dataset, half_life_s: float)
 
 
 def _scan_start(frames: Sequence[Frame], zone: timedelta | None) -> datetime | None:
-    """The earliest of series and acquisition time: a series processed later has a later series time."""
+    """The earliest of series and acquisition time: a series processed later has a later series time.
+
+    None where neither is known.
+    """
     times = [_in_zone(_acquired(frame.header), "", zone)[0] for frame in frames]
     times.append(_moment(text(frames[0].header, "SeriesDate"), text(frames[0].header, "SeriesTime")))
     return min((time for time in times if time is not None), default=None)
@@ -109,7 +116,11 @@ def _of_day(scanned: datetime, clock: str, half_life_s: float) -> tuple[datetime
 
 
 def _offset(zone: str) -> timedelta | None:
-    """ "+0130" or "+01:30" as a time; None for anything else, and beyond the zones of the earth."""
+    """ "+0130" or "+01:30" as a time; None for anything else, and beyond the zones of the earth.
+
+    >>> _offset("+01:30"), _offset("+9900")
+    (datetime.timedelta(seconds=5400), None)
+    """
     found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", zone.strip())
     if not found:
         return None
@@ -118,7 +129,15 @@ def _offset(zone: str) -> timedelta | None:
 
 
 def _moment(date: str, time: str) -> datetime | None:
-    """A date and a time of day, also in the old writing 2004.01.31 and 10:11:12; None where one is missing."""
+    """A date and a time of day, also in the old writing 2004.01.31 and 10:11:12; None where one is missing.
+
+    Fractions of a second are kept. A time without minutes or seconds is filled with zeros.
+
+    >>> _moment("2004.01.31", "10:11:12.5")
+    datetime.datetime(2004, 1, 31, 10, 11, 12, 500000)
+    >>> _moment("20040131", "") is None
+    True
+    """
     date, time = date.replace(".", ""), time.replace(":", "")
     if not time:
         return None

@@ -1,4 +1,8 @@
-"""What every reader of DICOM needs: quiet libraries, the errors they raise, and values as text or numbers."""
+"""What every reader of DICOM needs: quiet libraries, the errors they raise, and values as text or numbers.
+
+Headers of real scanners and archives break the standard in many small points. These functions give a value in a form
+that is safe to use, or say that there is none; they never guess.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +66,14 @@ def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...]
     """A value of a data set as `count` finite numbers.
 
     None when the value is missing, empty, no number, or of another count. Also None where the data set itself is None.
+
+    >>> from pydicom import Dataset
+    >>> header = Dataset()
+    >>> header.PixelSpacing = [0.5, 0.75]
+    >>> numbers(header, "PixelSpacing", 2)
+    (0.5, 0.75)
+    >>> numbers(header, "PixelSpacing", 3) is None
+    True
     """
     if item is None:
         return None
@@ -77,7 +89,14 @@ def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...]
 
 
 def number(item: Dataset | None, keyword: str) -> float | None:
-    """A value of a data set as one finite number; None when it is missing or anything else."""
+    """A value of a data set as one finite number; None when it is missing or anything else.
+
+    >>> from pydicom import Dataset
+    >>> header = Dataset()
+    >>> header.PatientWeight = "72.5"
+    >>> number(header, "PatientWeight"), number(header, "SliceThickness")
+    (72.5, None)
+    """
     found = numbers(item, keyword, 1)
     return found[0] if found else None
 
@@ -86,6 +105,12 @@ def text(item: Dataset | None, keyword: str) -> str:
     """A value of a data set as text without blanks around it; "" when it is missing.
 
     Several values have a backslash between them, as in DICOM files.
+
+    >>> from pydicom import Dataset
+    >>> header = Dataset()
+    >>> header.SeriesDescription = " T2 axial "
+    >>> text(header, "SeriesDescription"), text(header, "Modality")
+    ('T2 axial', '')
     """
     value: Any = None if item is None else item.get(keyword)
     if value is None:

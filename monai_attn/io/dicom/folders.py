@@ -1,4 +1,8 @@
-"""Looking through folders: which files begin like DICOM, and which lie among them that cannot be read."""
+"""Looking through folders: which files begin like DICOM, and which lie among them that cannot be read.
+
+File names are not believed: many archives give DICOM files no suffix, and some give them a wrong one. Only the first
+132 bytes of a file are read here; `headers` reads the rest.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ NUMBER = re.compile(r"[0-9A-Fa-f.]*\d[0-9A-Fa-f.]*")
 
 
 DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
+"""A damaged file with one of these suffixes was meant to be DICOM, whatever its first bytes are."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], l
 
     Other files are empty, damaged in their first bytes, links to nothing, of another kind, or may not be read. Pipes
     and devices are left out. A subfolder that may not be listed is among the second.
+
+    An empty folder gives two empty lists. No error of the file system is raised: each becomes a sentence.
     """
     found, unread = [], []
     closed: list[OSError] = []
@@ -123,11 +130,19 @@ def name_pattern(name: str) -> str:
     """A file name with "#" for its numbers, the same for all slices of a series: "IM#" for IM0001 and IM0002.
 
     Decimal numbers, UIDs and hexadecimal numbers count as numbers.
+
+    >>> name_pattern("IM0001") == name_pattern("IM0002")
+    True
+    >>> name_pattern("README")
+    'README'
     """
     return NUMBER.sub("#", name)
 
 
 def _seen(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder was entered before, under this name or through a link; a folder that cannot be looked up counts
+    as seen.
+    """
     try:
         here = folder.stat()
     except OSError:

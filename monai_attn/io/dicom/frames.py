@@ -1,4 +1,8 @@
-"""One slice: a classic DICOM file, or one frame of a multi-frame file, with its place in the patient."""
+"""One slice: a classic DICOM file, or one frame of a multi-frame file, with its place in the patient.
+
+All other modules of the room work with these frames, so that classic and enhanced files differ only here. Nothing is
+checked but the rescale tags and the number of frames; `stack` checks the geometry.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,13 @@ class Frame:
     names the rescale tags that the header lacks; the slope is 1 and the intercept 0 there.
 
     `telling` holds the attributes that may tell volumes apart, such as the echo time.
+
+    `rows` and `columns` are the size of the slice in pixels, and 0 where the header lacks them.
+
+    `thickness_mm` is SliceThickness and `spacing_between_mm` is SpacingBetweenSlices. Neither decides on the distance
+    of slices where positions do.
+
+    `stack` is the StackID of an enhanced file, else "".
     """
 
     path: Path
@@ -57,7 +68,10 @@ class Frame:
 
     @property
     def normal(self) -> NDArray[np.float64]:
-        """Unit normal of the slice in LPS+: direction along a row x direction along a column."""
+        """Unit normal of the slice in LPS+: direction along a row x direction along a column.
+
+        Only for a frame with an orientation; `check_plane` refuses all others.
+        """
         assert self.orientation is not None
         normal = np.cross(self.orientation[:3], self.orientation[3:])
         unit: NDArray[np.float64] = normal / np.linalg.norm(normal)

@@ -1,4 +1,8 @@
-"""Which images are one series: by UID and modality, then by what must be equal in a stack."""
+"""Which images are one series: by UID and modality, then by what must be equal in a stack.
+
+A folder of one examination holds scouts, slabs, reformats and single screenshots under one series UID. Grouping
+separates them before anything is sorted. Echoes or time points in the same place stay together; `volumes` parts them.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,9 @@ def grouped(headers: Iterable[tuple[Path, Dataset]]) -> tuple[list[Group], Count
     one degree against the stack, the series is refused: the slice belongs to the stack and does not fit.
 
     Single slices with a UID each are joined when three or more of them form one even stack, with a note.
+
+    No header gives an empty list and an empty count. Raises `FileError` for a header that contradicts itself, as
+    `frames_of` does.
     """
     series: dict[tuple[str, ...], list[list[Frame]]] = {}
     others: Counter[str] = Counter()
@@ -86,7 +93,11 @@ def _add(alike: list[list[Frame]], frames: Iterable[Frame]) -> None:
 
 
 def _difference(one: Frame, other: Frame, *, but_place: bool = False) -> str:
-    """What keeps an image out of the stack of another, to be read after "its"; "" when they belong together."""
+    """What keeps an image out of the stack of another, to be read after "its"; "" when they belong together.
+
+    With `but_place`, the frame of reference is not compared. The order is from the coarse to the fine, and the first
+    difference is the answer.
+    """
     if (one.rows, one.columns) != (other.rows, other.columns):
         return f"matrix is {one.columns} x {one.rows}, not {other.columns} x {other.rows}"
     if one.stack != other.stack:
@@ -110,10 +121,12 @@ def _difference(one: Frame, other: Frame, *, but_place: bool = False) -> str:
 
 
 def _turned(one: Frame, other: Frame) -> float:
+    """The largest difference of the direction cosines of two images; 0 where either has none."""
     return _apart(one.orientation, other.orientation)
 
 
 def _apart(one: tuple[float, ...] | None, other: tuple[float, ...] | None) -> float:
+    """The largest difference between two lists of numbers, place by place; 0 where either list is missing."""
     if one is None or other is None:
         return 0.0
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
@@ -193,11 +206,15 @@ def _kind(frame: Frame) -> tuple[str, ...] | None:
 
 
 def _one_family(one: Frame, other: Frame) -> bool:
+    """Whether two single slices may be of one series: same grid and same description, whatever their UIDs are."""
     return _kind(one) == _kind(other) and not _difference(one, other, but_place=True)
 
 
 def _own(family: Sequence[Group]) -> str:
-    """What each image of a family has for itself alone: a series UID, or a frame of reference."""
+    """What each image of a family has for itself alone: a series UID, or a frame of reference.
+
+    "" where two images share both.
+    """
     for keyword, words in (("SeriesInstanceUID", "series UID"), ("FrameOfReferenceUID", "frame of reference")):
         if len({text(group.frames[0].header, keyword) for group in family}) == len(family):
             return words
@@ -205,6 +222,7 @@ def _own(family: Sequence[Group]) -> str:
 
 
 def _is_stack(frames: Sequence[Frame]) -> bool:
+    """Whether slices form one even stack of `FEW` slices or more, or several volumes of such a size."""
     try:
         check_plane(frames[0], "")
         stacks, _ = split_volumes(frames, "")

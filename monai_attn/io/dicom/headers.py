@@ -1,4 +1,8 @@
-"""The headers of DICOM files: read without the pixels, checked for damage, and whether they hold an image."""
+"""The headers of DICOM files: read without the pixels, checked for damage, and whether they hold an image.
+
+Reading the headers alone keeps the listing of a large folder fast, and keeps names and birth dates out of memory.
+`reading` calls this module; the pixels are read later, in `pixels`.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 """Media Storage Directory: a DICOMDIR, a table of contents."""
 
 DIRECTORY = "Media Storage Directory Storage"
+"""The name that pydicom has for this class."""
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 """A transfer syntax whose header is unpacked before it is read, so that places in the file say nothing."""
@@ -30,8 +35,10 @@ PICTURES = {"CT", "MR", "PT", "NM"}
 """Modalities of which every object has pixels."""
 
 SERIES_UID, OBJECT_UID, MODALITY = 0x0020000E, 0x00080018, 0x00080060
+"""Tags by number, as `read_partial` of pydicom needs them."""
 
 RESCALE_TAGS = (0x00281052, 0x00281053)
+"""RescaleIntercept and RescaleSlope: a faulty number in them is never taken for a missing one."""
 
 HEADER_TAGS = [
     "SpecificCharacterSet SOPClassUID SOPInstanceUID Modality StructureSetLabel",
@@ -103,7 +110,11 @@ def read_header(path: Path) -> Dataset | None:
 
 
 def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], list[Unread]]:
-    """The headers of those files that are DICOM objects, with their paths; and the files that are damaged."""
+    """The headers of those files that are DICOM objects, with their paths; and the files that are damaged.
+
+    Files that are no DICOM objects are in neither list. No path gives two empty lists. No error is raised: the second
+    list holds the sentences.
+    """
     found, damaged = [], []
     for path in paths:
         try:
@@ -117,7 +128,11 @@ def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], lis
 
 
 def uids_of(path: Path) -> Uids:
-    """To which series a file belongs, read without the rest of its header; fields are "" where missing or damaged."""
+    """To which series a file belongs, read without the rest of its header; fields are "" where missing or damaged.
+
+    Reading stops behind the series UID, so that a folder of thousands of files is searched quickly. Raises nothing for
+    a damaged file.
+    """
     from pydicom.filereader import read_partial
 
     try:
@@ -142,7 +157,10 @@ def _class_name(header: Dataset) -> str:
 
 
 def _parse(header: Dataset) -> None:
-    """Turn all bytes into values now, where damage is caught. A number of a wrong form counts as missing."""
+    """Turn all bytes into values now, where damage is caught. A number of a wrong form counts as missing.
+
+    Raises `ValueError` for RescaleSlope or RescaleIntercept of a wrong form, since a missing one is taken as 1 or 0.
+    """
     for tag in list(header.keys()):
         try:
             element = header[tag]

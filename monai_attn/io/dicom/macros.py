@@ -1,4 +1,8 @@
-"""Where a value of a frame stands: in the frame's own functional group, the shared one, or the top of the header."""
+"""Where a value of a frame stands: in the frame's own functional group, the shared one, or the top of the header.
+
+Classic DICOM files have one image and keep all at the top. Enhanced files hold many frames, and put shared values in
+one place and values of a frame in another. `frames`, `telling` and the readers of segmentations ask here.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +49,8 @@ def items_at(places: list[Dataset], keyword: str) -> Iterator[Dataset]:
 
     In an enhanced object these are the frame's own functional group, then the shared one, then the top of the header
     (PS3.3 C.7.6.16). In a classic object it is the header.
+
+    `places` must not be empty: the last of them is the header of the file.
     """
     macro = MACROS.get(keyword)
     for place in places[:-1]:
@@ -60,7 +66,14 @@ def numbers_at(places: list[Dataset], keyword: str, count: int) -> tuple[float, 
 
 
 def number_at(places: list[Dataset], keyword: str) -> float | None:
-    """The nearest value that is one finite number, or None where there is none."""
+    """The nearest value that is one finite number, or None where there is none.
+
+    >>> from pydicom import Dataset
+    >>> header = Dataset()
+    >>> header.SliceThickness = 5
+    >>> number_at([header], "SliceThickness")
+    5.0
+    """
     found = numbers_at(places, keyword, 1)
     return found[0] if found else None
 

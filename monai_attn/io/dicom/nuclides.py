@@ -1,4 +1,9 @@
-"""Half-lives of the nuclides that are used in PET, to recognise one that is in the wrong unit."""
+"""Half-lives of the nuclides that are used in PET, to recognise one that is in the wrong unit.
+
+A half-life in minutes, or of another nuclide, makes every SUV wrong without a visible sign. `suv` asks here before it
+computes a factor. The table
+holds nuclides of PET only.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +50,13 @@ def half_life_problem(half_life_s: float | None, nuclide: str = "") -> str:
 
     It must be that of a nuclide in `HALF_LIVES_S`, to 3 %. With `nuclide`, the words of the header such as
     "^18^Fluorine", it must be the half-life of that nuclide. Minutes in place of seconds are found so.
+
+    >>> half_life_problem(6586.2)
+    ''
+    >>> half_life_problem(109.8)
+    'RadionuclideHalfLife is 109.8 s, which is that of no PET nuclide'
+    >>> half_life_problem(4057.7, "^18^Fluorine")
+    'RadionuclideHalfLife is 4057.7 s, and that of F-18 is 6586.2 s'
     """
     if not half_life_s or half_life_s < 0:
         return "RadionuclideHalfLife is missing or 0"
@@ -58,7 +70,11 @@ def half_life_problem(half_life_s: float | None, nuclide: str = "") -> str:
 
 
 def _is_named(name: str, meaning: str) -> bool:
-    """Whether "^18^Fluorine", "Fluorine F^18^", "18F" or "F-18" is meant by a name of the table."""
+    """Whether "^18^Fluorine", "Fluorine F^18^", "18F" or "F-18" is meant by a name of the table.
+
+    >>> _is_named("F-18 fluorine", "^18^Fluorine"), _is_named("F-18 fluorine", "FDG")
+    (True, False)
+    """
     short, element = name.split()
     symbol, mass = short.split("-")
     words = re.findall(r"[a-z]+", meaning.lower())

@@ -1,4 +1,8 @@
-"""Stored pixels to values: decoding, unused bits, slope and intercept of each slice."""
+"""Stored pixels to values: decoding, unused bits, slope and intercept of each slice.
+
+The values that come out are those of the modality: Hounsfield units for CT, the vendor's numbers for MRI, mostly
+activity for PET. Conversion of PET to SUV follows in `units`. The window of a viewer is never applied.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,11 @@ def read_values(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.generic]
 
     Raises `FileError` when a file cannot be decoded or lacks a tag of its pixels, and when there are more than 8 GiB.
     Raises `InputError` for a slope of 0.
+
+    The frames must be of one size, sorted along their normal. Where the files have a Modality LUT, the table replaces
+    slope and intercept (PS3.3 C.11.1).
+
+    Raises `InputError` too where only some of the slices have such a table.
     """
     first = frames[0]
     wanted = first.rows * first.columns * len(frames) * 4
@@ -55,6 +64,8 @@ def decoded(frames: Sequence[Frame]) -> tuple[list[NDArray[Any]], int]:
 
     Each file is decoded once, and only the frames asked for are kept in memory. Raises `FileError` when a file cannot
     be decoded.
+
+    No frames give an empty list and 0. Slope and intercept are not applied.
     """
     wanted: dict[Path, dict[int, NDArray[Any]]] = {}
     for frame in frames:
@@ -68,7 +79,11 @@ def decoded(frames: Sequence[Frame]) -> tuple[list[NDArray[Any]], int]:
 
 
 def _decode(frame: Frame) -> tuple[NDArray[Any], bool]:
-    """All frames of a file `(frames, rows, columns)`, and whether a Modality LUT was applied."""
+    """All frames of a file `(frames, rows, columns)`, and whether a Modality LUT was applied.
+
+    Raises `FileError` where the decoder fails, a tag of the pixels is missing, or the pixels have another size than the
+    header says. It is also raised where HighBit is not BitsStored - 1, an encoding that DICOM retired.
+    """
     from pydicom import dcmread
     from pydicom.pixels.processing import apply_modality_lut
 
@@ -121,7 +136,11 @@ def _transfer_syntax(dataset: Dataset) -> str:
 
 
 def _rescaled(stored: list[NDArray[Any]], frames: Sequence[Frame]) -> NDArray[Any]:
-    """stored x slope + intercept, `(K, rows, columns)`, in the smallest of the types that loses nothing."""
+    """stored x slope + intercept, `(K, rows, columns)`, in the smallest of the types that loses nothing.
+
+    Values with fractions become float32, computed in float64. Whole values become int16, else int32, else int64. Where
+    every slope is 1 and every intercept 0, the stored type stays.
+    """
     slopes, intercepts = [frame.slope for frame in frames], [frame.intercept for frame in frames]
     if any(part.dtype.kind == "f" for part in stored) or not all(x.is_integer() for x in (*slopes, *intercepts)):
         scaled = np.empty((len(stored), *stored[0].shape), np.float32)
@@ -149,6 +168,7 @@ def _rescaled(stored: list[NDArray[Any]], frames: Sequence[Frame]) -> NDArray[An
 
 
 def _padding_note(stored: list[NDArray[Any]], frame: Frame) -> tuple[str, ...]:
+    """A note on the voxels that hold PixelPaddingValue, with their value after rescaling; empty for none."""
     padding = number(frame.header, "PixelPaddingValue")
     if padding is None:
         return ()
@@ -183,4 +203,9 @@ def _known_set(name: str) -> bool:
 
 
 def _plain(name: str) -> str:
+    """A name of a character set without the differences of writing that archives make.
+
+    >>> _plain("ISO-IR 100") == _plain("ISO_IR 100")
+    True
+    """
     return name.upper().replace("_", " ").replace("-", " ").strip()

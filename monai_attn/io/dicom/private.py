@@ -1,4 +1,9 @@
-"""Private tags: what vendors write beside the standard, found by the name of its creator."""
+"""Private tags: what vendors write beside the standard, found by the name of its creator.
+
+Some facts stand only in private tags of vendors: b-values and gradients of older diffusion series, and the
+factors of Philips PET. Nothing else is read from private tags. For b-values and gradients,
+the standard's own tags come first.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +52,11 @@ PRIVATE = {
 
 
 def private_tags() -> list[int]:
-    """The tags of `PRIVATE` in every block, and the tags with the names of their creators, in rising order."""
+    """The tags of `PRIVATE` in every block, and the tags with the names of their creators, in rising order.
+
+    >>> 0x70531000 in private_tags()
+    True
+    """
     creators = {(tag.group << 16) | block for tag in PRIVATE.values() for block in BLOCKS}
     return sorted(creators | {_tag(tag, block) for tag in PRIVATE.values() for block in BLOCKS})
 
@@ -75,6 +84,8 @@ def private_numbers(item: Dataset, name: str) -> tuple[float, ...]:
     """A private value as finite numbers; empty where the tag is missing or holds anything else.
 
     A value whose type was lost (VR UN) is read as text, else as one binary number of 4 or 8 bytes.
+
+    Empty also where one of several numbers is infinite.
     """
     value = _value(item, PRIVATE[name])
     try:
@@ -87,6 +98,7 @@ def private_numbers(item: Dataset, name: str) -> tuple[float, ...]:
 
 
 def _value(item: Dataset, tag: Private) -> Any:
+    """The value of a private tag as pydicom gives it; None where the tag is missing or belongs to another creator."""
     named = False
     for block in BLOCKS:
         creator = item.get((tag.group, block))
@@ -101,8 +113,14 @@ def _value(item: Dataset, tag: Private) -> Any:
 
 
 def _as_text(value: Any) -> str:
+    """A value as ASCII text without zeros and blanks at its ends; bytes beyond ASCII become question marks."""
     return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip("\0 ")
 
 
 def _tag(tag: Private, block: int) -> int:
+    """The number of a private tag in a block: its group, then the block, then the element.
+
+    >>> hex(_tag(PRIVATE["ge b-value"], 0x10))
+    '0x431039'
+    """
     return (tag.group << 16) | (block << 8) | tag.element

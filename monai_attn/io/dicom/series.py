@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Series", "choose_series", "frame_of_reference", "group_series", "image_problem", "stacks_of"]
 
 MAX_LISTED = 20
+"""So many series are listed in an error message; more become a count."""
 
 MAX_NOTES = 3
 """So many damaged files are named in notes; more become one note."""
@@ -143,6 +144,7 @@ def image_problem(frame: Frame, name: str) -> str:
 
 
 def _describe(key: str, group: Group, unread: Sequence[Unread]) -> Series:
+    """One group as a `Series`: geometry where its slices form a stack, else the reason why they do not."""
     images = list(group.frames)
     header, name = images[0].header, f"Series {key}"
     frames, _ = without_copies(images)

@@ -1,4 +1,8 @@
-"""Slices to a grid: order, spacing, tilt, gaps. All in DICOM's LPS+ until the last line."""
+"""Slices to a grid: order, spacing, tilt, gaps. All in DICOM's LPS+ until the last line.
+
+Where a slice lies is read from ImagePositionPatient and ImageOrientationPatient. Instance numbers and slice locations
+are not used: they contradict the positions in too many real series.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,8 @@ def sorted_along_normal(frames: Sequence[Frame]) -> list[Frame]:
     """The slices by their place along the normal of the first slice, in millimetres.
 
     Instance numbers, slice locations and file names are not looked at.
+
+    The frames must have a position and an orientation, as `check_plane` ensures. Slices in one place keep their order.
     """
     normal = frames[0].normal
     return sorted(frames, key=lambda frame: float(np.dot(normal, cast("tuple[float, ...]", frame.position))))
@@ -73,6 +79,12 @@ def stack_affine(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.float64
 
     Raises `GeometryError` where slices have no place, share a place, are missing, or are unevenly spaced. The message
     gives the place and the distances.
+
+    The frames must be of one volume, in the order that `sorted_along_normal` gives. The first frame is index 0 of the
+    third axis.
+
+    The affine maps the centre of voxel (0, 0, 0) to the centre of the first pixel, as DICOM defines
+    ImagePositionPatient (PS3.3 C.7.6.2.1.1).
     """
     first = frames[0]
     check_plane(first, name)
@@ -90,6 +102,9 @@ def stack_affine(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.float64
 
 
 def _single_step(frame: Frame, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """The step of a stack of one slice, along its normal in LPS+ mm, and a note. SpacingBetweenSlices is taken first,
+    then SliceThickness; `GeometryError` where both are missing.
+    """
     for value, what in ((frame.spacing_between_mm, "SpacingBetweenSlices"), (frame.thickness_mm, "SliceThickness")):
         if value is not None and abs(value) > 0:
             return abs(value) * frame.normal, (f"One slice only: its thickness of {abs(value):g} mm is {what}.",)
@@ -148,6 +163,9 @@ def _off_line(positions: NDArray[np.float64]) -> float:
 def _uneven(
     positions: NDArray[np.float64], gaps: NDArray[np.float64], usual: float, normal: NDArray[np.float64], name: str
 ) -> str:
+    """The message for slices on no even grid: a sideways shift, missing slices, or uneven steps, with place and
+    distance.
+    """
     odd = int(np.abs(gaps - usual).argmax())
     where, gap = _point(positions[odd]), float(gaps[odd])
     if abs(gap - usual) <= 0.01 * usual:
@@ -168,4 +186,9 @@ def _uneven(
 
 
 def _point(lps: NDArray[np.float64]) -> str:
+    """A place in LPS+ mm as words in RAS+, as in "R 10.0 A -20.0 S 30.0 mm".
+
+    >>> _point(np.array([-10.0, 20.0, 30.0]))
+    'R 10.0 A -20.0 S 30.0 mm'
+    """
     return "R {:.1f} A {:.1f} S {:.1f} mm".format(*(RAS_TO_LPS[:3, :3] @ lps))

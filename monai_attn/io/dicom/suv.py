@@ -1,4 +1,8 @@
-"""Standardised uptake by body weight: the factor from Bq/ml, and the ranges that no patient leaves."""
+"""Standardised uptake by body weight: the factor from Bq/ml, and the ranges that no patient leaves.
+
+SUV by body weight is the activity in a voxel, divided by the injected dose per gram of the patient (g/ml). A header
+with a wrong weight, dose or time gives plausible wrong values, so each of them is checked against its range.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +51,8 @@ def suv_per_bqml(frames: Sequence[Frame]) -> tuple[float | None, str]:
     is shown.
 
     QIBA FDG-PET profile, vendor-neutral pseudo-code; DICOM PS3.3 C.8.9.1.
+
+    Tags are taken from the first slice. The factor is refused where weight, dose or half-life differ between slices.
     """
     header = frames[0].header
     corrected = text(header, "CorrectedImage").split("\\")
@@ -90,6 +96,13 @@ def unlikely_suv(values: NDArray[np.generic]) -> str:
     """Why values cannot be SUV of a patient, as a part of a sentence; "" when they can.
 
     The highest value is compared with `HIGHEST_SUV`. An image of zeros gives "": nothing was measured there.
+
+    An image without a finite value gives "" too.
+
+    >>> unlikely_suv(np.array([0.0, 8.5]))
+    ''
+    >>> unlikely_suv(np.array([0.0, 9000.0]))
+    'the highest SUV would be 9e+03, which no patient has'
     """
     highest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     if highest == 0 or HIGHEST_SUV[0] <= highest <= HIGHEST_SUV[1]:
@@ -109,5 +122,6 @@ def _given(frames: Sequence[Frame]) -> dict[str, set[float | None]]:
 
 
 def _nuclide(tracer: Dataset) -> str:
+    """The name of the nuclide as the header writes it, "^18^Fluorine" for example; "" where it is missing."""
     codes = tracer.get("RadionuclideCodeSequence") or []
     return text(codes[0], "CodeMeaning") if codes else ""

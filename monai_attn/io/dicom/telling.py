@@ -1,4 +1,8 @@
-"""What may tell apart the volumes that one series holds: echoes, times, b-values, gradients, kinds of image."""
+"""What may tell apart the volumes that one series holds: echoes, times, b-values, gradients, kinds of image.
+
+A diffusion series holds one volume for each b-value, a dynamic series one for each time point. `volumes` tries these
+attributes, from the most meaningful one on. Only attributes with a value in the file are kept.
+"""
 
 from __future__ import annotations
 
@@ -49,10 +53,13 @@ TELLING = (
 """The most meaningful first."""
 
 FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
+"""Where enhanced objects of MRI, CT and PET say what kind of image a frame is."""
 
 GRADIENT = "DiffusionGradientOrientation"
+"""DICOM's keyword for the direction in which diffusion was measured."""
 
 B_VALUES = ("philips b-value", "siemens b-value", "ge b-value")
+"""Names in `private.PRIVATE`, the first with a value counts."""
 
 GRADIENTS = (
     ("philips gradient x", "philips gradient y", "philips gradient z"),
@@ -68,6 +75,8 @@ def telling(places: list[Dataset]) -> dict[str, str]:
     `places` are the functional groups of the frame and its header, the nearest first. In an enhanced object the
     b-value, the gradient and DimensionIndexValues stand in the functional groups. In a classic object without public
     b-values, the private ones of GE, Philips and Siemens are taken.
+
+    Attributes without a value are absent. InstanceNumber is always there for a frame of an enhanced file.
     """
     found = {keyword: value for keyword in TELLING if (value := text_at(places, keyword))}
     for place in places[:-1]:
@@ -95,6 +104,10 @@ def _gradient(group: Dataset) -> str:
 
 
 def _private(header: Dataset) -> dict[str, str]:
+    """The b-value and the gradient of a classic file from private tags, "" where no vendor's tag has a value.
+
+    A vendor may write further numbers behind the b-value; only the first number is taken.
+    """
     b_values = (private_text(header, name).partition("\\")[0] for name in B_VALUES)
     gradients = ("\\".join(filter(None, (private_text(header, part) for part in names))) for names in GRADIENTS)
     return {"DiffusionBValue": next(filter(None, b_values), ""), GRADIENT: next(filter(None, gradients), "")}

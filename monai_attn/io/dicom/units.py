@@ -1,4 +1,8 @@
-"""What the values of a series are: Hounsfield units, standardised uptake (SUV), activity, or not known."""
+"""What the values of a series are: Hounsfield units, standardised uptake (SUV), activity, or not known.
+
+No function here opens a file. A unit is stated only where the header gives the right to it.
+Else the unit is "" and a note says why: nobody should take unknown values for Hounsfield units.
+"""
 
 from __future__ import annotations
 
@@ -100,6 +104,10 @@ def times_suv_factor(array: NDArray[np.generic], factor: float) -> Values:
 
     Raises `InputError` for a factor that is no positive number. It also raises it where the highest SUV would lie
     outside `HIGHEST_SUV`.
+
+    >>> values, unit, _ = times_suv_factor(np.array([1000, 2000]), 0.001)
+    >>> values, unit
+    (array([1., 2.], dtype=float32), 'g/ml')
     """
     if not 0 < factor < float("inf"):
         raise InputError(f"suv_factor={factor:g} is no factor. {GIVE_FACTOR}")
@@ -118,6 +126,12 @@ def _kind(frame: Frame, keyword: str) -> str:
 
 
 def _pet(array: NDArray[np.generic], frames: Sequence[Frame]) -> Values:
+    """PET values with unit and notes: SUV as stored, Philips counts by the scanner's factors, or activity by dose and
+    weight.
+
+    Values that no rule applies to keep their unit. SUV that no patient has is never given: the values stay as they
+    were.
+    """
     header = frames[0].header
     units, kind = text(header, "Units"), text(header, "SUVType")
     if units == "GML":
@@ -154,8 +168,10 @@ def _pet(array: NDArray[np.generic], frames: Sequence[Frame]) -> Values:
 
 
 def _not_converted(units: str, why: str) -> str:
+    """The note for PET values that keep the unit of the file, with the reason and with what the user can give."""
     return f"PET values are in {units or 'no stated unit'} and were not converted to SUV: {why}. {GIVE_FACTOR}"
 
 
 def _scaled(array: NDArray[np.generic], factor: float) -> NDArray[np.generic]:
+    """Values times a factor, computed in float64 and given as float32."""
     return (np.asarray(array, dtype=np.float64) * factor).astype(np.float32)

@@ -1,4 +1,8 @@
-"""The volumes within one series: echoes, time points, b-values at the same places."""
+"""The volumes within one series: echoes, time points, b-values at the same places.
+
+A series with several volumes is never mixed into one. `reading` takes one volume at the user's choice, and `series`
+counts the volumes for the listing.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ NEARLY_ALL = 0.9
 """A volume that covers less of the length of all slices leaves a part of the patient out."""
 
 BY_NUMBER = "the order of their InstanceNumber"
+"""What tells volumes apart where no attribute does, as the messages say it."""
 
 
 def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Frame, Frame]]]:
@@ -31,6 +36,8 @@ def without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Fra
 
     A copy has the same SOP Instance UID, the same frame number and the same place. Without such a UID, as anonymisers
     leave it, no image counts as a copy.
+
+    The first image of each kind is kept, in the order given. Pixels are not compared here; `reading` does that.
     """
     seen: dict[tuple[str, int, object], Frame] = {}
     copies = []
@@ -52,6 +59,9 @@ def split_volumes(frames: Sequence[Frame], name: str) -> tuple[list[list[Frame]]
 
     Slabs that lie beside each other are volumes too, if an attribute tells them apart. Raises `GeometryError` where
     images lie at one place and nothing tells them apart, or where slices are missing.
+
+    The frames must have a position and an orientation and be parallel; the order of the frames does not matter. Volumes
+    come in rising order of the attribute: b-value 0 before b-value 800. `name` is used in messages only.
     """
     ordered = sorted_along_normal(frames)
     place = _places(ordered)
@@ -122,6 +132,7 @@ def _places(ordered: Sequence[Frame]) -> dict[int, int]:
 
 
 def _once(group: Sequence[Frame], place: Mapping[int, int]) -> bool:
+    """Whether a group has no two images in one place."""
     return len({place[id(frame)] for frame in group}) == len(group)
 
 
@@ -159,10 +170,14 @@ def _candidates(frames: Sequence[Frame]) -> list[tuple[str, ...]]:
 
 
 def _value(frame: Frame, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of several attributes of one image as text; "" for an attribute that the image lacks."""
     return tuple(frame.telling.get(key, "") for key in keys)
 
 
 def _part(ordered: Sequence[Frame], keys: tuple[str, ...]) -> list[list[Frame]]:
+    """The images parted by the values of attributes, in rising order of the values; each part keeps the order of the
+    images.
+    """
     groups: dict[tuple[str, ...], list[Frame]] = {}
     for frame in ordered:
         groups.setdefault(_value(frame, keys), []).append(frame)
@@ -170,7 +185,11 @@ def _part(ordered: Sequence[Frame], keys: tuple[str, ...]) -> list[list[Frame]]:
 
 
 def _rank(value: str) -> tuple[int, tuple[float, ...], str]:
-    """Nothing first, then numbers by size, then words."""
+    """Nothing first, then numbers by size, then words.
+
+    >>> sorted(["10", "9", "MAGNITUDE", ""], key=_rank)
+    ['', '9', '10', 'MAGNITUDE']
+    """
     if not value:
         return 0, (), ""
     try:
@@ -180,6 +199,7 @@ def _rank(value: str) -> tuple[int, tuple[float, ...], str]:
 
 
 def _stacks(group: Sequence[Frame], name: str) -> bool:
+    """Whether sorted images form one even stack."""
     try:
         stack_affine(group, name)
     except GeometryError:
