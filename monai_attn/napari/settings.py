@@ -1,4 +1,8 @@
-"""What the user set for the plugin, under Preferences > Plugins; the manifest names, explains and bounds each value."""
+"""What the user set for the plugin under Preferences > Plugins > monai-attn.
+
+The manifest `napari.yaml` names, explains and bounds each value. Panels and readers call `settings` whenever they need
+a value, so that a change holds at once. Nothing is cached here, and nothing is checked that the manifest bounds.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,12 @@ WINDOWS = {"CT": "window_ct", "PT": "window_pet"}
 class Settings:
     """The settings, with the defaults of the manifest.
 
-    `threads` 0 means all cores. Windows are texts such as "40/400" or "1-99 %", by the kinds of `_windows.PRESETS`:
-    `window_of("CT")`. A folder is None where the user is to be asked.
+    `radiological` puts the patient's right on the left of the screen, `legend` names the structures seen on the canvas.
+    Windows are texts such as "40/400" (centre/width in HU or SUV) or "1-99 %" (percentiles of the image). `threads` 0
+    means all cores. A folder is None where the user is to be asked.
+
+        >>> Settings().window_of("CT"), Settings().window_of("PT"), Settings().window_of("")
+        ('40/400', '5/10', '1-99 %')
     """
 
     radiological: bool = True
@@ -39,7 +47,10 @@ class Settings:
     bundles: Path | None = None
 
     def window_of(self, kind: str) -> str:
-        """The window that an image of a kind, "CT", "PT" or "" (see `_windows.kind_of`), opens with."""
+        """The window that an image of a kind, "CT", "PT" or "" (see `_windows.kind_of`), opens with.
+
+        Any other kind gives `window_mr`, whose percentiles need no fixed scale of grey values.
+        """
         return str(getattr(self, WINDOWS.get(kind, "window_mr")))
 
 
@@ -47,6 +58,8 @@ def settings() -> Settings:
     """The settings as they are now; the defaults where napari does not know the plugin.
 
     Raises `InputError`, naming the setting, for a window that is none or a folder that is missing.
+
+    Folders may begin with `~`. The message of the error names the place in the preferences where the value is changed.
     """
     from napari.settings import get_plugin_settings
 
@@ -70,7 +83,10 @@ def settings() -> Settings:
 
 
 def remember_window(kind: str, text: str) -> None:
-    """Make a window the one that images of a kind open with from now on, unless napari does not know the plugin."""
+    """Make a window the one that images of a kind open with from now on, unless napari does not know the plugin.
+
+    `text` is a window that was applied already, such as "40/400"; its form is not checked again here.
+    """
     from napari.settings import get_plugin_settings
 
     try:
@@ -81,6 +97,7 @@ def remember_window(kind: str, text: str) -> None:
 
 
 def _window(text: str, title: str) -> str:
+    """The text of a window without surrounding blanks, once it could be read."""
     try:
         if text.rstrip().endswith("%"):
             parse_percentiles(text)
@@ -92,6 +109,7 @@ def _window(text: str, title: str) -> str:
 
 
 def _folder(text: str, title: str) -> Path | None:
+    """The folder that a setting names; None where the setting is empty."""
     if not text.strip():
         return None
     folder = Path(text.strip()).expanduser()
@@ -101,4 +119,5 @@ def _folder(text: str, title: str) -> Path | None:
 
 
 def _in_preferences(title: str, reason: str) -> InputError:
+    """The error of one setting, with the place where the user mends it."""
     return InputError(f"{title!r} in Preferences > Plugins > monai-attn: {reason} Change or empty it there.")

@@ -37,7 +37,11 @@ RAS_TO_SPL = np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
 
 
 def to_display(array: NDArray[np.generic], grid: Volume) -> NDArray[np.generic]:
-    """The array (I, J, K) with its axes along S, P, L: a view, flipped and transposed."""
+    """The array (I, J, K) with its axes along S, P, L: a view, flipped and transposed.
+
+    Row 0 is then the most inferior slice, column 0 the most anterior, and the last axis begins at the patient's right.
+    Painting on the view changes the array that was given.
+    """
     axes, backwards = _axes(grid)
     return array.transpose(axes)[_flips(backwards)]
 
@@ -58,7 +62,11 @@ def displayed_shape(grid: Volume) -> tuple[int, int, int]:
 
 
 def placement(grid: Volume) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Scale and translate, in mm, with which napari shows the displayed array; the scale is positive."""
+    """Scale and translate, in mm, with which napari shows the displayed array; the scale is positive.
+
+    `translate` is the centre of the first displayed voxel, as napari has it. For an oblique grid the point is the one
+    that `displayed_point` gives.
+    """
     axes, backwards = _axes(grid)
     first = [grid.shape[axis] - 1 if back else 0 for axis, back in zip(axes, backwards, strict=True)]
     index = np.zeros(3)
@@ -68,13 +76,23 @@ def placement(grid: Volume) -> tuple[tuple[float, float, float], tuple[float, fl
 
 
 def world_of(point_ras_mm: ArrayLike) -> tuple[float, float, float]:
-    """A point of the patient, (R, A, S) in mm, in napari's world: (S, P, L)."""
+    """A point of the patient, (R, A, S) in mm, in napari's world: (S, P, L).
+
+    Exact: the numbers are only reordered, and R and A change their sign.
+
+        >>> world_of((10.0, 20.0, 30.0))
+        (30.0, -20.0, -10.0)
+    """
     s, p, left = (float(x) for x in RAS_TO_SPL @ np.asarray(point_ras_mm, float))
     return s, p, left
 
 
 def ras_of(world: ArrayLike) -> tuple[float, float, float]:
-    """The inverse of `world_of`: what stands under the cursor on a grid that is not oblique."""
+    """The inverse of `world_of`: what stands under the cursor on a grid that is not oblique.
+
+    >>> ras_of((30.0, -20.0, -10.0))
+    (10.0, 20.0, 30.0)
+    """
     r, a, s = (float(x) for x in RAS_TO_SPL.T @ np.asarray(world, float))
     return r, a, s
 
@@ -86,17 +104,27 @@ def displayed_point(grid: Volume, point_ras_mm: ArrayLike) -> tuple[float, float
 
 
 def patient_point(grid: Volume, world: ArrayLike) -> tuple[float, float, float]:
-    """The point of the patient, (R, A, S) in mm, that a grid shows at a place of napari's world."""
+    """The point of the patient, (R, A, S) in mm, that a grid shows at a place of napari's world.
+
+    The inverse of `displayed_point` for the same grid: what a click on a layer of this grid points at in the patient.
+    """
     return ras_of(_directions(grid) @ np.asarray(world, float))
 
 
 def oblique_degrees(grid: Volume) -> float:
-    """Angle between what is shown upright and the patient's axes."""
+    """Angle between what is shown upright and the patient's axes.
+
+    The largest such angle in degrees, `Volume.oblique_deg`; 0 for a grid along the patient's axes.
+    """
     return grid.oblique_deg
 
 
 def compatible(one: Volume, other: Volume) -> bool:
-    """Whether two grids overlay correctly: no corner of either is shown half a voxel apart in the other's place."""
+    """Whether two grids overlay correctly: no corner of either is shown half a voxel apart in the other's place.
+
+    The half voxel is half of the smallest spacing of both grids. Two grids with the same directions always fit, however
+    their spacings differ; two grids at different angles do not, where the angle moves a corner that far.
+    """
     corners = [*_corner_points(one), *_corner_points(other)]
     apart = [np.subtract(displayed_point(one, corner), displayed_point(other, corner)) for corner in corners]
     limit = min(*one.spacing_mm, *other.spacing_mm) / 2
@@ -107,6 +135,14 @@ def camera_orientation(displayed: Sequence[int], *, radiological: bool = True) -
     """How a camera looks at the world axes it shows, from `dims.displayed`: superior up, anterior up or left.
 
     Radiological: the patient's right on the left of the screen. In 3-D nothing is ever mirrored.
+
+    The three words are napari's, for depth, vertical and horizontal axis. `displayed` holds 2 or 3 world axes: 0 for S,
+    1 for P, 2 for L.
+
+        >>> camera_orientation((1, 2))
+        ('away', 'down', 'right')
+        >>> camera_orientation((1, 2), radiological=False)
+        ('away', 'down', 'left')
     """
     if len(displayed) == 3:
         even = sum(displayed[i] > displayed[j] for i in range(3) for j in range(i + 1, 3)) % 2 == 0
@@ -127,6 +163,7 @@ def _axes(grid: Volume) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
 
 
 def _flips(backwards: tuple[bool, bool, bool]) -> tuple[slice, ...]:
+    """Slices that reverse the displayed axes along which the voxel index runs backwards."""
     return tuple(slice(None, None, -1 if back else 1) for back in backwards)
 
 
@@ -138,5 +175,6 @@ def _directions(grid: Volume) -> NDArray[np.float64]:
 
 
 def _corner_points(grid: Volume) -> NDArray[np.float64]:
+    """The centres of the eight corner voxels, `(8, 3)`, in RAS+ mm."""
     ends = [(0.0, size - 1.0) for size in grid.shape]
     return grid.to_world(np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, 3))

@@ -1,4 +1,7 @@
-"""Connections to napari's events that are taken back together."""
+"""Connections to napari's events that are taken back together.
+
+Panels and notes of the canvas use `Links`, so that a closed panel leaves no callback behind in the viewer.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ class Links:
         self._links: list[tuple[Any, Callable[..., None]]] = []
 
     def follow(self, callback: Callable[..., None], *emitters: Any) -> None:
-        """Call back on each of the emitters; None among them is left out."""
+        """Call back on each of the emitters; None among them is left out.
+
+        `emitters` are event emitters of napari (`layer.events.data`, `viewer.dims.events.point`) or psygnal signals.
+        """
         for emitter in emitters:
             if emitter is not None:
                 emitter.connect(callback)
@@ -42,7 +48,10 @@ class _Closable(Protocol):
 
 
 def closing(*things: _Closable) -> Callable[[], None]:
-    """A function that closes them, for a widget's `destroyed`: it does not keep the widget."""
+    """A function that closes them, for a widget's `destroyed`: it does not keep the widget.
+
+    Qt may emit `destroyed` when the Python side of the widget is gone; a bound method of the widget would fail then.
+    """
 
     def close() -> None:
         for thing in things:

@@ -19,6 +19,10 @@ RUN = "monai_attn_run"
 
 
 def provenance_of(layer: Labels) -> dict[str, Any]:
-    """How the labels of a layer came to be, and whether a hand changed them since."""
+    """How the labels of a layer came to be, and whether a hand changed them since.
+
+    The keys are those that `Segmentation.write` puts into the JSON beside a mask. A mask painted from nothing gives
+    `{"edited_by_hand": True}`, a mask from elsewhere that nobody changed gives {}.
+    """
     made = dict(layer.metadata.get(PROVENANCE, {}))
     return {**made, "edited_by_hand": True} if layer.metadata.get(EDITED) else made

@@ -37,7 +37,10 @@ class PaintedChange:
 
 
 def change_of(steps: Iterable[PaintStep]) -> PaintedChange | None:
-    """Where steps of the history lie and which labels they touch; None when they hold nothing."""
+    """Where steps of the history lie and which labels they touch; None when they hold nothing.
+
+    The region is the smallest block, along S, P, L, that holds all steps. Background (0) is left out of the labels.
+    """
     region: Block | None = None
     values: set[int] = set()
     for atom in (atom for step in steps for atom in step):
@@ -52,6 +55,8 @@ def keep_locked(layer: Labels, steps: Sequence[PaintStep], locked: frozenset[int
 
     Neither does such a structure lose voxels, nor does painting with its label add any. The steps are those of the
     layer's history: what is left of them together then stands in the first one, so that undo gives back the rest.
+
+    False also where no step touches a locked structure. The array of the layer and the steps are changed in place.
     """
     change = change_of(steps)
     if change is None or not change.values & locked or not isinstance(layer.data, np.ndarray):
@@ -75,12 +80,18 @@ def keep_locked(layer: Labels, steps: Sequence[PaintStep], locked: frozenset[int
 
 
 def step_counts(layer: Labels) -> tuple[int, int]:
-    """How many steps can be undone and redone. napari has no event for either; this is all it shows."""
+    """How many steps can be undone and redone. napari has no event for either; this is all it shows.
+
+    Read from private fields of napari's labels layer; (0, 0) where a version of napari has them no longer.
+    """
     return len(getattr(layer, "_undo_history", ())), len(getattr(layer, "_redo_history", ()))
 
 
 def new_steps(layer: Labels, before: tuple[int, int]) -> list[PaintStep]:
-    """The steps that were undone or redone since `step_counts` gave `before`."""
+    """The steps that were undone or redone since `step_counts` gave `before`.
+
+    Undone steps lie in the redo history, redone steps in the undo history. [] where neither happened.
+    """
     undone = step_counts(layer)[1] - before[1]
     if undone > 0:
         return list(layer._redo_history)[-undone:]

@@ -1,4 +1,9 @@
-"""How each structure of a labels layer is shown, and its name: kept on the layer, drawn through its colormap."""
+"""How each structure of a labels layer is shown, and its name: kept on the layer, drawn through its colormap.
+
+The styles belong to the session: opacity, lock and visibility are not saved. Names and colours stand in the label
+table, which is written beside the mask. The Structures panel calls these functions, and every panel reads
+`layer_table`.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +46,8 @@ class Style:
 
     `opacity` is between 0 and 1, beside that of the whole layer. While any structure is `solo`, only such are shown.
     Painting leaves a `locked` one as it is (`_strokes.keep_locked`).
+
+    Raises `InputError` for an opacity outside of 0 to 1.
     """
 
     visible: bool = True
@@ -75,7 +82,13 @@ def adopt(layer: Labels, values: Iterable[int] = (), layers: Iterable[Layer] = (
 
 
 def extended(table: LabelTable, values: Iterable[int], colour_of: Callable[[int], str] = default_colour) -> LabelTable:
-    """A table that names all of the values, those it lacks "label N"."""
+    """A table that names all of the values, those it lacks "label N".
+
+    Background (0) gets no name. A name that is taken already gets an apostrophe.
+
+        >>> [label.name for label in extended(LabelTable.of_names({1: "liver"}), [0, 1, 7])]
+        ['liver', 'label 7']
+    """
     taken = {label.name for label in table}
     new = set(values) - {0, *(label.value for label in table)}
     added = (Label(value, _free(f"label {value}", taken), colour_of(value)) for value in sorted(new))
@@ -83,17 +96,27 @@ def extended(table: LabelTable, values: Iterable[int], colour_of: Callable[[int]
 
 
 def rename(layer: Labels, value: int, name: str) -> None:
-    """Give a structure another name. Raises `LabelError` for an empty name and one that is taken."""
+    """Give a structure another name. Raises `LabelError` for an empty name and one that is taken.
+
+    Blanks around the name are dropped. Only the table of the layer changes, not a file.
+    """
     _change_label(layer, value, name=name.strip())
 
 
 def recolour(layer: Labels, value: int, colour: str) -> None:
-    """Give a structure another colour, `#rrggbb`."""
+    """Give a structure another colour, `#rrggbb`.
+
+    Drawn at once. Raises `LabelError` for a text that is no colour.
+    """
     _change_label(layer, value, colour=colour)
 
 
 def restyle(layer: Labels, value: int, **changes: Any) -> None:
-    """Change fields of a structure's `Style`, and show it so."""
+    """Change fields of a structure's `Style`, and show it so.
+
+    `changes` are fields of `Style`. A lock changes nothing that is seen, so that the layer is not drawn again for a
+    lock.
+    """
     styles = {**_styles(layer), value: replace(style_of(layer, value), **changes)}
     layer.metadata[STYLES] = styles
     if set(changes) != {"locked"}:
@@ -106,19 +129,30 @@ def style_of(layer: Labels, value: int) -> Style:
 
 
 def locked_values(layer: Labels) -> frozenset[int]:
-    """The structures that painting leaves alone."""
+    """The structures that painting leaves alone.
+
+    Empty where nothing is locked. The lock is obeyed by `strokes.keep_locked`.
+    """
     return frozenset(value for value, style in _styles(layer).items() if style.locked)
 
 
 def shown_values(table: LabelTable, styles: Mapping[int, Style]) -> list[int]:
-    """The labels of a table that are shown: those visible, or where any is solo, only such."""
+    """The labels of a table that are shown: those visible, or where any is solo, only such.
+
+    >>> table = LabelTable.of_names({1: "liver", 2: "spleen"})
+    >>> shown_values(table, {1: Style(visible=False)}), shown_values(table, {1: Style(solo=True)})
+    ([2], [1])
+    """
     alone = any(style.solo for style in styles.values())
     chosen = ((label.value, styles.get(label.value, Style())) for label in table)
     return [value for value, style in chosen if (style.solo if alone else style.visible)]
 
 
 def styled_colormap(table: LabelTable, styles: Mapping[int, Style]) -> DirectLabelColormap:
-    """The colours of a table with the opacity of each style; what is not shown is clear."""
+    """The colours of a table with the opacity of each style; what is not shown is clear.
+
+    Labels that the table does not name are grey, or clear while any structure is `solo`.
+    """
     from napari.utils.colormaps import DirectLabelColormap
 
     shown = set(shown_values(table, styles))
@@ -132,11 +166,13 @@ def styled_colormap(table: LabelTable, styles: Mapping[int, Style]) -> DirectLab
 
 
 def _styles(layer: Labels) -> dict[int, Style]:
+    """The styles on a layer by label value; {} where there are none, or where another plugin used our key."""
     styles = layer.metadata.get(STYLES, {})
     return styles if isinstance(styles, dict) else {}
 
 
 def _change_label(layer: Labels, value: int, **changes: str) -> None:
+    """Put one changed label into the layer's table. Raises `LabelError` where the new label does not fit the table."""
     origin, table = origin_of(layer), layer_table(layer)
     changed = replace(table[value], **changes)  # type: ignore[arg-type]
     table = LabelTable(tuple(changed if label.value == value else label for label in table))
@@ -145,6 +181,7 @@ def _change_label(layer: Labels, value: int, **changes: str) -> None:
 
 
 def _keep(layer: Labels, origin: Origin) -> None:
+    """Remember where a layer comes from, and show the names and colours of its table."""
     table = origin.table or LabelTable()
     layer.metadata[META] = origin
     layer.features = label_features(table)
@@ -152,6 +189,7 @@ def _keep(layer: Labels, origin: Origin) -> None:
 
 
 def _shown(layer: Labels, value: int) -> str:
+    """The colour, `#rrggbb`, in which napari draws a label now."""
     rgba = layer.get_color(value)
     if rgba is None:
         return default_colour(value)
@@ -159,6 +197,7 @@ def _shown(layer: Labels, value: int) -> str:
 
 
 def _free(name: str, taken: set[str]) -> str:
+    """A name with as many apostrophes as it takes to differ from those taken."""
     while name in taken:
         name += "'"
     return name

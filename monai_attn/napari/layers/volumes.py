@@ -105,7 +105,10 @@ def image_layer(
     display_only: bool = False,
     **extra: Any,
 ) -> LayerTuple:
-    """An image layer that shows a volume without copying it; `extra` are further keywords of the layer."""
+    """An image layer that shows a volume without copying it; `extra` are further keywords of the layer.
+
+    The array is shown as a view, along S, P, L. `scale` and `translate` are in mm of napari's world.
+    """
     scale, translate = placement(volume)
     origin = Origin(volume, path, None, role, display_only)
     keywords = {"name": name, "scale": scale, "translate": translate, "metadata": {META: origin}, **WORLD_AXES, **extra}
@@ -125,6 +128,8 @@ def labels_layer(
     """A labels layer with a copy of a label map, to be painted on, in the colours and names of its table.
 
     Without a table every value found is named "label N". Raises `LabelError` on fractions and negative values.
+
+    The copy has the smallest unsigned integer type that holds its largest label, in the order S, P, L.
     """
     array = label_array(volume)
     small = array.astype(smallest_type(int(array.max())), copy=False)
@@ -159,7 +164,10 @@ def label_features(table: LabelTable) -> dict[str, list[Any]]:
 
 
 def values_in(array: NDArray[np.generic]) -> list[int]:
-    """The labels that occur, without sorting the voxels."""
+    """The labels that occur, without sorting the voxels.
+
+    Ascending, without background (0); [] for an array of background alone.
+    """
     return label_values(array)
 
 
@@ -204,7 +212,10 @@ def volume_of(layer: Layer, layers: Iterable[Layer] = ()) -> Volume:
 
 
 def go_to(viewer: ViewerModel, point_world: Sequence[float]) -> None:
-    """Show a place of napari's world, (S, P, L) in mm: move all sliders to it and the camera over it."""
+    """Show a place of napari's world, (S, P, L) in mm: move all sliders to it and the camera over it.
+
+    Leading axes, such as time, keep their place.
+    """
     ndim = viewer.dims.ndim
     axes = range(ndim - 3, ndim)
     viewer.dims.set_point(list(axes), list(point_world))

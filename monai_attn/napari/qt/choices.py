@@ -1,4 +1,7 @@
-"""Boxes to choose a layer in, which follow the viewer's list of layers."""
+"""Boxes to choose a layer in, which follow the viewer's list of layers.
+
+The panels that measure, compare, correct and save choose their layers in a `LayerBox`, so that all boxes behave alike.
+"""
 
 from __future__ import annotations
 
@@ -51,16 +54,22 @@ class LayerBox(QComboBox):
 
     @property
     def layer(self) -> Layer | None:
-        """What is chosen."""
+        """The layer that is chosen; None when the entry for no layer is chosen or no layer fits."""
         return self._last
 
     def choose(self, layer: Layer | None) -> None:
-        """Choose a layer of the list."""
+        """Choose a layer of the list; a layer that is not in the list, or None, leaves nothing chosen.
+
+        From now on new layers do not replace the choice. Emits `chosen` when the layer differs from the one before.
+        """
         self._touched = True
         self._select(layer if layer in self._layers else None)
 
     def refresh(self, event: object = None) -> None:  # noqa: ARG002 - napari's events bring one
-        """Read the viewer's layers again; the choice stays while its layer is there."""
+        """Read the viewer's layers again; the choice stays while its layer is there.
+
+        Where the chosen layer is gone, the first of the list is chosen, and `chosen` is emitted.
+        """
         fitting: list[Layer | None] = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
         fitting.sort(key=_is_map)
         self._layers = [*fitting, None] if self._none else fitting
@@ -72,7 +81,7 @@ class LayerBox(QComboBox):
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Choose without telling."""
+        """A context in which Qt's signals of the box, `chosen` among them, are held back."""
         before = self.blockSignals(True)
         try:
             yield
@@ -80,21 +89,29 @@ class LayerBox(QComboBox):
             self.blockSignals(before)
 
     def follow(self) -> None:
-        """Follow the viewer from now on."""
+        """Follow the viewer from now on.
+
+        Fills the box first, without emitting `chosen`.
+        """
         for event in self._events:
             event.connect(self.refresh)
         with self.quiet():
             self.refresh()
 
     def release(self) -> None:
-        """Stop following the viewer."""
+        """Stop following the viewer.
+
+        To be called once, when the panel is closed; the entries stay as they are.
+        """
         for event in self._events:
             event.disconnect(self.refresh)
 
     def _on_activated(self, row: int) -> None:
+        """The user chose a row."""
         self.choose(self._layers[row])
 
     def _select(self, layer: Layer | None) -> None:
+        """Show a layer as the current entry; emit `chosen` when it is another layer."""
         self.setCurrentIndex(self._layers.index(layer) if layer in self._layers else -1)
         if layer is not self._last:
             self._last = layer
@@ -102,6 +119,7 @@ class LayerBox(QComboBox):
 
 
 def _is_map(layer: Layer | None) -> bool:
+    """Whether a layer shows a map of a network or of errors, rather than an image or structures."""
     origin = origin_of(layer) if layer is not None else None
     return origin is not None and origin.role not in ("image", "labels", "reference")
 
@@ -112,7 +130,11 @@ def is_mask(layer: Layer) -> bool:
 
 
 def on_its_grid(mask: Layer, image: Layer, layers: Iterable[Layer]) -> bool:
-    """Whether an image can be measured in a mask: both have the same voxels in the same places."""
+    """Whether an image can be measured in a mask: both have the same voxels in the same places.
+
+    False for images that monai-attn did not open, for images resliced for display, and for a mask whose grid is not
+    known.
+    """
     origin = origin_of(image)
     if origin is None or origin.display_only:
         return False

@@ -1,4 +1,7 @@
-"""Buttons, numbers and rows, as our panels have them."""
+"""Buttons, numbers and rows, as our panels have them.
+
+They only build widgets of Qt: no panel, layer or setting is known here. Panels give the texts and the actions.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ __all__ = ["button", "check_box", "offer_layers", "releasing", "row", "spin"]
 
 
 def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str = "") -> QDoubleSpinBox:
-    """A number between two limits, with one decimal."""
+    """A number between two limits, with one decimal.
+
+    `suffix` is the unit with a blank before it, such as " mm"; `tip` is shown when the mouse rests on the box. Qt moves
+    a value beyond the limits to the nearer limit.
+    """
     box = QDoubleSpinBox()
     box.setRange(*limits)
     box.setDecimals(1)
@@ -23,14 +30,20 @@ def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str =
 
 
 def check_box(text: str, tip: str) -> QCheckBox:
-    """A choice between yes and no."""
+    """A choice between yes and no.
+
+    Not ticked at first; `tip` is shown when the mouse rests on the box.
+    """
     box = QCheckBox(text)
     box.setToolTip(tip)
     return box
 
 
 def button(name: str, tip: str, action: Callable[[str], None]) -> QPushButton:
-    """A button that calls `action` with its name."""
+    """A button that calls `action` with its name.
+
+    The name is shown with a capital letter. One method of a panel can so serve several buttons.
+    """
     push = QPushButton(name.capitalize())
     push.setToolTip(tip)
     push.clicked.connect(lambda: action(name))
@@ -38,7 +51,10 @@ def button(name: str, tip: str, action: Callable[[str], None]) -> QPushButton:
 
 
 def offer_layers(box: QComboBox, layers: Sequence[Any]) -> None:
-    """Let a box offer these layers, without a signal; the one that was chosen stays so if it is among them."""
+    """Let a box offer these layers, without a signal; the one that was chosen stays so if it is among them.
+
+    Each entry carries its layer as data. Where the chosen layer is not among them, the first is chosen.
+    """
     chosen = box.currentData()
     with QSignalBlocker(box):
         box.clear()
@@ -48,7 +64,10 @@ def offer_layers(box: QComboBox, layers: Sequence[Any]) -> None:
 
 
 def row(*parts: QWidget) -> QWidget:
-    """Parts beside each other."""
+    """Parts beside each other.
+
+    From left to right, without margins; the row is not stretched in height.
+    """
     line = QWidget()
     layout = QHBoxLayout(line)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -59,7 +78,11 @@ def row(*parts: QWidget) -> QWidget:
 
 
 def releasing(links: Iterable[tuple[Any, Callable[..., None]]]) -> Callable[[], None]:
-    """What a panel that is gone does with the (emitter, callback) it was connected by: let go of them."""
+    """What a panel that is gone does with the (emitter, callback) it was connected by: let go of them.
+
+    The function that is returned disconnects them when it is called; it is meant for `QWidget.destroyed`, and only
+    once.
+    """
 
     def release() -> None:
         for emitter, callback in links:

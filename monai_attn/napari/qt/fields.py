@@ -1,4 +1,7 @@
-"""Texts, choices and a column that make do with little width."""
+"""Texts, choices and a column that make do with little width.
+
+napari's docks are narrow beside the canvas; a long name or sentence must not widen them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ __all__ = ["ScrollColumn", "combo_box", "words"]
 
 
 class ScrollColumn(QScrollArea):
-    """Scrolls up and down only, and is as wide as its content needs."""
+    """Scrolls up and down only, and is as wide as its content needs.
+
+    `content` is laid out at the width that is there. Its minimum width sets that of the column, so that nothing is cut.
+    """
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
@@ -31,7 +37,10 @@ class ScrollColumn(QScrollArea):
 
 
 def words() -> QLabel:
-    """A label that wraps its words and asks for no width of its own."""
+    """A label that wraps its words and asks for no width of its own.
+
+    Empty at first; for sentences whose length is not known, such as warnings or the names of files.
+    """
     label = QLabel()
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
@@ -39,7 +48,10 @@ def words() -> QLabel:
 
 
 def combo_box(items: Sequence[str]) -> QComboBox:
-    """A choice among items that may be narrower than the longest of them."""
+    """A choice among items that may be narrower than the longest of them.
+
+    At least four letters wide; the list that opens shows the items in full.
+    """
     box = QComboBox()
     box.addItems(list(items))
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

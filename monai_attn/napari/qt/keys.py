@@ -1,4 +1,7 @@
-"""Keys for a viewer that nobody else uses."""
+"""Keys for a viewer that nobody else uses.
+
+A plugin must not take a key from napari or from another plugin: what is taken already stays where it is.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,12 @@ Action = Callable[[Any], None]
 
 
 def bind_free_keys(viewer: ViewerModel, actions: Mapping[str, Action]) -> dict[str, Action]:
-    """Bind those keys that neither napari, its layers nor a plugin uses in this viewer; which these were."""
+    """Bind those keys that neither napari, its layers nor a plugin uses in this viewer; which these were.
+
+    `actions` maps keys as napari writes them ("Shift-F") to functions of the viewer. Keys that are taken are left out
+    of the result; the result is what `release_keys` needs later. Shortcuts that the user set in the preferences count
+    as taken.
+    """
     from napari import layers
     from napari.settings import get_settings
     from napari.utils.key_bindings import coerce_keybinding
@@ -29,7 +37,10 @@ def bind_free_keys(viewer: ViewerModel, actions: Mapping[str, Action]) -> dict[s
 
 
 def release_keys(viewer: ViewerModel, bound: Mapping[str, Action]) -> None:
-    """Give keys back that `bind_free_keys` bound, unless somebody took them meanwhile."""
+    """Give keys back that `bind_free_keys` bound, unless somebody took them meanwhile.
+
+    `bound` is what `bind_free_keys` gave. A key that is bound to another function by now is left alone.
+    """
     from napari.utils.key_bindings import coerce_keybinding
 
     for key, action in bound.items():
