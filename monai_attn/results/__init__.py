@@ -1,4 +1,10 @@
-"""The files of one case: written together, with a record of what they are and what they were made from."""
+"""The files of one case: written together, with a record of what they are and what they were made from.
+
+`cohort` writes every case through this room, and `monai-attn demo`, `SaveSegmentationd` and the tables of the
+command line do too. A case has a mask, a record (JSON) and often a table, a report and DICOM files. A record that
+stands, and whose hashes hold, says that the case is complete. What a mask means and how an image is read is not
+decided here; the atomic write of one single file is `monai_attn.io.atomic`.
+"""
 
 from monai_attn.results.commit import Writer, commit, text_writer
 from monai_attn.results.fingerprint import files_digest, voxels_digest

@@ -1,4 +1,8 @@
-"""`commit`: several files of one case get their places together, the record last, or none does."""
+"""`commit`: several files of one case get their places together, the record last, or none does.
+
+The steps are those of a small data base: make all files aside, note in a journal what will happen, rename. A process
+that is killed between two renames leaves a journal, from which `recover` finishes the work.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,10 @@ def commit(
     A file that exists is replaced when it is in `replace`, or any with `overwrite`. Files that the former record
     attests go too when they are not made again: a report of the former mask would be wrong beside the new mask.
     When anything fails, everything is as it was. Raises `FileError` for a file in the way or a disk that refuses.
+
+    `files` maps the path of each file to the writer of that file. `replace` are paths that may be replaced one by
+    one. Raises `InputError` when the files lie in several folders or two of them have one name. Without files and
+    record the call raises `InputError` too.
     """
     wanted = [*files, *([record] if record else [])]
     folder = _folder_of(wanted)
@@ -57,7 +65,17 @@ def commit(
 
 
 def text_writer(text: str) -> Writer:
-    """A writer of a text file in UTF-8, with the line ends as they are."""
+    """A writer of a text file in UTF-8, with the line ends as they are.
+
+    `commit` calls the writer with a path in the hidden folder. An empty text gives an empty file.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "volumes.csv"
+    ...     _ = text_writer("case,volume_ml")(path)
+    ...     path.read_text(encoding="utf-8")
+    'case,volume_ml'
+    """
     return lambda path: path.write_bytes(text.encode())
 
 
@@ -74,6 +92,7 @@ def _write(staging: Staging, files: Mapping[Path, Writer], optional: Collection[
 
 
 def _folder_of(paths: Sequence[Path]) -> Path:
+    """The one folder of all these files. Raises `InputError` for several folders, and for two files of one name."""
     folders = {path.parent for path in paths}
     if len(folders) != 1 or len({path.name for path in paths}) < len(paths):
         raise InputError("Files that are committed together have names of their own in one folder.")

@@ -1,4 +1,8 @@
-"""A file that one process holds: the system releases the file when the process ends, however it ends."""
+"""A file that one process holds: the system releases the file when the process ends, however it ends.
+
+`Staging` holds such a file while it works in a hidden folder. `recover` can therefore tell a folder of a process
+that still works from a folder of a process that has died. The content of the file is of no importance.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,21 @@ __all__ = ["FileLock"]
 
 
 class FileLock:
-    """Holds a file until `release`, or until this process is gone. Works on Linux, macOS, Windows and NFS 4."""
+    """Holds a file until `release`, or until this process is gone. Works on Linux, macOS, Windows and NFS 4.
+
+    `path` is a file in a folder that exists; the file is made when it is missing, readable by its owner alone. No
+    process waits for the lock: `take` answers at once.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lock = FileLock(Path(folder) / "lock")
+    ...     taken = lock.take()
+    ...     lock.release()
+    >>> taken
+    True
+    >>> FileLock(Path("/no/such/folder/lock")).take()
+    False
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,7 +49,10 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Let go of the file; the file itself stays."""
+        """Let go of the file; the file itself stays.
+
+        Nothing happens when the file is not held.
+        """
         if self._handle is not None:
             with suppress(OSError):
                 os.close(self._handle)

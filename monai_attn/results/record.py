@@ -1,4 +1,9 @@
-"""The record of a case: labels, provenance, what the case was made from, and a hash of every other file of it."""
+"""The record of a case: labels, provenance, what the case was made from, and a hash of every other file of it.
+
+The record is `CASE_seg.json` beside the mask. Its keys `labels` and `provenance` come from the Segmentation; `files`
+and `input` are written here and by `monai_attn.cohort.output`. A damaged record is treated as no record: the case is
+then judged by its other files, see `monai_attn.results.standing`.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +27,25 @@ INPUT = "input"
 
 
 def with_files(about: Mapping[str, Any], paths: Iterable[Path]) -> bytes:
-    """The text of a record: what is `about` the case, and the hashes of its files."""
+    """The text of a record: what is `about` the case, and the hashes of its files.
+
+    JSON in UTF-8 with an indent of two spaces. `about` must not bring a key "files" of its own: that key is
+    replaced. Values that JSON does not know, such as paths, are written as text. Raises `OSError` when a file cannot
+    be read.
+
+    >>> json.loads(with_files({"labels": []}, []))
+    {'labels': [], 'files': {}}
+    """
     content = {**about, FILES: {path.name: sha256(path) for path in paths}}
     return (json.dumps(content, indent=2, default=str) + "\n").encode()
 
 
 def read_manifest(record: Path) -> dict[str, Any] | None:
-    """What a record of ours says; None for a file that is missing, unreadable, or no record of ours."""
+    """What a record of ours says; None for a file that is missing, unreadable, or no record of ours.
+
+    A record is ours when it is a JSON object with the key "labels" and an object under "provenance". A pipe or a
+    device under the name of a record gives None, without waiting for the pipe.
+    """
     try:
         content = json.loads(read_plain(record))
     except (OSError, ValueError, RecursionError):
@@ -41,6 +58,9 @@ def attested(record: Path) -> dict[Path, bool]:
     """The files that a record names, and whether each is there as it was written; none without a record of ours.
 
     A record of an earlier version names no files; nothing is attested then.
+
+    True stands for a file whose SHA-256 is the noted one; False for a missing, changed or unreadable file. Names
+    that contain a folder are left out, so that a record cannot point outside its own folder.
     """
     named = (read_manifest(record) or {}).get(FILES)
     if not isinstance(named, dict):
@@ -50,7 +70,18 @@ def attested(record: Path) -> dict[Path, bool]:
 
 
 def is_broken(path: Path) -> bool:
-    """Whether a file is empty, or a compressed file that is cut off or damaged: nothing that a person has saved."""
+    """Whether a file is empty, or a compressed file that is cut off or damaged: nothing that a person has saved.
+
+    A file without the ending `.gz` is broken only when it is empty. A `.gz` file is read to its end, four megabytes
+    at a time. A file that is missing or may not be read counts as broken.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "case_1_seg.nii.gz"
+    ...     _ = path.write_bytes(gzip.compress(b"voxels")[:-4])
+    ...     is_broken(path)
+    True
+    """
     try:
         if path.stat().st_size == 0:
             return True
@@ -65,6 +96,7 @@ def is_broken(path: Path) -> bool:
 
 
 def _holds(path: Path, digest: Any) -> bool:
+    """Whether a file is there with this SHA-256; False also for a file that cannot be read."""
     try:
         return path.is_file() and sha256(path) == digest
     except OSError:

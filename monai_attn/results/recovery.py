@@ -1,4 +1,8 @@
-"""What a process that died left in a folder of results: finished where everything was ready, else removed."""
+"""What a process that died left in a folder of results: finished where everything was ready, else removed.
+
+`run_cases` and `done_cases` call `recover` before their first case. Several processes may work in one folder at the
+same time: a process only settles what it can lock.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +47,7 @@ def recover(folder: Path, cases: Collection[str] = ()) -> list[str]:
 
 
 def _settle(staging: Staging) -> list[str]:
+    """Finish or undo one hidden folder; the names of the files that got their places."""
     if not staging.lock.take():
         return []
     plan = staging.journal()
@@ -62,6 +67,7 @@ def _settle(staging: Staging) -> list[str]:
 
 
 def _hidden(folder: Path) -> list[Path]:
+    """The hidden folders of `Staging` in a folder, links left out; none in a folder that cannot be listed."""
     try:
         return sorted(path for path in folder.glob(f"{PREFIX}*") if path.is_dir() and not path.is_symlink())
     except OSError:
@@ -69,6 +75,7 @@ def _hidden(folder: Path) -> list[Path]:
 
 
 def _temporaries(folder: Path, cases: Collection[str]) -> Iterator[Path]:
+    """Old temporary files of these cases; a file of another case may belong to another run in the same folder."""
     if not cases or not folder.is_dir():
         return
     known = tuple(f"{case}_" for case in cases)
@@ -79,6 +86,7 @@ def _temporaries(folder: Path, cases: Collection[str]) -> Iterator[Path]:
 
 
 def _is_old(path: Path) -> bool:
+    """Whether nothing has changed a file for `YOUNG_S` seconds; False for a file that is gone."""
     try:
         return time.time() - path.lstat().st_mtime > YOUNG_S
     except OSError:

@@ -1,4 +1,8 @@
-"""A hidden folder in which several files are made before they get their places, all of them or none."""
+"""A hidden folder in which several files are made before they get their places, all of them or none.
+
+`monai_attn.results.commit` is the one caller that writes; `monai_attn.results.recovery` opens what a dead process
+left. The hidden folder lies beside the results, on the same disk, because only there a rename is one step.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,11 @@ PREFIX = ".monai_attn-"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a commit does: `names` get their places in this order; `replaced` are taken away from there before."""
+    """What a commit does: `names` get their places in this order; `replaced` are taken away from there before.
+
+    Both hold file names without a folder. The order matters for the reader of the results: the record comes last
+    among `names`, so that a record never stands without the files that it attests.
+    """
 
     names: tuple[str, ...]
     replaced: tuple[str, ...] = ()
@@ -34,6 +42,10 @@ class Staging:
 
     Each step renames one file, so that a process which dies at any moment leaves a state that `forward` completes
     and `back` undoes. Every file to come is complete, and on the disk, before the journal is written.
+
+    `root` is the hidden folder, `target` the folder of the results. `unsettled` is true while places change, and
+    stays true where the disk refused both the commit and the way back. The class makes no folder by itself; use
+    `staged`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -67,7 +79,11 @@ class Staging:
             return None
 
     def forward(self, plan: Plan) -> None:
-        """Take away what is replaced, the last name first; then place the new files, the last name last."""
+        """Take away what is replaced, the last name first; then place the new files, the last name last.
+
+        Each step looks first whether it was taken already, so that a second call changes nothing. Raises `FileError`
+        when a file of somebody else lies in the way.
+        """
         for name in dict.fromkeys([*reversed(plan.names), *plan.replaced]):
             self._make_room(name, plan)
         for name in plan.names:
@@ -91,6 +107,7 @@ class Staging:
                 (self.old / name).rename(self.target / name)
 
     def _make_room(self, name: str, plan: Plan) -> None:
+        """Move the file at the place of `name` aside, where the plan allows that. Raises `FileError` elsewhere."""
         new, place, old = self.new / name, self.target / name, self.old / name
         if not os.path.lexists(place):
             return
@@ -103,6 +120,7 @@ class Staging:
             check_free(place, overwrite=False)
 
     def _note(self, plan: Plan) -> None:
+        """Write the journal, in one step, and make sure that the journal is on the disk."""
         fresh = self._journal.with_suffix(".new")
         fresh.write_text(json.dumps({"names": plan.names, "replaced": plan.replaced}), encoding="utf-8")
         flush(fresh)
@@ -110,6 +128,7 @@ class Staging:
         flush(self.root)
 
     def _settle(self) -> None:
+        """Remove the journal: nothing is left to finish or to undo."""
         self._journal.unlink(missing_ok=True)
         self.unsettled = False
 
@@ -186,4 +205,5 @@ def _make_folders(folder: Path) -> list[Path]:
 
 
 def _same_file(one: Path, other: Path) -> bool:
+    """Whether both names exist and belong to one file, as after a hard link without the removal of the first name."""
     return one.exists() and other.exists() and one.samefile(other)

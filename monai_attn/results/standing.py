@@ -1,4 +1,9 @@
-"""What stands where the results of a case are to go: nothing, the finished case, half of it, or something else."""
+"""What stands where the results of a case are to go: nothing, the finished case, half of it, or something else.
+
+A cohort can be run again after a crash, a full disk or one new case. Cases that are done are skipped, and nothing that
+a person has corrected by hand is overwritten. This module decides that from names, hashes and provenance.
+Nothing is written here. Masks are read only where a record is missing.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,14 @@ __all__ = ["Standing", "State", "standing_of"]
 
 
 class State(Enum):
-    """What is to be done with a case."""
+    """What is to be done with a case.
+
+    `TO_DO`: compute the case. `DONE`: all files stand and fit, nothing is computed. `REFUSED`: files of somebody, or
+    of another recipe, lie there; only `--overwrite` replaces them.
+
+    >>> [state.value for state in State]
+    ['to do', 'done already', 'left as it is']
+    """
 
     TO_DO = "to do"
     DONE = "done already"
@@ -37,6 +49,9 @@ class Standing:
     `why` says in a sentence why a case is refused. `replace` are files of this case that may be replaced. With
     `check_voxels`, the digests of the images that were segmented decide: the files of the images have changed since.
     `warnings` are those of the finished result.
+
+    `why` and `warnings` are empty where there is nothing to say. `check_voxels` is None when the files of the images
+    are the same as before, and maps the name of each image to its `voxels_digest` otherwise.
     """
 
     state: State
@@ -57,6 +72,14 @@ def standing_of(
     A case is done when the record and all wanted files are there, the hashes hold, and both were made in this way.
     A case of which files are missing or broken is done again. A case that was made otherwise, or whose files a person
     has changed, is refused, and so are files that no record of ours names.
+
+    A record of an earlier version names no files: the case is done when the provenance fits and all wanted files stand.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     record = Path(folder) / "case_1_seg.json"
+    ...     standing_of(record, [record], {}, "digest").state
+    <State.TO_DO: 'to do'>
     """
     manifest, there = read_manifest(record), [path for path in wanted if os.path.lexists(path)]
     if manifest is None:
@@ -95,6 +118,7 @@ def _without_record(record: Path, there: Sequence[Path]) -> Standing:
 
 
 def _refused(what: str) -> Standing:
+    """The standing of a case that is left alone, with the reason and the option that replaces the files."""
     return Standing(State.REFUSED, f"{what}. It is left as it is; --overwrite segments the case again.")
 
 
@@ -119,8 +143,10 @@ def _voxels_of_mask(path: Path) -> dict[int, int]:
 
 
 def _plain(value: Any) -> Any:
+    """A value as the record holds it after JSON: tuples are lists, paths are text."""
     return json.loads(json.dumps(value, default=str))
 
 
 def _words(key: str) -> str:
+    """A key of the provenance in words: "weights_sha256" is "weights"."""
     return key.replace("_", " ").removesuffix(" sha256").removesuffix(" mm")

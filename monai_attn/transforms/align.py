@@ -1,4 +1,9 @@
-"""Several images of one patient, each on its own grid, joined to the channels of one image by patient coordinates."""
+"""Several images of one patient, each on its own grid, joined to the channels of one image by patient coordinates.
+
+A CT and a PET of one examination have different voxels in the same patient space. `AlignImagesd` interpolates all
+images on one grid; the two random transforms teach a network to do without some images. Nothing here registers
+images: where a patient has moved between two series, the images stay apart.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +42,10 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
     Raises `InputError` when none of the keys is there. Raises `GeometryError` for an image that has no voxel in common
     with the reference. It does so too for another frame of reference (as far as DICOM says), unless `ignore_frames` is
     set.
+
+    `pixdim` are the voxel edges in mm along right, anterior and superior. Interpolation is linear. An image repeats
+    its outermost voxels only as far as its own mask reaches; the mask ends half a voxel beyond the outermost
+    centres.
     """
 
     def __init__(
@@ -90,7 +99,10 @@ class AlignImagesd(MapTransform, InvertibleTransform):  # type: ignore[misc]  # 
         return out
 
     def _onto(self, image: MetaTensor, reference: MetaTensor, name: str, first: str) -> tuple[Tensor, Tensor]:
-        """An image and where it was measured, on the grid of the reference."""
+        """An image and where it was measured, on the grid of the reference.
+
+        Both tensors have the shape `(1, I, J, K)`; values are 0 where nothing was measured.
+        """
         everywhere = MetaTensor(torch.ones_like(_plain(image)), affine=image.affine)
         measured = _plain(self._match_mask(everywhere, reference)) > 0.5
         if not measured.any():
@@ -117,6 +129,8 @@ class _RandHide(RandomizableTransform, MapTransform):  # type: ignore[misc]
     """Multiplies images that `AlignImagesd` joined, and their masks, by 0 somewhere.
 
     The masks come last of the keys.
+
+    The two subclasses say what is hidden by their `_weight`. A case with fewer than two images passes unchanged.
     """
 
     def __init__(self, keys: KeysCollection, prob: float) -> None:
@@ -157,7 +171,10 @@ class RandDropImagesd(_RandHide):
         self.first_alone = first_alone
 
     def _weight(self, present: list[int], shape: tuple[int, ...]) -> Tensor:
-        """0 for each image that is dropped, else 1; `present` are the images of the case."""
+        """0 for each image that is dropped, else 1; `present` are the images of the case.
+
+        The shape is `(M, 1, 1, 1)`, float32.
+        """
         subset = int(self.R.randint(1, 2 ** len(present) - 1))  # a bit for each image: not none, not all
         kept = {index for bit, index in enumerate(present) if subset >> bit & 1}
         if self.R.random() < self.first_alone and present[0] == 0:
@@ -173,6 +190,8 @@ class RandCutImagesd(_RandHide):
     at every key: the images, and their masks, which come last.
 
     Without this, networks take the empty end of a PET for a finding. A case of one image stays as it is.
+
+    `kept` holds the smallest and the largest share of the voxels along the axis, drawn evenly.
     """
 
     def __init__(self, keys: KeysCollection, prob: float = 0.3, *, kept: tuple[float, float] = (0.2, 0.9)) -> None:
@@ -180,7 +199,10 @@ class RandCutImagesd(_RandHide):
         self.kept = kept
 
     def _weight(self, present: list[int], shape: tuple[int, ...]) -> Tensor:
-        """0 beyond the plane for the image that is cut, else 1; `present` are the images of the case."""
+        """0 beyond the plane for the image that is cut, else 1; `present` are the images of the case.
+
+        The shape is `(M, I, J, K)`, float32. At least two images are present, so that there is one after the first.
+        """
         index, axis = int(self.R.choice(present[1:])), int(self.R.randint(3))
         size = shape[axis + 1]
         cut = round(float(self.R.uniform(*self.kept)) * size)

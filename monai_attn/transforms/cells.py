@@ -1,4 +1,9 @@
-"""Which cells of the network's grid hold which source voxels, where the axes of both grids run along each other."""
+"""Which cells of the network's grid hold which source voxels, where the axes of both grids run along each other.
+
+`SourceLabels` uses the cells to fill whole blocks of the label map at once, where a bundle only flips, crops, pads
+or changes the spacing. For a rotated grid `along_axes` gives None, and `label_voxels` goes from voxel to voxel. Only
+numpy is needed here.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +40,22 @@ class AxisCells:
         return AxisCells(self.source_axis, self.flipped, self.cell[first:last], self.place[first:last])
 
     def within(self, first: int, last: int) -> tuple[int, int]:
-        """The voxels whose cells are in [first, last)."""
+        """The voxels whose cells are in [first, last).
+
+        `first` and `last` are network indices; the two numbers are positions in `cell`, for a slice. An empty range
+        of cells gives two equal numbers.
+        """
         begin, end = np.searchsorted(self.cell, [first, last])
         return int(begin), int(end)
 
     def runs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The different cells, and where the voxels of each begin, with the end of the last cell."""
+        """The different cells, and where the voxels of each begin, with the end of the last cell.
+
+        >>> axis = AxisCells(0, False, np.array([0, 0, 1, 3]), np.zeros(4))
+        >>> cells, starts = axis.runs()
+        >>> cells.tolist(), starts.tolist()
+        ([0, 1, 3], [0, 2, 3, 4])
+        """
         cells, starts = np.unique(self.cell, return_index=True)
         return cells, np.append(starts, len(self.cell)).astype(np.int64)
 
@@ -52,6 +67,13 @@ def along_axes(
 
     - `matrix` `(3, 4)`: source index to network index. `shape`: the size of the source.
     - `lattice` `(2, 3)`: network coordinates are clamped to these.
+
+    A source voxel outside the lattice gets the outermost cell. The middle of the source decides where an axis that
+    drifts within `ALONG` is taken to lie.
+
+    >>> axes = along_axes(np.diag([0.5, 0.5, 0.5, 1.0])[:3], (4, 4, 4), np.array([[0.0] * 3, [1.0] * 3]))
+    >>> axes[0].place.tolist()
+    [0.0, 0.5, 1.0, 1.0]
     """
     found: list[AxisCells] = []
     length = np.maximum(np.array(shape) - 1, 1)
@@ -72,6 +94,13 @@ def along_axes(
 
 
 def view_of(array: NDArray[Any], axes: list[AxisCells]) -> NDArray[Any]:
-    """A source array in the network's order and direction of axes; writing to it writes to the array."""
+    """A source array in the network's order and direction of axes; writing to it writes to the array.
+
+    No voxel is copied. The array has the axes I, J, K; the view has the network's X, Y, Z.
+
+    >>> axes = [AxisCells(axis, axis == 0, np.empty(0, int), np.empty(0)) for axis in range(3)]
+    >>> view_of(np.arange(3)[:, None, None], axes).ravel().tolist()
+    [2, 1, 0]
+    """
     turned = array.transpose([one.source_axis for one in axes])
     return turned[tuple(slice(None, None, -1 if one.flipped else 1) for one in axes)]

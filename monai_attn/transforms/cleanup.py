@@ -1,4 +1,8 @@
-"""Small components, taken out of a label map before anyone sees it."""
+"""Small components, taken out of a label map before anyone sees it.
+
+A bundle that wants this names the transform in its postprocessing, after the labels are on the source grid. The
+volume of a structure changes by what is taken out; the log says by how many voxels.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,9 @@ class DropSmallComponentsd(MapTransform):  # type: ignore[misc]  # MONAI has no 
 
     Raises `InputError` for a share that is not between 0 and 1, and `LabelError` for values that are no labels. An
     empty map stays empty.
+
+    Values 0 (background) are left alone. Each label is judged by itself: crumbs of a lesion label do not count
+    against the organ around the lesion.
     """
 
     def __init__(self, keys: KeysCollection, *, share: float = 0.05) -> None:
@@ -45,7 +52,10 @@ class DropSmallComponentsd(MapTransform):  # type: ignore[misc]  # MONAI has no 
         return out
 
     def _cleaned(self, labels: torch.Tensor) -> torch.Tensor:
-        """The label map without its small components, `(1, I, J, K)`."""
+        """The label map without its small components, `(1, I, J, K)`.
+
+        Raises `LabelError` for fractions, and for another shape. The label map given is not changed.
+        """
         if labels.is_floating_point() or labels.dim() != 4 or labels.shape[0] != 1:
             raise LabelError(
                 f"DropSmallComponentsd takes whole numbers of shape (1, I, J, K), not {labels.dtype} of "

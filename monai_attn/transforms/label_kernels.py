@@ -5,6 +5,9 @@ or 1 + the last positive channel. A cell lies between 8 neighbouring voxels of t
 code, so has every point inside, because trilinear interpolation is a weighted mean with weights >= 0. Only in the
 other cells are logits interpolated, and there only of the candidates: those classes whose largest corner reaches
 the best of all the smallest corners.
+
+Callers: `monai_attn.transforms.source_labels`, from several threads. The first call compiles, which takes seconds;
+later processes read the compiled code from disk. Arrays are numpy's, logits float32.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """The function, compiled at its first call; kept on disk for the next process where there is a folder for it."""
+    """The function, compiled at its first call; kept on disk for the next process where there is a folder for it.
+
+    Where no folder can be written, each process compiles anew.
+    """
     try:
         return cast(Function, numba.njit(nogil=True, cache=True)(function))
     except RuntimeError:  # a read-only install and no home: nowhere to keep it
@@ -33,6 +39,9 @@ def classify(logits: Any, codes: Any, regions: bool, low: Any, high: Any, first:
     """Write the code of each voxel x in [first, last) and between `low` and `high`; false when a logit is not finite.
 
     `logits` `(C, X, Y, Z)`, `codes` `(X + 2, Y + 2, Z + 2)`: one voxel of background lies all around.
+
+    `low` and `high` are the first and the last voxel `(3,)` with logits that may be used. Codes outside stay 0. Of
+    equal logits the first class wins. NaN and infinite logits give False, and the caller refuses them.
     """
     best = np.empty(logits.shape[3], np.float32)
     finite = True
@@ -103,7 +112,11 @@ def _candidates(logits: Any, regions: bool, low: Any, high: Any, x: int, y: int,
 
 @compiled
 def _decide(corner: Any, who: Any, count: int, regions: bool, tx: float, ty: float, tz: float) -> int:
-    """The code at a point of a cell, `tx, ty, tz` in [0, 1] from its first corner; of equals the first class."""
+    """The code at a point of a cell, `tx, ty, tz` in [0, 1] from its first corner; of equals the first class.
+
+    Trilinear interpolation: the weight of each corner is the volume of the box opposite to the corner. No candidate
+    gives code 0, which is background.
+    """
     a, b, c, d = (1 - tx) * (1 - ty), (1 - tx) * ty, tx * (1 - ty), tx * ty
     s = 1 - tz
     best, code = 0.0 if regions else -np.inf, 0

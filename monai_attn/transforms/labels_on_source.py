@@ -1,4 +1,8 @@
-"""Postprocessing in one step: logits to a label map on the grid with which the image was loaded."""
+"""Postprocessing in one step: logits to a label map on the grid with which the image was loaded.
+
+A bundle names it as its postprocessing. The arithmetic is in `SourceLabels`; this module joins the arithmetic to
+MONAI's dictionaries. Removing small components or writing a file are transforms of their own.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,9 @@ class LabelsOnSourced(MapTransform):  # type: ignore[misc]  # MONAI has no type 
 
     Whole numbers pass unchanged: a `StreamingInferer` has brought these labels to the source grid already. Raises as
     `SourceLabels` does.
+
+    The label map is uint8, or int32 for label values above 255, with the affine of the source image (mm, RAS+).
+    Raises `InputError` when the number of `orig_keys` is neither one nor that of the keys.
     """
 
     def __init__(
@@ -38,7 +45,10 @@ class LabelsOnSourced(MapTransform):  # type: ignore[misc]  # MONAI has no type 
         self.labels = SourceLabels(regions)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The case with a label map at each key."""
+        """The case with a label map at each key.
+
+        Raises `KeyError` for logits whose preprocessed image is not in the case.
+        """
         out = dict(data)
         for key, image_key in zip(self.keys, self.orig_keys, strict=True):
             logits = torch.as_tensor(out[key])

@@ -1,4 +1,8 @@
-"""The first transform of a bundle: a path or a volume in memory becomes a tensor with its geometry."""
+"""The first transform of a bundle: a path or a volume in memory becomes a tensor with its geometry.
+
+`monai_attn` puts this transform in place of `LoadImaged` when a bundle is opened, so that a bundle takes files and
+volumes in memory alike. Under `python -m monai.bundle run` a config may name the transform itself.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,10 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
 
     It takes the place of MONAI's `LoadImaged` and reads with `monai_attn.io`, which refuses where it would have to
     guess. Raises `FileError` or `GeometryError` as `monai_attn.io.read` does.
+
+    The metadata say where the image came from: `original_affine`, `spatial_shape`, `filename_or_obj` ("memory" for a
+    `Volume`) and `frame_of_reference` (DICOM, else empty). `Invertd` and `LabelsOnSourced` need the first two. An
+    empty list raises `InputError`.
     """
 
     def __init__(

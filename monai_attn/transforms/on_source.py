@@ -1,4 +1,9 @@
-"""Maps of a network, brought to the grid of the source image by patient coordinates."""
+"""Maps of a network, brought to the grid of the source image by patient coordinates.
+
+For attention maps and probabilities, which have a value at each voxel and no class. Labels take another road,
+`monai_attn.transforms.source_labels`, because interpolated labels would be no labels. The segmenter calls
+`maps_on_source` when maps are asked for.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +35,10 @@ def maps_on_source(maps: Tensor, image: Tensor) -> NDArray[np.float32]:
     `image` is the preprocessed image `(N, channels, X, Y, Z)`; its metadata say where both grids lie. Maps are
     interpolated linearly, as labels are inverted. Voxels of the source outside the network's grid are 0. Raises
     `BundleError` when the image has lost its metadata.
+
+    The values beyond the outermost voxel centres repeat the edge for one voxel of the network's grid. A batch of one
+    is taken; of a larger batch the metadata of the first image count. Work goes in slabs along I, so that memory
+    stays small.
     """
     if not isinstance(image, MetaTensor) or not {"original_affine", "spatial_shape"} <= set(image.meta):
         raise BundleError("The bundle's preprocessing loses where the image lies, so maps cannot be brought back.")
@@ -64,6 +73,12 @@ def classes_exclude(postprocessing: Any) -> bool:
     """Whether a bundle's last transforms take one class per voxel.
 
     It is false for regions that may overlap, with a sigmoid each.
+
+    `Activationsd` with a sigmoid and `LabelsOnSourced` with `regions` both mean regions; everything else means
+    classes.
+
+    >>> classes_exclude(LabelsOnSourced("pred")), classes_exclude(LabelsOnSourced("pred", regions=[1, 2]))
+    (True, False)
     """
     for transform in getattr(postprocessing, "transforms", [postprocessing]):
         if isinstance(transform, LabelsOnSourced):

@@ -1,4 +1,8 @@
-"""The last transform of a bundle: the label map of a case to a file on the grid of its image."""
+"""The last transform of a bundle: the label map of a case to a file on the grid of its image.
+
+For `python -m monai.bundle run`; the segmenter of `monai_attn` switches savers off and writes through
+`monai_attn.cohort`. Mask and record are committed together by `monai_attn.results.commit`.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +42,9 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
     Raises `LabelError` for values that are no labels, `GeometryError` for another grid, and `InputError` for a name
     that would lead out of the folder. Raises `FileError` when the file exists and `overwrite` is not set, or when two
     cases of one run have the same name.
+
+    With several keys the key is added to the file name, as in `case_1_seg_pred.nii.gz`. The JSON gets its provenance
+    once for a run, and images and warnings for each case. No patient name comes into the log: masks are numbered.
     """
 
     def __init__(
@@ -85,6 +92,10 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         return path
 
     def _save(self, prediction: Any, source: Any, path: Path) -> None:
+        """Check the grid of a label map and write the map, with its JSON where there is provenance.
+
+        `source` is the image with the metadata of its loading. Raises `GeometryError`, `LabelError` or `FileError`.
+        """
         labels = label_map(np.asarray(prediction.cpu() if hasattr(prediction, "cpu") else prediction))
         affine = np.asarray(source.meta["original_affine"], dtype=np.float64)
         shape = tuple(int(size) for size in source.meta["spatial_shape"])
@@ -107,6 +118,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         logger.info("Mask %d is written.", len(self._written))
 
     def _warnings_of(self, source: Any, mask: Volume) -> dict[str, list[str]]:
+        """The warnings on images and mask, logged and ready for the JSON; nothing where warnings are not asked for."""
         if self.warnings is None:
             return {}
         said = [*str(source.meta.get("warnings") or "").splitlines(), *self.warnings(mask)]
@@ -125,6 +137,11 @@ def label_map(values: NDArray[Any]) -> NDArray[np.generic]:
     """Whole numbers `(1, I, J, K)` or `(I, J, K)` to a label map `(I, J, K)`, uint8, or uint16 for values above 255.
 
     Raises `LabelError` for several channels, NaN, fractions, negative numbers, and numbers above 65535.
+
+    >>> label_map(np.array([[[[0.0, 2.0]]]])).tolist()
+    [[[0, 2]]]
+    >>> label_map(np.array([[[0, 300]]])).dtype
+    dtype('uint16')
     """
     values = np.asarray(values)
     if values.ndim == 4 and values.shape[0] == 1:

@@ -8,6 +8,8 @@ The rule is linear interpolation of logits, then the largest class (or, for regi
 
 Slabs come in order along one network axis. Each begins with the last plane of the slab before, so that every cell lies
 in one slab. What is held is one slab of codes (two bytes a voxel) and the label map itself.
+
+`LabelsOnSourced` gives all logits as one slab, and `StreamingInferer` gives a slab for each row of windows.
 """
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ class SourceLabels:
     channel covers an earlier one.
 
     Raises `InputError` for label values outside 1 to 65535.
+
+    >>> SourceLabels().of_air(3)
+    [10.0, -10.0, -10.0]
+    >>> SourceLabels([1, 2]).of_air(2)
+    [-10.0, -10.0]
     """
 
     def __init__(self, regions: Sequence[int] | None = None) -> None:
@@ -60,13 +67,20 @@ class SourceLabels:
         return LabelSlabs(way_back(image), axis, self.regions, finished)
 
     def of_air(self, channels: int) -> list[float]:
-        """The logits of a window of background alone, one number for each channel."""
+        """The logits of a window of background alone, one number for each channel.
+
+        An inferer that skips windows without tissue writes these logits in place of the network's.
+        """
         first = AIR_LOGIT if self.regions is None and channels > 1 else -AIR_LOGIT
         return [first] + [-AIR_LOGIT] * (channels - 1)
 
 
 class LabelSlabs:
-    """The label map of one case, made from slabs of logits."""
+    """The label map of one case, made from slabs of logits.
+
+    Use `SourceLabels.begin`, then `add` for each slab, then `finish`. `labels` `(I, J, K)` is the map so far, on the
+    source grid; `planes` counts the planes of the network's grid that have come.
+    """
 
     def __init__(self, way: WayBack, axis: int, regions: list[int] | None, finished: Finished | None = None) -> None:
         self.way = way
@@ -122,7 +136,11 @@ class LabelSlabs:
         return MetaTensor(torch.from_numpy(self.labels)[None], affine=torch.from_numpy(self.way.source_affine.copy()))
 
     def _check(self, shape: tuple[int, ...], start: int) -> None:
-        """Refuse logits of another size than the network's grid. Raises `BundleError`."""
+        """Refuse logits of another size than the network's grid. Raises `BundleError`.
+
+        Raises `InputError` for a slab out of order, because each slab must begin with the last plane of the slab
+        before.
+        """
         wanted = list(self.way.network_shape)
         wanted[self.axis] = shape[1 + self.axis]
         if list(shape[1:]) != wanted or start + shape[1 + self.axis] > self.way.network_shape[self.axis]:

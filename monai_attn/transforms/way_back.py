@@ -31,6 +31,8 @@ class WayBack:
     - `valid` `(2, 3)`: first and last network index with logits to use; beyond them logits are zero.
     - `lattice` `(2, 3)`: network coordinates are clamped to these bounds, as a border-padded resampling does.
     - `region` `(2, 3)`: first and last source index that can have a label; the rest is background.
+
+    All indices are voxels, with 0 at the centre of the first voxel. Affines lead from voxel index to mm, RAS+.
     """
 
     source_shape: tuple[int, int, int]
