@@ -1,4 +1,9 @@
-"""What stands in the tables of the Compare panel. Definitions: docs/measurements.md."""
+"""What stands in the tables of the Compare panel. Definitions: docs/measurements.md.
+
+`SCORE_FIELDS` are the columns of the scores, a row for each structure (`measure.Comparison`). `MISTAKES` are the
+columns of the list of errors, a row for each connected piece (`comparing.Mistake`). Each column has a title, the text
+that the mouse shows, and how the value is written. Volumes are in ml, distances in mm.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""A mask compared with a reference: scores, the map of errors, and the errors one by one. No Qt, no window."""
+"""A mask compared with a reference: scores, the map of errors, and the errors one by one. No Qt, no window.
+
+The Compare panel runs `compare_steps` in a thread. The scores are those of `measure.compare`, so a table from the panel
+and a table of `monai-attn compare` agree. This file adds what a window needs: names for both masks, a list of errors
+from large to small, and a place to look at for each error.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +43,11 @@ KINDS = tuple(label for label in ERRORS if label.name != "true positive")
 
 @dataclass(frozen=True)
 class Mistake:
-    """One connected piece of one kind of error.
+    """One connected piece of one kind of error, a row in the list of errors.
 
-    `structure` is what the prediction says there, or the reference where the prediction says nothing. `place_mm` is
-    its thickest spot, a voxel inside it, `thickness_mm` the diameter of the ball that fits in there.
+    `kind` is false positive, false negative or wrong structure, with its colour. `structure` is what the prediction
+    says there, or the reference where the prediction says nothing. `place_mm` is the thickest spot in RAS+ mm, the
+    centre of a voxel inside the piece. `thickness_mm` is the diameter of the ball that fits in there.
     """
 
     kind: Label
@@ -53,7 +59,11 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Errors:
-    """The map of errors, as labels of `ERRORS`, its largest errors first, and how many there are."""
+    """The map of errors, as labels of `ERRORS`, its largest errors first, and how many there are.
+
+    `map` lies on the grid of the prediction. `largest` holds at most 200 errors, ordered by voxels; `count` counts all.
+    Without an error `largest` is empty and `count` is 0.
+    """
 
     map: Volume
     largest: tuple[Mistake, ...]
@@ -62,7 +72,12 @@ class Errors:
 
 @dataclass(frozen=True)
 class LayerComparison:
-    """Two masks compared: the scores of each structure, lesions found and missed, and the errors."""
+    """Two masks compared: the scores of each structure, lesions found and missed, and the errors.
+
+    `prediction` and `reference` are label maps `(I, J, K)` on one grid, `table` names the labels of both. `scores`
+    holds a `Comparison` for each structure, `detections` a `Detection` for each label whose name speaks of lesions.
+    `notes` are sentences for the user, such as a label that has another name in each of the masks.
+    """
 
     prediction: Volume
     reference: Volume
@@ -74,7 +89,19 @@ class LayerComparison:
 
 
 def common_table(one: LabelTable, other: LabelTable) -> tuple[LabelTable, tuple[str, ...]]:
-    """The labels of both tables, under the names of the first, and a sentence on each name that differs."""
+    """The labels of both tables, under the names of the first, and a sentence on each name that differs.
+
+    Labels are matched by number, and names are compared without regard to upper and lower case. A name that only the
+    second table has, but that is taken already, gets its number behind it.
+
+    >>> from monai_attn.labels import Label
+    >>> mine = LabelTable((Label(1, "liver", "#aa0000"),))
+    >>> other = LabelTable((Label(1, "Liver", "#00aa00"), Label(2, "spleen", "#0000aa")))
+
+    >>> table, notes = common_table(mine, other)
+    >>> [label.name for label in table], notes
+    (['liver', 'spleen'], ())
+    """
     mine = {label.value: label for label in one}
     added: list[Label] = []
     notes: list[str] = []
@@ -96,7 +123,10 @@ def compare_steps(
 ) -> Generator[str, None, LayerComparison]:
     """Compare, for a worker: what is being done, then the result.
 
-    Raises `GeometryError` when the grids differ, `InputError` when there is nothing to compare.
+    Both masks are label maps `(I, J, K)` on one grid; `tables` holds the names of the prediction, then those of the
+    reference. `tolerance_mm` is the distance up to which two surfaces count as the same in the surface Dice (NSD).
+
+    Raises `GeometryError` when the grids differ, and `InputError` when both masks are empty and no label has a name.
     """
     check_grid(prediction, reference, "The prediction and the reference")
     yield "Looking for labels …"
@@ -116,7 +146,10 @@ def compare_steps(
 def error_steps(
     prediction: Volume, reference: Volume, table: LabelTable, value: int | None = None
 ) -> Generator[str, None, Errors]:
-    """The errors of one structure, or with None of all, for a worker."""
+    """The errors of one structure, or with None of all, for a worker: what is being done, then the errors.
+
+    The pieces of each kind are ordered by their number of voxels, and only the largest 200 are described.
+    """
     yield "Mapping errors …"
     errors = error_map(prediction, reference, value=value)
     found = []
@@ -136,6 +169,11 @@ def deepest(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> 
 
     Distances run to the centres of voxels outside, less half a voxel along the shortest edge; voxels at the mask's
     border have outside beside them. On sheared grids the axes are taken as if they stood at right angles.
+
+    A bar of 3 x 3 voxels of 1 mm, five voxels long, holds a ball of 3 mm:
+
+    >>> deepest(np.ones((3, 3, 5), bool), (1.0, 1.0, 1.0))
+    ((1, 1, 1), 3.0)
     """
     depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
     i, j, k = (int(n) for n in np.unravel_index(int(depth.argmax()), depth.shape))
@@ -143,7 +181,7 @@ def deepest(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> 
 
 
 def lesion_text(compared: LayerComparison) -> str:
-    """How many lesions were found, in words; "" without lesion labels."""
+    """How many lesions were found, missed and extra, a sentence for each lesion label; "" without lesion labels."""
     counted = ((compared.table[one.value].name, one) for one in compared.detections)
     return " ".join(
         f"Lesions of {name}: {one.matched} found, {len(one.missed)} missed, {len(one.extra)} extra."
@@ -154,6 +192,11 @@ def lesion_text(compared: LayerComparison) -> str:
 def _mistake(
     kind: Label, block: Block, mask: NDArray[np.bool_], prediction: Volume, reference: Volume, table: LabelTable
 ) -> Mistake:
+    """Describe one piece of an error: the structure it belongs to by most of its voxels, its volume and its place.
+
+    `mask` is the piece within `block`. A false negative takes its name from the reference, all others from the
+    prediction.
+    """
     source = reference if kind.name == "false negative" else prediction
     named = label_array(source.crop(block))[mask]
     values, counts = np.unique(named[named > 0], return_counts=True)
@@ -166,4 +209,5 @@ def _mistake(
 
 
 def _along_memory(array: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The array with its axes in the order of memory, in which searching the labels is fastest."""
     return array.T if array.flags.f_contiguous else array

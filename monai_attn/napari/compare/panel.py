@@ -33,7 +33,11 @@ __all__ = ["CompareWidget"]
 
 
 class CompareWidget(QWidget):
-    """Compares two labels layers of one grid, in a thread; a click on an error shows its thickest spot."""
+    """Compares two labels layers of one grid, in a thread; a click on an error shows its thickest spot.
+
+    `compared` is the result, None before a comparison and when other layers are chosen. `errors` are those listed now,
+    of all structures or of one; `map_layer` is the layer that shows them, which the next comparison reuses.
+    """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,7 +80,10 @@ class CompareWidget(QWidget):
         return bool(super().event(event))
 
     def compare(self) -> None:
-        """Compare what is chosen."""
+        """Compare the chosen layers as they are painted now; nothing happens while one is missing.
+
+        A layer without a place in the patient is refused with a message, and so are two layers of different grids.
+        """
         prediction, reference = self.predictions.layer, self.references.layer
         if prediction is None or reference is None:
             return

@@ -1,6 +1,7 @@
 """A brush in millimetres, held to a range of intensities, in place of napari's own while it is switched on. No Qt.
 
-It works within napari's paint and erase modes, with their keys, cursor and undo; only what a stroke paints is ours.
+It works within napari's paint and erase modes, with their keys, cursor and undo; only what a stroke paints is ours. The
+panel "Correct" owns one `HandBrush`. Which voxels a stroke reaches is computed by `edit.paint`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ NAPARIS = "draw"
 
 @dataclass(eq=False)
 class Stroke:
-    """One stroke on a layer: where it is, what it paints with, and what it must not touch."""
+    """One stroke on a layer: where it is, what it paints with, and what it must not touch.
+
+    `labels` is a view of the mask on its native grid `(I, J, K)`, `value` the label to paint, 0 to erase. `locked`
+    labels stay as they are. `image` holds the intensities that gate the brush, None without a range. `last` is the
+    place of the mouse before, as an index of the native grid; None at the start of the stroke.
+    """
 
     layer: Labels
     grid: Volume
@@ -47,7 +53,10 @@ class Stroke:
     last: NDArray[np.float64] | None = None
 
     def move_to(self, world: tuple[float, float, float]) -> int:
-        """Paint from the last place to this one; the voxels that changed."""
+        """Paint from the last place to `world`, and give the number of voxels that changed.
+
+        `world` is a place in napari's world, (S, P, L) in mm. All labels but locked ones may be painted over.
+        """
         here = native_index(self.grid, world)
         path = (here if self.last is None else self.last, here)
         self.last = here
@@ -56,7 +65,12 @@ class Stroke:
 
 
 class HandBrush:
-    """The brush of a viewer: set its fields, then `attach` it; it follows the active labels layer until `detach`."""
+    """The brush of a viewer: set its fields, then `attach` it; it follows the active labels layer until `detach`.
+
+    `radius_mm` is measured in the patient, whatever the voxel size. With `ball` the brush is a ball, else a disc in the
+    shown plane; in the 3-D view it is always a ball. `gate` is the lowest and highest intensity that is painted, in the
+    unit of `gate_image`; None paints all.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
@@ -83,7 +97,12 @@ class HandBrush:
             self._leave()
 
     def begin(self, layer: Labels) -> Stroke:
-        """A stroke on a layer; `AttnError` when it has no place, its label is locked or the range has no image."""
+        """A stroke on a layer, with the label and the mode that are chosen now.
+
+        Raises `LabelError` when the label is locked. Raises `GeometryError` when the layer has no place in the patient,
+        or when a range is set but no image on the layer's grid is chosen. Raises `InputError` for a radius or range
+        that `edit.Brush` refuses.
+        """
         layers = self.viewer.layers
         value = 0 if layer.mode == "erase" else int(layer.selected_label)
         check_free_label(layer, value)
@@ -145,6 +164,7 @@ class HandBrush:
             self._take_over()
 
     def _leave(self) -> None:
+        """Give the layer back to napari: our callback goes, and napari's own brush returns."""
         layer, self.layer = self.layer, None
         if layer is None:
             return
@@ -158,6 +178,7 @@ class HandBrush:
             layer.mode = mode
 
     def _take_over(self, event: Any = None) -> None:  # noqa: ARG002
+        """Put our callback in the place of napari's, after each change of mode."""
         layer = self.layer
         if layer is None or layer.mode not in MODES:
             return
@@ -182,7 +203,10 @@ class HandBrush:
 
 
 def gate_images(viewer: ViewerModel, layer: Labels) -> list[Image]:
-    """The images whose intensities can hold back a brush on this layer: those on its grid."""
+    """The images whose intensities can hold back a brush on this layer: those on its grid.
+
+    Colour images do not count. Empty when there is none, and when the layer has no place in the patient.
+    """
     from napari.layers import Image
 
     try:
@@ -201,13 +225,16 @@ def gate_images(viewer: ViewerModel, layer: Labels) -> list[Image]:
 
 
 def shown_axis(viewer: ViewerModel, layer: Labels) -> int:
-    """The axis of the native array that the shown slice lies across; in 3-D the one closest to head and feet."""
+    """The axis, 0 to 2, of the native array that the shown slice lies across; in 3-D the one closest to head and feet.
+
+    Raises `GeometryError` for a layer without a place in the patient.
+    """
     hidden = [axis - (viewer.dims.ndim - 3) for axis in viewer.dims.not_displayed]
     return native_axis(layer, max(hidden[-1], 0) if hidden else 0, viewer.layers)
 
 
 def _first_hit(layer: Labels, event: Any) -> tuple[float, float, float] | None:
-    """In 3-D: the place of the first labelled voxel under the cursor."""
+    """In 3-D: the place of the first labelled voxel under the cursor, in napari's world; None when there is none."""
     start, end = layer.get_ray_intersections(
         position=event.position, view_direction=event.view_direction, dims_displayed=event.dims_displayed, world=True
     )

@@ -1,4 +1,9 @@
-"""Corrections of a labels layer: computed by `edit` on the native grid, applied as one undo step. No Qt."""
+"""Corrections of a labels layer: computed by `edit` on the native grid, applied as one undo step. No Qt.
+
+The panel "Correct" makes a `Correction` in the window's thread, computes it in another, and applies the change. The
+margins, holes and pieces are computed by the functions of `edit`, in mm of the patient. This file translates between
+the native grid `(I, J, K)` and the array that napari shows.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +41,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose: the margin, the native axis that slices lie across, and what holes and others are."""
+    """What the user chose for an operation.
+
+    `margin_mm` is how far to grow or shrink, in the patient. `axis` is the native axis, 0 to 2, that slices lie across.
+    With `holes_by_slice` holes are filled slice by slice, so that tunnels are filled too; else only closed cavities
+    are. With `replace_others` the label may take voxels of other labels, but never of locked ones; else it takes only
+    background.
+    """
 
     margin_mm: float = 3.0
     axis: int = 2
@@ -46,7 +57,11 @@ class Choices:
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """One operation on the selected label, ready to be computed in a thread: it sees arrays, no layer."""
+    """One operation on the selected label, ready to be computed in a thread: it sees arrays, no layer.
+
+    `name` is a key of `OPERATIONS`, `labels` a view of the mask on its native grid `(I, J, K)`. Painting on the layer
+    changes that view; the panel therefore holds a `Seal`, and discards the change when the seal is broken.
+    """
 
     name: str
     labels: Volume
@@ -56,7 +71,12 @@ class Correction:
 
     @classmethod
     def of(cls, name: str, layer: Labels, choices: Choices, layers: Iterable[Layer] = ()) -> Correction:
-        """For the selected label of a layer as it is now; raises `LabelError` for a locked one or background."""
+        """For the selected label of a layer as it is now.
+
+        `layers` are all that are open: a layer made in napari takes the grid of the image it lies on. Raises
+        `LabelError` for a locked label and for the background, `GeometryError` for a layer without a place in the
+        patient.
+        """
         value = int(layer.selected_label)
         if value == 0:
             raise LabelError("The selected label is 0, the background. Select the label to correct.")
@@ -69,7 +89,10 @@ class Correction:
         return self.locked if self.choices.replace_others else None
 
     def compute(self) -> Change:
-        """The change; nothing is touched. Raises `AttnError` as the functions of `edit` do."""
+        """The change; nothing is touched.
+
+        Raises `AttnError` as the functions of `edit` do: for example `LabelError` when the label has no voxel.
+        """
         return OPERATIONS[self.name](self)
 
 
@@ -86,7 +109,10 @@ OPERATIONS: dict[str, Callable[[Correction], Change]] = {
 
 
 def apply_change(layer: Labels, change: Change, grid: Volume) -> int:
-    """Write a change into a layer as one undo step, and give the number of voxels; nothing happens for none."""
+    """Write a change into a layer as one undo step, and give the number of voxels; nothing happens for none.
+
+    `grid` is the native grid of the layer. Raises `LabelError` when the layer's type of number cannot hold the label.
+    """
     if change.value > np.iinfo(layer.data.dtype).max:
         raise LabelError(f"The layer {layer.name!r} holds {layer.data.dtype}, which has no label {change.value}.")
     if change.mask.any():
@@ -101,13 +127,16 @@ def check_free_label(layer: Labels, value: int) -> None:
 
 
 def structure_title(layer: Labels, value: int) -> str:
-    """ "liver (5)", or "label 5" where the table has no name for it."""
+    """The name of a structure as messages say it: "liver (5)", or "label 5" where the table has no name for it."""
     name = next((label.name for label in layer_table(layer) if label.value == value), None)
     return f"{name} ({value})" if name else f"label {value}"
 
 
 class Seal:
-    """Broken as soon as a layer is painted on, corrected, undone or redone: what was computed of it is out of date."""
+    """Broken as soon as a layer is painted on, corrected, undone or redone: what was computed of it is out of date.
+
+    Make the seal before the work starts, and look at `whole` before the result is used.
+    """
 
     def __init__(self, layer: Labels) -> None:
         self._layer, self._steps, self._painted = layer, step_counts(layer), False
@@ -123,7 +152,11 @@ class Seal:
 
 
 def correction_sentence(name: str, change: Change, grid: Volume, structure: str) -> str:
-    """What a correction did, and whether other labels were in its way, for the user."""
+    """What a correction did, and whether other labels were in its way, for the user.
+
+    `structure` is the structure's title. The volume is that of the changed voxels in ml, with "-" where they were
+    removed: "grow: liver (5) +2.40 ml (300 voxels)."
+    """
     blocked = f"{change.in_the_way} voxels belong to other labels" if change.in_the_way else ""
     if not change.voxels:
         if blocked:
@@ -135,7 +168,7 @@ def correction_sentence(name: str, change: Change, grid: Volume, structure: str)
 
 
 def displayed_index(change: Change, grid: Volume) -> tuple[NDArray[np.generic], ...]:
-    """The voxels of a change as indices of the displayed array."""
+    """The voxels of a change as indices of the displayed array: one array for each axis, in napari's order."""
     shape = to_display(grid.array, grid).shape
     counts = [
         np.arange(size).reshape([-1 if axis == other else 1 for other in range(3)]) for axis, size in enumerate(shape)
@@ -144,12 +177,22 @@ def displayed_index(change: Change, grid: Volume) -> tuple[NDArray[np.generic], 
 
 
 def native_index(grid: Volume, world: Sequence[float]) -> NDArray[np.float64]:
-    """The index on the native grid, not rounded, of a place of napari's world where that grid is shown."""
+    """The index `(3,)` on the native grid, not rounded, of a place of napari's world where that grid is shown.
+
+    `world` is (S, P, L) in mm; whole numbers are the centres of voxels.
+
+    >>> grid = Volume(np.zeros((40, 50, 60)), np.diag([2.0, 2.0, 2.0, 1.0]))
+    >>> native_index(grid, (10, -20, -30)).tolist()
+    [15.0, 10.0, 5.0]
+    """
     return grid.to_index(patient_point(grid, world))
 
 
 def native_axis(layer: Layer, displayed: int, layers: Iterable[Layer] = ()) -> int:
-    """The axis of the native array that is shown as axis `displayed`, 0 to 2, of the layer."""
+    """The axis of the native array that is shown as axis `displayed`, 0 to 2, of the layer.
+
+    Axis 0 as displayed runs along head and feet, 1 front to back, 2 right to left. Raises `GeometryError` as `grid_of`.
+    """
     grid = grid_of(layer, layers)
     step = native_index(grid, np.eye(3)[displayed].tolist()) - native_index(grid, (0, 0, 0))
     return int(np.abs(step).argmax())

@@ -50,8 +50,8 @@ TIPS = {
 class CorrectWidget(QWidget):
     """Corrects the selected label of the active labels layer.
 
-    The brush works in napari's paint and erase modes instead of napari's own, until the panel is closed. Labels
-    that are locked in the Structures table are never changed (`_styles.locked_values`).
+    The brush works in napari's paint and erase modes instead of napari's own, until the panel is closed. Labels that
+    are locked in the Structures table are never changed (`layers.styles.locked_values`).
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:

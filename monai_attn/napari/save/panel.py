@@ -1,4 +1,9 @@
-"""The panel "Save all": mask, measurements and report of a layer, into one folder with one button."""
+"""The panel "Save all": mask, measurements and report of a layer, into one folder with one button.
+
+For the end of a reading: the mask is right, and everything that belongs to the case is written together. napari makes
+the panel (command `monai_attn.save_all`). What is written, and how, stands in `saving`; this file only collects the
+choices, runs the work in a thread and shows how the work went.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +45,12 @@ __all__ = ["SaveAllWidget"]
 
 
 class SaveAllWidget(QWidget):
-    """Saves the active labels layer with its measurements and report; nothing is replaced unless it is allowed."""
+    """Saves the active labels layer with its measurements and report; nothing is replaced unless it is allowed.
+
+    `layer` is the mask to save: the active labels layer of three axes. When another kind of layer is clicked, the mask
+    stays chosen as long as it is open. `done` holds the files of the last saving by their kind, such as "mask" and
+    "report"; it is empty before.
+    """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +72,7 @@ class SaveAllWidget(QWidget):
         self._follow()
 
     def _build(self) -> None:
+        """Make the fields and buttons and put them in the order in which they are filled in."""
         self.target, self.said = QLabel(), QLabel()
         for text in (self.target, self.said):
             text.setWordWrap(True)
@@ -97,6 +108,7 @@ class SaveAllWidget(QWidget):
         layout.addStretch()
 
     def _follow(self, event: Any = None) -> None:  # noqa: ARG002
+        """Take over the active mask, and offer the images on the grid of the mask."""
         active = self.viewer.layers.selection.active
         mask = active if isinstance(active, Labels) and active.ndim == 3 else None
         if mask is None and self.layer in self.viewer.layers:
@@ -108,6 +120,7 @@ class SaveAllWidget(QWidget):
         self._enable()
 
     def _list_lesions(self) -> None:
+        """List the labels of the mask; ticked are those whose name speaks of lesions."""
         self.lesions.clear()
         if self.layer is None:
             return
@@ -120,6 +133,7 @@ class SaveAllWidget(QWidget):
             self.lesions.addItem(item)
 
     def _name_case(self) -> None:
+        """Suggest a name for the case that names no patient, unless the user has typed a name."""
         image = self.image.currentData()
         if image is not None and not self.case.isModified():
             try:
@@ -128,6 +142,7 @@ class SaveAllWidget(QWidget):
                 self.case.setText("case")
 
     def _enable(self) -> None:
+        """Which buttons can be used now, and what is missing before the mask can be saved."""
         busy = self.worker is not None
         self.save.setEnabled(self.layer is not None and self.image.count() > 0 and not busy)
         self.stop.setEnabled(busy)
@@ -145,7 +160,11 @@ class SaveAllWidget(QWidget):
             self.folder.setText(folder)
 
     def saving(self) -> Saving:
-        """What the panel says. Raises `AttnError` when something is missing or cannot be saved."""
+        """What the panel says, with a copy of the mask as it is now.
+
+        An empty folder field means the folder for results of the preferences. Raises `InputError` without a mask, an
+        image or a folder, and as `Saving.of` does when the layer cannot be saved.
+        """
         layer, image = self.layer, self.image.currentData()
         folder = Path(self.folder.text()) if self.folder.text().strip() else settings().results
         if layer is None or image is None:
@@ -166,6 +185,7 @@ class SaveAllWidget(QWidget):
         )
 
     def _start(self, name: str) -> None:  # noqa: ARG002
+        """Save in a thread; a seal on the layer notices what is painted meanwhile."""
         layer = self.layer
         try:
             saving = self.saving()
@@ -189,6 +209,7 @@ class SaveAllWidget(QWidget):
         show_error(str(error))
 
     def _finish(self, files: dict[str, Path]) -> None:
+        """Name the files; the mask counts as saved only when it was not painted on meanwhile."""
         layer, seal = self._task
         self.done = files
         if seal.whole:
@@ -203,6 +224,7 @@ class SaveAllWidget(QWidget):
         self._enable()
 
     def _cancel(self, name: str) -> None:  # noqa: ARG002
+        """Ask the thread to end at the next step; a cancelled saving leaves no file behind."""
         if self.worker is not None:
             self.worker.quit()
 

@@ -1,4 +1,9 @@
-"""Mask, measurements and report of one layer into one folder: all of it or nothing. No Qt, no window."""
+"""Mask, measurements and report of one layer into one folder: all of it or nothing. No Qt, no window.
+
+The panel "Save all" makes a `Saving` from its choices and runs `save_all` in a thread. The measurements come from the
+functions that `monai-attn measure` uses, so the numbers are the same as on the command line. The files are written by
+`results.commit`; nothing here chooses how a file looks.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +42,13 @@ MASK_FORMATS = {"NIfTI": ".nii.gz", "NRRD": ".nrrd", "DICOM SEG": ".dcm"}
 
 @dataclass(frozen=True, eq=False)
 class Saving:
-    """All that is to be saved, with a copy of the mask: painting may go on. `source` is the image's file or folder."""
+    """All that is to be saved, with a copy of the mask: painting may go on.
+
+    `labels` and `image` are volumes `(I, J, K)` on one grid, with an affine to RAS+ mm. `source` is the image's file or
+    folder, None when the image was not opened from a file. `series` and `volume` say which of the volumes there it is.
+    `lesions` are the labels whose pieces are measured one by one. `window` is the centre and the width of the grey
+    levels in the report's pictures, in the image's own unit. With `overwrite` existing files are replaced.
+    """
 
     folder: Path
     case: str
@@ -66,7 +77,15 @@ class Saving:
         lesions: Sequence[int] = (),
         overwrite: bool = False,
     ) -> Saving:
-        """Of a layer as it is now, with an image on its grid. Raises `AttnError` for what cannot be saved."""
+        """Of a layer as it is now, with an image on its grid.
+
+        `case` becomes part of the file names, and so must hold no folder and no patient's name. `form` is a key of
+        `MASK_FORMATS`. `layers` are all that are open: a layer made in napari takes the grid of the image it lies on.
+
+        Raises `GeometryError` when the mask or the image was resliced for display, or has no place in the patient.
+        Raises `InputError` for a run that is not finished, a case that cannot be a file name, and a format that is not
+        known.
+        """
         check_native(layer)
         origin = origin_of(image)
         if origin is None or origin.display_only:
@@ -95,7 +114,11 @@ class Saving:
 
     @property
     def files(self) -> dict[str, Path]:
-        """What will be written: as `monai-attn segment --report` names it, and the measurements as JSON."""
+        """What will be written, by kind: as `monai-attn segment --report` names it, and the measurements as JSON.
+
+        The kinds are "mask", "record", "table", "measurements" and "report". A DICOM SEG names its labels itself, so
+        that "record", the JSON beside a mask, is left out.
+        """
         mask, record, table = result_files(self.folder, self.case)
         named = {
             "mask": mask.with_name(stem(mask) + MASK_FORMATS[self.form]),
@@ -113,7 +136,10 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
     """Measure, draw and write; says what it is about to do, and gives the files.
 
     The mask is written by the same functions as on the command line, read back and compared. When anything fails, or
-    nobody asks for the next step, nothing is left behind. Raises `AttnError`.
+    nobody asks for the next step, nothing is left behind.
+
+    Raises `FileError` before anything is measured when one of the files exists and may not be replaced. Raises
+    `InputError` for a DICOM SEG of an image that was not opened from a file.
     """
     for path in saving.files.values():
         check_free(path, overwrite=saving.overwrite)
@@ -139,7 +165,10 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
 
 
 def free_of_identity(image: Image) -> str:
-    """A name for the case of an image, that of its file as everywhere; "case" where this would name the patient."""
+    """A name for the case of an image, that of its file as everywhere; "case" where this would name the patient.
+
+    An image that was not opened from a file is "case" too. Raises `AttnError` when the file cannot be read any more.
+    """
     origin = origin_of(image)
     if origin is None or origin.path is None:
         return "case"
@@ -147,7 +176,10 @@ def free_of_identity(image: Image) -> str:
 
 
 def _writers(saving: Saving, segmentation: Segmentation, measured: Measured, page: str) -> dict[Path, Writer]:
-    """What writes each file, but for the record."""
+    """What writes each file, but for the record.
+
+    Measurements and the research-use notice stand in the JSON together with the labels and the provenance.
+    """
     rows, places = measured.rows(), saving.files
     labels, provenance = segmentation.table.to_json(), dict(segmentation.provenance)
     numbers = to_json(rows, notice=RESEARCH_USE, version=__version__, labels=labels, provenance=provenance)
@@ -161,6 +193,7 @@ def _writers(saving: Saving, segmentation: Segmentation, measured: Measured, pag
 
 
 def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None:
+    """The mask as a DICOM SEG that refers to the image's series; `InputError` when the image has no file."""
     if saving.source is None:
         raise InputError("A DICOM SEG belongs to a DICOM series; this image was not opened from a file.")
     name, version = segmentation.algorithm

@@ -1,4 +1,9 @@
-"""File > Save: a labels layer on the exact grid of its image, as a label map or a DICOM SEG."""
+"""File > Save: a labels layer on the exact grid of its image, as a label map or a DICOM SEG.
+
+napari calls `write_label_map` and `write_seg` through the manifest `napari.yaml`, with the layer's data and description
+but without the layer. The voxels are those of the scan, `(I, J, K)` with an affine in RAS+ mm, not the turned array
+that napari shows. Measurements and a report are not written here: see `saving`.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +33,9 @@ __all__ = ["check_native", "write_label_map", "write_seg"]
 def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
     """napari's writer of .nii.gz, .nii, .nrrd and .mha: the mask, and beside it a JSON with names and provenance.
 
-    An existing file is replaced, as napari has asked before. Each is there completely or not at all; the mask
-    is read back and compared. Raises `AttnError` with the reason when that cannot be.
+    `data` is the array of the layer as napari shows it; the mask is written in the order of the image's own voxels. An
+    existing file is replaced, as napari has asked before. Each is there completely or not at all; the mask is read back
+    and compared. Gives the paths of the files. Raises `AttnError` with the reason when that cannot be.
     """
     layer, layers = _layer(data, meta)
     with _said_by_napari():
@@ -41,7 +47,9 @@ def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) 
 def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
     """napari's writer of .dcm: a DICOM SEG against the series that the labels lie on, read back and compared.
 
-    Raises `AttnError` when that is not open, was not read from DICOM, or lies otherwise.
+    The SEG repeats the patient and the study of that series, so the file names the patient as the series does. An
+    existing file is replaced, as napari has asked before. Raises `AttnError` when the series is not open, was not read
+    from DICOM, or lies otherwise.
     """
     layer, layers = _layer(data, meta)
     with _said_by_napari():
@@ -67,7 +75,9 @@ def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> lis
 def segmentation_of(layer: Labels, layers: Iterable[Layer] = ()) -> Segmentation:
     """The labels as they are painted now, on their native grid; labels that nobody named are "label N".
 
-    Raises `GeometryError` for a layer whose place is not known, or that was resliced for display.
+    `layers` are all that are open: a layer made in napari takes the grid of the image it lies on. Raises
+    `GeometryError` for a layer whose place is not known, or that was resliced for display, `InputError` for a run that
+    is not finished.
     """
     check_native(layer)
     labels = volume_of(layer, layers)
@@ -87,7 +97,11 @@ def check_native(layer: Layer) -> None:
 
 
 def dicom_source(name: str, labels: Volume, layers: Iterable[Layer]) -> Origin:
-    """The DICOM series, among layers, on whose grid labels lie. Raises `InputError` when there is none."""
+    """The DICOM series, among layers, on whose grid labels lie; the first one where there are several.
+
+    `name` is what the message calls the labels. Layers that were resliced for display do not count, nor does a file
+    that holds structures itself. Raises `InputError` when there is no such series.
+    """
     origins = [origin for origin in map(origin_of, layers) if origin is not None and not origin.display_only]
     for origin in origins:
         if origin.path and same_grid(origin.grid, labels) and _is_series(Path(origin.path)):
@@ -108,6 +122,7 @@ def _said_by_napari() -> Iterator[None]:
 
 
 def _is_series(path: Path) -> bool:
+    """Whether a path can be the source of a DICOM SEG: a folder, or a DICOM file of an image."""
     return path.is_dir() or (is_dicom(path) and not holds_structures(path))
 
 
