@@ -80,9 +80,9 @@ class Segmentation:
     def load(cls, path: str | Path, *, table: LabelTable | None = None, volume: int | None = None) -> Segmentation:
         """A mask from a file; the inverse of `write`.
 
-        The labels are named by `table`, else by the JSON beside the mask (see `record_of`), else by the names within
-        the file or in another file beside it (docs/coordinates.md), else "label N". The provenance is that of the
-        JSON. Whole numbers stored as float are taken as such. Of a file with several volumes, `volume` chooses one,
+        The first of these that exists names the labels: `table`, the JSON beside the mask (see `record_of`), names
+        within the mask file, and names in another file beside it. Else each is called "label N". docs/coordinates.md
+        lists the files. The provenance is that of the JSON beside the mask. Whole numbers stored as float are taken as such. Of a file with several volumes, `volume` chooses one,
         from 0. Raises `LabelError` for fractions, for values that our JSON does not name, and for several volumes
         without a choice.
         """

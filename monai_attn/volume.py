@@ -35,9 +35,9 @@ class Volume:
     Several channels or time points are several volumes. The array may be empty of signal but not
     of voxels. It is kept as a read-only view: a function that changes an image makes a new one.
 
-    `modality` is DICOM's two letters ("MR", "CT", "PT") where known, `unit` that of the values
-    ("HU", "g/ml" for SUV) where known, `frame_of_reference` DICOM's UID where known, and `notes`
-    are sentences for the user on anything the reader had to decide.
+    `modality` is DICOM's two letters: "MR", "CT", "PT". `unit` is the unit of the values: "HU" in CT, "g/ml" for SUV.
+    `frame_of_reference` is DICOM's UID of the patient's coordinates. Each is "" where it is not known. `notes` are
+    sentences for the user on anything the reader had to decide.
 
     Raises `GeometryError` or `InputError` when the array is not 3-D and numeric, or the affine is
     not an invertible 4x4 with the last row 0 0 0 1.

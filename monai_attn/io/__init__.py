@@ -1,6 +1,16 @@
 """Image files to volumes and back: NIfTI, NRRD, MetaImage, DICOM.
 
 Geometry is converted here and nowhere else. nibabel, SimpleITK and pydicom are loaded when a file needs them.
+
+`read` gives a `Volume` `(I, J, K)` in RAS+ millimetres, and `write` stores one. `read_masks` gives the structures of
+a DICOM SEG or RTSTRUCT. Every rule on what a header may say stands in docs/coordinates.md.
+
+>>> import tempfile, numpy as np
+>>> from monai_attn.volume import Volume
+>>> with tempfile.TemporaryDirectory() as folder:
+...     write(Volume(np.zeros((40, 50, 30), np.int16)), f"{folder}/t1.nii.gz")
+...     read(f"{folder}/t1.nii.gz").shape
+(40, 50, 30)
 """
 
 from __future__ import annotations

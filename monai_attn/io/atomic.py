@@ -1,4 +1,9 @@
-"""Files that are there completely or not at all."""
+"""Files that are there completely or not at all.
+
+A computer that stops while it writes must not leave half a mask under the name of a whole mask. Every file is
+therefore written under a temporary name in the same folder, and renamed when it is complete. This module is for one
+file; `monai_attn.results` keeps all files of a case together.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +63,14 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def write_bytes_atomic(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:
-    """Write bytes through `atomic_path`."""
+    """Write bytes to a file, completely or not at all. Raises `FileError` as `atomic_path` does.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "table.csv"
+    ...     write_bytes_atomic(path, b"name,ml")
+    ...     path.read_bytes(), [each.name for each in path.parent.iterdir()]
+    (b'name,ml', ['table.csv'])
+    """
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
 
@@ -87,7 +99,11 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 def take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
-    """Give a finished file its name in one step; without `overwrite`, only a name nobody has."""
+    """Give a finished file its name in one step; without `overwrite`, only a name that no other file has.
+
+    A hard link takes the name, because linking fails when another program has taken it meanwhile. On a file system
+    without hard links the name is looked up first, then the file is renamed. Raises `FileError` as `check_free` does.
+    """
     if not overwrite:
         try:
             os.link(temporary, path)  # fails when the name is taken, which os.replace does not
@@ -105,13 +121,16 @@ def take_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
 
 @contextmanager
 def hidden_folder(parent: Path) -> Iterator[Path]:
-    """A hidden folder in `parent`, which goes with all that is in it when the block ends."""
+    """A hidden folder in `parent`, which is removed with all that is in it when the block ends, also by an error."""
     with tempfile.TemporaryDirectory(prefix=".", dir=parent) as folder:
         yield Path(folder)
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    A file system that cannot confirm this is trusted. Raises `OSError` when the path cannot be opened.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems cannot; the data are in the file all the same
@@ -121,7 +140,7 @@ def flush(path: Path) -> None:
 
 
 def _temporary_name(name: str) -> str:
-    """A hidden name with the same ending, and no longer than a file system allows."""
+    """A hidden name with the same ending, and no longer than a file system allows: a long name loses its beginning."""
     while len(os.fsencode(name)) > MAX_NAME:
         name = name[1:]
     return f".{secrets.token_hex(TOKEN)}-{name}"

@@ -1,4 +1,8 @@
-"""What a header may ask for, checked before any memory is taken."""
+"""What a header may ask for, checked before any memory is taken.
+
+A damaged header can name a size of millions of gigabytes, and a small compressed file can grow to fill the memory.
+The readers of NIfTI, NRRD, MetaImage and DICOM call these checks with the numbers of the header.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,15 @@ DEFLATE_RATIO = 1032
 
 
 def check_budget(name: str, shape: Sequence[int], itemsize: int, available: int, *, compressed: bool) -> int:
-    """The bytes a header asks for; `FileError` when they are absurd or cannot be in the file.
+    """The number of bytes that the voxels of a header take; `FileError` when the file cannot hold them.
 
-    `available` are the bytes of the file from the start of the voxels on.
+    `name` is the file's name for the message, `itemsize` the bytes of one value. `available` are the bytes of the
+    file from the start of the voxels on. Compressed voxels may be `DEFLATE_RATIO` times larger than those bytes.
+
+    Refused are a size below 1 along any axis, more than `MAX_BYTES`, and more than the file can hold.
+
+    >>> check_budget("t1.nii", (256, 256, 180), 2, 23_593_312, compressed=False)
+    23592960
     """
     if any(size < 1 for size in shape):
         raise FileError(f"{name}: the header gives the size {tuple(shape)}. The file is damaged; export it again.")
@@ -40,7 +50,13 @@ def check_budget(name: str, shape: Sequence[int], itemsize: int, available: int,
 
 
 def check_memory(name: str, shape: Sequence[int], itemsize: int) -> None:
-    """Refuse with `FileError` what would take too much memory once it is read, such as scaled voxels of 32 bits."""
+    """Refuse with `FileError` what would take more than `MAX_BYTES` of memory once it is read.
+
+    A file can pass `check_budget` and still be too large: whole numbers of 8 bits take four times as much memory when
+    the header scales them to 32-bit numbers.
+
+    >>> check_memory("ct.nii", (512, 512, 400), 4)
+    """
     wanted = math.prod(shape) * itemsize
     if wanted > MAX_BYTES:
         raise FileError(

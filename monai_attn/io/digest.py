@@ -11,9 +11,10 @@ __all__ = ["sha256"]
 
 
 def sha256(path: Path) -> str:
-    """The sha256 of a file's content, in 64 hexadecimal digits.
+    """The sha256 of a file's content, in 64 hexadecimal digits. A file is read a part at a time.
 
-    Raises `OSError` when the file cannot be read, or is no plain file but a pipe or a device.
+    Raises `OSError` when the file cannot be read, or is no plain file but a pipe or a device. An empty file has a
+    digest too.
     """
     with open_plain(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

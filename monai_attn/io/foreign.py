@@ -32,6 +32,7 @@ PANIC = "PanicException"
 """The class of pyo3 for a panic in Rust, derived from `BaseException`; each library has its own copy."""
 
 DAMAGED = "It is damaged or truncated, or of a kind that is not known here. Copy or export it again."
+"""The sentence for errors of which nothing else is known."""
 
 CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (NotPlainError, "It is no plain file but a pipe or a device. Copy its content to a file first."),
@@ -47,6 +48,9 @@ def is_foreign(error: BaseException) -> bool:
     """Whether somebody else's code raised an error about what it was given: no error of ours, no wish to stop.
 
     True for panics of Rust too; False for `KeyboardInterrupt`, `SystemExit` and the like.
+
+    >>> is_foreign(KeyError("PixelData")), is_foreign(FileError("t1.nii is empty.")), is_foreign(KeyboardInterrupt())
+    (True, False, False)
     """
     if isinstance(error, AttnError):
         return False
@@ -71,7 +75,14 @@ def foreign_errors(
 
 
 def no_foreign_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """A function whose first argument is a path, with the whole of it in `foreign_errors`."""
+    """A function whose first argument is a path, with the whole of it in `foreign_errors`.
+
+    A first argument that is no path is called "The file" in the message.
+
+    >>> no_foreign_errors(lambda path: {}["PixelData"])("scans/t1.nii")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    monai_attn.errors.FileError: t1.nii: It is damaged or truncated...
+    """
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -90,6 +101,7 @@ def _name(source: str | os.PathLike[str]) -> str:
 
 
 def _cause(error: BaseException, cause: str) -> str:
+    """What went wrong: the sentence of `CAUSES`, else the system's words for an error of the disk, else `cause`."""
     known = next((sentence for kind, sentence in CAUSES if isinstance(error, kind)), "")
     if known:
         return known

@@ -1,4 +1,8 @@
-"""Fields of the text headers of NRRD and MetaImage, checked one by one."""
+"""Fields of the text headers of NRRD and MetaImage, checked one by one.
+
+The two readers split a header into `fields`, a dictionary of text by the name of the field. The functions here turn a
+text into numbers, or refuse it with `FileError`. In each, `name` is the file's name for the message.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,11 @@ NUMBER = re.compile(r"[-+]?\d{1,18}")
 
 
 def as_text(line: bytes) -> str:
-    """A line of a header, in UTF-8 or else in Latin-1, without the blanks around it."""
+    r"""A line of a header, in UTF-8 or else in Latin-1, without the blanks around it.
+
+    >>> as_text(b"space: left-posterior-superior\r")
+    'space: left-posterior-superior'
+    """
     try:
         return line.decode("utf-8").strip()
     except UnicodeDecodeError:
@@ -25,7 +33,13 @@ def as_text(line: bytes) -> str:
 
 
 def whole_numbers_in(fields: dict[str, str], key: str, name: str, count: int) -> tuple[int, ...]:
-    """A field of `count` whole numbers. Raises `FileError` with the field's name and value."""
+    """A field of `count` whole numbers. Raises `FileError` with the field's name and value.
+
+    A missing field, another count, a fraction, and more than 18 digits are refused.
+
+    >>> whole_numbers_in({"sizes": "256 256 180"}, "sizes", "t1.nrrd", 3)
+    (256, 256, 180)
+    """
     words = fields.get(key, "").split()
     if len(words) != count or not all(NUMBER.fullmatch(word) for word in words):
         raise FileError(
@@ -38,7 +52,15 @@ def whole_numbers_in(fields: dict[str, str], key: str, name: str, count: int) ->
 def whole_number_in(
     fields: dict[str, str], key: str, name: str, *, least: int, most: int, default: int | None = None
 ) -> int:
-    """A field of one whole number within limits; `default`, if any, where the field is missing. Raises `FileError`."""
+    """A field of one whole number from `least` to `most`, both allowed; `default`, if any, where the field is
+    missing.
+
+    Raises `FileError` for another number, for a text that is no whole number, and for a missing field without
+    default.
+
+    >>> whole_number_in({}, "byteskip", "t1.nrrd", least=-1, most=4096, default=0)
+    0
+    """
     if default is not None and not fields.get(key):
         return default
     (value,) = whole_numbers_in(fields, key, name, 1)
@@ -51,7 +73,12 @@ def whole_number_in(
 
 
 def numbers_in(fields: dict[str, str], key: str, name: str, count: int) -> tuple[float, ...]:
-    """A field of `count` finite numbers. Raises `FileError` with the field's name and value."""
+    """A field of `count` finite numbers. Raises `FileError` with the field's name and value, also for NaN and
+    infinity.
+
+    >>> numbers_in({"elementspacing": "0.9 0.9 2.5"}, "elementspacing", "ct.mha", 3)
+    (0.9, 0.9, 2.5)
+    """
     try:
         values = tuple(float(word) for word in fields.get(key, "").split())
     except ValueError:

@@ -1,4 +1,7 @@
-"""Writing NRRD (`.nrrd`) and MetaImage (`.mha`, `.mhd`) through SimpleITK."""
+"""Writing NRRD (`.nrrd`) and MetaImage (`.mha`, `.mhd`) through SimpleITK.
+
+Only `monai_attn.io.write` calls it, and compares the file with the volume afterwards. Reading does not use SimpleITK.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ __all__ = ["write_itk"]
 
 def write_itk(volume: Volume, path: Path, table: LabelTable | None = None) -> None:
     """Write a volume whose array has an ITK type, compressed (gzip, level 1). No shear: `GeometryError`.
+
+    The affine goes from RAS+ to ITK's LPS+, and is stored as spacing in mm, origin in mm and direction. The array
+    `(I, J, K)` is given to SimpleITK as `(K, J, I)`, and I is the first axis of the file.
 
     An NRRD keeps the names of a `table` as 3D Slicer does; MetaImage has no place for names.
     """

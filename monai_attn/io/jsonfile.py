@@ -1,4 +1,8 @@
-"""JSON files that people and other programs write: label tables, records, lists of cases."""
+"""JSON files that people and other programs write: label tables, records, lists of cases.
+
+Such a file may have been edited by hand, so each fault has a message of its own. The content is not judged here;
+whoever asks for a file checks its entries.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,15 @@ __all__ = ["read_json", "read_json_file"]
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises `FileError`, also for a list or a bare value; see `read_json_file`."""
+    """The object in a JSON file. Raises `FileError`, also for a list or a bare value; see `read_json_file`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "dataset.json"
+    ...     size = path.write_text('{"labels": {"1": "liver"}}')
+    ...     read_json(path)
+    {'labels': {'1': 'liver'}}
+    """
     content = read_json_file(path)
     if not isinstance(content, dict):
         raise FileError(f"{_place(path)} must hold a JSON object, not a {type(content).__name__}.")
@@ -51,10 +63,12 @@ def _place(path: str | Path) -> str:
 
 
 def _encoding(data: bytes) -> str:
+    """UTF-16 where the file begins with the byte order mark of UTF-16, else UTF-8 with or without a mark."""
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _refuse(word: str) -> Any:
+    """Called by Python's parser for NaN and Infinity, which JSON does not have."""
     raise ValueError(f"{word} is no number in JSON")
 
 

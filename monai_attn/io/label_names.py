@@ -1,4 +1,7 @@
-"""What the labels of a mask are called, wherever the names are kept: within the file, or beside it."""
+"""What the labels of a mask are called, wherever the names are kept: within the file, or beside it.
+
+`Segmentation.load` asks for the names of masks that other programs wrote.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,12 @@ def label_names(mask: str | Path) -> Named | None:
 def names_for(named: Named, values: set[int]) -> LabelTable:
     """A table for a label map that holds these values: names where there are some, "label N" for the others.
 
-    Names from a file beside the mask are kept only for values that are there: such files list whole atlases.
+    Names from a file beside the mask are kept only for values that are there: such files list whole atlases. Names
+    from within the mask file are all kept, and a structure may then have no voxel. The value 0 is background.
+
+    >>> atlas = Named(LabelTable.of_names({1: "liver", 2: "spleen"}), "ct.label")
+    >>> [label.name for label in names_for(atlas, {0, 1, 7})]
+    ['liver', 'label 7']
     """
     known = {label.value: label for label in named.table if named.within or label.value in values}
     other = LabelTable.of_names({value: f"label {value}" for value in values - known.keys() - {0}})
@@ -45,6 +53,7 @@ def names_for(named: Named, values: set[int]) -> LabelTable:
 
 
 def _segments(mask: Path) -> Named | None:
+    """The segments of an NRRD file of 3D Slicer; None without segments, or where they lie in several layers."""
     segments = read_segments(mask)
     if not segments or len({segment.layer for segment in segments}) > 1:
         return None  # layers are read as masks of their own

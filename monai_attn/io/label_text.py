@@ -60,7 +60,15 @@ def labels_beside(mask: Path) -> Named | None:
 
 
 def table_of(rows: Sequence[Row], source: str, *, within: bool = False) -> Named | None:
-    """A table from values and names. The background, empty names and values that no label can have are left out."""
+    """A table from values and names; None where no row fits.
+
+    The background, empty names and values that no label can have are left out. A row without colour gets
+    `default_colour`. A name that stands twice gets a number, and a note says so. Raises `FileError` when one value
+    has two names.
+
+    >>> table_of([(0, "background", ""), (1, "liver", "#aa5500"), (2, " spleen ", "")], "ct.label").table[2].name
+    'spleen'
+    """
     fit = [(value, name.strip(), colour) for value, name, colour in rows if 0 < value <= MAX_VALUE and name.strip()]
     labels = {value: Label(value, name, colour or default_colour(value)) for value, name, colour in fit}
     twice = sorted({value for value, name, _ in fit if labels[value].name != name})
@@ -81,7 +89,11 @@ def safe_xml(data: bytes, name: str) -> ElementTree.Element:
 
 
 def hex_of(*parts: str | None, most: float = 1.0) -> str:
-    """Red, green and blue between 0 and `most` as `#rrggbb`; empty where they are not that."""
+    """Red, green and blue between 0 and `most` as `#rrggbb`; empty where they are not that.
+
+    >>> hex_of("255", "128", "0", most=255), hex_of("1", "0", "0"), hex_of("red", "0", "0")
+    ('#ff8000', '#ff0000', '')
+    """
     try:
         rgb = [float(part) / most for part in parts if part is not None]
     except ValueError:
@@ -96,6 +108,10 @@ SNAP = re.compile(r'\s*(\d{1,10})\s+(\d+)\s+(\d+)\s+(\d+)\s+[\d.eE+-]+\s+[01]\s+
 
 
 def _snap(path: Path) -> list[Row]:
+    """The lines of ITK-SNAP's label descriptions. Lines that begin with # are comments.
+
+    One line of another form makes the whole file another kind of text: then no row is given.
+    """
     lines = [line for line in _text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
     found = [SNAP.fullmatch(line) for line in lines]
     if not lines or None in found:
@@ -104,7 +120,10 @@ def _snap(path: Path) -> list[Row]:
 
 
 def _bids(path: Path) -> list[Row]:
-    """The columns index and name, and color where it is there (BIDS, derivatives, segmentations)."""
+    """The columns index and name, and color where it is there (BIDS, derivatives, segmentations).
+
+    No row where these two columns are missing. Raises `FileError` for an index that is no whole number.
+    """
     with foreign_errors(path, "It is no table with tabs between its columns. Correct it."):
         rows = list(csv.DictReader(io.StringIO(_text(path)), delimiter="\t"))
     if not rows or not {"index", "name"} <= set(rows[0]):
@@ -153,9 +172,11 @@ PARSERS: dict[str, Callable[[Path], list[Row]]] = {
     ".txt": _snap,
     ".xml": _fsl,
 }
+"""What reads the rows of each ending, in the order in which the endings are tried. No rows: the next one is tried."""
 
 
 def _text(path: Path) -> str:
+    """The text of a file in UTF-8, with or without byte order mark, or else in Latin-1."""
     data = read_plain(path)
     try:
         return data.decode("utf-8-sig")
@@ -164,4 +185,5 @@ def _text(path: Path) -> str:
 
 
 def _colour(text: str | None) -> str:
+    """A colour that is written `#rrggbb`, as it is; empty for anything else."""
     return text if text and re.fullmatch(r"#[0-9a-fA-F]{6}", text) else ""

@@ -40,6 +40,9 @@ TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+"""The types of voxels by their names in the format, as NumPy writes them: i whole number, u without sign, f float;
+bytes.
+"""
 
 MATRIX = ("transformmatrix", "rotation", "orientation")
 ORIGIN = ("offset", "position", "origin")
@@ -49,7 +52,11 @@ SPACING = ("elementspacing", "elementsize")
 
 @dataclass(frozen=True)
 class MetaHeader:
-    """A checked header: the size of each axis, values per voxel, where the voxels lie, and all fields as text."""
+    """A checked header: the size of each axis, values per voxel, where the voxels lie, and all fields as text.
+
+    `size` has the axis whose index changes fastest first, so the first three sizes are those of I, J and K. The
+    values of one voxel lie side by side in the file. The names of `fields` are in small letters.
+    """
 
     size: tuple[int, ...]
     channels: int
@@ -60,8 +67,13 @@ class MetaHeader:
 def read_metaimage(path: Path, *, volume: int | None = None) -> Volume:
     """The image in a MetaImage file, `(I, J, K)`, from ITK's LPS+ to RAS+ millimetres.
 
-    Several values per voxel, or a fourth axis, count as several volumes. Raises `FileError`, `GeometryError` or
-    `InputError`.
+    Several values per voxel, or a fourth axis, count as several volumes, and `volume` chooses one, from 0. The values
+    of a voxel count slowest: with 2 values per voxel and 10 time points, volume 10 is the second value at the first
+    time.
+
+    Raises `FileError` for a header or voxels that are damaged or missing. Raises `GeometryError` for a header without
+    the size of a voxel, or with axes that do not span space. Raises `InputError` for an image of less than three
+    axes, voxels written as text, or several volumes without a choice.
     """
     header = _header(path)
     if len(header.size) < 3:
@@ -82,12 +94,20 @@ def read_metaimage(path: Path, *, volume: int | None = None) -> Volume:
 
 
 def metaimage_volumes(path: Path) -> int:
-    """How many values per voxel and volumes a MetaImage file holds, from its header. Raises `FileError`."""
+    """How many values per voxel and volumes a MetaImage file holds, from its header; a 2-D file counts too.
+
+    Raises `FileError` for a damaged header, and `InputError` for voxels written as text.
+    """
     header = _header(path)
     return header.channels * int(np.prod(header.size[3:]))
 
 
 def _header(path: Path) -> MetaHeader:
+    """The header, checked field by field; the voxels are not read.
+
+    Raises `FileError` for a field that is missing, unknown or contradicts another, and `InputError` for voxels as
+    text.
+    """
     fields, end = _fields(path)
     name = path.name
     axes = whole_number_in(fields, "ndims", name, least=1, most=MAX_AXES)
@@ -124,7 +144,10 @@ def _header(path: Path) -> MetaHeader:
 
 
 def _fields(path: Path) -> tuple[dict[str, str], int]:
-    """The fields up to ElementDataFile, names in small letters, and where the line after them begins."""
+    """The fields up to ElementDataFile, names in small letters, and where the line after them begins.
+
+    Raises `FileError` for a file of another kind, an incomplete header, and a field in use that has two values.
+    """
     with open_plain(path) as stream:
         block = stream.read(MAX_HEADER)
     fields: dict[str, str] = {}
@@ -153,9 +176,11 @@ _USED = {
     *("compresseddatasize", "headersize", "dimsize", "elementtype", "elementnumberofchannels", "distanceunits"),
     *(*MATRIX, *ORIGIN, *SPACING),
 }
+"""The fields that decide on grid and voxels; other fields may stand twice, and the last one counts."""
 
 
 def _is_true(fields: dict[str, str], key: str, name: str, *, default: bool = False) -> bool:
+    """A field that is yes or no, `default` where it is missing. Raises `FileError` for another word."""
     word = fields.get(key, str(default)).lower()
     if word not in ("true", "false", "1", "0", "t", "f"):
         raise FileError(f"{name}: {key!r} of the header is {word[:60]!r}, not True or False. Export the image again.")
@@ -163,7 +188,12 @@ def _is_true(fields: dict[str, str], key: str, name: str, *, default: bool = Fal
 
 
 def _affine(header: MetaHeader, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Voxel index to millimetres RAS+, and notes. The rows of TransformMatrix are the directions of the axes."""
+    """Voxel index to millimetres RAS+, and notes. The rows of TransformMatrix are the directions of the axes.
+
+    Without TransformMatrix the axes count as left, posterior, superior, with a note; without Offset the first voxel
+    lies at 0. Of four axes the first three count. Raises `GeometryError` without ElementSpacing or for an unknown
+    unit.
+    """
     fields, axes = header.fields, len(header.size)
     matrix, origin, spacing = (next((key for key in keys if key in fields), "") for keys in (MATRIX, ORIGIN, SPACING))
     if not spacing:
