@@ -81,10 +81,12 @@ class Segmentation:
         """A mask from a file; the inverse of `write`.
 
         The first of these that exists names the labels: `table`, the JSON beside the mask (see `record_of`), names
-        within the mask file, and names in another file beside it. Else each is called "label N". docs/coordinates.md
-        lists the files. The provenance is that of the JSON beside the mask. Whole numbers stored as float are taken as such. Of a file with several volumes, `volume` chooses one,
-        from 0. Raises `LabelError` for fractions, for values that our JSON does not name, and for several volumes
-        without a choice.
+        within the mask file, and names in another file beside it. A value without a name is called "label N";
+        docs/coordinates.md lists the files. The provenance is taken from the JSON beside the mask.
+
+        Whole numbers stored as float are taken as whole numbers. Of a file with several volumes, `volume` chooses
+        one, from 0. Raises `LabelError` for fractions, for values that our JSON does not name, and for several
+        volumes without a choice. Raises `FileError` for a folder, and for a file of structures such as a DICOM SEG.
         """
         path = named_path(path)
         if path.is_dir():
