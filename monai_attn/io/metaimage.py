@@ -87,6 +87,7 @@ def read_metaimage(path: Path, *, volume: int | None = None) -> Volume:
     channel, *others = (int(at) for at in np.unravel_index(chosen, (header.channels, *header.size[3:])))
     index: Any = (channel, ..., *others)
     array, value_notes = tidy(array[index], path.name)
+    value_notes += _scale_notes(header.fields)
     try:
         return Volume(array, affine, notes=notes + value_notes)
     except GeometryError as error:
@@ -185,6 +186,25 @@ def _is_true(fields: dict[str, str], key: str, name: str, *, default: bool = Fal
     if word not in ("true", "false", "1", "0", "t", "f"):
         raise FileError(f"{name}: {key!r} of the header is {word[:60]!r}, not True or False. Export the image again.")
     return word in ("true", "1", "t")
+
+
+def _scale_notes(fields: dict[str, str]) -> tuple[str, ...]:
+    """A note where the header asks for other values than those stored, which ITK does not heed."""
+    usual = {"elementtointensityfunctionslope": 1.0, "elementtointensityfunctionoffset": 0.0}
+    asked = [key for key, value in usual.items() if fields.get(key, "") and _number(fields[key]) != value]
+    if not asked:
+        return ()
+    return (
+        "The header asks to scale the values (ElementToIntensityFunctionSlope, ...Offset). ITK does not, and nor is it "
+        "done here: the values are as stored.",
+    )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 def _affine(header: MetaHeader, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:

@@ -26,15 +26,19 @@ def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArra
     from nibabel.spatialimages import HeaderDataError
 
     header, notes = header.copy(), []
-    if header["pixdim"][0] == 0:
-        header["pixdim"][0] = 1  # qfac: "if 0, take 1" (nifti1.h, method 2)
+    header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1  # qfac: only its sign counts (nifti1.h, method 2)
     try:
         sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+        if qform is not None and not all(size > 0 for size in header["pixdim"][1:4]):
+            raise HeaderDataError("voxel sizes")
     except (HeaderDataError, ValueError) as error:
+        why = "is not a rotation"
+        if not all(size > 0 for size in header["pixdim"][1:4]):
+            why = f"has voxel sizes that are not positive ({', '.join(f'{size:g}' for size in header['pixdim'][1:4])})"
         if not header["sform_code"]:
-            raise GeometryError(f"{name}: the qform is not a rotation ({error}). Export the image again.") from error
+            raise GeometryError(f"{name}: the qform {why}. Export the image again.") from error
         sform, qform = header.get_sform(), None
-        notes.append("The qform of the header is not a rotation; the sform is used.")
+        notes.append(f"The qform of the header {why}; the sform is used.")
     affine = sform if sform is not None else qform
     if affine is None:
         sizes = np.abs(np.asarray(header["pixdim"][1:4], dtype=np.float64))

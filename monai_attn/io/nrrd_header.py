@@ -92,7 +92,7 @@ def read_nrrd_header(path: Path) -> NrrdHeader:
         spacings=_floats(fields, "spacings", name, axes),
         minima=_floats(fields, "axismins", name, axes),
         centres=_words(fields, "centers", name, axes) or _words(fields, "centerings", name, axes),
-        space_units=tuple(re.findall(r'"([^"]*)"', fields.get("spaceunits", ""))),
+        space_units=_space_units(fields, name),
         units=_quoted(fields, "units", name, axes),
         keys=keys,
     )
@@ -180,6 +180,17 @@ def _quoted(fields: dict[str, str], key: str, name: str, count: int) -> tuple[st
     words = tuple(quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|([^\s"]+)', fields.get(key, "")))
     if words and len(words) != count:
         raise FileError(f"{name}: the header cannot be interpreted. {key!r} has {len(words)} entries, not {count}.")
+    return words
+
+
+def _space_units(fields: dict[str, str], name: str) -> tuple[str, ...]:
+    """The units of the axes of space, of which there are three, or four with time."""
+    words = tuple(quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|([^\s"]+)', fields.get("spaceunits", "")))
+    if words and len(words) not in (3, 4):
+        raise FileError(
+            f"{name}: the header cannot be interpreted. 'space units' has {len(words)} entries, not one for each of "
+            "three axes. Write the header in millimetres."
+        )
     return words
 
 

@@ -56,6 +56,7 @@ def beside(path: Path, data_file: str) -> Path:
     """The voxel file that the header at `path` names. It must lie in the same folder. Raises `FileError`."""
     if data_file.upper().split()[:1] == ["LIST"] or "%" in data_file:
         raise FileError(f"{path.name}: the voxels are spread over several files. Convert the image to one file.")
+    data_file = data_file.removeprefix("./")
     if Path(data_file).name != data_file or "\\" in data_file:
         raise FileError(f"{path.name}: the file with the voxels must lie beside the header, in the same folder.")
     found = path.with_name(data_file)

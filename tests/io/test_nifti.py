@@ -121,6 +121,25 @@ def test_a_qfac_of_0_counts_as_1_without_a_word_from_nibabel(tmp_path, caplog):
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize(("qfac", "sign"), [(3, 1), (0.5, 1), (-2, -1)])
+def test_only_the_sign_of_qfac_counts(tmp_path, qfac, sign):
+    path = patched(saved(image(sform=0), tmp_path / "x.nii"), 76, struct.pack("<f", sign))
+    right = read(path)
+    assert same_grid(read(patched(path, 76, struct.pack("<f", qfac))), right)
+    both = read(patched(saved(image(), tmp_path / "y.nii"), 76, struct.pack("<f", 3)))
+    assert not any("not a rotation" in note for note in both.notes)
+
+
+@pytest.mark.parametrize("size", [-2, 0, float("nan")])
+def test_voxel_sizes_of_a_qform_that_are_not_positive_are_named(tmp_path, size):
+    with pytest.raises(GeometryError, match=rf"the qform has voxel sizes that are not positive \({size:g}, "):
+        read(patched(saved(image(sform=0), tmp_path / "a.nii"), 80, struct.pack("<f", size)))
+    volume = read(patched(saved(image(), tmp_path / "b.nii"), 80, struct.pack("<f", size)))
+    assert same_grid(volume, phantom())
+    assert len(volume.notes) == 1
+    assert volume.notes[0].startswith(f"The qform of the header has voxel sizes that are not positive ({size:g}, ")
+
+
 def test_a_header_without_orientation_is_read_with_a_note(tmp_path):
     volume = read(saved(image(sform=0, qform=0), tmp_path / "x.nii"))
     np.testing.assert_allclose(volume.spacing_mm, phantom().spacing_mm, rtol=1e-6)

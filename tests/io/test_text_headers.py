@@ -179,6 +179,14 @@ def test_units_of_length_become_millimetres_and_that_is_said(tmp_path, unit, sca
     np.testing.assert_allclose(read(paths[2]).affine[:3, 3], np.array([-10, -20, 30]) * scale)
 
 
+def test_space_units_without_quotation_marks_count_and_too_few_are_refused(tmp_path):
+    volume = read(nrrd(tmp_path / "x.nrrd", f"{PLACE}space units: cm cm cm\n"))
+    np.testing.assert_allclose(volume.spacing_mm, (10, 20, 30))
+    for units in ('"cm" "cm"', "cm", '"cm" "cm" "cm" "s" "s"'):
+        with pytest.raises(FileError, match=r"x\.nrrd: .*'space units' has \d entries"):
+            read(nrrd(tmp_path / "x.nrrd", f"{PLACE}space units: {units}\n"))
+
+
 @pytest.mark.parametrize("unit", ["parsec", "s", "pixel"])
 def test_a_unit_that_is_no_length_is_refused(tmp_path, unit):
     three = " ".join([f'"{unit}"'] * 3)
@@ -233,6 +241,24 @@ NRRD_HEADS = [
 @pytest.mark.parametrize("head", NRRD_HEADS)
 def test_nrrd_headers_mean_what_itk_takes_them_to_mean(tmp_path, head):
     assert_as_itk_reads_it(nrrd(tmp_path / "x.nrrd", head))
+
+
+def test_voxels_beside_the_header_may_be_named_with_this_folder(tmp_path):
+    (tmp_path / "x.raw").write_bytes(RAW)
+    assert_as_itk_reads_it(nrrd(tmp_path / "x.nhdr", f"{PLACE}data file: ./x.raw\n", b""))
+    assert_as_itk_reads_it(meta(tmp_path / "x.mhd", data=b"", file="./x.raw"))
+
+
+def test_values_that_a_metaimage_asks_to_scale_are_kept_with_a_note(tmp_path):
+    path = meta(
+        tmp_path / "x.mha", f"ElementToIntensityFunctionSlope = 2\nElementToIntensityFunctionOffset = -1024\n{SIZES}"
+    )
+    assert_as_itk_reads_it(path)
+    assert any("ElementToIntensityFunction" in note for note in read(path).notes)
+    plain = meta(
+        tmp_path / "y.mha", f"ElementToIntensityFunctionSlope = 1\nElementToIntensityFunctionOffset = 0\n{SIZES}"
+    )
+    assert not any("ElementToIntensityFunction" in note for note in read(plain).notes)
 
 
 def test_nrrd_voxels_may_begin_behind_lines_and_bytes(tmp_path):
