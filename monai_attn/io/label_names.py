@@ -23,9 +23,9 @@ def label_names(mask: str | Path) -> Named | None:
     """The names that a mask file holds, else those in a file beside it; None where there are none.
 
     Within: the segments of a `.seg.nrrd` of 3D Slicer, and the label table of a NIfTI file (extension 30). Beside, a
-    file of the mask's name: `.json`, `.tsv` (BIDS), `.label` or `.txt` (ITK-SNAP), `.xml` (FSL). Our own record, a
-    JSON with a list of labels, is read by `Segmentation.load`. Raises `FileError` or `LabelError` for names that are
-    damaged.
+    file of the mask's name: `.json`, `.tsv` (BIDS), `.label` or `.txt` (ITK-SNAP), `.xml` (FSL). A note says where two
+    places contradict one another. Our own record, a JSON with a list of labels, is read by `Segmentation.load`. Raises
+    `FileError` or `LabelError` for names that are damaged.
     """
     mask = Path(mask)
     suffix = suffix_of(mask)
@@ -34,7 +34,7 @@ def label_names(mask: str | Path) -> Named | None:
         within = _segments(mask)
     elif suffix in (".nii", ".nii.gz", ".hdr", ".img"):
         within = labels_within(mask)
-    return within or labels_beside(mask)
+    return labels_beside(mask, within)
 
 
 def names_for(named: Named, values: set[int]) -> LabelTable:

@@ -10,12 +10,12 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from monai_attn.errors import FileError
+from monai_attn.errors import FileError, LabelError
 from monai_attn.io.dicomseg.codes import unique_table
 from monai_attn.io.foreign import foreign_errors
 from monai_attn.io.jsonfile import read_json_file
@@ -42,21 +42,43 @@ class Named:
     within: bool = False
 
 
-def labels_beside(mask: Path) -> Named | None:
-    """The names in a file beside a mask that has the mask's name and another ending; None where there is none.
+def labels_beside(mask: Path, within: Named | None = None) -> Named | None:
+    """The names in files beside a mask that have the mask's name and another ending; None where there are none.
 
-    A file of another content is passed over, since many things are called `.txt` and `.xml`. Raises `FileError` for
-    a file of names that is damaged.
+    Names within the mask itself, if given, come first, then the first file. A note says where another file gives a
+    label another name. A file of another content is passed over, since many things are called `.txt` and `.xml`.
+    Raises `FileError` when the file whose names would be used is damaged.
     """
-    base = stem(mask)
+    base, used = stem(mask), within
     for ending, parse in PARSERS.items():
         path = mask.with_name(base + ending)
         if not path.is_file() or path == mask or path.stat().st_size > MAX_BYTES:
             continue
-        rows = parse(path)
-        if rows:
-            return table_of(rows, path.name)
-    return None
+        try:
+            rows = parse(path)
+            found = table_of(rows, path.name) if rows else None
+        except (FileError, LabelError):
+            if used is None:
+                raise
+            continue
+        if used is None:
+            used = found
+        elif found is not None:
+            used = replace(used, notes=used.notes + _contradiction(used, found))
+    return used
+
+
+def _contradiction(used: Named, other: Named) -> tuple[str, ...]:
+    """A note on the first label that two places of names call differently."""
+    called = {label.value: label.name for label in used.table}
+    for label in other.table:
+        name = called.get(label.value, label.name)
+        if name.casefold() != label.name.casefold():
+            return (
+                f"Label {label.value} is {name!r} in {used.source}, which is used, and {label.name!r} in "
+                f"{other.source}. Correct or remove one of them.",
+            )
+    return ()
 
 
 def table_of(rows: Sequence[Row], source: str, *, within: bool = False) -> Named | None:

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from dicom_maker import empty, enhanced, save, series, slices_of
+from dicom_maker import empty, enhanced, item, save, series, slices_of
 from phantoms import assert_same_in_patient, phantom
 from pydicom.uid import ImplicitVRLittleEndian
 
@@ -141,6 +141,29 @@ def test_flipped_bytes_are_refused_or_harmless_but_never_crash(tmp_path):
             read(folder)
         except InputError as error:
             assert len(str(error)) > 20  # noqa: PT017 - most bytes are refused, some are in a description
+
+
+@pytest.mark.parametrize("fault", ["frames", "slope"])
+def test_an_image_that_contradicts_itself_is_refused_and_leaves_its_neighbours_alone(tmp_path, fault):
+    good, bad = enhanced([phantom()]), enhanced([phantom()])
+    save(tmp_path, [good], "good")
+    if fault == "frames":
+        bad.NumberOfFrames = 6
+    else:
+        bad.PerFrameFunctionalGroupsSequence[2].PixelValueTransformationSequence = [
+            item(RescaleSlope=[1, 2], RescaleIntercept=0)
+        ]
+    save(tmp_path, [bad], "bad")
+    why = "says it has 6 frames but describes 7" if fault == "frames" else "RescaleSlope is .*, not one number"
+    back = read(tmp_path)
+    assert_same_in_patient(back, phantom())
+    assert any(note.startswith("Left out: bad0000") for note in back.notes)
+    assert_same_in_patient(read(tmp_path / "good0000"), phantom())
+    with pytest.raises(FileError, match=f"bad0000.*{why}"):
+        read(tmp_path / "bad0000")
+    (tmp_path / "good0000").unlink()
+    with pytest.raises(FileError, match=f"bad0000.*{why}"):
+        read(tmp_path)
 
 
 def test_copies_that_differ_are_refused(tmp_path):

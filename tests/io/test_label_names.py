@@ -98,6 +98,30 @@ def test_names_in_a_file_beside_the_mask_are_read(tmp_path, name, text, suffix):
     assert names(back.table) == {1: "liver", 7: "spleen"}
 
 
+@pytest.mark.parametrize("name", ["x.tsv", "x.label", "x.xml"])
+def test_files_beside_the_mask_that_contradict_one_another_are_noted(tmp_path, name):
+    write(mask(), tmp_path / "x.nii.gz")
+    (tmp_path / "x.json").write_text('{"labels": {"background": 0, "spleen": 1, "liver": 7}}')
+    (tmp_path / name).write_text(BESIDE[name])
+    back = Segmentation.load(tmp_path / "x.nii.gz")
+    assert names(back.table) == {1: "spleen", 7: "liver"}
+    assert back.labels.notes == (
+        f"Label 1 is 'spleen' in x.json, which is used, and 'liver' in {name}. Correct or remove one of them.",
+    )
+    (tmp_path / "x.json").write_text('{"labels": {"background": 0, "Liver": 1}}')
+    assert Segmentation.load(tmp_path / "x.nii.gz").labels.notes == ()
+
+
+def test_names_beside_the_mask_that_contradict_those_within_are_noted(tmp_path):
+    write(mask(), tmp_path / "x.nii.gz", table=TABLE)
+    (tmp_path / "x.xml").write_text("<atlas><label index='1'>")  # not used, so its damage does no harm
+    (tmp_path / "x.tsv").write_text(BESIDE["x.tsv"])
+    back = Segmentation.load(tmp_path / "x.nii.gz")
+    assert names(back.table) == names(TABLE)
+    assert len(back.labels.notes) == 1
+    assert "and 'liver' in x.tsv. Correct or remove one of them." in back.labels.notes[0]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

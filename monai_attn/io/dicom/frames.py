@@ -22,7 +22,7 @@ from monai_attn.io.dicom.telling import telling
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["Frame", "frames_of"]
+__all__ = ["Frame", "check_frames", "frames_of"]
 
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 
@@ -87,21 +87,9 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
     Raises `FileError` when the number of frames is contradictory, or when a rescale tag is no number.
     """
     rows, columns = int(number(header, "Rows") or 0), int(number(header, "Columns") or 0)
-    groups = header.get(PER_FRAME) or []
-    count = int(number(header, "NumberOfFrames") or 1)
-    if groups and len(groups) != count:
-        raise FileError(
-            f"{path.name} says it has {count} frames but describes {len(groups)}. It is truncated or damaged; "
-            "export it again."
-        )
-    shared = (header.get(SHARED) or [None])[0]
-    # Frames without a description of their own share everything; a thousand copies would say no more than one.
-    for index in range(len(groups) or 1):
-        places = [place for place in (groups[index] if groups else None, shared, header) if place is not None]
+    check_frames(path, header)
+    for index, places in enumerate(_places(header)):
         slope, intercept = number_at(places, "RescaleSlope"), number_at(places, "RescaleIntercept")
-        for value, keyword in ((slope, "RescaleSlope"), (intercept, "RescaleIntercept")):
-            if value is None and (found := text_at(places, keyword)):
-                raise FileError(f"{path.name}: {keyword} is {found[:40]!r}, not one number. Export the image again.")
         yield Frame(
             path,
             index,
@@ -120,6 +108,29 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
             spacing_between_mm=number_at(places, "SpacingBetweenSlices"),
             telling=telling(places),
         )
+
+
+def check_frames(path: Path, header: Dataset) -> None:
+    """Raise `FileError` when the number of frames is contradictory, or when a rescale tag is no number."""
+    described, count = len(header.get(PER_FRAME) or []), int(number(header, "NumberOfFrames") or 1)
+    if described and described != count:
+        raise FileError(
+            f"{path.name} says it has {count} frames but describes {described}. It is truncated or damaged; "
+            "export it again."
+        )
+    for places in _places(header):
+        for keyword in ("RescaleSlope", "RescaleIntercept"):
+            if number_at(places, keyword) is None and (found := text_at(places, keyword)):
+                raise FileError(f"{path.name}: {keyword} is {found[:40]!r}, not one number. Export the image again.")
+
+
+def _places(header: Dataset) -> Iterator[list[Dataset]]:
+    """For each frame, the data sets in which its values may stand, the nearest first."""
+    groups = header.get(PER_FRAME) or []
+    shared = (header.get(SHARED) or [None])[0]
+    # Frames without a description of their own share everything; a thousand copies would say no more than one.
+    for own in groups or [None]:
+        yield [place for place in (own, shared, header) if place is not None]
 
 
 def _missing(header: Dataset, slope: float | None, intercept: float | None) -> tuple[str, ...]:

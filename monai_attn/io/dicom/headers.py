@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from monai_attn.errors import FileError
 from monai_attn.io.dicom.files import text
 from monai_attn.io.dicom.folders import Unread, has_preamble
+from monai_attn.io.dicom.frames import check_frames
 from monai_attn.io.dicom.private import private_tags
 from monai_attn.io.foreign import is_foreign
 
@@ -73,8 +74,8 @@ def read_header(path: Path) -> Dataset | None:
     A DICOMDIR gives None too. The kind of object (SOPClassUID) may be missing or empty, as anonymisers leave it. It is
     then taken from the meta information of the file, or from what else the header holds.
 
-    Raises `FileError` when the header is damaged or cut off, when an image has no pixels, or when the file may not be
-    read.
+    Raises `FileError` when the header is damaged, cut off or contradictory, when an image has no pixels, or when the
+    file may not be read.
     """
     from pydicom import dcmread
 
@@ -106,6 +107,8 @@ def read_header(path: Path) -> Dataset | None:
         deflated = text(getattr(header, "file_meta", None), "TransferSyntaxUID") == DEFLATED
         if not header.get("Rows") or (no_pixels and not deflated):
             raise FileError(f"{path.name} is a DICOM image cut off within its header. Copy or export it again.")
+        if modality != "SEG":
+            check_frames(path, header)
     return header
 
 
