@@ -1,8 +1,7 @@
 """Half-lives of the nuclides that are used in PET, to recognise one that is in the wrong unit.
 
 A half-life in minutes, or of another nuclide, makes every SUV wrong without a visible sign. `suv` asks here before it
-computes a factor. The table
-holds nuclides of PET only.
+computes a factor. The table holds nuclides of PET only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Private tags: what vendors write beside the standard, found by the name of its creator.
 
-Some facts stand only in private tags of vendors: b-values and gradients of older diffusion series, and the
-factors of Philips PET. Nothing else is read from private tags. For b-values and gradients,
-the standard's own tags come first.
+Some facts stand only in private tags of vendors: b-values and gradients of older diffusion series, and the factors of
+Philips PET. Nothing else is read from private tags. For b-values and gradients, the standard's own tags come first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the values of a series are: Hounsfield units, standardised uptake (SUV), activity, or not known.
 
-No function here opens a file. A unit is stated only where the header gives the right to it.
-Else the unit is "" and a note says why: nobody should take unknown values for Hounsfield units.
+No function here opens a file. A unit is stated only where the header gives the right to it. Else the unit is "" and a
+note says why: nobody should take unknown values for Hounsfield units.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Structures in DICOM: SEG and RTSTRUCT to masks, label maps to SEG and RTSTRUCT. See docs/dicom.md."""
+"""Structures in DICOM: SEG and RTSTRUCT to masks, label maps to SEG and RTSTRUCT. See docs/dicom.md.
+
+Structures in DICOM lie in the patient (LPS+, mm), not in an image. `Masks` is the form that all readers give: one mask
+for each structure, on the grid of an image. Writers need the series that was segmented, since the file repeats its
+patient and study.
+"""
 
 from __future__ import annotations
 

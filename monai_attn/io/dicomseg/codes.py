@@ -1,4 +1,8 @@
-"""The words of a label table in DICOM's: codes, categories, colours."""
+"""The words of a label table in DICOM's: codes, categories, colours.
+
+DICOM names a structure by a code of a public list such as SNOMED CT, a category and a colour in CIELab. A label has a
+name, perhaps a code, and a colour in sRGB. The readers and the writers of SEG and RTSTRUCT translate here.
+"""
 
 from __future__ import annotations
 
@@ -30,28 +34,51 @@ ALTERATIONS = TUMOURS | {"49755003", "52988006", "79654002", "6574001", "5534200
 
 
 def code_of(label: Label) -> Code:
-    """The code of the label, or one of our own, the same for the same name."""
+    """The code of the label, or one of our own, the same for the same name.
+
+    A label without a code gets a private one in the scheme `PRIVATE_SCHEME`, made from a hash of the name. `read_code`
+    drops such a code again.
+
+    >>> code_of(Label(1, "Liver", "#a00000", Code("10200004", "SCT", "Liver"))).value
+    '10200004'
+    >>> code_of(Label(1, "Liver", "#a00000")) == code_of(Label(2, "Liver", "#00a000"))
+    True
+    """
     if label.code is not None:
         return label.code
     return Code("N" + hashlib.sha256(label.name.encode()).hexdigest()[:12].upper(), PRIVATE_SCHEME, label.name)
 
 
 def category_of(label: Label) -> Code:
-    """What kind of thing the code names (Segmented Property Category)."""
+    """What kind of thing the code names (Segmented Property Category).
+
+    Tissue where the label has no code, Morphologically Altered Structure for the codes of `ALTERATIONS`, else
+    Anatomical Structure. Source: DICOM PS3.16 CID 7150.
+    """
     if label.code is None:
         return TISSUE
     return ALTERED if label.code.value in ALTERATIONS else ANATOMY
 
 
 def roi_type(label: Label) -> str:
-    """RT ROI Interpreted Type: GTV for tumours, ORGAN for other coded structures, "" where there is no code."""
+    """RT ROI Interpreted Type: GTV for tumours, ORGAN for other coded structures, "" where there is no code.
+
+    >>> roi_type(Label(1, "Tumour", "#a00000", Code("108369006", "SCT", "Neoplasm")))
+    'GTV'
+    >>> roi_type(Label(1, "Liver", "#a00000"))
+    ''
+    """
     if label.code is None:
         return ""
     return "GTV" if label.code.value in TUMOURS else "ORGAN"
 
 
 def read_code(item: Dataset, sequence: str) -> Code | None:
-    """The first code of a sequence; None when there is none, it is incomplete, or one of our own."""
+    """The first code of a sequence; None when there is none, it is incomplete, or one of our own.
+
+    `sequence` is a keyword such as "SegmentedPropertyTypeCodeSequence". A code counts as incomplete without its value
+    or its scheme; the meaning may be empty. Long codes and codes written as URN are read too (PS3.3 8.1).
+    """
     if not item.get(sequence):
         return None
     found = item[sequence].value[0]
@@ -61,7 +88,10 @@ def read_code(item: Dataset, sequence: str) -> Code | None:
 
 
 def lab_of(label: Label) -> tuple[int, int, int]:
-    """The colour in CIELab as DICOM stores it."""
+    """The colour in CIELab as DICOM stores it.
+
+    Three whole numbers of 16 bits: L*, a*, b* (PS3.3 C.10.7.1.1). The package highdicom computes them.
+    """
     from highdicom.color import CIELabColor
 
     red, green, blue = (255 * part for part in label.rgb)
@@ -72,6 +102,9 @@ def hex_of_lab(item: Dataset, value: int) -> str:
     """`#rrggbb` from the CIELab colour of a segment; a colour of ours where it has none.
 
     CIELab has colours that no screen shows: each channel that leaves sRGB becomes its nearest value.
+
+    `value` is the label value, which chooses our colour. It is ours too where the stored colour is not three numbers
+    from 0 to 65535.
     """
     from highdicom.color import CIELabColor
 
@@ -83,7 +116,15 @@ def hex_of_lab(item: Dataset, value: int) -> str:
 
 
 def unique_table(labels: Iterable[Label], what: str) -> tuple[LabelTable, tuple[str, ...]]:
-    """A table of labels whose names may repeat: the second "Liver" becomes "Liver (2)", and a note says so."""
+    """A table of labels whose names may repeat: the second "Liver" becomes "Liver (2)", and a note says so.
+
+    `what` is the plural for the note, "segments" or "regions". Values, colours and codes stay as they are. The note is
+    empty where no name repeats; no labels give an empty table.
+
+    >>> table, notes = unique_table([Label(1, "Node", "#a00000"), Label(2, "Node", "#00a000")], "regions")
+    >>> [label.name for label in table]
+    ['Node', 'Node (2)']
+    """
     seen: set[str] = set()
     renamed, table = [], []
     for label in labels:

@@ -1,4 +1,8 @@
-"""The contours of one structure in one slice, joined: holes, islands, contours that are there twice."""
+"""The contours of one structure in one slice, joined: holes, islands, contours that are there twice.
+
+RTSTRUCT has no hole of its own: a hole is one more contour within another contour. Files leave open how their contours
+combine, so the decisions are counted here and become notes in `rt_planes`.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,8 @@ class Joined:
 
     `twice` counts contours that are in the file twice; `across` counts contours that overlap another one in part.
     `lost` counts contours that hold the same pixels as the contour around them.
+
+    `mask` is boolean, in the shape that `joined` was given.
     """
 
     mask: Mask
@@ -42,6 +48,13 @@ def joined(polygons: list[Polygon], shape: tuple[int, int], *, exclusive: bool) 
     A contour within another contour is a hole, and a contour within a hole is an island, whatever their order. A
     contour that is there twice counts once. Where two contours overlap in part, what either contour holds is inside.
     With `exclusive` (CLOSEDPLANAR_XOR) a pixel is inside when an odd number of contours hold it (PS3.3 C.8.8.6.3).
+
+    `shape` is the size of the slice in pixels, along the two axes of the polygons. No contours give an empty mask.
+
+    >>> whole = np.array([[-0.5, -0.5], [4.5, -0.5], [4.5, 4.5], [-0.5, 4.5]])
+    >>> hole = np.array([[0.5, 0.5], [3.5, 0.5], [3.5, 3.5], [0.5, 3.5]])
+    >>> int(joined([hole, whole], (5, 5), exclusive=False).mask.sum())
+    16
     """
     single = _once(polygons)
     twice = len(polygons) - len(single)
@@ -56,6 +69,12 @@ def joined(polygons: list[Polygon], shape: tuple[int, int], *, exclusive: bool) 
 
 
 def _nested(polygons: list[Polygon], shape: tuple[int, int], twice: int) -> Joined:
+    """Contours from the largest to the smallest, each a hole in the smallest contour that holds it whole, or an area of
+    its own.
+
+    Contours that hold no centre of a pixel are left out. Each mask is compared only within the box of the smaller
+    contour, so that large slices stay fast.
+    """
     masks = [mask for polygon in sorted(polygons, key=_area, reverse=True) if (mask := fill(polygon, shape)).any()]
     sizes = [int(np.count_nonzero(mask)) for mask in masks]
     whole = [mask.copy() for mask in masks]
@@ -76,11 +95,16 @@ def _nested(polygons: list[Polygon], shape: tuple[int, int], twice: int) -> Join
 
 
 def _box(mask: Mask) -> tuple[slice, slice]:
+    """The smallest rectangle around the pixels of a mask that is not empty, as two slices."""
     one, other = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return slice(one[0], one[-1] + 1), slice(other[0], other[-1] + 1)
 
 
 def _once(polygons: list[Polygon]) -> list[Polygon]:
+    """The polygons without those that are there twice, the first of each kept, in their order.
+
+    Outlines are compared only where their bounding boxes agree within `SAME`, since the full comparison takes long.
+    """
     kept: list[Polygon] = []
     boxes = np.array([[polygon.min(axis=0), polygon.max(axis=0)] for polygon in polygons]).reshape(-1, 4)
     alike: list[int] = []
@@ -93,7 +117,12 @@ def _once(polygons: list[Polygon]) -> list[Polygon]:
 
 
 def same_outline(one: Polygon, other: Polygon) -> bool:
-    """Whether two closed polygons run along one line, wherever they begin and whichever way they go (see `SAME`)."""
+    """Whether two closed polygons run along one line, wherever they begin and whichever way they go (see `SAME`).
+
+    >>> square = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
+    >>> same_outline(square, np.roll(square[::-1], 1, axis=0)), same_outline(square, square + 0.5)
+    (True, False)
+    """
     length = float(np.linalg.norm(one - np.roll(one, -1, axis=0), axis=1).sum())
     return abs(_area(one) - _area(other)) <= SAME * length and _along(one, other) and _along(other, one)
 
@@ -113,5 +142,6 @@ def _along(points: Polygon, polygon: Polygon) -> bool:
 
 
 def _area(polygon: Polygon) -> float:
+    """The area of a closed polygon in pixels, never negative (shoelace formula)."""
     x, y = (polygon - polygon[0]).T
     return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2

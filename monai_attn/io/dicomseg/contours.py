@@ -1,4 +1,8 @@
-"""Masks to outlines and back, in one slice; coordinates are pixel indices, whole numbers the centres of pixels."""
+"""Masks to outlines and back, in one slice; coordinates are pixel indices, whole numbers the centres of pixels.
+
+`fill` reads contours and `outlines` writes them. What `outlines` draws, `fill` turns back into the same pixels, so a
+label map survives RTSTRUCT without a changed voxel. Both know nothing of DICOM or of millimetres.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,13 @@ def fill(points: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
     A centre exactly on an edge is inside on the low side of the polygon and outside on the high side. So two polygons
     with a common edge share no pixel and leave none out. What lies outside the image is cut off. Computed in double
     precision.
+
+    `shape` is the number of pixels along the first and the second coordinate of the points. A polygon without area, or
+    wholly outside, gives an empty mask.
+
+    >>> rectangle = np.array([[-0.5, -0.5], [1.5, -0.5], [1.5, 0.5], [-0.5, 0.5]])
+    >>> fill(rectangle, (3, 2)).astype(int).tolist()
+    [[1, 0], [1, 0], [0, 0]]
     """
     first = np.rint(points / ROUNDING) * ROUNDING
     second = np.roll(first, -1, axis=0)
@@ -50,6 +61,14 @@ def outlines(mask: Mask) -> list[NDArray[np.float64]]:
 
     One for each 4-connected piece: its area is that of its pixels. A hole is joined to the outline around it by a
     line walked to and fro (the keyhole of PS3.3 C.8.8.6.3). No point lies nearer than half a pixel to a centre.
+
+    An empty mask gives an empty list.
+
+    >>> mask = np.zeros((3, 2), np.bool_)
+    >>> mask[:2, 0] = True
+    >>> [border] = outlines(mask)
+    >>> len(border), bool((fill(border, mask.shape) == mask).all())
+    (4, True)
     """
     loops = _loops(mask)
     # Twice the area, positive when walked around counterclockwise with the mask on the left.
@@ -114,6 +133,7 @@ def _join(hole: list[Corner], owner: dict[Corner, list[Corner]]) -> None:
 
 
 def _doubled_area(loop: list[Corner]) -> int:
+    """Twice the signed area of a loop of corners: positive around pixels of the mask, negative around a hole."""
     a, b = np.array(loop).T
     return int(a @ np.roll(b, -1) - b @ np.roll(a, -1))
 

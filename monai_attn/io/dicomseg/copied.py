@@ -1,4 +1,8 @@
-"""What an object of ours repeats from the header of the series: who the patient is, and which study it is."""
+"""What an object of ours repeats from the header of the series: who the patient is, and which study it is.
+
+`seg_write` and `rt_write` call this module before they save. Nothing is made anonymous here: a segmentation belongs to
+the study of its patient, and PACS files it by these values. Only values that would break the new file are left out.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +51,9 @@ def make_copyable(header: Dataset) -> Undecodable:
 
     All other texts become Unicode, to be written as UTF-8; every attribute is there. A value that the standard forbids
     would be an error in what we write, and is left empty: too long a StudyID, the 29th of February 2019, 80,5 kg.
+
+    `header` is changed in place. The caller must keep the result and give it to `put_back`. The result is empty where
+    all texts can be decoded, as in most series.
     """
     from pydicom.dataelem import DataElement
 
@@ -69,6 +76,8 @@ def put_back(made: Dataset, kept: Undecodable, *, implicit: bool = False) -> Non
 
     The last thing before the object is saved, in little endian and with `implicit` or explicit kinds: whoever asks
     for one of these values afterwards decodes it.
+
+    Only attributes that `made` has, and has empty, are filled; without undecodable texts nothing is changed.
     """
     from pydicom.charset import convert_encodings, default_encoding
     from pydicom.filewriter import correct_ambiguous_vr
@@ -86,6 +95,11 @@ def put_back(made: Dataset, kept: Undecodable, *, implicit: bool = False) -> Non
 
 
 def _undecodable(header: Dataset) -> dict[BaseTag, RawDataElement | DataElement]:
+    """The texts at the top of a header that its character set cannot decode, by tag, as stored.
+
+    With them comes SpecificCharacterSet of the header, where it has one. A sequence with such a text inside is removed
+    from the header.
+    """
     from pydicom.config import IGNORE
     from pydicom.dataelem import DataElement, RawDataElement
 
@@ -134,7 +148,14 @@ def _decode(item: Dataset, sets: list[str]) -> bool:
 
 
 def _encodings(header: Dataset) -> list[str]:
-    """Python's names of the character sets that the header says; none where it says ASCII, or a name unknown."""
+    """Python's names of the character sets that the header says; none where it says ASCII, or a name unknown.
+
+    >>> from pydicom import Dataset
+    >>> header = Dataset()
+    >>> header.SpecificCharacterSet = "ISO_IR 192"
+    >>> _encodings(header), _encodings(Dataset())
+    (['UTF8'], [])
+    """
     from pydicom.charset import convert_encodings
 
     said = header.get(CHARACTER_SET)
@@ -149,7 +170,11 @@ def _encodings(header: Dataset) -> list[str]:
 
 
 def _decodes(stored: bytes, sets: list[str]) -> bool:
-    """Whether bytes are text in the character sets; without one, whether they are ASCII."""
+    """Whether bytes are text in the character sets; without one, whether they are ASCII.
+
+    >>> _decodes(b"Liver", []), _decodes(bytes([0xFC]), []), _decodes(bytes([0xFC]), ["latin_1"])
+    (True, False, True)
+    """
     from pydicom import config
     from pydicom.charset import decode_bytes
 
@@ -168,7 +193,14 @@ def _decodes(stored: bytes, sets: list[str]) -> bool:
 
 
 def _is_valid(kind: str, value: object, count: int) -> bool:
-    """Whether the standard allows a text, the calendar a date, and a number is one: 80,5 kg is not."""
+    """Whether the standard allows a text, the calendar a date, and a number is one: 80,5 kg is not.
+
+    `kind` is the value representation of DICOM (PS3.5 6.2) and `count` the number of values; each of them must be
+    valid.
+
+    >>> _is_valid("DS", "80.5", 1), _is_valid("DS", "80,5", 1), _is_valid("DA", "20190229", 1)
+    (True, False, False)
+    """
     from pydicom.config import RAISE
     from pydicom.valuerep import DA, TM, validate_value
 

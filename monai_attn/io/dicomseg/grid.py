@@ -1,4 +1,8 @@
-"""Frames of a segmentation to their places on a grid."""
+"""Frames of a segmentation to their places on a grid.
+
+A DICOM SEG stores only frames in which something is marked, in any order, and each with its own place. `seg_read` needs
+two answers: which grid do all frames span, and where does one frame lie on a grid. Nothing is resampled.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,11 @@ their even places by a tenth of a step, a little less."""
 
 
 def check_frame_of_reference(given: str, like: Volume | None, name: str) -> None:
-    """Raise `GeometryError` when both are known and differ."""
+    """Raise `GeometryError` when both are known and differ.
+
+    `given` is the UID of the file and `name` is used in the message. A missing UID on either side counts as agreement,
+    since anonymisers remove it.
+    """
     if like is not None and given and like.frame_of_reference and given != like.frame_of_reference:
         raise GeometryError(
             f"{name} belongs to another frame of reference than the image: equal numbers mean other places in the "
@@ -50,6 +58,10 @@ def grid_of_frames(frames: Sequence[Frame], name: str) -> tuple[Volume, tuple[st
     The step is SpacingBetweenSlices where all distances are multiples of it. Without that tag it is SliceThickness
     where no two frames lie side by side and all distances are multiples of it, with a note; else the smallest distance.
     Raises `GeometryError` when the frames are not parallel or lie on no regular grid.
+
+    Array `(I, J, K)` along (column, row, normal), affine to millimetres RAS+. Raises `FileError` when the slices
+    between the frames would be too many to read. Raises `GeometryError` too for a frame that does not say where it
+    lies.
     """
     for frame in frames:
         check_plane(frame, name)
@@ -68,6 +80,7 @@ def grid_of_frames(frames: Sequence[Frame], name: str) -> tuple[Volume, tuple[st
 
 
 def _one_per_place(frames: Sequence[Frame]) -> list[Frame]:
+    """The frames sorted along their normal, one for each place: segments that overlap have frames in the same place."""
     kept: list[Frame] = []
     for frame in sorted_along_normal(frames):
         if not kept or _along(frame) - _along(kept[-1]) >= SAME_PLACE_MM:
@@ -76,11 +89,17 @@ def _one_per_place(frames: Sequence[Frame]) -> list[Frame]:
 
 
 def _along(frame: Frame) -> float:
+    """Where a frame lies along its normal, in mm."""
     return float(np.dot(frame.normal, cast("tuple[float, ...]", frame.position)))
 
 
 def _filled(places: list[Frame], name: str) -> tuple[list[Frame], tuple[str, ...]]:
-    """The slices with those between that are missing, and a note on them."""
+    """The slices with those between that are missing, and a note on them.
+
+    `places` are sorted frames, one for each place. The frames filled in have the pixel spacing of the frame before
+    them. The distance of slices is SpacingBetweenSlices, else SliceThickness where it fits, else the smallest distance
+    of two frames.
+    """
     gaps = np.diff([_along(frame) for frame in places])
     stated, thick = abs(places[0].spacing_between_mm or 0.0), abs(places[0].thickness_mm or 0.0)
     apart = 0.0 if stated or gaps.min() < APART * thick else thick
@@ -119,13 +138,22 @@ def _filled(places: list[Frame], name: str) -> tuple[list[Frame], tuple[str, ...
 
 
 def _multiples(gaps: NDArray[np.float64], step: float) -> bool:
+    """Whether all distances are whole multiples of a step, each within the rounding that `stack` allows.
+
+    >>> _multiples(np.array([5.0, 10.0]), 5.0), _multiples(np.array([5.0, 7.5]), 5.0)
+    (True, False)
+    """
     counts = np.rint(gaps / step)
     allowed = np.minimum(np.maximum(EVEN_SHARE * step, EVEN_MM), 0.1 * step)
     return bool((counts >= 1).all() and (np.abs(gaps - counts * step) <= allowed).all())
 
 
 class FrameMap:
-    """Puts frames `(rows, columns)` on a grid whose axes may be swapped or reversed against theirs."""
+    """Puts frames `(rows, columns)` on a grid whose axes may be swapped or reversed against theirs.
+
+    `grid` is the image and `name` stands in messages. Viewers store a segmentation in another order of rows, columns
+    and slices than the image; as long as the voxels coincide, no value changes.
+    """
 
     def __init__(self, grid: Volume, name: str) -> None:
         self.grid, self.name = grid, name
@@ -135,6 +163,9 @@ class FrameMap:
 
         What lies outside the grid is cut off when it is empty. Raises `GeometryError` when it is not, or the
         frame lies between the voxels of the grid.
+
+        `pixels` has the shape of the frame. The three numbers are the index `(i, j, k)` of the first voxel of the slab.
+        A frame wholly outside the grid gives an empty slab, if it marks nothing.
         """
         check_plane(frame, self.name)
         steps = np.linalg.solve(self.grid.affine, plane_of(frame))  # frame index to grid index
@@ -162,6 +193,9 @@ class FrameMap:
     def _cut(
         self, start: NDArray[np.int64], array: NDArray[np.generic], frame: Frame
     ) -> tuple[tuple[int, int, int], NDArray[np.generic]]:
+        """The slab without what lies outside the grid, and where it begins; `GeometryError` when a marked voxel lies
+        outside.
+        """
         size = np.array(array.shape)
         begin = np.clip(-start, 0, size)
         end = np.maximum(np.clip(np.array(self.grid.shape) - start, 0, size), begin)

@@ -1,4 +1,8 @@
-"""What a DICOM SEG or RTSTRUCT holds: structures on one grid, which may overlap."""
+"""What a DICOM SEG or RTSTRUCT holds: structures on one grid, which may overlap.
+
+Two organs may share voxels in DICOM, and a label map holds one number for each voxel. So the readers give one mask for
+each structure, and the user decides how they become one map.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +43,14 @@ class Masks:
         """One structure on the whole grid: boolean, or float32 from 0 to 1 in a fractional file.
 
         Raises `LabelError` for a value that the table does not know.
+
+        >>> from monai_attn.labels import Label
+        >>> grid = empty_grid(Volume(np.zeros((4, 4, 2), np.uint8), np.eye(4)))
+        >>> table = LabelTable((Label(7, "Liver", "#a00000"),))
+
+        >>> masks = Masks(grid, table, {7: ((1, 1, 0), np.ones((2, 2, 1), np.bool_))})
+        >>> masks.mask(7).array.shape, int(masks.mask(7).array.sum())
+        ((4, 4, 2), 4)
         """
         label = self.table[value]
         whole: NDArray[np.generic] = np.zeros(self.grid.shape, np.float32 if self.fractional else np.bool_)
@@ -53,6 +65,17 @@ class Masks:
         In a fractional file a voxel belongs to a structure from the fraction `threshold` on, which must be given.
         Without a structure, the map is 0 everywhere. Raises `LabelError` when two structures share voxels, since one
         number cannot stand for both, and `InputError` for a threshold that is missing or not needed.
+
+        The map is on `grid`, in the smallest type of unsigned whole numbers that holds the values. Raises `LabelError`
+        too for a value that the table does not know.
+
+        >>> from monai_attn.labels import Label
+        >>> grid = empty_grid(Volume(np.zeros((2, 1, 1), np.uint8), np.eye(4)))
+        >>> table = LabelTable((Label(7, "Liver", "#a00000"),))
+
+        >>> half = Masks(grid, table, {7: ((0, 0, 0), np.array([[[0.4]], [[0.6]]]))}, fractional="PROBABILITY")
+        >>> half.label_map(threshold=0.5).array.ravel().tolist()
+        [0, 7]
         """
         if self.fractional and threshold is None:
             raise InputError(
@@ -78,6 +101,7 @@ class Masks:
         return self.grid.with_array(whole)
 
     def _refuse_overlap(self, first: int, second: int, taken: NDArray[np.generic]) -> None:
+        """Raise `LabelError` for two structures that share voxels, with their names and the number of the voxels."""
         shared = int(np.count_nonzero(taken == first))
         raise LabelError(
             f"{self.table[first].name!r} (value {first}) and {self.table[second].name!r} (value {second}) share "
@@ -87,7 +111,19 @@ class Masks:
 
 
 def cropped(start: tuple[int, int, int], array: NDArray[np.generic]) -> Part | None:
-    """The part without empty planes around it; None when nothing is set."""
+    """The part without empty planes around it; None when nothing is set.
+
+    `start` is where the array begins on the grid. The part is a copy, so the array may be freed.
+
+    >>> array = np.zeros((4, 4, 2), np.bool_)
+    >>> cropped((10, 0, 0), array) is None
+    True
+
+    >>> array[1, 2, 1] = True
+    >>> start, inner = cropped((10, 0, 0), array)
+    >>> start, inner.shape
+    ((11, 2, 1), (1, 1, 1))
+    """
     begin, end = [], []
     for axis in range(3):
         filled = np.flatnonzero(array.any(axis=tuple(other for other in range(3) if other != axis)))
@@ -101,7 +137,11 @@ def cropped(start: tuple[int, int, int], array: NDArray[np.generic]) -> Part | N
 
 
 def check_memory(shapes: Iterable[Sequence[int]], itemsize: int, name: str) -> None:
-    """Raise `FileError` when structures of these sizes take more memory together than is ever read."""
+    """Raise `FileError` when structures of these sizes take more memory together than is ever read.
+
+    `itemsize` is the number of bytes of one voxel. The limit is `MAX_BYTES` for all structures together. No shapes
+    pass.
+    """
     wanted = sum(math.prod(shape) for shape in shapes) * itemsize
     if wanted > MAX_BYTES:
         raise FileError(
@@ -117,10 +157,15 @@ def empty_grid(like: Volume) -> Volume:
 
 
 def smallest_type(highest: int) -> type[np.unsignedinteger]:
-    """The smallest type that holds whole numbers up to `highest`."""
+    """The smallest type that holds whole numbers up to `highest`.
+
+    >>> smallest_type(255).__name__, smallest_type(256).__name__
+    ('uint8', 'uint16')
+    """
     return next(kind for kind in (np.uint8, np.uint16, np.uint32) if highest <= np.iinfo(kind).max)
 
 
 def _block(start: tuple[int, int, int], array: NDArray[np.generic]) -> tuple[slice, slice, slice]:
+    """The place of a part on its grid, as three slices."""
     i, j, k = (slice(first, first + size) for first, size in zip(start, array.shape, strict=True))
     return i, j, k

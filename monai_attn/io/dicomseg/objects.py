@@ -1,4 +1,8 @@
-"""A DICOM object of structures, whole and with the kind of every value known."""
+"""A DICOM object of structures, whole and with the kind of every value known.
+
+The readers of SEG and RTSTRUCT begin here. Whole objects are read, pixels and contours included; identity of the
+patient is read with them and never shown. Damage is found here, before anything is computed.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,11 @@ HOLDING = {"SegmentSequence": SEGMENTATION, "StructureSetROISequence": STRUCTURE
 
 
 def read_object(path: Path, classes: set[str], what: str) -> Dataset:
-    """The whole DICOM object at a path, of one of the SOP classes; else `FileError`."""
+    """The whole DICOM object at a path, of one of the SOP classes; else `FileError`.
+
+    `classes` are SOP class UIDs, and `what` names them in messages, "DICOM SEG" for example. Raises `FileError` for a
+    missing file, a folder, a damaged file, and an object of another class. Pixels are not decoded here.
+    """
     from pydicom import dcmread
     from pydicom.uid import UID
 
@@ -58,7 +66,16 @@ def read_object(path: Path, classes: set[str], what: str) -> Dataset:
 
 
 def class_of(dataset: Dataset) -> str:
-    """The SOP class of an object; where an anonymiser emptied it, that of the file, else of what the object holds."""
+    """The SOP class of an object; where an anonymiser emptied it, that of the file, else of what the object holds.
+
+    "" where nothing says what the object is.
+
+    >>> from pydicom import Dataset
+    >>> damaged = Dataset()
+    >>> damaged.StructureSetROISequence = []
+    >>> class_of(damaged) == STRUCTURE_SET, class_of(Dataset())
+    (True, '')
+    """
     meta = getattr(dataset, "file_meta", None)
     found = text(dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID")
     return found or next((kind for keyword, kind in HOLDING.items() if keyword in dataset), "")
@@ -97,13 +114,29 @@ def _kind(tag: BaseTag) -> str | None:
 
 
 def quoted(item: Dataset, keyword: str) -> str:
-    """A value as it may stand in a message: of a damaged file, only the beginning."""
+    """A value as it may stand in a message: of a damaged file, only the beginning.
+
+    >>> from pydicom import Dataset
+    >>> item = Dataset()
+    >>> item.ROIName = "Liver"
+    >>> quoted(item, "ROIName"), quoted(item, "ROINumber")
+    ('Liver', '')
+    """
     value = text(item, keyword)
     return value if len(value) <= QUOTED else value[:QUOTED] + "..."
 
 
 def whole_number(item: Dataset, keyword: str, name: str) -> int:
-    """A whole number of 32 bits that must be there; else `FileError`."""
+    """A whole number of 32 bits that must be there; else `FileError`.
+
+    `name` is the file's name for the message. 512 and 512.0 count; 1.5, a text and a missing value do not.
+
+    >>> from pydicom import Dataset
+    >>> item = Dataset()
+    >>> item.Rows = 512
+    >>> whole_number(item, "Rows", "seg.dcm")
+    512
+    """
     found = number(item, keyword)
     if found is None or not found.is_integer() or abs(found) >= 2**31:
         raise FileError(

@@ -1,4 +1,8 @@
-"""One way in for what DICOM keeps structures in."""
+"""One way in for what DICOM keeps structures in.
+
+The command line and napari open structures here, whichever kind of file they have. The kind is taken from the content
+of the file, not from its name; only `.nrrd` goes by the suffix.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,9 @@ def read_masks(path: str | Path, *, like: Volume | None = None) -> Masks:
     The segments of a `.seg.nrrd` of 3D Slicer are read too: see `monai_attn.io.segment_keys.read_layers`.
 
     Contours have no grid of their own: raises `InputError` for an RTSTRUCT without `like`, its image.
+
+    `like` is the image that was segmented; the masks lie on its grid. Raises `FileError` for a file that is none of
+    these kinds or damaged, and whatever else the reader of that kind raises.
     """
     path = Path(path)
     if path.name.lower().endswith(".nrrd"):
@@ -42,6 +49,8 @@ def holds_structures(path: str | Path) -> bool:
     """Whether a file holds structures that may overlap: a DICOM SEG or RTSTRUCT, or a `.seg.nrrd` of several layers.
 
     Only the header is read.
+
+    False for an image, a folder, a missing file, and a DICOM file whose header is damaged.
     """
     path = Path(path)
     if path.is_file() and suffix_of(path) == ".nrrd":
@@ -50,6 +59,7 @@ def holds_structures(path: str | Path) -> bool:
 
 
 def _sop_class(path: Path) -> str:
+    """The SOP class UID of a DICOM file from its header; "" for any other file, and for a damaged one."""
     if not is_dicom(path):
         return ""
     from pydicom import dcmread

@@ -1,4 +1,8 @@
-"""Which slices of an image contours were drawn in."""
+"""Which slices of an image contours were drawn in.
+
+Contours are drawn on the slices of one image, and that image may be stored with its axes in another order. `rt_read`
+asks here for the axis across the slices. Contours further off the slices than `SLICE_TOLERANCE` are refused.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,11 @@ NOTED = 0.01
 
 
 def slice_axis(contours: list[Points], like: Volume, name: str) -> int:
-    """The axis across which all contours are flat and lie in the middle of slices; `GeometryError` if there is none."""
+    """The axis across which all contours are flat and lie in the middle of slices; `GeometryError` if there is none.
+
+    `contours` are in voxel indices of `like`. The third axis is tried first, then the second and the first. Without
+    contours, the third axis is the answer, 2. The message of the error gives distances in mm and a likely cause.
+    """
     off = np.zeros(3)
     for contour in contours:
         off = np.maximum(off, np.abs(contour - np.rint(contour.mean(axis=0))).max(axis=0))
@@ -40,7 +48,10 @@ def slice_axis(contours: list[Points], like: Volume, name: str) -> int:
 
 
 def _cause(places: NDArray[np.float64], edge: float) -> str:
-    """Why contours lie between slices: all moved by one distance, or drawn on slices of another distance."""
+    """Why contours lie between slices: all moved by one distance, or drawn on slices of another distance.
+
+    `places` are indices along the axis, one for each contour, and `edge` is the distance of the slices in mm.
+    """
     off = places - np.rint(places[0])
     off = (off - off[0] + 0.5) % 1 - 0.5 + off[0]  # the same distance off, whichever slice is nearest
     rounding = f"Up to {SLICE_TOLERANCE * edge:.2f} mm is taken for rounding."
@@ -54,15 +65,29 @@ def _cause(places: NDArray[np.float64], edge: float) -> str:
 
 
 def place_of(contour: Points, axis: int) -> int:
-    """The slice that a contour lies in."""
+    """The slice that a contour lies in.
+
+    >>> place_of(np.array([[1.0, 2.0, 6.98], [3.0, 2.0, 7.02]]), 2)
+    7
+    """
     return round(float(contour[:, axis].mean()))
 
 
 def reaches_out(contour: Points, like: Volume) -> bool:
-    """Whether a contour leaves the voxels of the image (half a voxel around the outer centres)."""
+    """Whether a contour leaves the voxels of the image (half a voxel around the outer centres).
+
+    >>> like = Volume(np.zeros((4, 4, 4), np.uint8), np.eye(4))
+    >>> reaches_out(np.array([[1.0, 1.0, 1.0], [5.0, 1.0, 1.0]]), like)
+    True
+    """
     return bool((contour < -0.5 - NOTED).any() or (contour > np.array(like.shape) - 0.5 + NOTED).any())
 
 
 def is_outside(contour: Points, like: Volume) -> bool:
-    """Whether nothing of a contour's bounding box is within the image."""
+    """Whether nothing of a contour's bounding box is within the image.
+
+    >>> like = Volume(np.zeros((4, 4, 4), np.uint8), np.eye(4))
+    >>> is_outside(np.array([[1.0, 1.0, 1.0], [5.0, 1.0, 1.0]]), like)
+    False
+    """
     return bool((contour.max(axis=0) < -0.5).any() or (contour.min(axis=0) > np.array(like.shape) - 0.5).any())

@@ -119,6 +119,7 @@ def _regions(dataset: Dataset, name: str) -> tuple[list[Region], tuple[str, ...]
 
 
 def _by_number(items: Iterable[Dataset] | None, keyword: str, name: str) -> dict[int, list[Dataset]]:
+    """The items of a sequence by the number in `keyword`, in the order of the file."""
     found: dict[int, list[Dataset]] = {}
     for item in items or []:
         found.setdefault(whole_number(item, keyword, name), []).append(item)
@@ -144,6 +145,7 @@ def _shared(drawn: list[Dataset], items: list[Dataset], roi: int, name: str) -> 
 
 
 def _name(item: Dataset | None, roi: int) -> str:
+    """The name of a region, at most `QUOTED` letters of it; "region 3" where it has none."""
     return (quoted(item, "ROIName") if item is not None else "") or f"region {roi}"
 
 
@@ -177,10 +179,12 @@ def _structure(region: Region, like: Volume, name: str) -> tuple[Structure | Non
 
 
 def _code(region: Region) -> Code | None:
+    """The code of a region from its observation; None where it has none."""
     return None if region.observed is None else read_code(region.observed, "RTROIIdentificationCodeSequence")
 
 
 def _colour(region: Region) -> str:
+    """The colour of the first contour item that has a valid one, as `#rrggbb`; a colour of ours where none has."""
     for item in region.drawn:
         rgb = numbers(item, "ROIDisplayColor", 3)
         if rgb is not None and all(0 <= part <= 255 for part in rgb):
@@ -224,6 +228,7 @@ def _coordinates(line: Dataset) -> NDArray[np.float64]:
 
 
 def _offset(line: Dataset, name: str) -> Points:
+    """Contour Offset Vector in LPS+ mm, zeros where it is missing (PS3.3 C.8.8.6); `FileError` for no vector."""
     if not text(line, "ContourOffsetVector"):
         return np.zeros(3)
     vector = numbers(line, "ContourOffsetVector", 3)

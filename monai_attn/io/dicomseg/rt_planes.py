@@ -1,4 +1,8 @@
-"""The slices of one structure of an RTSTRUCT: filled, and interpolated where only every second one is drawn."""
+"""The slices of one structure of an RTSTRUCT: filled, and interpolated where only every second one is drawn.
+
+Planning systems often draw every second or third slice and interpolate between them, without a word in the file. What
+is drawn and what is interpolated matters for volumes in ml, so each structure says it in a note.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +27,24 @@ NAMED = 5
 
 
 def gaps_of(structure: Structure, axis: int) -> list[int]:
-    """How many slices lie from each drawn slice to the next one."""
+    """How many slices lie from each drawn slice to the next one.
+
+    1 is the next slice. A structure of one slice, or of none, has no gaps. Slices outside the image count too.
+    """
     places = sorted({place_of(contour, axis) for contour in structure.contours})
     return [high - low for low, high in pairwise(places)]
 
 
 def usual_gap(gaps: Iterable[int]) -> int | None:
-    """The gap that at least half of the gaps, and two of them, share; None where there is no such gap."""
+    """The gap that at least half of the gaps, and two of them, share; None where there is no such gap.
+
+    Of two gaps that are equally frequent, the smaller one counts.
+
+    >>> usual_gap([2, 2, 5])
+    2
+    >>> usual_gap([1, 3]) is None
+    True
+    """
     counts = Counter(gaps)
     if not counts:
         return None
@@ -43,6 +58,12 @@ def filled(structure: Structure, like: Volume, axis: int, others: int) -> tuple[
     Every n-th slice drawn, n = 2 and more, means that the slices between were left to interpolation. Whether a
     structure is drawn so is seen from the thickness its contours state, else from its own gaps, else from `others`,
     the usual gap of the whole file. Longer gaps stay empty and are noted.
+
+    `axis` is the axis of `like` across the slices, as `slice_axis` gives it. The voxels are None where no pixel's
+    centre lies inside a contour.
+
+    A structure that this package wrote (`Structure.complete`) is never interpolated: its empty slices are empty.
+    Interpolation follows `monai_attn.shapes.between`.
     """
     outlines: dict[int, list[NDArray[np.float64]]] = {}
     for contour in structure.contours:
@@ -63,6 +84,7 @@ def filled(structure: Structure, like: Volume, axis: int, others: int) -> tuple[
 
 
 def _within(like: Volume, axis: int) -> tuple[int, int]:
+    """The size of one slice of the image: its shape without the axis across the slices."""
     one, other = (size for number, size in enumerate(like.shape) if number != axis)
     return one, other
 
@@ -70,7 +92,11 @@ def _within(like: Volume, axis: int) -> tuple[int, int]:
 def _interpolated(
     planes: dict[int, NDArray[np.bool_]], step: int, spacing_mm: list[float]
 ) -> dict[int, NDArray[np.bool_]]:
-    """The slices between those drawn, where no more than `step` apart; without those that stay empty."""
+    """The slices between those drawn, where no more than `step` apart; without those that stay empty.
+
+    `planes` are masks by the number of the slice, and `spacing_mm` is the distance of pixels along both axes of a mask.
+    Slices that were drawn are never changed.
+    """
     added: dict[int, NDArray[np.bool_]] = {}
     for low, high in pairwise(sorted(planes)):
         if 1 < high - low <= step:
@@ -80,6 +106,7 @@ def _interpolated(
 
 
 def _stacked(planes: dict[int, NDArray[np.bool_]], axis: int, shape: tuple[int, int]) -> Part | None:
+    """Masks by the number of their slice as one block of the grid, cropped; None where all are empty."""
     if not planes:
         return None
     first = min(planes)
@@ -92,6 +119,7 @@ def _stacked(planes: dict[int, NDArray[np.bool_]], axis: int, shape: tuple[int, 
 
 
 def _notes(structure: Structure, like: Volume, axis: int, slices: Iterable[Joined]) -> Iterator[str]:
+    """Sentences on contours that are there twice, overlap, are thin, leave the image, or lie between slices."""
     name, slices = structure.label.name, list(slices)
     twice, across, lost = (sum(getattr(one, what) for one in slices) for what in ("twice", "across", "lost"))
     cut = sum(reaches_out(contour, like) for contour in structure.contours)
@@ -117,6 +145,7 @@ def _notes(structure: Structure, like: Volume, axis: int, slices: Iterable[Joine
 
 
 def _gap_notes(name: str, planes: dict[int, NDArray[np.bool_]], added: Iterable[int], step: int) -> Iterator[str]:
+    """Sentences on the slices that were interpolated, and on those between the contours that stay empty."""
     added = set(added)
     if added:
         yield f"{name!r} is drawn on 1 of {step} slices of the image; {len(added)} slices between were interpolated."

@@ -1,4 +1,8 @@
-"""RTSTRUCT contours to masks."""
+"""RTSTRUCT contours to masks.
+
+First come the regions and their points (`rt_items`), then the axis across the slices (`rt_axis`). Then each slice is
+filled (`rt_planes`, `combine`, `contours`), and the masks are put on the grid of the image.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,8 @@ def read_rtstruct(path: str | Path, like: Volume) -> Masks:
     Values are the ROI numbers.
 
     Raises `FileError`, or `GeometryError` when contours lie in other planes, or all of them outside the image.
+
+    Masks are boolean, `(I, J, K)` on the grid of `like`. Source: DICOM PS3.3 A.19, C.8.8.5 and C.8.8.6.
     """
     path = Path(path)
     with silent():

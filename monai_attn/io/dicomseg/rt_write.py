@@ -1,4 +1,8 @@
-"""A label map to RTSTRUCT contours on the series it was made from."""
+"""A label map to RTSTRUCT contours on the series it was made from.
+
+The file is made attribute by attribute here. `contours.outlines` gives the contours and `source` the series. Approval
+is always UNAPPROVED: a person has to approve contours before anybody plans with them.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,9 @@ def write_rtstruct(
     Contours run along the borders of the pixels, in mm: area and volume are those of the label map, and reading the
     file gives the same voxels. Labels without a voxel have no contours. Grid, identity, reading back and errors are as
     in `write_dicom_seg`. A file with a contour above 64 kB has implicit kinds of values. Source: DICOM PS3.3 A.19.
+
+    `labels` is `(I, J, K)` on the grid of the series, and `path` is the file to write. `series` and `volume` choose
+    among several, as in `monai_attn.io.read`. `algorithm` and its version are shown in viewers beside the regions.
     """
     path = Path(path)
     checked_text(algorithm, "The algorithm's name")
@@ -70,6 +77,7 @@ def write_rtstruct(
 
 
 def _structure_set(labels: Volume, table: LabelTable, source: Source, algorithm: tuple[str, str]) -> Dataset:
+    """The whole object, not yet saved, with implicit kinds of values where a contour is too long for explicit ones."""
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import (
         PYDICOM_IMPLEMENTATION_UID,
@@ -120,6 +128,7 @@ def _referenced(source: Source) -> Dataset:
 
 
 def _image(header: Dataset, frame: Frame | None = None) -> Dataset:
+    """A reference to an image of the series, with the number of the frame, from 1, where the file has several."""
     item = _item(ReferencedSOPClassUID=header.SOPClassUID, ReferencedSOPInstanceUID=header.SOPInstanceUID)
     if frame is not None and "NumberOfFrames" in header:
         item.ReferencedFrameNumber = frame.index + 1
@@ -127,6 +136,7 @@ def _image(header: Dataset, frame: Frame | None = None) -> Dataset:
 
 
 def _region(label: Label, source: Source, algorithm: tuple[str, str]) -> Dataset:
+    """The description of a label as a region of interest (PS3.3 C.8.8.5), with its number, name and algorithm."""
     return _item(
         ROINumber=label.value,
         ReferencedFrameOfReferenceUID=source.grid.frame_of_reference,
@@ -138,6 +148,11 @@ def _region(label: Label, source: Source, algorithm: tuple[str, str]) -> Dataset
 
 
 def _contours(label: Label, labels: Volume, source: Source) -> Dataset:
+    """The colour and the contours of one label, each with a reference to its image (PS3.3 C.8.8.6).
+
+    Points are in LPS+ mm, in the plane of the slice that the contour was drawn on, rounded to 10 nm. A label without
+    voxels has no ContourSequence.
+    """
     item = _item(ReferencedROINumber=label.value, ROIDisplayColor=[round(255 * part) for part in label.rgb])
     contours = []
     for k, points in _polygons(labels.array == label.value):
@@ -163,12 +178,14 @@ def _is_long(item: Dataset) -> bool:
 
 
 def _polygons(mask: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """For each slice with a voxel, its index k and each outline `(n, 2)` in it, in pixel indices (column, row)."""
     for k in np.flatnonzero(mask.any(axis=(0, 1))):
         for polygon in outlines(mask[:, :, k]):
             yield int(k), polygon
 
 
 def _observation(label: Label) -> Dataset:
+    """What the region stands for: its code, and GTV or ORGAN (PS3.3 C.8.8.8)."""
     code = code_of(label)
     coded = _item(CodeValue=code.value, CodingSchemeDesignator=code.scheme, CodeMeaning=code.meaning)
     return _item(
@@ -181,6 +198,7 @@ def _observation(label: Label) -> Dataset:
 
 
 def _item(**values: object) -> Dataset:
+    """A data set with these attributes, by keyword."""
     from pydicom import Dataset
 
     item = Dataset()

@@ -1,4 +1,8 @@
-"""DICOM SEG to masks: binary, fractional, label map; overlapping, sparse, in any orientation."""
+"""DICOM SEG to masks: binary, fractional, label map; overlapping, sparse, in any orientation.
+
+`read_dicom_seg` reads files of other makers as well as ours. `grid` puts frames in place, `masks` is the result. Images
+are not read here, and nothing is resampled: a mask lies on voxels that exist, or an error says why not.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +124,11 @@ def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int
 
 
 def _own_value(description: str) -> int:
-    """The label value that `write_dicom_seg` noted; 0 when it did not."""
+    """The label value that `write_dicom_seg` noted; 0 when it did not.
+
+    >>> _own_value("Label value 7"), _own_value("Enhancing tumour")
+    (7, 0)
+    """
     value = description.removeprefix(VALUE_TEXT)
     if value == description or not (value.isascii() and value.isdigit()) or len(value) > 10:
         return 0
@@ -160,6 +168,7 @@ def _segment_of(dataset: Dataset, frame: Frame) -> int:
 
 
 def _value(segment: int, value_of: dict[int, int], name: str) -> int:
+    """The label value of a segment number; `LabelError` where the number is 0 or not described."""
     if not segment:
         raise LabelError(
             f"{name}: a frame does not say to which segment it belongs (Referenced Segment Number). Export it again."
@@ -216,6 +225,7 @@ def _span(parts: list[Part]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _joined(parts: list[Part]) -> Part:
+    """The parts of one structure as one block, which begins at the lowest corner of all."""
     lower, upper = _span(parts)
     whole = np.zeros(upper - lower, parts[0][1].dtype)
     for start, array in parts:

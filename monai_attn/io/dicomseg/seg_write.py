@@ -1,4 +1,8 @@
-"""A label map to a DICOM SEG against the series it was made from."""
+"""A label map to a DICOM SEG against the series it was made from.
+
+highdicom makes the object; this module gives it the slices, the places, the labels and the names. `source` reads the
+series first and checks that the labels lie on it. RTSTRUCT is written in `rt_write`.
+"""
 
 from __future__ import annotations
 
@@ -76,6 +80,9 @@ def write_dicom_seg(
     Raises `GeometryError` when the grids differ. Raises `LabelError` when no voxel is labelled, or a value is not in
     the table. Raises `FileError` when the file exists and `overwrite` is not set, and `InputError` when the headers of
     the series hold what cannot be written. Nothing is left behind then. Source: DICOM PS3.3 A.51.
+
+    `labels` is `(I, J, K)`, whole numbers with 0 as background. Segment numbers run from 1 in the order of the table;
+    the description of each segment keeps the label value.
     """
     if algorithm_type not in ALGORITHM_TYPES:
         raise InputError(f"An algorithm's type is one of {', '.join(ALGORITHM_TYPES)}, not {algorithm_type!r}.")
@@ -94,13 +101,26 @@ def write_dicom_seg(
 
 
 def series_number(header: Dataset) -> int:
-    """The number of our series: behind that of the images, where theirs can be counted on."""
+    """The number of our series: behind that of the images, where theirs can be counted on.
+
+    `header` is that of an image of the series. A series without a usable number gives 1000.
+
+    >>> from pydicom import Dataset
+    >>> header = Dataset()
+    >>> header.SeriesNumber = 3
+    >>> series_number(header), series_number(Dataset())
+    (1003, 1000)
+    """
     found = int(number(header, "SeriesNumber") or 0)
     return SERIES_NUMBER_STEP + (found if 0 <= found < 2**31 - SERIES_NUMBER_STEP else 0)
 
 
 def check_read_back(back: Masks, labels: Volume, table: LabelTable, name: str) -> None:
-    """Raise `FileError` when a file says something else than what was written."""
+    """Raise `FileError` when a file says something else than what was written.
+
+    `back` is what our own reader finds in the file, `labels` and `table` are what was to be written. Names, values and
+    codes of the labels must be equal, and so must each voxel. Colours are not compared.
+    """
     if not np.array_equal(back.label_map().array, labels.array):
         raise FileError(f"{name}: the voxels read back differ from what was written. Nothing was kept.")
     said = [(one.value, one.name, one.code) for one in back.table]
@@ -109,6 +129,10 @@ def check_read_back(back: Masks, labels: Volume, table: LabelTable, name: str) -
 
 
 def _segmentation(labels: Volume, table: LabelTable, source: Source, algorithm: Algorithm) -> Segmentation:
+    """The whole object, not yet saved, with the place of each slice from the series (PS3.3 A.51).
+
+    SliceThickness is added to the first header where a classic series lacks it: the distance of the slices in mm.
+    """
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
     from highdicom.seg import Segmentation
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -167,6 +191,7 @@ def _numbered(array: NDArray[np.generic], table: LabelTable) -> NDArray[np.gener
 
 
 def _described(segment: int, label: Label, algorithm: Algorithm) -> SegmentDescription:
+    """The description of one label as a segment (PS3.3 C.8.20.4): number, name, category, code, algorithm, colour."""
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentDescription
@@ -188,6 +213,7 @@ def _described(segment: int, label: Label, algorithm: Algorithm) -> SegmentDescr
 
 
 def _coded(code: Code) -> CodedConcept:
+    """A code in the form that highdicom takes."""
     from highdicom.sr import CodedConcept
 
     return CodedConcept(code.value, code.scheme, code.meaning)

@@ -1,4 +1,8 @@
-"""The image series that structures are written against."""
+"""The image series that structures are written against.
+
+`seg_write` and `rt_write` begin here. The series is chosen and sorted exactly as the readers of images do it, so that
+slice k of the label map belongs to slice k of the series. Pixels are not decoded.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +42,9 @@ class Source:
     """The slices of one volume of a series in order of K, its grid, and the header of each file without pixels.
 
     The first slice's header is fit to be copied from. `undecodable` holds its texts that are copied byte for byte.
+
+    `grid` has the shape `(I, J, K)` and the affine to RAS+ mm, and no voxels set. `headers` has one entry for each
+    file, so an enhanced file with many frames has one.
     """
 
     frames: tuple[Frame, ...]
@@ -62,7 +69,13 @@ def silent() -> Iterator[None]:
 
 
 def open_source(path: str | Path, *, series: str | None, volume: int | None) -> Source:
-    """The series as `monai_attn.io.read` would take it. Raises `FileError`, `GeometryError` or `InputError`."""
+    """The series as `monai_attn.io.read` would take it. Raises `FileError`, `GeometryError` or `InputError`.
+
+    `path` is the folder of the series, or one of its files. `series` and `volume` choose among several, as in `read`.
+
+    `FileError` stands for no images or a damaged file, `GeometryError` for slices that form no stack. `InputError`
+    stands for a choice that is open, colour images, and headers without the UIDs in `NEEDED`.
+    """
     path = Path(path)
     found = list_series(path) if path.is_dir() else series_of_file(path)
     if not found:
@@ -89,6 +102,9 @@ def open_source(path: str | Path, *, series: str | None, volume: int | None) -> 
 
 
 def _header(path: Path) -> Dataset:
+    """The header of one file, without pixels; `FileError` where it is damaged, `InputError` where it lacks a UID of
+    `NEEDED`.
+    """
     from pydicom import dcmread
 
     with foreign_errors(path, "It is a damaged or truncated DICOM file. Copy or export it again."), silent():
@@ -103,7 +119,13 @@ def _header(path: Path) -> Dataset:
 
 
 def check_labels(labels: Volume, table: LabelTable, source: Source, folder: str) -> None:
-    """Raise `GeometryError` when the labels are not on the grid of the series, `LabelError` when they are no labels."""
+    """Raise `GeometryError` when the labels are not on the grid of the series, `LabelError` when they are no labels.
+
+    `folder` is the name of the series for messages. Raises `InputError` for the name of a label that DICOM does not
+    take, as `checked_text` does.
+
+    A label map of zeros is refused with `LabelError`.
+    """
     if not same_grid(labels, source.grid):
         raise GeometryError(
             f"The labels lie on another grid ({_described(labels)}) than the series in {folder} "
@@ -134,7 +156,18 @@ def check_labels(labels: Volume, table: LabelTable, source: Source, folder: str)
 
 
 def checked_text(value: str, what: str) -> str:
-    """A text that fits DICOM's long string (LO): 1 to 64 characters and no backslash; else `InputError`."""
+    """A text that fits DICOM's long string (LO): 1 to 64 characters and no backslash; else `InputError`.
+
+    `what` begins the message. Blanks at the ends are refused too, since DICOM drops them.
+
+    >>> checked_text("Left kidney", "The name of label 1")
+    'Left kidney'
+
+    >>> checked_text("", "The name")
+    Traceback (most recent call last):
+        ...
+    monai_attn.errors.InputError: The name is ''; DICOM takes 1 to 64 printable characters without a backslash.
+    """
     if not 0 < len(value.strip()) <= 64 or "\\" in value or not value.isprintable():
         raise InputError(f"{what} is {value!r}; DICOM takes 1 to 64 printable characters without a backslash.")
     if value != value.strip():
@@ -143,7 +176,11 @@ def checked_text(value: str, what: str) -> str:
 
 
 def plane_of(frame: Frame) -> NDArray[np.float64]:
-    """Affine `(4, 4)` of one slice, (column, row, 0) index to millimetres RAS+; the third axis is 1 mm of normal."""
+    """Affine `(4, 4)` of one slice, (column, row, 0) index to millimetres RAS+; the third axis is 1 mm of normal.
+
+    The frame must have a position, an orientation and a pixel spacing. The centre of its first pixel is index (0, 0,
+    0). Source: DICOM PS3.3 C.7.6.2.1.1.
+    """
     row, column = np.array(frame.orientation).reshape(2, 3)
     between_rows, between_columns = cast("tuple[float, ...]", frame.spacing_mm)
     lps = np.eye(4)
@@ -153,6 +190,7 @@ def plane_of(frame: Frame) -> NDArray[np.float64]:
 
 
 def _described(grid: Volume) -> str:
+    """A grid in words for a message: size, spacing in mm, orientation, and the place of its first voxel in RAS+ mm."""
     size = " x ".join(str(n) for n in grid.shape)
     spacing = " x ".join(f"{edge:.3f}" for edge in grid.spacing_mm)
     corner = ", ".join(f"{x:.2f}" for x in grid.to_world([0, 0, 0]))
