@@ -1,4 +1,7 @@
-"""The region that is to be segmented, as the user drew or chose it in the window."""
+"""The region that is to be segmented, as the user drew or chose it in the window.
+
+The panel "Segment" calls this file. How points of napari's world become a box of the patient stands in `region`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ __all__ = ["chosen_region", "draw_region"]
 
 
 def draw_region(viewer: napari.viewer.Viewer, changed: Callable[[Any], None]) -> None:
-    """Make or choose the layer of regions, ready to draw a rectangle; `changed` is called after each change of it."""
+    """Make or choose the layer of regions, ready to draw a rectangle; `changed` is called after each change of it.
+
+    There is one layer of regions in a viewer, named "region". When it is there already, it is only made active.
+    """
     if not any(isinstance(layer, Shapes) and layer.name == REGION for layer in viewer.layers):
         data, keywords, _ = region_layer()
         layer = viewer.add_shapes(data or None, **keywords)
@@ -32,8 +38,9 @@ def draw_region(viewer: napari.viewer.Viewer, changed: Callable[[Any], None]) ->
 def chosen_region(viewer: napari.viewer.Viewer, kind: str, image: Image, thickness_mm: float | None) -> Box:
     """The region in patient millimetres: with kind "view" what is on the screen of the image, else the drawn shape.
 
-    `thickness_mm` is the extent across the shown plane; None: through the whole image. Raises `InputError` when
-    nothing was drawn, and `GeometryError` when the image is not on the screen.
+    The box lies along the axes of the patient, in RAS+ mm. `thickness_mm` is the extent across the shown plane; None:
+    through the whole image. Raises `InputError` when nothing was drawn. Raises `GeometryError` when the image is not on
+    the screen, or the chosen layer of shapes holds no shape.
     """
     if kind == "view":
         return region_of_view(viewer, image, grid_of(image), thickness_mm=thickness_mm)

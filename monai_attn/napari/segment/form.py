@@ -1,4 +1,7 @@
-"""The fields and buttons of the panel "Segment": what can be chosen and how it is shown, no logic."""
+"""The fields and buttons of the panel "Segment": what can be chosen and how it is shown, no logic.
+
+The panel reads the choices here and hands back what is to be shown. Nothing in this file opens a bundle or an image.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,11 @@ NONE = "—"
 
 
 class SegmentForm(QWidget):
-    """Emits `changed` when a choice changes that the check before a run depends on."""
+    """Emits `changed` when a choice changes that the check before a run depends on.
+
+    `images` holds a list of layers for each image that the bundle asks for, by the bundle's name of the image. `maps`
+    holds a box for each map of attention or uncertainty, by the name that a `Segmenter` knows.
+    """
 
     changed = Signal()
 
@@ -160,13 +167,13 @@ class SegmentForm(QWidget):
         return None if self.all_slices.isChecked() else self.thickness.value()
 
     def chosen_images(self) -> dict[str, str]:
-        """The layers chosen, by name of the bundle's image."""
+        """The layers chosen, by name of the bundle's image; an image that is left open is left out."""
         return {
             slot: combo.currentText() for slot, combo in self.images.items() if combo.currentText() not in ("", NONE)
         }
 
     def chosen_maps(self) -> tuple[str, ...]:
-        """The maps that are wanted."""
+        """The maps that are wanted, by the names that a `Segmenter` knows; empty for none."""
         return tuple(key for key, box in self.maps.items() if box.isChecked())
 
     def show_bundle(self, bundle: BundleDescription) -> None:
@@ -192,7 +199,7 @@ class SegmentForm(QWidget):
             self.image_fields.addRow(f"{one.name} ({one.modality})" if one.modality else one.name, combo)
 
     def show_check(self, result: Outlook, region: Box | None) -> None:
-        """The findings, worst first, and the estimate."""
+        """The findings, worst first, and the estimate; without a finding a sentence says that image and bundle fit."""
         order = list(MARKS)
         lines = []
         for finding in sorted(result.findings, key=lambda one: order.index(one.severity)):
@@ -219,7 +226,11 @@ class SegmentForm(QWidget):
             self.bar.setRange(0, 0)  # busy, until the first patches are done
 
     def show_progress(self, progress: WorkProgress, total: int | None, left: str) -> None:
-        """A bar of patches where their number is known, and the time left."""
+        """A bar of patches where their number is known, and the time left.
+
+        `total` is the number of patches, None where it is not known. `left` is the time left in words, "" before there
+        is a pace; then the seconds since the start are shown.
+        """
         if total and progress.windows:
             self.bar.setRange(0, total)
             self.bar.setValue(min(progress.windows, total))

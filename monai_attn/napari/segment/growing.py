@@ -26,7 +26,9 @@ __all__ = ["Growing", "GrowingLayer"]
 class Growing:
     """What a run has finished so far, as a layer: the thread adds to it (`take`), the window draws it anew.
 
-    It has an array of its own, so that nothing the window does reaches the mask in the making.
+    It has an array of its own, so that nothing the window does reaches the mask in the making. `grid` is the part of
+    the image that is segmented, `(I, J, K)`. `layer` is the layer as napari takes it; `changes` counts the boxes so
+    far.
     """
 
     def __init__(self, grid: Volume, table: LabelTable, name: str) -> None:
@@ -39,14 +41,21 @@ class Growing:
         self._array = to_native(self.layer[0], empty)
 
     def take(self, labels: NDArray[np.generic], box: tuple[slice, ...]) -> None:
-        """Copy the labels of a box that has just been finished; of another grid than ours, none."""
+        """Copy the labels of a box that has just been finished; of another grid than ours, none.
+
+        `labels` is the whole label map `(I, J, K)` so far, `box` the part of it that is final up to the bundle's last
+        steps.
+        """
         if labels.shape == self._array.shape:
             self._array[box] = labels[box]
             self.changes += 1
 
 
 class GrowingLayer:
-    """Shows in a viewer what is `Growing`, once there is something, until `remove`."""
+    """Shows in a viewer what is `Growing`, once there is something, until `remove`.
+
+    The layer cannot be painted on, because its voxels are still written. It cannot be saved either.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer

@@ -37,7 +37,8 @@ def without_collections() -> Iterator[None]:
 def load_torch_library() -> bool:
     """Load PyTorch's largest library without holding Python's lock, as `import torch` would; whether that was done.
 
-    Elsewhere than on Linux, or where PyTorch lies otherwise, the import does it as ever.
+    Elsewhere than on Linux, or where PyTorch lies otherwise, the import does it as ever. Never raises for a library
+    that cannot be loaded: the answer is then False, and the import says why.
     """
     found = find_spec("torch")
     library = Path(found.origin).parent / "lib" / LIBRARY if found is not None and found.origin else Path()

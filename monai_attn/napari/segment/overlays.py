@@ -1,4 +1,8 @@
-"""Why and how sure: attention and uncertainty over the image, and the way to the lesion that is least certain."""
+"""Why and how sure: attention and uncertainty over the image, as layers with a legend.
+
+A run makes such maps when their boxes are ticked in the panel. Attention gates: Oktay 2018. A map shows what the
+network computed; it is no measure of whether the mask is right.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +49,20 @@ CLEAR_BELOW = 0.5
 
 
 def map_meaning(name: str) -> str:
-    """What the values of a map mean, in a sentence. Raises `InputError` for a name that is no map's."""
+    """What the values of a map mean, in a sentence. Raises `InputError` for a name that is no map's.
+
+    >>> map_meaning("entropy")
+    '0: one class is certain, 1: all classes are equally likely.'
+    """
     return LEGENDS[_kind(name)]
 
 
 def map_layers(segmentation: Segmentation, *, name: str) -> list[LayerTuple]:
-    """An overlay for each map of a segmentation, 0 to 1; only the first one is shown at once."""
+    """An overlay for each map of a segmentation, 0 to 1; only the first one is shown at once.
+
+    `name` is that of the run; each layer gets the map's title behind it. The legend stands in the layer's metadata.
+    Empty for a segmentation without maps. Raises `InputError` for a map of unknown kind.
+    """
     layers = []
     for number, (key, volume) in enumerate(segmentation.maps.items()):
         colours, role = LOOKS[_kind(key)]
@@ -67,7 +79,7 @@ def map_layers(segmentation: Segmentation, *, name: str) -> list[LayerTuple]:
 
 
 def clear_at_zero(name: str) -> Colormap:
-    """A colour map of napari's that fades out towards 0."""
+    """A colour map of napari's that fades out towards 0, in 256 steps; `name` is one that napari knows."""
     from napari.utils.colormaps import Colormap, ensure_colormap
 
     share = np.linspace(0, 1, 256)
@@ -77,6 +89,7 @@ def clear_at_zero(name: str) -> Colormap:
 
 
 def _kind(name: str) -> str:
+    """The key of `LOOKS` with which the name of a map begins."""
     for kind in LOOKS:
         if name.startswith(kind):
             return kind

@@ -42,7 +42,8 @@ SETTLE_MS = 150
 class SegmentWidget(QWidget):
     """Collects the choices, runs the segmentation in a worker and adds what comes back as layers.
 
-    One run at a time. `ask_trust` shows what a bundle from outside would run and tells whether it may.
+    One run at a time. `ask_trust` shows what a bundle from outside would run and tells whether it may. A yes holds for
+    the same disclosure until the panel is deleted. `check` is the last check of image and bundle.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -157,7 +158,11 @@ class SegmentWidget(QWidget):
         self.form.region.setCurrentIndex(self.form.region.findData("shape"))
 
     def start(self) -> None:
-        """Start the segmentation, after asking whether a bundle from outside may run."""
+        """Start the segmentation, after asking whether a bundle from outside may run.
+
+        Nothing starts while the last run still ends, while the check has an error, or when trust is refused; a message
+        says which.
+        """
         if not self.running.free():
             return
         self.refresh()

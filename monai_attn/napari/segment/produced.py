@@ -1,4 +1,7 @@
-"""What a run gives to the window: layers, a place to go to, and a sentence."""
+"""What a run gives to the window: layers, a place to go to, and a sentence.
+
+Pure functions, called in the thread of the run (`runner`), so that the window only has to add what is ready.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ class RunLayers:
 
 
 def produced(segmentation: Segmentation, request: Request) -> RunLayers:
-    """What the window shows of a segmentation that it asked for."""
+    """What the window shows of a segmentation that it asked for.
+
+    An empty mask gives layers too, but no place to go to, and the sentence says that nothing was found.
+    """
     point = middle_of(segmentation.labels)
     place = displayed_point(segmentation.labels, point) if point else None
     sentence = sentence_of(segmentation, request.bundle.name)
@@ -46,7 +52,8 @@ def produced(segmentation: Segmentation, request: Request) -> RunLayers:
 def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTuple]:
     """A labels layer with names, colours and provenance, and an image layer for each map.
 
-    Where the segmentation has warnings, the name of the layers begins with `MARK`.
+    Where the segmentation has warnings, the name of the layers begins with `MARK`. All layers of one run share a random
+    identifier in their metadata, by which a map finds its mask again.
     """
     name = f"{MARK} {request.title}" if segmentation.warnings else request.title
     labels = labels_layer(segmentation.labels, name=name, table=segmentation.table)
@@ -61,7 +68,12 @@ def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTup
 def middle_of(labels: Volume) -> tuple[float, float, float] | None:
     """The voxel of the mask's fullest axial slice that is closest to that slice's middle, in mm RAS+; None if empty.
 
-    A slice of the voxel axis that is closest to the patient's long axis.
+    A slice of the voxel axis that is closest to the patient's long axis. All labels count alike.
+
+    >>> mask = np.zeros((5, 5, 5), np.uint8)
+    >>> mask[1:4, 1:4, 2] = 1
+    >>> middle_of(Volume(mask))
+    (2.0, 2.0, 2.0)
     """
     axis = next(n for n, letter in enumerate(labels.orientation) if letter in "SI")
     counts = np.count_nonzero(np.asarray(labels.array), axis=tuple(n for n in range(3) if n != axis))
@@ -75,7 +87,10 @@ def middle_of(labels: Volume) -> tuple[float, float, float] | None:
 
 
 def sentence_of(segmentation: Segmentation, bundle: str) -> str:
-    """The volume of each structure, or that there is none; then the warnings on the mask, a line each."""
+    """The volume of each structure, or that there is none; then the warnings on the mask, a line each.
+
+    Volumes are in ml with two decimals, in the order of the label table; `bundle` is the bundle's name.
+    """
     warnings = "".join(f"\nWarning: {text}" for text in segmentation.warnings)
     counts = label_counts(segmentation.labels.array)
     found = [(label.name, counts[label.value]) for label in segmentation.table if counts.get(label.value)]

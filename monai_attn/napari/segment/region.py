@@ -1,4 +1,8 @@
-"""A region in patient millimetres from what is drawn or seen: rectangles in napari's world to a `Box`."""
+"""A region in patient millimetres from what is drawn or seen: rectangles in napari's world to a `Box`.
+
+napari's world has the axes (S, P, L) in mm, a `Box` lies along the patient's axes in RAS+ mm. Only a window needs this
+file: on the command line the region is written as numbers.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,13 @@ FLAT_MM = 1e-3
 def region_of_points(points_world: ArrayLike, grid: Volume, *, thickness_mm: float | None = None) -> Box:
     """The box of the patient around points `(N, 3)` in napari's world (S, P, L) in mm, as they lie on a grid.
 
-    Along an axis on which all points agree the box is `thickness_mm` thick around them, without it as long as the
-    grid. On an oblique grid, which is shown upright, it is the smallest box around the tilted one.
+    Along an axis on which all points agree the box is `thickness_mm` thick around them, without it as long as the grid.
+    On an oblique grid, which is shown upright, it is the smallest box around the tilted one.
+
+    >>> grid = Volume(np.zeros((40, 50, 60)), np.diag([2.0, 2.0, 2.0, 1.0]))
+    >>> box = region_of_points([[10, -40, -30], [10, -20, -10]], grid, thickness_mm=8)
+    >>> box.lower_mm, box.upper_mm
+    ((10.0, 20.0, 6.0), (30.0, 40.0, 14.0))
     """
     points = np.asarray(points_world, dtype=float)
     lower, upper = points.min(axis=0), points.max(axis=0)
@@ -50,7 +59,11 @@ def region_of_points(points_world: ArrayLike, grid: Volume, *, thickness_mm: flo
 
 
 def region_of_shape(layer: Shapes, grid: Volume, *, thickness_mm: float | None = None) -> Box:
-    """The box of the selected shape, else of the last one drawn. Raises `GeometryError` when there is none."""
+    """The box of the selected shape, else of the last one drawn, in RAS+ mm.
+
+    A shape with two axes, drawn while no volume was open, goes through all slices whatever the thickness. Raises
+    `GeometryError` when the layer has no shape.
+    """
     if not layer.data:
         raise GeometryError(f"The layer {layer.name!r} has no shape. Draw a rectangle around the structure first.")
     number = max(layer.selected_data, default=len(layer.data) - 1)
@@ -83,7 +96,7 @@ def region_of_view(viewer: ViewerModel, layer: Image, grid: Volume, *, thickness
 
 
 def region_layer(name: str = REGION) -> tuple[list[Any], dict[str, Any], str]:
-    """An empty shapes layer in world millimetres to draw regions on."""
+    """An empty shapes layer in world millimetres to draw regions on: data, keywords and kind of a layer."""
     look = {"edge_color": "#ffd166", "face_color": "transparent", "edge_width": 1.0}
     return [], {"name": name, "ndim": 3, **look, **WORLD_AXES}, "shapes"
 

@@ -1,4 +1,7 @@
-"""What to segment and how, as the window asks for it."""
+"""What to segment and how, as the window asks for it.
+
+The panel makes a `Request` from its fields; `runner` gives the request to a `Segmenter`, and `preflight` checks it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,12 @@ __all__ = ["Request", "overrides_of"]
 
 @dataclass(frozen=True)
 class Request:
-    """What to segment and how; `images` by the names that the bundle gives them, the reference first."""
+    """What to segment and how; `images` by the names that the bundle gives them, the reference first.
+
+    `name` is that of the reference image's layer. `region` is a box in RAS+ mm, None for the whole image. `overrides`
+    change the bundle's config by id. `trust` says that a bundle from outside may run its code. `maps` are the maps of
+    attention and uncertainty that are wanted.
+    """
 
     bundle: BundleDescription
     images: Mapping[str, Volume]
@@ -45,7 +53,9 @@ class Request:
 
 
 def overrides_of(text: str) -> dict[str, Any]:
-    """Overrides as one writes them in a line, separated by semicolons. Raises `OverrideError`.
+    """Overrides as one writes them in a line, separated by semicolons; an empty line gives none.
+
+    Raises `OverrideError` for a part that is not written key=value. Whether the bundle has the key is checked later.
 
     >>> overrides_of("inferer::overlap=0.5; amp=true;")
     {'inferer::overlap': 0.5, 'amp': True}

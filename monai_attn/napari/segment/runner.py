@@ -1,4 +1,8 @@
-"""Runs what the window asks for, with the same `Segmenter` as everywhere."""
+"""Runs what the window asks for, with the same `Segmenter` as everywhere.
+
+`running` calls this file in a thread. PyTorch and MONAI are imported here, at the first run, so that the window opens
+without them. There is no Qt in this file.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +23,30 @@ __all__ = ["Runner"]
 
 
 class Runner:
-    """Runs requests and keeps the last segmenter, so that a second run of the same bundle starts at once."""
+    """Runs requests and keeps the last segmenter, so that a second run of the same bundle starts at once.
+
+    The segmenter is made anew when the bundle's folder, the execution or the overrides change. A bundle whose files
+    were changed on the disk meanwhile is not noticed.
+    """
 
     def __init__(self) -> None:
         self._key: Any = None
         self._segmenter: Segmenter | None = None
 
     def run(self, request: Request, work: Work[RunLayers]) -> RunLayers:
-        """The result as layers. Raises as `Segmenter` does, or `Cancelled`."""
+        """The result as layers, with a place and a sentence.
+
+        Raises as `Segmenter` does, and `Cancelled` when the work was stopped.
+        """
         segmentation = self.segment(request, work)
         work.say("Preparing the layers")
         return produced(segmentation, request)
 
     def segment(self, request: Request, work: Work[Any]) -> Segmentation:
-        """The segmentation; the seconds that its windows took are remembered for the next estimate."""
+        """The segmentation; the seconds that its windows took are remembered for the next estimate.
+
+        `work` hears each stage and each batch of windows, and gets the growing labels to show. Raises as `run`.
+        """
         segmenter = self._open(request, work)
         work.say("Preparing the image")
         growing = Growing(request.grid, segmenter.parts.table, request.title)
@@ -50,6 +64,7 @@ class Runner:
         return segmentation
 
     def _open(self, request: Request, work: Work[Any]) -> Segmenter:
+        """The segmenter of a request: the last one where nothing that matters has changed, else a new one."""
         key = request.bundle.root, request.execution, dict(request.overrides)
         if self._segmenter is None or key != self._key:
             self._segmenter = None  # free the memory of the last one first

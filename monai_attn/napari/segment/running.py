@@ -1,4 +1,8 @@
-"""One run in the window: in a thread, its progress in the form, and its layers in the viewer when it is over."""
+"""One run in the window: in a thread, its progress in the form, and its layers in the viewer when it is over.
+
+The panel "Segment" owns one `Running`. What is computed stands in `runner`; this file only connects the thread with the
+window.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,8 @@ logger = logging.getLogger(__name__)
 class Running(QObject):
     """Runs requests, one at a time. `over` says that a run has ended, however it did.
 
-    As a part of the panel it hears nothing of a run any more once the panel is deleted.
+    As a part of the panel it hears nothing of a run any more once the panel is deleted. `worker` is napari's worker,
+    None while nothing runs. `work` is the last run, which after a cancel may still finish its last patches.
     """
 
     over = Signal()
@@ -78,12 +83,14 @@ class Running(QObject):
         self.growing.remove()
 
     def _show_progress(self, progress: WorkProgress) -> None:
+        """Draw the growing labels, and show stage, patches and the time left."""
         total = progress.total or self._total
         left = remaining_seconds(progress, total)
         self.growing.show(progress.shown)
         self.form.show_progress(progress, total, duration(left) if left is not None else "")
 
     def _show_outcome(self, outcome: tuple[RunLayers | None, Exception | None]) -> None:
+        """Show the result or the failure; the growing labels go in both cases."""
         made, error = outcome
         self.growing.remove()
         if error is not None:
@@ -109,6 +116,7 @@ class Running(QObject):
             show_warning("Check this mask before it is used.\n" + "\n".join(made.warnings))
 
     def _show_failure(self, error: Exception) -> None:
+        """Say in the window why a run failed; only an error that is not ours goes into the log with its traceback."""
         if isinstance(error, Cancelled):
             self._show_cancelled()
             return

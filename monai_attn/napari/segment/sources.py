@@ -1,4 +1,7 @@
-"""Which layers can be segmented, and which of them is which image of a bundle."""
+"""Which layers can be segmented, and which of them is which image of a bundle.
+
+For the lists of images in the panel "Segment". A likely choice is only a suggestion: the user sees and changes it.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,19 @@ __all__ = ["choose_images", "image_layers", "volumes_of"]
 
 
 def image_layers(layers: Sequence[Layer]) -> list[Image]:
-    """The layers that can be segmented: images in three axes whose place in the patient is known, as acquired."""
+    """The layers that can be segmented: images in three axes whose place in the patient is known, as acquired.
+
+    Left out are images resliced for display, maps of attention or uncertainty, and images that napari's own readers
+    opened.
+    """
     return [layer for layer in layers if layer._type_string == "image" and layer.ndim == 3 and _is_source(layer)]
 
 
 def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[str, str]:
     """Which layer is likely which image of a bundle, by name of the slot: by modality, then by name, then in order.
 
-    A layer is given once; a slot for which nothing fits is left out.
+    A layer is given once; a slot for which nothing fits is left out. A layer of another modality than the slot asks for
+    is never chosen, while an unknown modality fits.
     """
     chosen: dict[str, str] = {}
     for slot in bundle.images:
@@ -36,8 +44,11 @@ def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[st
 
 
 def volumes_of(names: Mapping[str, str], layers: Sequence[Layer]) -> dict[str, Volume]:
-    """The volumes behind the chosen layers. Raises `InputError` for a layer that is gone, `GeometryError` for one
-    without a place."""
+    """The volumes `(I, J, K)` behind the chosen layers, by the bundle's names of its images.
+
+    `names` gives the name of a layer for each image. Raises `InputError` for a layer that is gone, `GeometryError` for
+    one without a place.
+    """
     known = {layer.name: layer for layer in layers}
     for name in names.values():
         if name not in known:
@@ -46,6 +57,7 @@ def volumes_of(names: Mapping[str, str], layers: Sequence[Layer]) -> dict[str, V
 
 
 def _is_source(layer: Layer) -> bool:
+    """Whether a layer is an image as it was acquired, and not made or resliced in napari."""
     origin = origin_of(layer)
     return origin is not None and origin.role in ("image", "reference") and not origin.display_only
 

@@ -1,4 +1,8 @@
-"""What a bundle from outside would run, and the dialog that asks whether it may."""
+"""What a bundle from outside would run, and the dialog that asks whether it may.
+
+Opening a bundle runs Python code from its folder, with all rights of the user. So the panel "Segment" shows a
+`Disclosure` first; making the disclosure reads text only and runs nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,12 @@ LICENCE_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What one should know before a bundle is run: its name, authors, the code it brings, its licences."""
+    """What one should know before a bundle is run: its name, authors, the code it brings, its licences.
+
+    `code` has an entry for each piece of code that is not MONAI's; empty for none. `licence` holds the beginning of
+    each licence file. Two disclosures are equal when all of it is, so the user is asked again when the list of code has
+    changed. A script that was edited under the same name is not noticed.
+    """
 
     name: str
     authors: str
@@ -26,7 +35,10 @@ class Disclosure:
 
 
 def disclosure_of(bundle: BundleDescription) -> Disclosure | None:
-    """What a bundle would run, read without running any of it; None for a bundle that came with the package."""
+    """What a bundle would run, read without running any of it; None for a bundle that came with the package.
+
+    Of each licence file the first 4000 characters are kept. A bundle without a licence or authors says so.
+    """
     if is_shipped(bundle.root):
         return None
     texts = [
@@ -42,7 +54,10 @@ def disclosure_of(bundle: BundleDescription) -> Disclosure | None:
 
 
 class TrustDialog(QDialog):
-    """Shows a disclosure and asks; accepted means: run it."""
+    """Shows a disclosure and asks; accepted means: run it.
+
+    The button "Do not run" is the default, so that the Enter key refuses.
+    """
 
     def __init__(self, disclosure: Disclosure, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,6 +88,7 @@ class TrustDialog(QDialog):
 
 
 def _text(content: str) -> QPlainTextEdit:
+    """A field that shows a text without letting the user change it."""
     text = QPlainTextEdit(content)
     text.setReadOnly(True)
     return text

@@ -1,4 +1,8 @@
-"""The way to the lesions of which the network was least certain."""
+"""The way to the lesions of which the network was least certain.
+
+The button "Jump to the most uncertain" of the panel "Segment" calls `UncertainTour.next`. The order only says where to
+look first. The mean of a map over a lesion is no probability that the lesion is wrong.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,10 @@ __all__ = ["UncertainTour", "jump_to_uncertain", "uncertain_lesions", "uncertain
 
 @dataclass(frozen=True)
 class Uncertain:
-    """A lesion or a piece of a structure: its label, its number by size, its mean uncertainty, a point inside it."""
+    """A lesion or a piece of a structure: its label, its number by size, its mean uncertainty, a point inside it.
+
+    `number` is 1 for the largest piece of its label. `uncertainty` is a mean between 0 and 1, `point_mm` in RAS+ mm.
+    """
 
     value: int
     name: str
@@ -40,7 +47,9 @@ def uncertain_lesions(
 ) -> list[Uncertain]:
     """Every connected piece of every label, the least certain first: the mean of `uncertainty` (0 to 1) over it.
 
-    The point is its voxel of the highest uncertainty. Raises `InputError` for a map on another grid.
+    `labels` and `uncertainty` are volumes `(I, J, K)` on one grid. The point is the piece's voxel of the highest
+    uncertainty. Pieces smaller than `min_ml` are left out. Empty for an empty mask. Raises `InputError` for a map on
+    another grid.
     """
     if not same_grid(labels, uncertainty):
         raise InputError(
@@ -79,7 +88,7 @@ def jump_to_uncertain(viewer: ViewerModel, labels: Labels, uncertainty: Image, *
 
 
 def uncertainty_layers(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers that show how sure a network was, visible ones first."""
+    """The layers that show how sure a network was, visible ones first; empty when there is none."""
     found = [layer for layer in layers if (origin := origin_of(layer)) is not None and origin.role == "uncertainty"]
     return sorted(found, key=lambda layer: not layer.visible)
 

@@ -1,4 +1,8 @@
-"""Long work in a thread of its own, which says how far it is and can be stopped; nothing of Qt in it."""
+"""Long work in a thread of its own, which says how far it is and can be stopped; nothing of Qt in it.
+
+`running` uses it for a segmentation. A napari worker alone would not do: such a worker can only stop between its steps,
+while the network computes a batch of windows in one step.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +72,7 @@ class Work(Generic[Outcome]):
         self._check()
 
     def show(self, what: Any) -> None:
-        """Give each step from now on something that can be looked at while the work goes on."""
+        """Give each step from now on something that can be looked at while the work goes on (`WorkProgress.shown`)."""
         self._shown = what
 
     def stop(self) -> None:
@@ -81,7 +85,11 @@ class Work(Generic[Outcome]):
         return self._thread.is_alive()
 
     def steps(self) -> Generator[WorkProgress, None, Outcome]:
-        """Start, and give a step at each pulse until the work is over; its errors are raised here."""
+        """Start, and give a step at each pulse until the work is over; its errors are raised here.
+
+        The value of the generator is what the job gave. A generator that is closed early stops the work. May run only
+        once.
+        """
         start = time.perf_counter()
         self._thread.start()
         try:
@@ -106,18 +114,23 @@ class Work(Generic[Outcome]):
             return None, error
 
     def _run(self) -> None:
+        """The thread: keep the result or the error of the job for `steps`."""
         try:
             self._outcome.append(self._job(self))
         except BaseException as error:  # noqa: BLE001 - raised again in `steps`
             self._error = error
 
     def _check(self) -> None:
+        """Raise `Cancelled` when the work is to end."""
         if self._stop.is_set() or self.abandoned():
             raise Cancelled("The segmentation was cancelled; nothing was changed.")
 
 
 def remaining_seconds(progress: WorkProgress, total: int | None) -> float | None:
     """What is left at the pace of the windows since the first batch; None before there is a pace.
+
+    The time before the first batch is left out: the bundle and the image are loaded then. None too when `total`, the
+    number of windows, is not known.
 
     >>> remaining_seconds(WorkProgress("windows", 6, 9.0, since_first=8.0, first_windows=2), 10)
     8.0
