@@ -155,6 +155,7 @@ class SaveAllWidget(QWidget):
             self.target.setText(f"Saves {self.layer.name}")
 
     def _choose(self, name: str) -> None:  # noqa: ARG002
+        """Ask for the folder of the results; turning back keeps the folder."""
         folder = QFileDialog.getExistingDirectory(self, "Folder for the results", self.folder.text())
         if folder:
             self.folder.setText(folder)
@@ -185,7 +186,11 @@ class SaveAllWidget(QWidget):
         )
 
     def _start(self, name: str) -> None:  # noqa: ARG002
-        """Save in a thread; a seal on the layer notices what is painted meanwhile."""
+        """Save in a thread; a seal on the layer notices what is painted meanwhile.
+
+        The choices are read before the thread starts. What cannot be saved is refused with a message, and nothing is
+        written.
+        """
         layer = self.layer
         try:
             saving = self.saving()
@@ -203,9 +208,11 @@ class SaveAllWidget(QWidget):
         self.worker.start()
 
     def _say(self, step: str) -> None:
+        """Show what is done now, one of the steps of `save_all`."""
         self.said.setText(f"{step} ...")
 
     def _fail(self, error: Exception) -> None:
+        """Show why nothing was written."""
         show_error(str(error))
 
     def _finish(self, files: dict[str, Path]) -> None:
@@ -218,6 +225,7 @@ class SaveAllWidget(QWidget):
         show_info(f"Saved {len(files)} files into {files['mask'].parent.name}.")
 
     def _end(self) -> None:
+        """The thread has ended, however it did: the buttons can be used again."""
         self.worker = None
         if self.said.text().endswith("..."):
             self.said.setText("Nothing was written.")
@@ -229,4 +237,5 @@ class SaveAllWidget(QWidget):
             self.worker.quit()
 
     def _show(self, name: str) -> None:  # noqa: ARG002
+        """Open the saved report in the user's browser."""
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.done["report"])))

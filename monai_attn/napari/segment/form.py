@@ -92,6 +92,7 @@ class SegmentForm(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
+        """Put the fields into boxes, which scroll, above the buttons and the notice, which stay in view."""
         inner = QWidget()
         column = QVBoxLayout(inner)
         bundle = QGroupBox("Bundle (model) and images")
@@ -134,6 +135,7 @@ class SegmentForm(QWidget):
         self.set_running(False, ready=False)
 
     def _connect(self) -> None:
+        """Let every choice that matters to the check emit `changed`."""
         for combo in (self.device, self.backend, self.precision, self.region):
             combo.currentIndexChanged.connect(self._tell)
         self.all_slices.toggled.connect(self._tell)
@@ -143,6 +145,7 @@ class SegmentForm(QWidget):
             box.toggled.connect(self._tell)
 
     def _tell(self) -> None:
+        """Show the legends of the ticked maps, and say that something changed."""
         self.thickness.setEnabled(not self.all_slices.isChecked())
         chosen = [box for box in self.maps.values() if box.isChecked()]
         self.legend.setText("<br>".join(f"<b>{box.text()}</b> {html.escape(box.toolTip())}" for box in chosen))

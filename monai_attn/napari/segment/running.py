@@ -58,7 +58,11 @@ class Running(QObject):
         return True
 
     def start(self, request: Request, windows: int | None) -> None:
-        """Start a run; `windows` is their number as the check has counted it, for the progress bar."""
+        """Start a run; `windows` is their number as the check has counted it, for the progress bar.
+
+        Without a number (None) the bar only shows that something runs. Call `free` first: a run that still ends is not
+        waited for.
+        """
         self._total = windows
         self.work = Work(partial(self.runner.run, request))
         self.worker = worker = create_worker(self.work.outcome, _start_thread=False)
@@ -127,9 +131,11 @@ class Running(QObject):
         show_error(str(error))
 
     def _show_cancelled(self) -> None:
+        """Say that the run was cancelled, and take the growing labels away."""
         self.growing.remove()
         self.form.show_done("Cancelled; nothing was changed.")
 
     def _finished(self) -> None:
+        """The worker has ended, however it did."""
         self.worker = None
         self.over.emit()

@@ -1,4 +1,8 @@
-"""How the Structures panel looks: its boxes, table and buttons."""
+"""How the Structures panel looks: its boxes, table and buttons.
+
+No logic: what a button does stands in `panel`, what the table shows in `tree`. Widths of outlines are in pixels,
+volumes in ml.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,10 @@ QTreeView::indicator:checked { background: #6f9cf0; }
 
 
 class StructuresForm(QWidget):
-    """The parts of the panel; what they do stands in `StructuresWidget`."""
+    """The parts of the panel; what they do stands in `StructuresWidget`.
+
+    `masks` and `images` are the lists of layers to choose from, `table` shows the rows of `model`.
+    """
 
     def __init__(self, model: StructureModel, masks: LayerBox, images: LayerBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +68,7 @@ class StructuresForm(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
+        """Put the parts below one another: choices, table, buttons, message."""
         form, layout = QFormLayout(), QVBoxLayout(self)
         for text, part in (("Mask", self.masks), ("Image", self.images), ("Outline", self.contour)):
             form.addRow(text, part)
@@ -103,6 +111,7 @@ def _tree_view(model: StructureModel) -> Tree:
 
 
 def _push(text: str, tip: str) -> QPushButton:
+    """A button with a text and an explanation."""
     push = QPushButton(text)
     push.setToolTip(tip)
     return push

@@ -42,7 +42,10 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class LabelMeasured:
-    """One label measured, and the state of the layer it was measured from."""
+    """One label measured, and the state of the layer it was measured from.
+
+    The stamp lets `Inspection.accept` refuse a result whose label was painted on meanwhile.
+    """
 
     stamp: Stamp
     finding: MeasuredStructure
@@ -50,7 +53,12 @@ class LabelMeasured:
 
 @dataclass(frozen=True, eq=False)
 class MeasuringJob:
-    """What is to be measured, as arrays: nothing of it touches a layer."""
+    """What is to be measured, as arrays: nothing of it touches a layer.
+
+    `displayed` is the array as napari shows it, `named` the same labels on their native grid `(I, J, K)`. With
+    `everything` all labels are looked for anew, else only `tasks` are measured. `lesions` are the labels whose pieces
+    are measured one by one, from `min_ml` on.
+    """
 
     named: NamedMap
     displayed: NDArray[np.integer]
@@ -64,7 +72,7 @@ class MeasuringJob:
 
     @property
     def voxels(self) -> int:
-        """How many voxels will be read, about."""
+        """How many voxels will be read, about; 0 when nothing waits."""
         if self.everything:
             return self.displayed.size
         blocks = (task.where if task.reshaped else task.touched for task in self.tasks)
@@ -98,6 +106,10 @@ class _Touch:
 
 class Inspection:
     """A labels layer, the image it is measured on, and what is known of its structures.
+
+    `findings` holds the last measurement of each label, which may be out of date while `up_to_date` is False. `layers`
+    are all that are open: a layer made in napari takes the grid of the image it lies on. Without an image there are no
+    intensities.
 
     Raises `GeometryError` when the layer has no place in the patient, or lies on another grid than the image.
     """
@@ -147,7 +159,10 @@ class Inspection:
                 self._note(value, _Touch(block, reshaped=False))  # it may lie in another organ now
 
     def set_lesions(self, lesions: Iterable[int], *, min_ml: float | None = None) -> None:
-        """Say which labels' pieces are lesions, and from what volume on they count."""
+        """Say which labels' pieces are lesions, and from what volume in ml on they count; None keeps that volume.
+
+        Labels for which something changes are measured again at the next job.
+        """
         before, smallest = self.lesions, self.min_ml
         self.lesions = frozenset(lesions)
         self.min_ml = smallest if min_ml is None else min_ml
@@ -158,7 +173,10 @@ class Inspection:
             self._note(value, _Touch(None, afresh=True))
 
     def job(self) -> MeasuringJob:
-        """All that waits to be measured. Call it where layers may be touched."""
+        """All that waits to be measured. Call it where layers may be touched.
+
+        Raises `AttnError` when the layer's data were replaced by an array of another shape.
+        """
         table = adopt(self.layer, self._waiting, self._others)
         return MeasuringJob(
             NamedMap(volume_of(self.layer, self._others), table),
@@ -201,7 +219,10 @@ class Inspection:
         self.finish(job)
 
     def rows(self, *, case: str = "") -> list[dict[str, Any]]:
-        """All measurements as `monai-attn measure` writes them, under the names the structures have now."""
+        """All measurements as `monai-attn measure` writes them, under the names the structures have now.
+
+        `case` is the name of the case in each row.
+        """
         from monai_attn.cohort import Measured
 
         table = layer_table(self.layer)
@@ -213,6 +234,7 @@ class Inspection:
         return Measured(case, structures, lesions).rows()
 
     def _note(self, value: int, touch: _Touch) -> None:
+        """Remember that a label has changed, and make results that are on their way out of date."""
         self._stamps[value] += 1
         before = self._waiting.get(value)
         self._waiting[value] = touch if before is None else before.then(touch)

@@ -1,4 +1,8 @@
-"""One picture per lesion, as the user sees it, with what it is beside it."""
+"""One picture per lesion, as the user sees it, with what it is beside it.
+
+The button "Key images" of the Structures panel calls `take_key_images`. The pictures show the canvas as it is on the
+screen, with a strip that names the structures and the lesion.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,11 @@ TILTED_DEG = 0.5
 
 
 def key_image_names(inspection: Inspection) -> dict[tuple[int, int], str]:
-    """For each lesion, (label, number), the name of its file: structure and number, nothing of the patient."""
+    """For each lesion, (label, number), the name of its file: structure and number, nothing of the patient.
+
+    Characters other than letters, digits and hyphens become "_". Structures whose names then agree get their label
+    behind it: "tumour_2_lesion_1.png". Empty without lesions.
+    """
     table, names = layer_table(inspection.layer), {}
     for value, finding in inspection.findings.items():
         slug = re.sub(r"[^\w-]+", "_", table[value].name).strip("_") or "label"
@@ -48,7 +56,11 @@ def key_image_names(inspection: Inspection) -> dict[tuple[int, int], str]:
 
 
 def lesion_sentence(name: str, lesion: Lesion) -> str:
-    """What is known of a lesion, in one line: volume, diameters, mean."""
+    """What is known of a lesion, in one line: volume in ml, axial diameters in mm, mean of the image.
+
+    The diameters are the longest in an axial slice (RECIST 1.1) and the longest at right angles to it. Without an image
+    the mean is left out.
+    """
     sizes = f"{number(lesion.axial_diameter_mm, 1)} x {number(lesion.perpendicular_diameter_mm, 1)} mm axial"
     text = f"{name}, lesion {lesion.number}: {number(lesion.volume_ml, 2)} ml, {sizes}"
     if lesion.intensity is None:
@@ -57,13 +69,16 @@ def lesion_sentence(name: str, lesion: Lesion) -> str:
 
 
 def window_sentence(image: Image, unit: str) -> str:
-    """The window an image is drawn in: "window 40/400 HU"."""
+    """The window an image is drawn in, centre and width: "window 40/400 HU"."""
     centre, width = centre_width(*image.contrast_limits)
     return f"window {centre:.4g}/{width:.4g} {unit}".rstrip()
 
 
 def sentences_of(inspection: Inspection) -> list[str]:
-    """What a picture says of the image: its window, and the tilt of oblique slices."""
+    """What a picture says of the image: its window, and the tilt of oblique slices.
+
+    The tilt is named from 0.5 degrees on. Empty for a grid that is not tilted, without an image.
+    """
     said = [window_sentence(inspection.image, inspection.unit)] if inspection.image is not None else []
     angle_deg = oblique_degrees(inspection.grid)
     return [*said, f"oblique: tilted by {angle_deg:.1f}° against the patient"] if angle_deg >= TILTED_DEG else said
@@ -73,6 +88,9 @@ def take_key_images(
     viewer: ViewerModel, inspection: Inspection, folder: str | Path, shoot: Shoot, *, overwrite: bool = False
 ) -> Iterator[Path]:
     """Show each lesion, write its picture into the folder, and go back; each path as it is done.
+
+    `shoot` gives the canvas as a picture. The pictures are made while the result is iterated over. A place and a camera
+    that were shown before come back, also after an error.
 
     Raises `InputError` when there is no lesion and `FileError` when a file of such a name is there, both before
     anything is written.
@@ -94,6 +112,7 @@ def _taken(
     *,
     overwrite: bool,
 ) -> Iterator[Path]:
+    """The pictures one after another; nothing is checked here."""
     place, centre = viewer.dims.point, viewer.scene.camera.center
     layer, table = inspection.layer, layer_table(inspection.layer)
     try:

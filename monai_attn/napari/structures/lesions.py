@@ -1,4 +1,9 @@
-"""Structures and lesions of one label map, measured where they are: pure functions on volumes, safe in a thread."""
+"""Structures and lesions of one label map, measured where they are: pure functions on volumes, safe in a thread.
+
+`Inspection` calls them for what has changed. The numbers come from `measure.structures.measure_mask` and
+`measure.measure_lesions`. This file only chooses the smallest part of the volume that gives the same numbers as the
+whole.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +37,20 @@ LESION_WORDS = re.compile(r"lesion|tumou?r|metasta|nodule|cancer|carcinoma|sarco
 
 @dataclass(frozen=True)
 class MeasuredStructure:
-    """One structure, measured, and its lesions if it is a lesion label, the largest first."""
+    """One structure, measured, and its lesions if it is a lesion label, the largest first.
+
+    Lesions are numbered from 1 in that order. Empty for other labels, and where no piece is large enough.
+    """
 
     structure: Structure
     lesions: tuple[Lesion, ...] = ()
 
     @property
     def diameters_mm(self) -> tuple[float, float] | None:
-        """The longest axial diameter of any lesion and the one across it; None without lesions."""
+        """The longest axial diameter of any lesion and the one across it; None without lesions.
+
+        Both are in mm and from the same axial slice. The longest follows RECIST 1.1 (Eisenhauer 2009).
+        """
         if not self.lesions:
             return None
         longest = max(self.lesions, key=lambda lesion: lesion.axial_diameter_mm)
@@ -48,14 +59,21 @@ class MeasuredStructure:
 
 @dataclass(frozen=True)
 class NamedMap:
-    """A label map and its names, as `measure_lesions` wants the organs."""
+    """A label map `(I, J, K)` and its names, as `measure_lesions` wants the organs."""
 
     labels: Volume
     table: LabelTable
 
 
 def lesion_labels(table: LabelTable) -> frozenset[int]:
-    """The labels whose name speaks of lesions: "liver tumour", "lung nodules"."""
+    """The labels whose name speaks of lesions: "liver tumour", "lung nodules".
+
+    Only English words are known, and the answer is a suggestion that the user can change.
+
+    >>> from monai_attn.labels import Label
+    >>> lesion_labels(LabelTable((Label(1, "liver", "#aa0000"), Label(2, "liver tumour", "#00aa00"))))
+    frozenset({2})
+    """
     return frozenset(label.value for label in table if LESION_WORDS.search(label.name))
 
 
@@ -77,7 +95,11 @@ class LabelToMeasure:
 def measure_label(
     named: NamedMap, task: LabelToMeasure, *, image: Volume | None = None, lesions: bool = False, min_ml: float = 0.0
 ) -> MeasuredStructure:
-    """One label, measured as `measure_structures` and `measure_lesions` do, looking only where it can have changed."""
+    """One label, measured as `measure_structures` and `measure_lesions` do, looking only where it can have changed.
+
+    `image` lies on the grid of the map; without it there are no intensities. With `lesions` the pieces are measured
+    too, those of `min_ml` and more. A label without a voxel gives an empty structure without lesions.
+    """
     labels = named.labels
     if task.old is not None and not task.reshaped:
         structure = task.old.structure
@@ -99,7 +121,14 @@ def measure_label(
 
 
 def touching(one: Block | None, other: Block | None) -> bool:
-    """Whether two blocks share voxels or lie side by side."""
+    """Whether two blocks share voxels or lie side by side; False where one of them is None.
+
+    Blocks side by side count, because voxels that touch by a corner belong to one lesion.
+
+    >>> one = (slice(0, 4), slice(0, 4), slice(0, 4))
+    >>> touching(one, (slice(4, 6), slice(0, 2), slice(0, 2))), touching(one, (slice(5, 6), slice(0, 2), slice(0, 2)))
+    (True, False)
+    """
     if one is None or other is None:
         return False
     return all(a.start <= b.stop and b.start <= a.stop for a, b in zip(one, other, strict=True))
@@ -111,6 +140,9 @@ def neighbour(
     """The next (step 1) or previous (step -1) lesion after `current`, as (label, number), around the ends.
 
     In the order of labels and sizes; the first or last one without a current; None when there is no lesion.
+
+    >>> neighbour({}, None, 1) is None
+    True
     """
     order = list(_in_order(findings))
     if not order:
@@ -121,12 +153,16 @@ def neighbour(
 
 
 def _in_order(findings: Mapping[int, MeasuredStructure]) -> Iterator[tuple[int, int]]:
+    """Every lesion as (label, number), by label and then by size."""
     for value in sorted(findings):
         yield from ((value, lesion.number) for lesion in findings[value].lesions)
 
 
 def _tight(array: NDArray[np.generic], value: int, where: Block | None) -> tuple[NDArray[np.bool_], Block | None]:
-    """The mask of a label and the smallest block around it; without a voxel no block."""
+    """The mask of a label and the smallest block around it; without a voxel no block.
+
+    `where` is a block that holds all of the label.
+    """
     mask = np.asarray(array[where] == value) if where is not None else np.zeros((1, 1, 1), bool)
     found = ndimage.find_objects(mask.view(np.uint8), 1)
     if where is None or not found or found[0] is None:
@@ -152,6 +188,7 @@ def _numbered(lesions: Iterable[Lesion]) -> tuple[Lesion, ...]:
 
 
 def _widened(block: Block, shape: tuple[int, int, int]) -> Block:
+    """A block with one voxel more on each side, as far as the volume goes."""
     i, j, k = (slice(max(part.start - 1, 0), min(part.stop + 1, size)) for part, size in zip(block, shape, strict=True))
     return i, j, k
 

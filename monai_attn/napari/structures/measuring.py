@@ -26,8 +26,10 @@ PAUSE_MS = 150
 class Measuring(QObject):
     """Keeps one inspection up to date while its layer is painted on.
 
-    `measured` brings the label of each new result, `settled` says that all are there. Results of what was painted
-    over meanwhile are measured again. Call `release` before letting go of it.
+    `started` says that a measurement begins. `measured` brings the label of each new result, `settled` says that all
+    are there. Results of what was painted over meanwhile are measured again. Call `release` before letting go of it.
+
+    Up to a million voxels are measured at once in the window's thread, more in a thread of its own.
     """
 
     measured = Signal(int)
@@ -47,7 +49,10 @@ class Measuring(QObject):
             timer.timeout.connect(action)
 
     def measure(self) -> None:
-        """Measure what waits, now or as soon as the running thread has stopped."""
+        """Measure what waits, now or as soon as the running thread has stopped.
+
+        When nothing waits, `settled` comes at once. A layer that cannot be measured any more is refused with a message.
+        """
         if self._released:
             return
         self._watch.settle()
@@ -84,10 +89,12 @@ class Measuring(QObject):
             worker.quit()
 
     def _wake(self) -> None:
+        """Something was painted: put back locked labels soon, and measure after a pause."""
         self._soon.start()
         self._later.start()
 
     def _take(self, job: MeasuringJob, result: LabelMeasured | Exception | None) -> None:
+        """Use one result, the end (None) or an error of a job."""
         if self._released:  # what a thread said before it was stopped may come after
             return
         if result is None:
@@ -99,11 +106,13 @@ class Measuring(QObject):
             self._failed(result)
 
     def _failed(self, error: Exception) -> None:
+        """Show an error of ours; raise any other."""
         if not isinstance(error, AttnError):
             raise error
         show_error(str(error))
 
     def _end(self, job: MeasuringJob) -> None:
+        """The job is over: say so, or measure again what changed meanwhile."""
         if self._released:
             return
         self._worker = None

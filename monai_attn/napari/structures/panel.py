@@ -35,7 +35,11 @@ __all__ = ["StructuresWidget"]
 
 
 class StructuresWidget(StructuresForm):
-    """The table of one labels layer, measured on an image of its grid."""
+    """The table of one labels layer, measured on an image of its grid.
+
+    `place` is the lesion shown last, as (label, number), from which `step` goes on; None before. `measuring` keeps the
+    numbers up to date, and is None without a mask that can be measured.
+    """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         masks = LayerBox(viewer, is_mask)
@@ -80,7 +84,10 @@ class StructuresWidget(StructuresForm):
         return bool(super().event(event))
 
     def fly_to(self, value: int, number: int = 0) -> None:
-        """Show a lesion, or with number 0 a whole structure, in the middle of all planes; choose its label."""
+        """Show a lesion, or with number 0 a whole structure, in the middle of all planes; choose its label.
+
+        The place is the centroid. Nothing happens for a structure without a voxel or one not measured yet.
+        """
         inspection = self.inspection
         finding = inspection.findings.get(value) if inspection is not None else None
         if inspection is None or finding is None or finding.structure.block is None:

@@ -1,4 +1,7 @@
-"""The canvas as a picture, with a strip beside it that says what is seen."""
+"""The canvas as a picture, with a strip beside it that says what is seen.
+
+For the buttons "Picture" and "Key images" of the Structures panel. Writing the picture is the part of `exports`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ __all__ = ["canvas_picture", "picture_with_legend"]
 
 
 def canvas_picture(viewer: napari.viewer.Viewer) -> CanvasPicture:
-    """The canvas without its own legend: a picture gets a legend beside it, which covers nothing."""
+    """The canvas without its own legend: a picture gets a legend beside it, which covers nothing.
+
+    The size is that of the canvas on the screen, in its pixels. The legend in the window comes back afterwards.
+    """
     notes = canvas_notes(viewer)
     shown, notes.legend = notes.legend, False
     try:
@@ -28,7 +34,10 @@ def canvas_picture(viewer: napari.viewer.Viewer) -> CanvasPicture:
 
 
 def picture_with_legend(viewer: napari.viewer.Viewer, inspection: Inspection | None) -> CanvasPicture:
-    """The canvas, and beside it the window of the image and the structures that are seen; without a mask neither."""
+    """The canvas, and beside it the window of the image and the structures that are seen; without a mask neither.
+
+    Structures count as seen when they have a voxel in the shown slice; in 3-D all structures of the mask do.
+    """
     picture = canvas_picture(viewer)
     if inspection is None:
         return with_legend(picture, ())

@@ -1,4 +1,8 @@
-"""Structures and their lesions as a Qt item model: what stands in the table, and what editing it does."""
+"""Structures and their lesions as a Qt item model: what stands in the table, and what editing it does.
+
+The Structures panel shows one `StructureModel`. Names, colours and styles live on the layer, measurements in the
+`Inspection`; the model holds neither, so that there is only one truth. Columns stand in `tree_columns`.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +35,9 @@ ROLE = Qt.ItemDataRole
 class StructureModel(QAbstractItemModel):
     """The rows of one inspection; each structure has its lesions below it.
 
-    `refused` brings the message when an edit is not possible, `lesions_changed` tells that other labels are to be
-    measured as lesions.
+    Structures are in the order of their labels, lesions from large to small. `refused` brings the message when an edit
+    is not possible, `lesions_changed` tells that other labels are to be measured as lesions. Without an inspection
+    there are no rows.
     """
 
     refused = Signal(str)
@@ -54,7 +59,7 @@ class StructureModel(QAbstractItemModel):
         self.endResetModel()
 
     def update_finding(self, value: int) -> None:
-        """A structure was measured anew."""
+        """A structure was measured anew: insert the row if it is new, and add or remove rows of lesions."""
         if self.inspection is None:
             return
         if value not in self._values:
@@ -94,6 +99,7 @@ class StructureModel(QAbstractItemModel):
 
     @override
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """How many structures there are, or below a structure how many lesions."""
         if not parent.isValid():
             return len(self._values)
         top = parent.internalId() == 0 and parent.column() == 0
@@ -101,21 +107,25 @@ class StructureModel(QAbstractItemModel):
 
     @override
     def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """How many columns there are, the same for structures and lesions."""
         return len(TREE_COLUMNS)
 
     @override
     def index(self, row: int, column: int, parent: QModelIndex = QModelIndex()) -> QModelIndex:  # noqa: B008
+        """The index of a cell; within it, a lesion keeps the label of its structure and a structure keeps 0."""
         if not self.hasIndex(row, column, parent):
             return QModelIndex()
         return self.createIndex(row, column, self._values[parent.row()] if parent.isValid() else 0)
 
     @override
     def parent(self, child: QModelIndex = QModelIndex()) -> QModelIndex:  # noqa: B008
+        """The structure of a lesion; an invalid index for a structure."""
         value = int(child.internalId()) if child.isValid() else 0
         return self.createIndex(self._values.index(value), 0, 0) if value in self._values else QModelIndex()
 
     @override
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = ROLE.DisplayRole) -> Any:
+        """Title and explanation of a column; the mean is headed by the image's unit where that is known."""
         if orientation != Qt.Orientation.Horizontal:
             return None
         column = TREE_COLUMNS[section]
@@ -125,6 +135,7 @@ class StructureModel(QAbstractItemModel):
 
     @override
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """What a cell allows: names and opacities are edited, boxes ticked, and lesions only looked at."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
@@ -136,6 +147,7 @@ class StructureModel(QAbstractItemModel):
 
     @override
     def data(self, index: QModelIndex, role: int = ROLE.DisplayRole) -> Any:
+        """What a cell shows for a role of Qt; None where there is nothing."""
         if self.inspection is None or not index.isValid():
             return None
         value, number = self.place_of(index)
@@ -145,6 +157,7 @@ class StructureModel(QAbstractItemModel):
 
     @override
     def setData(self, index: QModelIndex, given: Any, role: int = ROLE.EditRole) -> bool:
+        """Change name, colour, opacity, style or kind of a structure on its layer; False where that is refused."""
         if self.inspection is None or not index.isValid() or index.internalId():
             return False
         inspection, value, column = self.inspection, self._values[index.row()], TREE_COLUMNS[index.column()]
@@ -168,6 +181,7 @@ class StructureModel(QAbstractItemModel):
         return True
 
     def _structure_data(self, value: int, column: int, role: int) -> Any:
+        """The cell of a structure: boxes, colour, name and numbers."""
         inspection = self.inspection
         if inspection is None:
             return None
@@ -200,12 +214,14 @@ class StructureModel(QAbstractItemModel):
         return number_data(finding.structure, finding.diameters_mm, column, role)
 
     def _lesion_data(self, lesion: Lesion, column: int, role: int) -> Any:
+        """The cell of a lesion: only its name and numbers."""
         if role == ROLE.DisplayRole and column == NAME_COLUMN:
             return lesion.name
         return number_data(lesion, (lesion.axial_diameter_mm, lesion.perpendicular_diameter_mm), column, role)
 
 
 def _share(percent: Any) -> float:
+    """An opacity between 0 and 1 from percent as the user writes it, "40" or "40 %"; `InputError` for anything else."""
     try:
         return float(str(percent).strip().removesuffix("%")) / 100
     except ValueError as error:

@@ -1,4 +1,8 @@
-"""The columns of the table of structures and lesions, and the numbers in their cells."""
+"""The columns of the table of structures and lesions, and the numbers in their cells.
+
+For `tree`, which asks for a column by its name here and never by a number. Volumes are in ml, with three decimals below
+1 ml and one above. Diameters are in mm with one decimal, the mean is in the image's own unit.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +61,7 @@ TREE_COLUMNS = (
 
 
 def column_of(title: str) -> int:
-    """The number of the column with that title."""
+    """The number of the column with that title, from 0 on the left; `ValueError` for no column's title."""
     return [column.title for column in TREE_COLUMNS].index(title)
 
 
@@ -75,7 +79,11 @@ CELL_TEXTS: dict[int, Callable[[float], str]] = {
 
 
 def number_data(one: Structure, diameters_mm: tuple[float, float] | None, column: int, role: int) -> Any:
-    """What the cell of a number shows for a role of Qt: the number as text, on the right; else None."""
+    """What the cell of a number shows for a role of Qt: the number as text, on the right; else None.
+
+    `one` is a structure or a lesion. `diameters_mm` are the longest axial diameter and the one across it, None for a
+    structure without lesions. A number that is not known is an empty text.
+    """
     if role == ROLE.TextAlignmentRole and column in CELL_TEXTS:
         return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
     if role == ROLE.ToolTipRole and one.touches_border:

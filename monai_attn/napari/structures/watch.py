@@ -16,7 +16,7 @@ class Watch:
     """Connects an inspection to the events of its layer, until `close`.
 
     `wake` is called when something happened; call `settle` soon after, not at once: napari speaks of a stroke before
-    its voxels are written.
+    its voxels are written. Painting, undo and redo change only a block; new data change everything.
     """
 
     def __init__(self, inspection: Inspection, wake: Callable[[], None]) -> None:
@@ -47,11 +47,13 @@ class Watch:
         self._hooks = {}
 
     def _on_paint(self, event: Any) -> None:
+        """napari has recorded a stroke."""
         self._painted.append(event.value)
         self._counts = step_counts(self.inspection.layer)
         self._wake()
 
     def _on_shown(self) -> None:
+        """The layer is drawn anew: find out whether a step was undone or redone."""
         layer = self.inspection.layer
         steps = new_steps(layer, self._counts)
         self._counts = step_counts(layer)
@@ -60,6 +62,7 @@ class Watch:
             self._wake()
 
     def _on_replaced(self) -> None:
+        """The layer got other data: all that is known is out of date."""
         self._painted.clear()
         self._undone.clear()
         self._counts = step_counts(self.inspection.layer)
