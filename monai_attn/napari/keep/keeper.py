@@ -3,6 +3,8 @@
 A writer calls `saved` when the mask is safe in a file of the user's. The kept file is removed when its mask was saved,
 when the user discards it, or after a month. It stays when the window or the layer is closed without saving. When its
 image is opened again, the mask is offered.
+
+`keep.window` gives a keeper its timer and its notifications; `keep.rescue` knows the files.
 """
 
 from __future__ import annotations
@@ -42,7 +44,11 @@ _keepers: dict[int, Keeper] = {}
 
 @dataclass(frozen=True, eq=False)
 class MaskToKeep:
-    """What a thread needs to write one mask; `round` tells whether it was saved meanwhile."""
+    """What a thread needs to write one mask; `round` tells whether it was saved meanwhile.
+
+    It is made in the window's thread, so that the writing thread asks no layer. `labels` lies on the native grid `(I,
+    J, K)`. `path` is the file of an earlier round, which is written over; None where there is none.
+    """
 
     layer: Labels
     labels: Volume
@@ -65,6 +71,9 @@ class Keeper:
 
     `schedule` is called with the seconds after which `tasks` wants to be asked, `offer` with unsaved masks of an image
     that was opened. Without a window, call `keep`.
+
+    `folder` is where the masks are kept, None for the user's state folder. `files` holds the kept file of each layer.
+    The viewer is held weakly. A labels layer is watched when it is 3-D, whoever opened it.
     """
 
     def __init__(self, viewer: ViewerModel, *, folder: Path | None = None) -> None:
@@ -90,13 +99,19 @@ class Keeper:
         return list(viewer.layers) if viewer is not None else []
 
     def waiting(self, source: str | None = None) -> list[Rescue]:
-        """Unsaved masks that are on no layer: of one image, or of all."""
+        """Unsaved masks that are on no layer: of one image, or of all.
+
+        `source` is a key of `source_key`. A mask that is on a layer of any viewer of this process is left out.
+        """
         keepers = list(_keepers.values())
         shown = {keeper.files[layer] for keeper in keepers for layer in keeper.layers if layer in keeper.files}
         return [one for one in find_rescues(source, self.folder) if one.path not in shown]
 
     def tasks(self) -> list[MaskToKeep]:
-        """What is to be written now. A layer without a place in the patient is left out: it cannot be saved either."""
+        """What is to be written now. A layer without a place in the patient is left out: it cannot be saved either.
+
+        They are no longer pending afterwards: whoever asks has to write them. [] where nobody painted since.
+        """
         found = []
         for layer in self._pending:
             try:
@@ -107,7 +122,10 @@ class Keeper:
         return found
 
     def written(self, task: MaskToKeep, path: Path) -> None:
-        """Remember the file of a layer; the file of a mask that was saved meanwhile goes at once."""
+        """Remember the file of a layer; the file of a mask that was saved meanwhile goes at once.
+
+        To be called in the window's thread, after `task` was written to `path`.
+        """
         if task.round == self._rounds.get(task.layer, 0):
             self.files[task.layer] = path
         else:
@@ -121,7 +139,10 @@ class Keeper:
         return [path for _, path in done]
 
     def restore(self, rescue: Rescue) -> Labels:
-        """Add an unsaved mask as a layer; it stays kept until it is saved. Raises `FileError`."""
+        """Add an unsaved mask as a layer; it stays kept until it is saved. Raises `FileError`.
+
+        The layer is named "unsaved mask" and counts as edited by hand. Its provenance comes back with it.
+        """
         data, keywords, _ = labels_layer(rescue.labels(), name="unsaved mask", table=rescue.table)
         made = {PROVENANCE: dict(rescue.provenance)} if rescue.provenance else {}
         keywords["metadata"] = {**keywords["metadata"], **made}
@@ -134,7 +155,10 @@ class Keeper:
         return layer
 
     def forget(self, layer: Labels) -> None:
-        """The mask is safe: its file goes."""
+        """The mask is safe: its file goes.
+
+        A round of writing that is still on its way removes its own file when it ends.
+        """
         self._pending.pop(layer, None)
         self._rounds[layer] = self._rounds.get(layer, 0) + 1
         path = self.files.pop(layer, None)
@@ -148,7 +172,10 @@ class Keeper:
             self.greet(source_key(origin.path, origin.grid))
 
     def greet(self, source: str | None = None) -> None:
-        """Offer the unsaved masks of one image, or all of them, but for those that were offered already."""
+        """Offer the unsaved masks of one image, or all of them, but for those that were offered already.
+
+        `source` is a key of `source_key`, None for all images. Nothing is offered where nothing is found.
+        """
         found = [one for one in self.waiting(source) if one.path not in self._offered]
         self._offered |= {one.path for one in found}
         if found and self._viewer() is not None:
@@ -171,6 +198,10 @@ class Keeper:
             self._changed(layer)
 
     def _changed(self, layer: Labels) -> None:
+        """Note that a mask was painted on, and ask to be called when the next pause is over.
+
+        Maps of a network, references and layers for display only are no masks of the user: they are not kept.
+        """
         origin = origin_of(layer)
         if origin is not None and (origin.role != "labels" or origin.display_only):
             return
@@ -180,6 +211,7 @@ class Keeper:
         self.schedule(max(min(PAUSE_S, since + LONGEST_S - time.monotonic()), 0.0))
 
     def _task(self, layer: Labels) -> MaskToKeep:
+        """One mask as it is now. Raises `GeometryError` where its place in the patient is not known."""
         layers = self.layers
         grid, labels = grid_of(layer, layers), volume_of(layer, layers)
         provenance = dict(layer.metadata.get(PROVENANCE, {}))
@@ -195,7 +227,10 @@ def keeper_of(viewer: ViewerModel) -> Keeper | None:
 
 
 def saved(data: Any) -> None:
-    """The array of a labels layer was saved to a file of the user's: what was kept of it goes."""
+    """The array of a labels layer was saved to a file of the user's: what was kept of it goes.
+
+    `data` must be the very array of the layer; an equal copy is not recognised.
+    """
     for keeper in list(_keepers.values()):
         for layer in keeper.layers:
             if isinstance(layer, Labels) and layer.data is data:

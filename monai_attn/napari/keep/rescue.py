@@ -2,6 +2,8 @@
 
 A file holds label values, grid and label names, but neither the path of the image nor the name of the layer. A hash
 says which image the mask belongs to; the file is named after this hash and a random word.
+
+The keeper calls it. It opens no window and knows no layer of napari.
 """
 
 from __future__ import annotations
@@ -38,7 +40,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rescue:
-    """A mask that was not saved: its file, the images it may belong to, when it was kept, and by which process."""
+    """A mask that was not saved: its file, the images it may belong to, when it was kept, and by which process.
+
+    `saved_at` is in seconds since 1970. `process` is the number of the process and the time when that process began.
+    `sources` are keys of `source_key`. The voxels stay in the file until `labels` reads them.
+    """
 
     path: Path
     sources: frozenset[str]
@@ -54,7 +60,10 @@ class Rescue:
         return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
 
     def labels(self) -> Volume:
-        """The mask as it was painted, on its grid. Raises `FileError` when the file cannot be read."""
+        """The mask as it was painted, on its grid. Raises `FileError` when the file cannot be read.
+
+        Shape `(I, J, K)` and affine (RAS+ mm) are those of the grid on which the mask was painted.
+        """
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 array = np.zeros(tuple(int(size) for size in file["shape"]), file["block"].dtype)
@@ -65,12 +74,18 @@ class Rescue:
             raise FileError(f"The unsaved mask of {self.clock} cannot be read any more.") from error
 
     def discard(self) -> None:
-        """Remove the file."""
+        """Remove the file.
+
+        A file that is gone already is no error.
+        """
         self.path.unlink(missing_ok=True)
 
 
 def state_folder() -> Path:
-    """Where unsaved masks are kept for this user; nobody else may look into it."""
+    """Where unsaved masks are kept for this user; nobody else may look into it.
+
+    The folder of the operating system for such state, by platformdirs; it is made where it is missing.
+    """
     import platformdirs
 
     folder = platformdirs.user_state_path("monai_attn", appauthor=False) / "unsaved"
@@ -79,7 +94,11 @@ def state_folder() -> Path:
 
 
 def source_key(path: str | None, grid: Volume) -> str:
-    """What names an image without telling its name: a hash of where it was read from and where its voxels lie."""
+    """What names an image without telling its name: a hash of where it was read from and where its voxels lie.
+
+    16 hexadecimal digits of SHA-256 over the full path, the shape, and the affine rounded to 0.001. Without a path the
+    grid alone decides.
+    """
     place = str(Path(path).resolve()) if path else ""
     content = json.dumps([place, grid.shape, np.round(grid.affine, 3).tolist()])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -97,6 +116,9 @@ def write_rescue(
     """Keep a mask, in the file at `path` if it has one already; the file is there completely or not at all.
 
     Only the block around what is painted is stored. Raises `FileError` when the disk refuses.
+
+    `sources` are the keys of the images whose grid the mask lies on. `folder` None means `state_folder()`. Compressed
+    NumPy (`.npz`) that is read without pickle. An empty mask is kept as one voxel of background with its grid.
     """
     keys = sorted(sources)
     target = path or (folder or state_folder()) / f"{keys[0] if keys else 'unknown'}-{secrets.token_hex(4)}.npz"
@@ -128,6 +150,8 @@ def find_rescues(source: str | None = None, folder: Path | None = None) -> list[
     """What was not saved, the newest first: all of it, or what belongs to one image. Old files are removed.
 
     Files of another process that still runs are its own. Files that cannot be read are logged and left alone.
+
+    Old means older than `KEPT_DAYS` days. [] where nothing was kept.
     """
     found = []
     for path in sorted((folder or state_folder()).glob("*.npz")):
@@ -144,6 +168,7 @@ def find_rescues(source: str | None = None, folder: Path | None = None) -> list[
 
 
 def _read(path: Path) -> list[Rescue]:
+    """What is kept in a file, without its voxels; [] for a file that cannot be read, which is logged by name."""
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
@@ -167,6 +192,7 @@ def _painted(labels: Volume) -> tuple[tuple[int, ...], np.ndarray[Any, np.dtype[
 
 
 def _this_process() -> tuple[int, float]:
+    """Number of this process and the time, in seconds since 1970, when it began."""
     import psutil
 
     return os.getpid(), psutil.Process().create_time()

@@ -1,4 +1,7 @@
-"""The window's side of keeping unsaved masks: a timer, a thread, and the offer to restore."""
+"""The window's side of keeping unsaved masks: a timer, a thread, and the offer to restore.
+
+The keeper itself knows no Qt. Nothing here decides what is kept or when: that is `keep.keeper`.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ log = logging.getLogger(__name__)
 
 
 class Clock:
-    """Runs the tasks of a keeper in a thread, one round at a time."""
+    """Runs the tasks of a keeper in a thread, one round at a time.
+
+    The tasks are collected in the window's thread and written in another one, so that painting goes on meanwhile.
+    """
 
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
@@ -41,11 +47,18 @@ class Clock:
         self.timer.timeout.connect(self.tick)
 
     def schedule(self, seconds: float) -> None:
-        """Do the next round after so many seconds; a later call puts it off."""
+        """Do the next round after so many seconds; a later call puts it off.
+
+        One call does one round; nothing repeats by itself.
+        """
         self.timer.start(int(seconds * 1000))
 
     def tick(self) -> None:
-        """Write what is pending."""
+        """Write what is pending.
+
+        While a round is still being written the next one waits a second. An error of a round is shown as a
+        notification.
+        """
         if self.busy:
             self.schedule(1.0)
             return
@@ -60,17 +73,26 @@ class Clock:
         worker.start()
 
     def rest(self) -> None:
-        """The round is over."""
+        """The round is over.
+
+        Called when the worker has finished, also after an error.
+        """
         self.busy = False
 
 
 def watch(viewer: ViewerModel) -> Keeper:
-    """The keeper of a viewer; in a window, with a timer, a thread and notifications."""
+    """The keeper of a viewer; in a window, with a timer, a thread and notifications.
+
+    A viewer that is watched already gets the same keeper again. Without Qt's application nothing is written by itself.
+    """
     return keeper_of(viewer) or connect(Keeper(viewer))
 
 
 def connect(keeper: Keeper) -> Keeper:
-    """Give a keeper its clock, and offer what earlier sessions left for the images that are open."""
+    """Give a keeper its clock, and offer what earlier sessions left for the images that are open.
+
+    The keeper is given back. Without Qt's application it stays as it was.
+    """
     application = QCoreApplication.instance()
     if application is None:
         return keeper
@@ -82,7 +104,10 @@ def connect(keeper: Keeper) -> Keeper:
 
 
 def keep_now(keeper: Keeper) -> None:
-    """Write what is pending: napari ends before the clock strikes."""
+    """Write what is pending: napari ends before the clock strikes.
+
+    Called when Qt is about to quit. A disk that refuses is logged, for no window is left to say it.
+    """
     try:
         keeper.keep()
     except AttnError as error:
@@ -96,7 +121,10 @@ def offer(keeper: Keeper, found: list[Rescue]) -> None:
 
 
 def restore(keeper: Keeper, found: list[Rescue]) -> None:
-    """Open unsaved masks as layers, those that were not restored or discarded meanwhile."""
+    """Open unsaved masks as layers, those that were not restored or discarded meanwhile.
+
+    A mask that cannot be read is shown as an error, and the others are opened all the same.
+    """
     waiting = keeper.waiting()
     for one in found:
         try:
@@ -107,13 +135,19 @@ def restore(keeper: Keeper, found: list[Rescue]) -> None:
 
 
 def discard(found: list[Rescue]) -> None:
-    """Remove unsaved masks."""
+    """Remove unsaved masks.
+
+    For good: they cannot be restored afterwards.
+    """
     for one in found:
         one.discard()
 
 
 class UnsavedBar(QGroupBox):
-    """What was painted and not saved, with buttons; hidden while there is nothing."""
+    """What was painted and not saved, with buttons; hidden while there is nothing.
+
+    The panel "Correct" shows it. Its sentence says how many masks there are and when each was kept.
+    """
 
     def __init__(self, keeper: Keeper) -> None:
         super().__init__("Not saved")
@@ -130,13 +164,17 @@ class UnsavedBar(QGroupBox):
         self.refresh()
 
     def refresh(self, event: object = None) -> None:  # noqa: ARG002
-        """Look again what there is."""
+        """Look again what there is.
+
+        Called when layers come or go, and after a button of the bar.
+        """
         self.found = self.keeper.waiting()
         self.setVisible(bool(self.found))
         if self.found:
             self.said.setText(_sentence(self.found))
 
     def _act(self, name: str) -> None:
+        """Restore or discard all masks of the bar, as the button says."""
         if name == "restore":
             restore(self.keeper, self.found)
         else:
@@ -145,11 +183,13 @@ class UnsavedBar(QGroupBox):
 
 
 def _sentence(found: list[Rescue]) -> str:
+    """How many masks are unsaved, and the times of at most three of them."""
     many = f"{len(found)} masks were" if len(found) > 1 else "A mask was"
     when = ", ".join(one.clock for one in found[:3]) + (", ..." if len(found) > 3 else "")
     return f"{many} painted and not saved ({when})."
 
 
 def _write(tasks: list[MaskToKeep]) -> Generator[tuple[MaskToKeep, Path], None, None]:
+    """Write masks one by one in a worker's thread; gives each with its file."""
     for task in tasks:
         yield task, task.write()

@@ -15,6 +15,8 @@ def activate(context: Any = None) -> None:  # noqa: ARG001
 
     napari calls this when the plugin is first used. The plugin calls it when a file or sample is opened, which may be
     in another window.
+
+    Without a window nothing happens. Doing it again for the same window changes nothing.
     """
     from napari import current_viewer
 

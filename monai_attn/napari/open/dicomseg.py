@@ -1,4 +1,8 @@
-"""DICOM SEG and RTSTRUCT to labels layers, on the grid of the image they belong to."""
+"""DICOM SEG and RTSTRUCT to labels layers, on the grid of the image they belong to.
+
+The reading itself is `monai_attn.io.read_masks`. Here only the image is chosen on whose grid the structures lie, and
+overlapping structures are parted into layers. Nothing is registered between frames of reference.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,10 @@ __all__ = ["OpenImage", "structure_layers"]
 
 
 class OpenImage(NamedTuple):
-    """An image that structures may belong to: its name in the viewer, its grid, its DICOM series where it has one."""
+    """An image that structures may belong to: its name in the viewer, its grid, its DICOM series where it has one.
+
+    `grid` is in RAS+ mm; `series` is the DICOM Series Instance UID (0020,000E), None for an image from another format.
+    """
 
     name: str
     grid: Volume
@@ -38,6 +45,9 @@ def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str 
     the first image that they fit. Images are looked for among `images`, then in the file's folder and the folders
     within and beside it. A SEG that fits no image lies on its own grid. Raises `FileError`, or `InputError` for
     contours without an image.
+
+    A fractional SEG (DICOM PS3.3 C.8.20.2) is shown where its fraction is at least `THRESHOLD`. `name` is that of the
+    layer, else the name of the file without its ending. Notes for the user stand in `Origin.grid.notes`.
     """
     masks = masks_on(path, images)
     threshold = THRESHOLD if masks.fractional else None
@@ -62,7 +72,11 @@ def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str 
 
 
 def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
-    """The structures on the grid of the image they name, else the first that they fit; else a SEG on its own."""
+    """The structures on the grid of the image they name, else the first that they fit; else a SEG on its own.
+
+    Contours need an image: without any, `InputError` says so. Where images were tried and none fits, `GeometryError`
+    gives the reason of the first. `FileError` is raised for a damaged file, once there is an image to try.
+    """
     reason: AttnError | None = None
     for image in _candidates(path, images):
         try:
@@ -87,7 +101,10 @@ def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[Volume]:
 
 
 def _beside(path: Path) -> list[Series]:
-    """The series in a file's folder, in the folders in it and in those beside it, no deeper; damaged ones left out."""
+    """The series in a file's folder, in the folders in it and in those beside it, no deeper; damaged ones left out.
+
+    Folders that may not be read are left out too. [] where no series is found.
+    """
     home = path.resolve().parent
     folders = [home]
     for place in (home, home.parent):
@@ -101,7 +118,10 @@ def _beside(path: Path) -> list[Series]:
 
 
 def _named_series(path: Path) -> set[str]:
-    """The UIDs of the series that a SEG or RTSTRUCT was drawn on."""
+    """The UIDs of the series that a SEG or RTSTRUCT was drawn on.
+
+    Empty when the file names none or cannot be read. Only the header is read, without pixels.
+    """
     from pydicom import dcmread
 
     wanted: list[Any] = ["ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence"]

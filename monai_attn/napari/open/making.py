@@ -1,4 +1,7 @@
-"""An offer, read, as napari layers."""
+"""An offer, read, as napari layers.
+
+The napari reader, the Open panel and `read_path` all come here, so that a file looks the same however it was opened.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,17 @@ SERIES_FILES = "monai_attn files"
 
 
 def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
-    """Read an offer: napari layers with their notes in `Origin.grid.notes`. Structures are put on one of `images`."""
+    """Read an offer: napari layers with their notes in `Origin.grid.notes`. Structures are put on one of `images`.
+
+    A series becomes an image layer in the window that is set for its kind. PET is drawn in colour, added to what lies
+    below.
+
+    A mask in a file of volumes becomes a labels layer with the names and the provenance that stand beside it. Whether a
+    file is a mask is decided by `cases.kinds.is_label_map`. Structures may give several layers.
+
+    Raises `FileError` for damaged files, `GeometryError` for a grid that is refused, `LabelError` for labels that do
+    not fit their table, and `InputError` for a wrong window in the preferences.
+    """
     if offer.structures:
         return structure_layers(offer.path, images, name=offer.name)
     if offer.series is not None:
@@ -39,6 +52,7 @@ def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple
 
 
 def _image(volume: Volume, offer: Offer) -> LayerTuple:
+    """An image layer that remembers its series, its volume within the file, and the files of its series."""
     window = opening_window(volume)
     look: dict[str, Any] = {"colormap": "inferno", "blending": "additive"} if volume.modality == "PT" else {}
     data, keywords, kind = image_layer(

@@ -1,4 +1,7 @@
-"""What a user should know about layers that were opened: what the reader decided, and what does not overlay."""
+"""What a user should know about layers that were opened: what the reader decided, and what does not overlay.
+
+Only sentences are made here; the reader and the Open panel show them as warnings.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ __all__ = ["layer_notes", "overlay_warnings"]
 
 
 def layer_notes(layers: Sequence[LayerTuple]) -> list[str]:
-    """What the reader had to decide, a sentence or more for each layer that has any, with its name before it."""
+    """What the reader had to decide, a sentence or more for each layer that has any, with its name before it.
+
+    `layers` must be ours, with an `Origin`. An angle of at least `UPRIGHT_DEG` degrees is worth a sentence; a resliced
+    layer says itself that it was resliced. [] where there is nothing to say.
+    """
     found = []
     for _, keywords, _ in layers:
         origin: Origin = keywords["metadata"][META]
@@ -26,7 +33,12 @@ def layer_notes(layers: Sequence[LayerTuple]) -> list[str]:
 
 
 def overlay_warnings(images: Sequence[OpenImage]) -> list[str]:
-    """What keeps layers from lying over each other correctly in one view."""
+    """What keeps layers from lying over each other correctly in one view.
+
+    Each image is compared with those before it, and gives at most one sentence. Frames of reference are DICOM's
+    (0020,0052); where one of two images has none, only the directions of the grids are compared. [] for no or one
+    image.
+    """
     found = []
     for place, (name, grid, _) in enumerate(images):
         for other_name, other, _ in images[:place]:

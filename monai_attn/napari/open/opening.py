@@ -1,4 +1,8 @@
-"""What the Open panel does: list, read, reslice, add to the viewer. Works without a Qt window."""
+"""What the Open panel does: list, read, reslice, add to the viewer. Works without a Qt window.
+
+Generators run in a worker of the panel: what they yield is shown, what they return is used. No voxel is changed here
+but for reslicing.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,10 @@ DICOM_PATTERNS = ("*.dcm", "*.ima", "*.dicom")
 
 
 def scan_steps(path: Path) -> Generator[str, None, tuple[list[Offer], str]]:
-    """List what is at a path, for a worker: says what it does, and ends with the offers, or the reason for none."""
+    """List what is at a path, for a worker: says what it does, and ends with the offers, or the reason for none.
+
+    The reason is the text of the `AttnError` that was raised, "" when there are offers.
+    """
     yield f"Looking through {path.name} ..."
     try:
         return offers_in(path), ""
@@ -43,6 +50,9 @@ def read_steps(
     """Read offers one by one, for a worker; ends with the layers, and a sentence for each that could not be read.
 
     Images come before structures, which are put on the grid of the first image that they fit.
+
+    `images` are those that are open already. With `reslice`, oblique layers are put on the patient's axes for display.
+    A file that cannot be read leaves the others alone. Raises `Cancelled` when reading was cancelled.
     """
     layers: list[LayerTuple] = []
     failed: list[str] = []
@@ -65,7 +75,10 @@ def read_steps(
 
 
 def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
-    """Add layers that were read to a viewer; gives sentences on them for the user."""
+    """Add layers that were read to a viewer; gives sentences on them for the user.
+
+    Adds the text of the canvas too, where it is missing. [] when nothing needs to be said.
+    """
     from napari.layers import Layer
 
     canvas_notes(viewer)
@@ -76,12 +89,18 @@ def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
 
 
 def row_of(offer: Offer) -> tuple[str, ...]:
-    """The cells of a table row, in the order of `OFFER_COLUMNS`."""
+    """The cells of a table row, in the order of `OFFER_COLUMNS`.
+
+    The last cell says why an offer cannot be opened, or what to know before it is opened.
+    """
     return offer.kind, offer.name, offer.size, offer.spacing_mm, offer.problem or offer.warning
 
 
 def patterns_of(path: Path) -> tuple[str, ...]:
-    """The file names that "these files" stands for: those with the same ending, or folders and DICOM."""
+    """The file names that "these files" stands for: those with the same ending, or folders and DICOM.
+
+    A file without an ending is taken for DICOM.
+    """
     suffix = suffix_of(path)
     if path.is_dir():
         return ("*/", *DICOM_PATTERNS)
@@ -89,7 +108,11 @@ def patterns_of(path: Path) -> tuple[str, ...]:
 
 
 def use_from_now_on(path: Path) -> tuple[str, ...]:
-    """Have napari open files like this one with our reader without asking; gives the patterns of these files."""
+    """Have napari open files like this one with our reader without asking; gives the patterns of these files.
+
+    The choice is napari's own setting of readers by pattern, and stays when napari is closed. Patterns of other files
+    keep their reader.
+    """
     from napari.settings import get_settings
 
     plugins = get_settings().plugins

@@ -1,4 +1,7 @@
-"""The panel "Open": what a file or folder holds, and which of it to open."""
+"""The panel "Open": what a file or folder holds, and which of it to open.
+
+The work itself is done by functions of `open.opening`, without Qt. The panel shows tables, buttons and sentences.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,9 @@ class OpenWidget(QWidget):
     """Lists the series, images and structures of a file or folder, and opens those that are ticked.
 
     Listing and reading run in a worker, so that the window stays alive; Cancel stops after the series being read.
+
+    Rows with a problem cannot be ticked; the last column says why. What could not be read is shown as an error, while
+    the other rows are opened.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -54,6 +60,7 @@ class OpenWidget(QWidget):
         self._show_state()
 
     def _build(self) -> None:
+        """Make the buttons, the table and their layout."""
         self.choose = row(
             button("folder ...", "Choose a folder: DICOM with its subfolders, or image files.", self._choose),
             button("file ...", "Choose one file; a DICOM slice stands for its series.", self._choose),
@@ -89,14 +96,20 @@ class OpenWidget(QWidget):
             layout.addWidget(part)
 
     def show_path(self, path: Path) -> None:
-        """List what is at a path, in a worker."""
+        """List what is at a path, in a worker.
+
+        Does nothing while another path is listed or read. Errors appear in the panel and as a notification.
+        """
         if self.worker is not None:
             return
         self.path = path
         self._start(self._listed, scan_steps, path)
 
     def show_offers(self, path: Path, offers: Sequence[Offer]) -> None:
-        """Fill the table with what was found at a path."""
+        """Fill the table with what was found at a path.
+
+        Ticked are those that `Offer.chosen` says. The table before is thrown away.
+        """
         self.path, self.offers = path, list(offers)
         self.table.blockSignals(True)
         self.table.setRowCount(len(offers))
@@ -115,11 +128,15 @@ class OpenWidget(QWidget):
         self._show_state()
 
     def ticked(self) -> list[Offer]:
-        """The offers whose box is ticked."""
+        """The offers whose box is ticked.
+
+        In the order of the table; [] when none is.
+        """
         rows = range(self.table.rowCount())
         return [self.offers[place] for place in rows if self.table.item(place, 0).checkState() == Qt.Checked]
 
     def _choose(self, what: str) -> None:
+        """Ask for a folder or file, beginning beside the last one or in the folder of the preferences."""
         try:
             start = str(self.path.parent if self.path else settings().images or Path.home())
         except AttnError as error:
@@ -133,6 +150,7 @@ class OpenWidget(QWidget):
             self.show_path(Path(chosen))
 
     def _listed(self, result: tuple[list[Offer], str]) -> None:
+        """Show what a worker found, or why nothing can be opened."""
         offers, reason = result
         assert self.path is not None
         self.show_offers(self.path, offers)
@@ -141,12 +159,14 @@ class OpenWidget(QWidget):
             show_error(reason)
 
     def _read(self, _: str) -> None:
+        """Read the ticked rows in a worker."""
         chosen = self.ticked()
         if chosen and self.worker is None:
             images = open_images(self.viewer.layers)
             self._start(self._add, read_steps, chosen, images, reslice=self.reslice.isChecked())
 
     def _add(self, result: tuple[list[LayerTuple], list[str]]) -> None:
+        """Add the layers that were read, and say what a user should know about them."""
         layers, failed = result
         for text in add_layers(self.viewer, layers):
             show_warning(text)
@@ -160,6 +180,7 @@ class OpenWidget(QWidget):
             show_info(f"{patterns} open with monai-attn from now on. Change it in Preferences > Plugins.")
 
     def _start(self, then: Any, steps: Any, *given: Any, **choices: Any) -> None:
+        """Run a generator in a worker; `then` is called with what the generator returns."""
         self.worker = create_worker(steps, *given, _start_thread=False, **choices)
         self.worker.yielded.connect(self.said.setText)
         self.worker.returned.connect(then)
@@ -177,6 +198,7 @@ class OpenWidget(QWidget):
         self._show_state()
 
     def _show_state(self, _: Any = None) -> None:
+        """Enable the buttons that can be used now."""
         busy = self.worker is not None
         self.choose.setEnabled(not busy)
         self.open.setEnabled(not busy and bool(self.ticked()))
@@ -185,7 +207,10 @@ class OpenWidget(QWidget):
 
 
 def show_chooser(viewer: napari.viewer.Viewer, path: Path, offers: Sequence[Offer]) -> OpenWidget:
-    """The Open panel of a viewer, docked if it was not, with what was found at a path."""
+    """The Open panel of a viewer, docked if it was not, with what was found at a path.
+
+    The reader calls it when a path dropped on the window holds more than one series, so that the user chooses.
+    """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)
     panel: OpenWidget = widget
     panel.show_offers(path, offers)

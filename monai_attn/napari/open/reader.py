@@ -1,4 +1,8 @@
-"""The reader that napari asks: files dropped on the window or opened from its menu."""
+"""The reader that napari asks: files dropped on the window or opened from its menu.
+
+napari asks `get_reader` for each path, by the patterns of the manifest. The panel "Open" does not come here: it lists
+first. Reading itself is `open.reading`.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +32,20 @@ NO_LAYERS: list[Any] = [(None,)]
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[Any]] | None:
-    """A function that reads the path or paths, or None when they are not ours; only first bytes are looked at."""
+    """A function that reads the path or paths, or None when they are not ours; only first bytes are looked at.
+
+    A folder is ours when one of its first `LOOKED_AT` files is. Several paths must all be ours. The function that is
+    given back returns layer data as napari's readers do; in a window it shows errors and warnings as notifications.
+    """
     paths = [path] if isinstance(path, str) else list(path)
     return _read if paths and all(_is_ours(Path(one)) for one in paths) else None
 
 
 def _read(path: str | Sequence[str]) -> list[Any]:
-    """What napari calls. In a window what went wrong is said in a notification, elsewhere raised."""
+    """What napari calls. In a window what went wrong is said in a notification, elsewhere raised.
+
+    A folder with several series opens the Open panel instead, and gives no layer.
+    """
     from napari import current_viewer
     from napari.utils.notifications import show_error, show_warning
 
@@ -82,6 +93,7 @@ def _offers(paths: Sequence[Path], viewer: Any) -> list[Offer]:
 
 
 def _is_ours(path: Path) -> bool:
+    """Whether a file has an ending that we read or is DICOM, or a folder holds such a file among its first."""
     if path.is_dir():
         files = (file for place in walk(path) for file in entries(place) if not file.is_dir())
         try:

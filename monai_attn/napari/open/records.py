@@ -1,4 +1,7 @@
-"""The names and the provenance of the labels of a mask file."""
+"""The names and the provenance of the labels of a mask file.
+
+Called when a mask is opened, so that a mask saved with its JSON comes back with names, colours and provenance.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,9 @@ def record_beside(path: str | Path) -> tuple[LabelTable | None, dict[str, Any]]:
     Else the names that are within the file or in another file beside it, and no provenance; else None, nothing.
 
     Raises `FileError` when a JSON of ours is damaged, `LabelError` when its table is.
+
+    A JSON that is not ours, without a list of "labels", is passed over. A damaged one is refused only where the name of
+    the mask file says that it holds labels.
     """
     record = record_of(path)
     content: Any = {}

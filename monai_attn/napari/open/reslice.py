@@ -1,4 +1,8 @@
-"""An oblique image on a grid along the patient's axes: for the eye only."""
+"""An oblique image on a grid along the patient's axes: for the eye only.
+
+Two scans at different angles do not overlay in napari's 2-D view, because a grid is drawn upright. Resliced, they do.
+Interpolated voxels are never saved, measured or segmented: the layers are `display_only`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,9 @@ def along_patient_axes(volume: Volume, *, order: int = 1) -> Volume:
     """The image on a grid along left, posterior, superior around all of it, with its smallest spacings.
 
     `order` 1 interpolates linearly, 0 takes the nearest voxel, as labels need. Outside, the lowest value.
+
+    The grid holds all voxel centres of the image, and keeps modality, unit and notes. Each patient axis gets the
+    spacing of the voxel axis closest to it, in mm. `scipy.ndimage.affine_transform` does the work.
     """
     axes = [int(np.argmax(np.abs(row))) for row in volume.directions]  # of right, anterior, superior
     spacing_mm = [volume.spacing_mm[axis] for axis in axes]
@@ -34,7 +41,11 @@ def along_patient_axes(volume: Volume, *, order: int = 1) -> Volume:
 
 
 def resliced_layer(layer: LayerTuple) -> LayerTuple:
-    """A layer as it is along the patient's axes, `display_only`; unchanged where its grid lies along them."""
+    """A layer as it is along the patient's axes, `display_only`; unchanged where its grid lies along them.
+
+    Images are interpolated linearly; labels take the nearest voxel, so that no new label arises. The name gets
+    "(resliced)", and a note says by which angle the grid was turned.
+    """
     data, keywords, kind = layer
     origin: Origin = keywords["metadata"][META]
     grid = origin.grid
