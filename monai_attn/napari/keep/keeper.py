@@ -46,8 +46,8 @@ _keepers: dict[int, Keeper] = {}
 class MaskToKeep:
     """What a thread needs to write one mask; `round` tells whether it was saved meanwhile.
 
-    It is made in the window's thread, so that the writing thread asks no layer. `labels` lies on the native grid `(I,
-    J, K)`. `path` is the file of an earlier round, which is written over; None where there is none.
+    It is made in the window's thread, so that the writing thread asks no layer. `labels` lies on the native grid,
+    `(I, J, K)`. `path` is the file of an earlier round, which is written over; None where there is none.
     """
 
     layer: Labels

@@ -2,6 +2,9 @@
 
 `canvas_notes(viewer)` puts them there once; they follow the viewer until it is closed. They are an overlay of the
 canvas, so that they stand in screenshots too; works on a `ViewerModel` without a window.
+
+What each text says is decided by `look.readout`, `look.planes` and `look.seen`; how it is painted by `look.notes`. Here
+only the events of the viewer are followed, and a text is drawn anew when it has changed.
 """
 
 from __future__ import annotations
@@ -57,6 +60,9 @@ class CanvasNotes:
     """The text on the canvas of one viewer, and the convention in which the viewer shows the patient.
 
     Kept by the viewer's own events; holds the viewer weakly, so that a closed one is freed.
+
+    `radiological` and `legend` are what the preferences say at first. `convention_changed` is emitted when left and
+    right are exchanged, so that other panes turn too. The scale bar of napari is switched on.
     """
 
     convention_changed = Signal()
@@ -84,7 +90,10 @@ class CanvasNotes:
 
     @property
     def radiological(self) -> bool:
-        """Whether the patient's right is shown on the left; setting it turns the view."""
+        """Whether the patient's right is shown on the left; setting it turns the view.
+
+        In 3-D nothing is mirrored, whatever the convention.
+        """
         return self._radiological
 
     @radiological.setter
@@ -95,7 +104,10 @@ class CanvasNotes:
 
     @property
     def legend(self) -> bool:
-        """Whether the structures that are seen stand on the canvas with their colours."""
+        """Whether the structures that are seen stand on the canvas with their colours.
+
+        Setting it draws or removes the legend at once.
+        """
         return self._shows_legend
 
     @legend.setter
@@ -104,17 +116,24 @@ class CanvasNotes:
         self._structures()
 
     def close(self) -> None:
-        """Take the text off the canvas and let the viewer go."""
+        """Take the text off the canvas and let the viewer go.
+
+        A later call of `canvas_notes` makes new ones.
+        """
         self._links.close()
         self._surface.close()
         for viewer in self._alive():
             _NOTES.pop(viewer, None)
 
     def text(self, name: str) -> str:
-        """What one of `NOTE_PLACES`, or the "legend", says now; "" when it is not there."""
+        """What one of `NOTE_PLACES`, or the "legend", says now; "" when it is not there.
+
+        The lines of one text are parted by line breaks.
+        """
         return "\n".join(label.name for label in self._labels) if name == LEGEND else self._texts[name]
 
     def _turn(self, _event: Any = None) -> None:
+        """Orient the camera again, after the axes on the canvas or the convention changed."""
         for viewer in self._alive():
             if len(viewer.layers):
                 orient(viewer, radiological=self._radiological)
@@ -122,6 +141,7 @@ class CanvasNotes:
         self._layers()
 
     def _edges(self, _event: Any = None) -> None:
+        """The letters R, L, A, P, S, I at the edges."""
         for viewer in self._alive():
             grid = readout.shown_grid(viewer.layers)
             edges = edge_letters(*canvas_directions(viewer, grid)) if len(viewer.layers) else Edges("", "", "", "")
@@ -129,6 +149,7 @@ class CanvasNotes:
                 self._say(name, getattr(edges, name))
 
     def _layers(self, _event: Any = None) -> None:
+        """What depends on the layers and their looks: window, warnings, place, legend."""
         for viewer in self._alive():
             self._say("honesty", readout.honesty_text(viewer.layers))
             self._say("window", readout.window_text(readout.shown_image(viewer.layers)))
@@ -137,6 +158,7 @@ class CanvasNotes:
             self._structures()
 
     def _place(self, _event: Any = None) -> None:
+        """What depends on the point of the viewer."""
         for viewer in self._alive():
             self._say("place", readout.place_text(viewer) if len(viewer.layers) else "")
         self._under_cursor()
@@ -144,10 +166,12 @@ class CanvasNotes:
             self._structures()
 
     def _under_cursor(self, _event: Any = None) -> None:
+        """Coordinates and values where the mouse is."""
         for viewer in self._alive():
             self._say("cursor", readout.cursor_text(viewer, viewer.cursor.position))
 
     def _structures(self, _event: Any = None) -> None:
+        """The legend, drawn anew only when other structures are seen."""
         for viewer in self._alive():
             labels = labels_seen(viewer) if self._shows_legend else []
             if labels != self._labels:
@@ -163,6 +187,7 @@ class CanvasNotes:
             self._links.follow_layer(self._structures, layer, LABEL_EVENTS)
 
     def _say(self, name: str, text: str) -> None:
+        """Change one text; nothing is drawn when it says the same as before."""
         if self._texts[name] != text:
             self._texts[name] = text
             self._show()
@@ -176,6 +201,7 @@ class CanvasNotes:
         return any(viewer.dims.ndisplay == 3 for viewer in self._alive())
 
     def _alive(self) -> Iterator[ViewerModel]:
+        """The viewer, once, or nothing when it is gone."""
         viewer = self._viewer()
         if viewer is not None:
             yield viewer
@@ -185,7 +211,10 @@ _NOTES: WeakKeyDictionary[ViewerModel, CanvasNotes] = WeakKeyDictionary()
 
 
 def canvas_notes(viewer: ViewerModel) -> CanvasNotes:
-    """The text on a viewer's canvas, put there if it is not yet, as the preferences say."""
+    """The text on a viewer's canvas, put there if it is not yet, as the preferences say.
+
+    The same notes are given on every call for one viewer. A wrong setting is shown as a warning, and the defaults hold.
+    """
     if viewer not in _NOTES:
         given = _preferences()
         _NOTES[viewer] = CanvasNotes(viewer, radiological=given.radiological, legend=given.legend)
@@ -193,6 +222,7 @@ def canvas_notes(viewer: ViewerModel) -> CanvasNotes:
 
 
 def _preferences() -> Settings:
+    """The settings; the defaults, with a warning, where a setting is wrong."""
     try:
         return settings()
     except InputError as error:  # of another setting; said, and no reason to show nothing

@@ -1,4 +1,8 @@
-"""The crosshair on the canvas: three lines through the viewer's point, in 2-D and in 3-D."""
+"""The crosshair on the canvas: three lines through the viewer's point, in 2-D and in 3-D.
+
+The layer is ours, for the eye only: it lies on top of all others and is not selected when it is made. `LinkedViews`
+makes a crosshair and takes it away.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,11 @@ def crosshair_lines(point: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> NDA
     """The three lines through a point and across a box, as napari's vectors (3, 2, 3): start and length, in mm.
 
     Exact but for `TILT_MM`.
+
+    All in S, P, L of napari's world. Line 0 runs along S, line 1 along P, line 2 along L, each from `lower` to `upper`.
+
+        >>> crosshair_lines((1, 2, 3), (0, 0, 0), (10, 20, 30))[1].tolist()
+        [[1.0, 0.0, 3.0], [0.0, 20.0, 0.0]]
     """
     lower, upper, lines = np.asarray(lower, float), np.asarray(upper, float), np.zeros((3, 2, 3))
     for axis in range(3):
@@ -45,6 +54,8 @@ class Crosshair:
     """A vectors layer that follows the viewer's point, until `close`; one that the user deletes is not made again.
 
     Its spacing is that of the coarsest slider, so that the sliders, which step by the finest layer, stay as they are.
+
+    Without an image, or with fewer than three axes, there is no layer; `layer` is None then.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -85,6 +96,7 @@ class Crosshair:
         return None
 
     def _make(self, spacing: float) -> None:
+        """Add the layer, and leave the user's selection of layers as it was."""
         from napari.layers import Vectors
 
         layers = self.viewer.layers
@@ -106,6 +118,7 @@ class Crosshair:
         self._thin()
 
     def _move(self, _event: Any = None) -> None:
+        """Draw the lines through the viewer's point, in voxels of the layer."""
         if self.layer is None or self._box is None:
             return
         lower, upper, spacing = self._box

@@ -1,4 +1,8 @@
-"""A strip beside a picture that says what is seen: sentences, the colours of structures, and that it is research."""
+"""A strip beside a picture that says what is seen: sentences, the colours of structures, and that it is research.
+
+Screenshots and key images of the Structures panel get such a strip, so that a picture in a talk still says what it
+shows. The legend that is drawn on the canvas itself is `look.notes.legend_note`.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,9 @@ def with_legend(picture: CanvasPicture, labels: Sequence[Label], sentences: Sequ
     """The picture with a strip at its right: the sentences, a colour and a name per label, and `RESEARCH_USE` below.
 
     Nothing of the picture is covered. Labels that do not fit are counted. Needs Qt's application, for its fonts.
+
+    `picture` has the shape `(height, width, 4)`; the result is wider and as high. The height of the letters follows
+    that of the picture. A name too long for the strip is cut.
     """
     height, width = picture.shape[:2]
     font = QFont()
@@ -63,7 +70,10 @@ def with_legend(picture: CanvasPicture, labels: Sequence[Label], sentences: Sequ
 
 
 def png_bytes(picture: CanvasPicture) -> bytes:
-    """The picture as a PNG file, with nothing beside the pixels."""
+    """The picture as a PNG file, with nothing beside the pixels.
+
+    Raises `FileError` where Qt cannot write the picture.
+    """
     height, width = picture.shape[:2]
     solid = np.ascontiguousarray(picture)
     content = QByteArray()
@@ -82,5 +92,6 @@ def _write(painter: QPainter, box: QRect, text: str, *, bottom: bool = False) ->
 
 
 def _pixels(image: QImage) -> CanvasPicture:
+    """The pixels of an image of Qt, copied, without the bytes that Qt adds to each row."""
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return rows[:, : 4 * image.width()].reshape(image.height(), image.width(), 4).copy()

@@ -1,4 +1,8 @@
-"""What the Look panel does to a viewer: window, slab and mouse. Works without a Qt window."""
+"""What the Look panel does to a viewer: window, slab and mouse. Works without a Qt window.
+
+The panel holds the boxes and buttons. What a window or a slab does to the layers is here, so that it is tested alone.
+No voxel value is changed: measuring does not depend on how an image is drawn.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,8 @@ def image_volume(layer: Layer) -> Volume | None:
     """The volume an image layer shows; None where it is not one 3-D image in numbers (a pyramid, colours, a film).
 
     A layer from elsewhere has no unit.
+
+    For a layer of ours it is the volume as read, with its unit: percentiles are taken of it, not of what is drawn.
     """
     origin = origin_of(layer)
     if origin is not None:
@@ -53,6 +59,9 @@ def set_window(layer: Image, text: str) -> None:
     """Draw an image in a window such as "40/400" or "1-99 %", and remember it for images of its kind.
 
     Raises `InputError` for a text that is no window, `GeometryError` for a layer that is no 3-D image.
+
+    Centre and width are in the unit of the image: HU for CT, SUV (g/ml) for PET. For images without a fixed scale only
+    percentiles are remembered, since the grey values of one MR say nothing about the next.
     """
     volume = image_volume(layer)
     if volume is None:
@@ -66,6 +75,8 @@ def opening_window(image: Volume) -> GreyWindow:
     """The window an image opens with: the last one chosen for its kind, which stands in the preferences.
 
     Raises `InputError` when someone wrote there what is no window.
+
+    Lower and upper grey value are in the unit of the image.
     """
     return written_window(image, settings().window_of(kind_of(image)))
 
@@ -74,6 +85,9 @@ def set_slab(viewer: ViewerModel, mode: str, thickness_mm: float) -> None:
     """Draw images as the maximum, mean or minimum of a slab so thick around the slice; labels stay single slices.
 
     `mode` is one of the values of `SLABS`. The thickness is along the axis that is cut, whichever is.
+
+    Half of `thickness_mm` lies on each side of the slice. Nothing is resampled. Leading axes, such as time, get no
+    thickness.
     """
     thick = thickness_mm if mode != "none" else 0.0
     extra = viewer.dims.ndim - 3
@@ -84,7 +98,10 @@ def set_slab(viewer: ViewerModel, mode: str, thickness_mm: float) -> None:
 
 
 def slab_of(viewer: ViewerModel) -> tuple[str, float]:
-    """The mode and thickness in mm of the slab shown; ("none", 0) without one."""
+    """The mode and thickness in mm of the slab shown; ("none", 0) without one.
+
+    The mode is napari's word, one of the values of `SLABS`.
+    """
     layer = shown_image(viewer.layers)
     if layer is None or viewer.dims.ndim < 3:
         return "none", 0.0
@@ -95,6 +112,9 @@ def drag_window(viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
     """A mouse callback of napari: drag to the right for a wider window, upwards for a brighter picture.
 
     Acts with the left button while the active layer is not painted on or edited.
+
+    The panel adds it to `viewer.mouse_drag_callbacks`. How far a drag changes the window is `windows.dragged`. The
+    camera stays while one drags; the new window is remembered when the button is let go.
     """
     layer, active = shown_image(viewer.layers), viewer.layers.selection.active
     editing = active is not None and str(active.mode) != "pan_zoom"
@@ -116,5 +136,6 @@ def drag_window(viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
 
 
 def _remember(kind: str, text: str) -> None:
+    """Keep a window for the next image of its kind, where its numbers mean something there."""
     if kind or text.rstrip().endswith("%"):  # MR has no scale: the numbers of one say nothing about the next
         remember_window(kind, text)

@@ -1,4 +1,7 @@
-"""Short texts on a canvas as pictures: what a note looks like, and where notes of one canvas stand."""
+"""Short texts on a canvas as pictures: what a note looks like, and where notes of one canvas stand.
+
+A note becomes a small picture once; `look.notes_visual` then draws these pictures with OpenGL. Only `sprite` needs Qt.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,9 @@ class Note:
     """Lines of text at one place of the canvas: "top", "middle" or "bottom", then "left", "center" or "right".
 
     With `swatches`, colours `#rrggbb`, each of the first lines begins with a patch of its colour.
+
+    `text` may have several lines. `place` is such as "top_left"; `size_pt` is in points of 1/72 inch at 96 pixels per
+    inch.
     """
 
     text: str
@@ -42,7 +48,10 @@ class Note:
 
 
 def legend_note(labels: Sequence[Label], place: str) -> Note:
-    """A line with colour and name per label; those beyond `LEGEND_LINES` are counted, long names cut."""
+    """A line with colour and name per label; those beyond `LEGEND_LINES` are counted, long names cut.
+
+    A note without text or patches for no labels. The last of `LEGEND_LINES` lines says how many are not named.
+    """
     fit = labels if len(labels) <= LEGEND_LINES else labels[: LEGEND_LINES - 1]
     names = [label.name if len(label.name) <= NAME_LETTERS else label.name[: NAME_LETTERS - 1] + "…" for label in fit]
     names += [f"and {len(labels) - len(fit)} more"] if len(fit) < len(labels) else []
@@ -55,6 +64,12 @@ def arrange(
     """The (left, top) of each note, given its (width, height), on a canvas of (width, height); all in pixels.
 
     Notes of one place stand below each other, in their order.
+
+    Pixels are those of the canvas, from its left upper corner. A place of several notes is centred or aligned as a
+    whole.
+
+        >>> arrange([Note("a", "top_left"), Note("b", "top_left")], [(20, 10), (20, 10)], (200, 100))
+        [[8, 8], [8, 21]]
     """
     placed = list(zip(notes, sizes_px, strict=True))
     heights: dict[str, float] = {}
@@ -69,7 +84,10 @@ def arrange(
 
 
 def sprite(note: Note, ratio: float = 1.0) -> Sprite:
-    """The picture of a note, with `ratio` pixels of the screen for each pixel of the canvas. Needs Qt's application."""
+    """The picture of a note, with `ratio` pixels of the screen for each pixel of the canvas. Needs Qt's application.
+
+    Letters in the note's colour on a dark shade, with the patches of `swatches` before the first lines.
+    """
     from qtpy.QtCore import QRect, Qt
     from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 
@@ -96,7 +114,10 @@ def sprite(note: Note, ratio: float = 1.0) -> Sprite:
 
 
 def stacked(sprites: Mapping[str, Sprite]) -> tuple[Sprite, dict[str, tuple[int, int, int]]]:
-    """All sprites below each other in one picture, and of each its (first row, height, width) there."""
+    """All sprites below each other in one picture, and of each its (first row, height, width) there.
+
+    Sprites lie at the left; what is free at their right is transparent. Without sprites the picture is one clear pixel.
+    """
     shapes = [picture.shape for picture in sprites.values()]
     whole = np.zeros(
         (max(1, sum(shape[0] for shape in shapes)), max([1, *(shape[1] for shape in shapes)]), 4), np.uint8
@@ -110,6 +131,7 @@ def stacked(sprites: Mapping[str, Sprite]) -> tuple[Sprite, dict[str, tuple[int,
 
 
 def _start(side: str, size: float, room: float) -> float:
+    """Where something of a size begins within a room, for a side or the middle."""
     if side in ("top", "left"):
         return MARGIN_PX
     return round((room - size) / 2) if side in ("middle", "center") else room - size - MARGIN_PX

@@ -35,7 +35,10 @@ class NotesSurface(Protocol):
 
 
 def notes_surface(viewer: ViewerModel) -> NotesSurface:
-    """What shows notes on the canvas of a viewer; it does not keep the viewer alive."""
+    """What shows notes on the canvas of a viewer; it does not keep the viewer alive.
+
+    `SpriteNotes` where this version of napari allows it, else `PlainNotes`, which a warning in the log says once.
+    """
     return SpriteNotes(viewer) if _overlay_class() is not None else PlainNotes(viewer)
 
 
@@ -51,7 +54,10 @@ class SpriteNotes:
         viewer.canvas.overlays[NOTES_KEY] = self._overlay
 
     def show(self, notes: Mapping[str, Note]) -> None:
-        """Show these notes and no others."""
+        """Show these notes and no others.
+
+        The overlay is drawn anew only where a note differs. {} hides it.
+        """
         if self._overlay.notes != notes:
             self._overlay.notes = dict(notes)
         if self._overlay.visible != bool(notes):
@@ -65,7 +71,10 @@ class SpriteNotes:
 
 
 class PlainNotes:
-    """Each note as one of napari's own text overlays, without boxes and patches of colour."""
+    """Each note as one of napari's own text overlays, without boxes and patches of colour.
+
+    Used where `SpriteNotes` cannot be; slower when one scrolls through slices.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = ref(viewer)
@@ -89,6 +98,7 @@ class PlainNotes:
                 viewer.canvas.overlays.pop(f"{NOTES_KEY}_{name}", None)
 
     def _add(self, name: str, note: Note) -> Any:
+        """The overlay of a name, made when its first note is shown; it keeps the colour and place of that note."""
         from napari.components.overlays import TextOverlay
 
         overlay = TextOverlay(position=note.place, color=note.colour, font_size=note.size_pt, box=False)

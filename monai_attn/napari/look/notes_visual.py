@@ -1,4 +1,7 @@
-"""The overlay of `look.notes_overlay` and how it is drawn: one texture with all notes, and two triangles for each."""
+"""The overlay of `look.notes_overlay` and how it is drawn: one texture with all notes, and two triangles for each.
+
+It uses napari's private classes of drawing and is imported by `look.notes_overlay` only, which catches their absence.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,20 @@ TRIANGLES = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [1, 1], [0, 1]], np.float3
 
 
 class NotesOverlay(CanvasOverlay):
-    """What `VispyNotes` draws: notes by name."""
+    """What `VispyNotes` draws: notes by name.
+
+    An overlay of napari's canvas. Its event `notes` is emitted when other notes are given.
+    """
 
     notes: dict[str, Any] = {}  # noqa: RUF012 (a pydantic field, copied for each overlay)
 
 
 class NotesVisual(Visual):
-    """Notes in the pixels of the canvas; painted when they are drawn, so that several changes cost one painting."""
+    """Notes in the pixels of the canvas; painted when they are drawn, so that several changes cost one painting.
+
+    A sprite is painted once per note and pixel ratio, and kept while the note is shown. Positions are in pixels of the
+    canvas, so that a note stays where it is when one zooms.
+    """
 
     def __init__(self) -> None:
         super().__init__(VERTEX, FRAGMENT)
@@ -56,15 +66,20 @@ class NotesVisual(Visual):
         program["u_texture"], program["a_position"], program["a_texture"] = self._texture, self._places, self._parts
 
     def set_notes(self, notes: Mapping[str, Note]) -> None:
-        """Draw these from now on."""
+        """Draw these from now on.
+
+        `notes` are by name, drawn in their order. Nothing is painted before the canvas is drawn.
+        """
         self._notes = notes
         self.update()
 
     @staticmethod
     def _prepare_transforms(view: Any) -> None:
+        """Give the shader the transform from canvas pixels to the screen, as vispy asks."""
         view.view_program.vert["transform"] = view.transforms.get_transform()
 
     def _prepare_draw(self, view: Any) -> bool | None:
+        """Paint what changed since the last drawing: notes, size of the canvas, or pixel ratio."""
         canvas_px, ratio = tuple(view.transforms.canvas.size), float(view.transforms.pixel_scale)
         if not self._notes:
             return False  # vispy's word for "draw nothing"
@@ -75,6 +90,7 @@ class NotesVisual(Visual):
         return None
 
     def _paint(self, canvas_px: tuple[int, int], ratio: float) -> None:
+        """Paint all notes into one texture, and place two triangles for each on the canvas."""
         keys = {name: (note, ratio) for name, note in self._notes.items()}
         self._painted = {key: self._painted[key] if key in self._painted else sprite(*key) for key in keys.values()}
         sprites = {name: self._painted[key] for name, key in keys.items()}
@@ -92,7 +108,10 @@ class NotesVisual(Visual):
 
 
 class VispyNotes(ViewerOverlayMixin, VispyCanvasOverlay):
-    """Follows a `NotesOverlay`."""
+    """Follows a `NotesOverlay`.
+
+    napari makes one for each canvas that shows the overlay.
+    """
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(node=create_visual_node(NotesVisual)(), **keywords)

@@ -1,4 +1,7 @@
-"""One plane of the viewer's layers in a small window of its own, with a crosshair in millimetres: plain Qt."""
+"""One plane of the viewer's layers in a small window of its own, with a crosshair in millimetres: plain Qt.
+
+`look.slices` gives the pictures and `look.readout` the words. The pane only places them and passes on mouse and wheel.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,9 @@ class PlanePane(QWidget):
 
     Click or drag moves the crosshair, the wheel the slice, Ctrl and the wheel the zoom; a double click shows the plane
     on the canvas.
+
+    `plane` is "axial", "coronal" or "sagittal". Left and right follow the convention of the canvas. Zoom 1 shows all
+    layers; from 1 to 16 the picture is centred on the crosshair. Labels cannot be painted here.
     """
 
     def __init__(self, viewer: ViewerModel, plane: str, parent: QWidget | None = None) -> None:
@@ -53,13 +59,19 @@ class PlanePane(QWidget):
         self.update()
 
     def moved(self) -> None:
-        """The point moved: cut the layers anew if their slice changed, else draw only the crosshair anew."""
+        """The point moved: cut the layers anew if their slice changed, else draw only the crosshair anew.
+
+        In a plane that is not scrolled, cutting the layers is saved: only two lines are drawn.
+        """
         if self._point()[WORLD_ORDER[self.plane][0]] != self._cut_at:
             self._pictures = None
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: ARG002, N802
-        """Draw slices, crosshair and letters."""
+        """Draw slices, crosshair and letters.
+
+        Qt calls it. Without layers the pane is black.
+        """
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor("black"))
         to_screen = self.to_screen()
@@ -75,7 +87,11 @@ class PlanePane(QWidget):
         painter.end()
 
     def to_screen(self) -> QTransform | None:
-        """From (across, vertical) in mm of the world to pixels of the pane; None without layers."""
+        """From (across, vertical) in mm of the world to pixels of the pane; None without layers.
+
+        Mirrored according to the convention of the viewer, left and right, and never stretched: a millimetre is as long
+        in both directions.
+        """
         extent = extent_mm(self.viewer.layers)
         if extent is None:
             return None
@@ -90,7 +106,10 @@ class PlanePane(QWidget):
         )
 
     def go_to_pixel(self, where: QPointF) -> None:
-        """Move the viewer's point to a place of the pane, within the plane."""
+        """Move the viewer's point to a place of the pane, within the plane.
+
+        `where` is in pixels of the pane. The slice of this pane stays; the other panes and the canvas follow.
+        """
         to_screen = self.to_screen()
         if to_screen is None:
             return
@@ -101,25 +120,37 @@ class PlanePane(QWidget):
         self.viewer.dims.set_point([vertical + extra, across + extra], [there.y(), there.x()])
 
     def step(self, slices: int) -> None:
-        """Move the slice by so many steps of the viewer's slider."""
+        """Move the slice by so many steps of the viewer's slider.
+
+        The step of the slider is the smallest spacing of all layers along that axis. Negative goes backwards.
+        """
         axis = WORLD_ORDER[self.plane][0] - 3
         dims = self.viewer.dims
         if dims.ndim >= 3:
             dims.set_current_step(dims.ndim + axis, dims.current_step[axis] + slices)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Move the crosshair."""
+        """Move the crosshair.
+
+        Only with the left button; also called while the mouse is dragged.
+        """
         if event is not None and event.buttons() & Qt.MouseButton.LeftButton:
             self.go_to_pixel(event.position())
 
     mouseMoveEvent = mousePressEvent  # noqa: N815
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: ARG002, N802
-        """Show this plane on the canvas."""
+        """Show this plane on the canvas.
+
+        The canvas leaves 3-D for it, and keeps its point.
+        """
         show_plane(self.viewer, self.plane, radiological=canvas_notes(self.viewer).radiological)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
-        """Scroll slices, or zoom about the crosshair."""
+        """Scroll slices, or zoom about the crosshair.
+
+        With Ctrl one notch zooms by a quarter, between 1 and 16; without it one notch is one step.
+        """
         if event is None:
             return
         forward = 1 if event.angleDelta().y() > 0 else -1
@@ -134,6 +165,7 @@ class PlanePane(QWidget):
         return tuple(self.viewer.dims.point[-3:])
 
     def _cut(self) -> list[SlicePicture]:
+        """The pictures of this plane, cut again only when its slice or the layers changed."""
         if self._pictures is None:
             axis = WORLD_ORDER[self.plane][0]
             point, thick = self._point(), float(self.viewer.dims.thickness[axis - 3])
@@ -142,6 +174,7 @@ class PlanePane(QWidget):
         return self._pictures
 
     def _draw_crosshair(self, painter: QPainter, to_screen: QTransform) -> None:
+        """Two dotted lines through the viewer's point."""
         vertical, across = WORLD_ORDER[self.plane][1:]
         here = to_screen.map(QPointF(self._point()[across], self._point()[vertical]))
         painter.setPen(QPen(LINE, 1, Qt.PenStyle.DotLine))
@@ -149,6 +182,7 @@ class PlanePane(QWidget):
         painter.drawLine(QPointF(here.x(), 0), QPointF(here.x(), self.height()))
 
     def _draw_words(self, painter: QPainter) -> None:
+        """Letters at the four edges, and plane and place in the corner, on a shade."""
         grid = shown_grid(self.viewer.layers)
         edges = edge_letters(*plane_directions(self.plane, grid, radiological=canvas_notes(self.viewer).radiological))
         words = (
@@ -166,6 +200,7 @@ class PlanePane(QWidget):
 
 
 def _draw(painter: QPainter, picture: SlicePicture) -> None:
+    """One layer in its opacity, added to those below or over them."""
     rows, columns = picture.rgba.shape[:2]
     image = QImage(picture.rgba.tobytes(), columns, rows, 4 * columns, QImage.Format.Format_RGBA8888)
     (top, left), (bottom, right) = picture.lower_mm, picture.upper_mm

@@ -1,4 +1,8 @@
-"""The panel "Look": windows, slabs, planes, left and right, linked views."""
+"""The panel "Look": windows, slabs, planes, left and right, linked views.
+
+Boxes, buttons and their explanations. What they do to the viewer is in `look.looking`, `look.planes` and `look.views`.
+Nothing here changes voxels or files; a window is remembered in the preferences for the next image of its kind.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,12 @@ VIEWS = "Linked views"
 
 
 class LookWidget(QWidget):
-    """How images are drawn: acts on the active image layer, else the topmost visible one, and follows the viewer."""
+    """How images are drawn: acts on the active image layer, else the topmost visible one, and follows the viewer.
+
+    The group "Window" is for one image, "Slab" for all images, "View" for the canvas. Numbers are in the unit of the
+    image, which stands beside them. Without an image the window cannot be set. A panel that is closed leaves no
+    callback behind.
+    """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,7 +61,10 @@ class LookWidget(QWidget):
         self._follow()
 
     def event(self, event: QEvent) -> bool:
-        """Stop when the panel is closed: napari takes it out of its dock and keeps it."""
+        """Stop when the panel is closed: napari takes it out of its dock and keeps it.
+
+        Dragging the window on the canvas ends with it. The linked views stay until their own dock is closed.
+        """
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.drag.setChecked(False)
             self.links.close()
@@ -60,6 +72,7 @@ class LookWidget(QWidget):
         return bool(super().event(event))
 
     def _window_group(self) -> QGroupBox:
+        """Preset, centre, width, and dragging on the canvas."""
         self.target, self.unit = QLabel(), QLabel()
         self.preset = QComboBox()
         self.preset.setToolTip("Remembered for the next image of this kind (CT, PET, others).")
@@ -84,6 +97,7 @@ class LookWidget(QWidget):
         return self.window_group
 
     def _slab_group(self) -> QGroupBox:
+        """How thick a slab is drawn, and whether as maximum, mean or minimum."""
         self.slab, self.thickness = QComboBox(), spin(10.0, (0.1, 500.0), " mm", "Thickness around the slice.")
         self.slab.addItems(list(SLABS))
         self.slab.setToolTip("Draw images as the maximum, mean or minimum of a slab. Labels stay single slices.")
@@ -96,6 +110,7 @@ class LookWidget(QWidget):
         return group
 
     def _view_group(self) -> QGroupBox:
+        """Planes and 3-D, left and right, legend, and linked views."""
         self.planes = {
             name: button(name, f"Show {name} on the canvas.", self._show_plane) for name in (*WORLD_ORDER, "3-D")
         }
@@ -117,6 +132,7 @@ class LookWidget(QWidget):
         return group
 
     def _follow(self, _event: Any = None) -> None:
+        """Take up the image that a window now applies to, with the presets of its kind."""
         layer = shown_image(self.viewer.layers)
         self.layer_links.close()
         self.layer = layer
@@ -138,6 +154,7 @@ class LookWidget(QWidget):
         self._show_slab()
 
     def _show_window(self, _event: Any = None) -> None:
+        """Show the contrast limits of the layer as centre and width; the preset too, where they are one."""
         if self.layer is None:
             return
         centre, width = centre_width(*self.layer.contrast_limits)
@@ -148,6 +165,7 @@ class LookWidget(QWidget):
             self.preset.setCurrentIndex(fitting if fitting >= 0 else self.preset.count() - 1)
 
     def _use_preset(self, _index: int = 0) -> None:
+        """Apply the preset that was chosen; "own window" applies nothing."""
         text, name = self.preset.currentData(), self.preset.currentText()
         if text:
             self._set_window(str(text))
@@ -155,9 +173,11 @@ class LookWidget(QWidget):
                 self.preset.setCurrentText(name)
 
     def _use_numbers(self, _value: float = 0) -> None:
+        """Apply centre and width as they stand in the boxes."""
         self._set_window(f"{self.centre.value():.6g}/{self.width_.value():.6g}")
 
     def _set_window(self, text: str) -> None:
+        """Apply a window to the image; what is wrong with it is shown as an error."""
         if self.layer is None:
             return
         try:
@@ -166,6 +186,7 @@ class LookWidget(QWidget):
             show_error(str(error))
 
     def _set_drag(self, on: bool) -> None:
+        """Switch dragging on the canvas on or off."""
         callbacks = self.viewer.mouse_drag_callbacks
         if on and drag_window not in callbacks:
             callbacks.append(drag_window)
@@ -176,6 +197,7 @@ class LookWidget(QWidget):
         set_slab(self.viewer, SLABS[self.slab.currentText()], self.thickness.value())
 
     def _show_slab(self, _event: Any = None) -> None:
+        """Show how slabs are drawn now, which another panel or napari may have changed."""
         mode, thickness = slab_of(self.viewer)
         with QSignalBlocker(self.slab), QSignalBlocker(self.thickness):
             self.slab.setCurrentText(next((name for name, its in SLABS.items() if its == mode), "single slice"))
@@ -198,6 +220,7 @@ class LookWidget(QWidget):
         self.convention.setCurrentIndex(list(CONVENTIONS.values()).index(self.notes.radiological))
 
     def _link(self, on: bool) -> None:
+        """Open the linked views below the canvas, or close them."""
         if on:
             self.views = LinkedViews(self.viewer)
             self.views.closed.connect(self._unlinked)
@@ -206,6 +229,7 @@ class LookWidget(QWidget):
             self.viewer.window.remove_dock_widget(self.views)
 
     def _unlinked(self) -> None:
+        """The linked views were closed in their dock."""
         self.views = None
         with QSignalBlocker(self.linked):
             self.linked.setChecked(False)

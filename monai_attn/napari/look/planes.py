@@ -47,7 +47,10 @@ MINOR = 0.25
 
 @dataclass(frozen=True)
 class Edges:
-    """The letters at the edges of the canvas; "" where an axis is not one of the patient's."""
+    """The letters at the edges of the canvas; "" where an axis is not one of the patient's.
+
+    Letters as of `letters_of`: "R", or "RA" for an oblique axis.
+    """
 
     left: str
     right: str
@@ -56,26 +59,39 @@ class Edges:
 
 
 def show_plane(viewer: ViewerModel, plane: str, *, radiological: bool = True) -> None:
-    """Show "axial", "coronal" or "sagittal" slices through the present point, superior or anterior up."""
+    """Show "axial", "coronal" or "sagittal" slices through the present point, superior or anterior up.
+
+    `plane` is a key of `WORLD_ORDER`. The patient's right is on the left of the canvas where `radiological`, the view
+    from the feet (axial) or from the front (coronal). The picture is fitted to the canvas.
+    """
     _show(viewer, 2, WORLD_ORDER[plane], radiological)
 
 
 def show_3d(viewer: ViewerModel, *, radiological: bool = True) -> None:
-    """Show the scene in 3-D from the patient's front, head up, never mirrored."""
+    """Show the scene in 3-D from the patient's front, head up, never mirrored.
+
+    `radiological` changes nothing here.
+    """
     _show(viewer, 3, WORLD_ORDER["axial"], radiological)
     viewer.scene.camera.set_view_direction(*FROM_THE_FRONT)
     viewer.fit_to_view()
 
 
 def orient(viewer: ViewerModel, *, radiological: bool = True) -> None:
-    """Turn the camera the way the axes it shows are looked at; leaves axes that are not the patient's alone."""
+    """Turn the camera the way the axes it shows are looked at; leaves axes that are not the patient's alone.
+
+    To be called when the axes on the canvas changed. Nothing is moved or scaled.
+    """
     axes = shown_axes(viewer)
     if min(axes) >= 0:
         viewer.scene.camera.orientation = camera_orientation(axes, radiological=radiological)
 
 
 def shown_axes(viewer: ViewerModel) -> tuple[int, ...]:
-    """The world axes on the canvas as 0 (S), 1 (P), 2 (L), from depth to across; negative ones are not spatial."""
+    """The world axes on the canvas as 0 (S), 1 (P), 2 (L), from depth to across; negative ones are not spatial.
+
+    (1, 2) is an axial slice. A time axis before the three of space gives a negative number.
+    """
     extra = viewer.dims.ndim - 3
     return tuple(axis - extra for axis in viewer.dims.displayed)
 
@@ -92,6 +108,9 @@ def canvas_directions(viewer: ViewerModel, grid: Volume | None = None) -> Direct
     """Where the canvas's right and top point in the patient: two unit vectors in RAS+, or zeros for other axes.
 
     With a grid, where they point in an oblique image, which is drawn upright.
+
+    In 3-D they follow the camera as the user turns it. In 2-D they lie along the patient's axes, unless the grid is
+    oblique.
     """
     axes, camera = shown_axes(viewer), viewer.scene.camera
     away, up, right = _pointing(axes, [str(word) for word in camera.orientation])
@@ -105,26 +124,46 @@ def canvas_directions(viewer: ViewerModel, grid: Volume | None = None) -> Direct
 
 
 def plane_directions(plane: str, grid: Volume | None = None, *, radiological: bool = True) -> Directions:
-    """What `canvas_directions` gives for a viewer that shows "axial", "coronal" or "sagittal" slices."""
+    """What `canvas_directions` gives for a viewer that shows "axial", "coronal" or "sagittal" slices.
+
+    The pair is (right, up), in RAS+, of the pane and not of the canvas.
+
+        >>> right, up = plane_directions("axial")
+        >>> letters_of(right), letters_of(up)
+        ('L', 'A')
+    """
     axes = WORLD_ORDER[plane][1:]
     _, up, right = _pointing(axes, camera_orientation(axes, radiological=radiological))
     return _in_patient(right, grid), _in_patient(up, grid)
 
 
 def letters_of(direction_ras: ArrayLike) -> str:
-    """A direction as letters, the main one first: "A", "AS" when it leans by more than 15 degrees, "" for none."""
+    """A direction as letters, the main one first: "A", "AS" when it leans by more than 15 degrees, "" for none.
+
+    `direction_ras` is a unit vector (R, A, S). At most three letters.
+
+        >>> letters_of((0.0, 0.94, 0.34)), letters_of((0, 0, 0))
+        ('AS', '')
+    """
     direction = np.asarray(direction_ras, float)
     named = sorted((-abs(part), pair[int(part > 0)]) for pair, part in zip(LETTERS, direction, strict=True))
     return "".join(letter for size, letter in named if -size > MINOR)
 
 
 def edge_letters(right_ras: ArrayLike, up_ras: ArrayLike) -> Edges:
-    """The letters at the edges of a canvas whose right and top point there."""
+    """The letters at the edges of a canvas whose right and top point there.
+
+    Opposite edges get opposite letters.
+
+        >>> edge_letters((-1, 0, 0), (0, 1, 0))
+        Edges(left='R', right='L', bottom='P', top='A')
+    """
     right, up = np.asarray(right_ras, float), np.asarray(up_ras, float)
     return Edges(letters_of(-right), letters_of(right), letters_of(-up), letters_of(up))
 
 
 def _show(viewer: ViewerModel, ndisplay: int, order: tuple[int, int, int], radiological: bool) -> None:
+    """Show axes in an order, and keep the point of the viewer."""
     point, extra = viewer.dims.point, viewer.dims.ndim - 3
     viewer.dims.ndisplay = ndisplay
     if extra >= 0:
@@ -141,6 +180,7 @@ def _pointing(axes: tuple[int, ...], orientation: Sequence[str]) -> NDArray[np.f
 
 
 def _in_patient(direction: ArrayLike, grid: Volume | None) -> NDArray[np.float64]:
+    """A direction of the world (S, P, L) in RAS+, as an oblique grid shows it."""
     return np.array(ras_of(direction) if grid is None else patient_point(grid, direction))
 
 

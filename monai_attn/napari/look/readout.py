@@ -1,6 +1,8 @@
 """What stands on the canvas as text: where the cursor is in the patient, what is there, and how the picture is drawn.
 
 Works on a `ViewerModel`, without a window. Every sentence is made by a function of layers and a point.
+
+`look.canvas` puts the texts on the canvas. Nothing is measured or rounded for use elsewhere: the texts are to be read.
 """
 
 from __future__ import annotations
@@ -62,12 +64,24 @@ def shown_grid(layers: Sequence[Layer]) -> Volume | None:
 
 
 def coordinates(point_ras_mm: Sequence[float]) -> str:
-    """A point of the patient as one reads it: "R 12.3  A 4.0  I 55.1 mm"."""
+    """A point of the patient as one reads it: "R 12.3 A 4.0 I 55.1 mm".
+
+    `point_ras_mm` is (R, A, S) in mm; negative numbers are written as the opposite letter.
+
+        >>> coordinates((-12.34, 4.0, -55.1))
+        'L 12.3  A 4.0  I 55.1 mm'
+    """
     return "  ".join(_along(axis, point_ras_mm) for axis in range(3)) + " mm"
 
 
 def value_text(value: float, unit: str) -> str:
-    """A value with its unit: "35 HU", "SUV 3.21", "0.125"; "no value" for nan."""
+    """A value with its unit: "35 HU", "SUV 3.21", "0.125"; "no value" for nan.
+
+    Three digits below 1000, whole numbers from there on. `unit` is that of `Volume.unit`, "" for none.
+
+        >>> value_text(35, "HU"), value_text(3.2149, "g/ml")
+        ('35 HU', 'SUV 3.21')
+    """
     if not math.isfinite(value):
         return "no value"
     number = f"{value:.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
@@ -90,6 +104,9 @@ def cursor_text(viewer: ViewerModel, world: Sequence[float]) -> str:
     """The readout of a place: patient coordinates, then one line per visible layer, topmost first.
 
     "" in 3-D, where a place of the canvas is none of the patient, and outside of all layers.
+
+    `world` is in napari's axes (S, P, L), in mm. Background and layers that the cursor misses give no line. In an
+    oblique image the coordinates are those of the patient, not of the picture drawn upright.
     """
     if viewer.dims.ndisplay == 3 or len(world) < 3 or not len(viewer.layers) or not np.isfinite(world).all():
         return ""
@@ -102,7 +119,10 @@ def cursor_text(viewer: ViewerModel, world: Sequence[float]) -> str:
 
 
 def place_text(viewer: ViewerModel) -> str:
-    """The plane, where it cuts the patient, and the slab: "axial  S 12.5 mm  maximum of 10 mm"."""
+    """The plane, where it cuts the patient, and the slab: "axial S 12.5 mm maximum of 10 mm".
+
+    "3-D" in 3-D, and "" for a view along axes that are none of the patient's planes.
+    """
     plane = shown_plane(viewer)
     if plane not in CUTS or viewer.dims.ndim < 3:
         return plane
@@ -110,12 +130,18 @@ def place_text(viewer: ViewerModel) -> str:
 
 
 def plane_place(plane: str, grid: Volume | None, world: Sequence[float]) -> str:
-    """Where a plane, such as "axial", through a place of the world cuts the patient: "axial  S 12.5 mm"."""
+    """Where a plane, such as "axial", through a place of the world cuts the patient: "axial S 12.5 mm".
+
+    `grid` None means a world along the patient's axes; `world` is (S, P, L) in mm.
+    """
     return f"{plane}  {_along(CUTS[plane], _patient(grid, world))} mm"
 
 
 def window_text(layer: Layer | None) -> str:
-    """The window that an image is drawn with: "window 40/400 HU"; "" without an image."""
+    """The window that an image is drawn with: "window 40/400 HU"; "" without an image.
+
+    Centre and width, in the unit of the image; maps of a network have no unit.
+    """
     if layer is None:
         return ""
     lower, upper = (float(limit) for limit in layer.contrast_limits)
@@ -143,6 +169,7 @@ def honesty_text(layers: Sequence[Layer]) -> str:
 
 
 def _along(axis: int, point_ras_mm: Sequence[float]) -> str:
+    """One coordinate with its letter: "R 12.3"."""
     value = round(float(point_ras_mm[axis]), 1)
     return f"{LETTERS[axis][int(value >= 0)]} {abs(value):.1f}"
 
@@ -152,6 +179,7 @@ def _patient(grid: Volume | None, world: Sequence[float]) -> Sequence[float]:
 
 
 def _astray(visible: Iterable[tuple[Layer, Any]], grid: Volume) -> list[Layer]:
+    """The visible layers that do not overlay on a grid."""
     return [layer for layer, origin in visible if not compatible(origin.grid, grid)]
 
 

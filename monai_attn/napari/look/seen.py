@@ -1,4 +1,7 @@
-"""Which structures are seen on a canvas now, with the names and colours they have there."""
+"""Which structures are seen on a canvas now, with the names and colours they have there.
+
+The legend on the canvas and the strip beside screenshots name these structures. Nothing is measured.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,11 @@ COUNTED_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
 def values_seen(layer: Labels, dims: Dims) -> frozenset[int]:
-    """The labels in the slice that is shown; in 3-D all of the layer."""
+    """The labels in the slice that is shown; in 3-D all of the layer.
+
+    Background (0) is left out. Empty where the slice misses the layer. Whether a structure is hidden by its style is
+    not asked here.
+    """
     data = np.asarray(layer.data)
     if dims.ndisplay == 3:
         return frozenset(displayed_blocks(data))
@@ -35,14 +42,20 @@ def values_seen(layer: Labels, dims: Dims) -> frozenset[int]:
 
 
 def legend_of(layer: Labels, values: Iterable[int]) -> list[Label]:
-    """Of these structures those that are shown, with the names and colours they have now."""
+    """Of these structures those that are shown, with the names and colours they have now.
+
+    In the order of the table. Values that the table does not name are left out.
+    """
     table = layer_table(layer)
     shown = set(shown_values(table, layer.metadata.get(STYLES, {})))
     return [label for label in table if label.value in shown & set(values)]
 
 
 def labels_seen(viewer: ViewerModel) -> list[Label]:
-    """The named structures that are on the canvas, those of the topmost layer first."""
+    """The named structures that are on the canvas, those of the topmost layer first.
+
+    Layers that are switched off are passed over. Two layers with the same structure both name it. [] without labels.
+    """
     if viewer.dims.ndim < 3:
         return []
     layers = [layer for layer in reversed(viewer.layers) if layer._type_string == "labels" and layer.visible]
@@ -50,4 +63,5 @@ def labels_seen(viewer: ViewerModel) -> list[Label]:
 
 
 def _values(slice_: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The values in a slice, each once, ascending."""
     return np.flatnonzero(np.bincount(slice_.ravel())) if slice_.dtype in COUNTED_TYPES else np.unique(slice_)

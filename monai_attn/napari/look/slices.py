@@ -1,6 +1,8 @@
 """A plane of a viewer's layers as pictures in millimetres, for the linked views. NumPy only; no Qt, no OpenGL.
 
 Each layer is drawn on its own grid, so that nothing is resampled; axes are S, P, L in mm (`layers.volumes`).
+
+`look.pane` shows the pictures. They serve orientation: measuring and saving never use them.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ class SlicePicture:
     """One layer in a plane: colours (rows, columns, 4), 0 to 255, and the edges of the first and last voxels in mm.
 
     Rows follow the vertical world axis, columns the one across.
+
+    `lower_mm` and `upper_mm` are (vertical, across). `opacity` is that of the layer; `additive` adds its colours to
+    what lies below, as PET over CT.
     """
 
     rgba: NDArray[np.uint8]
@@ -41,13 +46,20 @@ class SlicePicture:
 def slice_pictures(
     layers: Iterable[Layer], order: Order, point: Sequence[float], thickness_mm: float = 0.0
 ) -> list[SlicePicture]:
-    """The visible images and labels where they are cut at a point (S, P, L), lowest first, without those it misses."""
+    """The visible images and labels where they are cut at a point (S, P, L), lowest first, without those it misses.
+
+    `thickness_mm` is that of the slab around the slice, which only images use; 0 cuts a single slice.
+    """
     pictures = (layer_picture(layer, order, point, thickness_mm) for layer in layers if layer.visible)
     return [picture for picture in pictures if picture is not None]
 
 
 def layer_picture(layer: Layer, order: Order, point: Sequence[float], thickness_mm: float = 0.0) -> SlicePicture | None:
-    """One layer in a plane; None where it is not cut, or is not an upright image or label map in 3-D."""
+    """One layer in a plane; None where it is not cut, or is not an upright image or label map in 3-D.
+
+    `point` is (S, P, L) in mm. Pyramids, layers in true colours, and layers that are turned or sheared in napari are
+    not drawn.
+    """
     if not _is_drawn(layer):
         return None
     plane = _plane(layer, order[0], point[order[0]], thickness_mm)
@@ -66,13 +78,19 @@ def layer_picture(layer: Layer, order: Order, point: Sequence[float], thickness_
 
 
 def slice_index(layer: Layer, axis: int, position_mm: float) -> int | None:
-    """The voxel of a layer at a place along a world axis; None outside."""
+    """The voxel of a layer at a place along a world axis; None outside.
+
+    The nearest voxel centre counts. More than half a voxel beyond the first or last centre is outside.
+    """
     index = round((position_mm - float(layer.translate[axis])) / float(layer.scale[axis]))
     return index if 0 <= index < layer.data.shape[axis] else None
 
 
 def extent_mm(layers: Iterable[Layer]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The lower and upper corner, in S, P, L, of the box around all layers that are drawn; None without any."""
+    """The lower and upper corner, in S, P, L, of the box around all layers that are drawn; None without any.
+
+    The corners are outer edges of voxels, half a voxel beyond the first and last centre.
+    """
     edges = [_edges(layer) for layer in layers if layer.visible and _is_drawn(layer)]
     if not edges:
         return None
@@ -80,6 +98,7 @@ def extent_mm(layers: Iterable[Layer]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def _is_drawn(layer: Layer) -> bool:
+    """Whether a layer is a 3-D image or label map along the world axes."""
     if layer._type_string not in ("image", "labels") or layer.ndim != 3 or layer.multiscale:
         return False
     upright = np.allclose(layer.rotate, np.eye(3)) and not np.any(layer.shear)
@@ -87,6 +106,7 @@ def _is_drawn(layer: Layer) -> bool:
 
 
 def _edges(layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper edge of a layer, in mm along S, P, L."""
     scale, first = np.asarray(layer.scale, float), np.asarray(layer.translate, float)
     return first - scale / 2, first + scale * (np.array(layer.data.shape) - 0.5)
 
@@ -111,6 +131,7 @@ def _plane(layer: Layer, axis: int, position_mm: float, thickness_mm: float) -> 
 
 
 def _grey_colours(layer: Image, plane: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """A plane of an image in the layer's window, gamma and colormap; nan is drawn as the lowest grey."""
     lower, upper = (np.float32(limit) for limit in layer.contrast_limits)
     share: NDArray[np.float32] = plane.astype(np.float32)
     share -= lower
@@ -123,6 +144,7 @@ def _grey_colours(layer: Image, plane: NDArray[np.generic]) -> NDArray[np.uint8]
 
 
 def _label_colours(layer: Labels, plane: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """A plane of labels in the layer's colours, as outlines of the layer's `contour` width where that is set."""
     shown = np.where(plane == layer.selected_label, plane, 0) if layer.show_selected_label else plane
     if layer.contour > 0:
         shown = shown * _rim(shown, int(layer.contour))

@@ -49,6 +49,9 @@ class LinkedViews(QSplitter):
     """The three planes through the viewer's point, and the crosshair on the canvas.
 
     They follow the viewer until they are taken out of their dock, and then say that they are `closed`.
+
+    `panes` are by plane. `links` and `crosshair` end with `close_links`. Images and labels added later are followed
+    too.
     """
 
     closed = Signal()
@@ -69,7 +72,10 @@ class LinkedViews(QSplitter):
         self.destroyed.connect(closing(self.links, self.crosshair))
 
     def event(self, event: QEvent) -> bool:
-        """Notice that the dock was closed: napari takes the widget out of it and keeps it."""
+        """Notice that the dock was closed: napari takes the widget out of it and keeps it.
+
+        Qt calls it for every event; only the loss of the parent matters here.
+        """
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.close_links()
             self.closed.emit()
@@ -77,22 +83,29 @@ class LinkedViews(QSplitter):
         return bool(super().event(event))
 
     def close_links(self) -> None:
-        """Stop following the viewer and take the crosshair off its canvas; doing it again does no harm."""
+        """Stop following the viewer and take the crosshair off its canvas; doing it again does no harm.
+
+        The panes stay as they were last drawn.
+        """
         self.links.close()
         self.crosshair.close()
 
     def _moved(self, _event: Any = None) -> None:
+        """The point of the viewer moved."""
         for pane in self.panes.values():
             pane.moved()
 
     def _changed(self, _event: Any = None) -> None:
+        """Layers or their looks changed."""
         for pane in self.panes.values():
             pane.changed()
 
     def _inserted(self, event: Any) -> None:
+        """A layer was added: follow it and draw it."""
         self._watch(event.value)
         self._changed()
 
     def _watch(self, layer: Layer) -> None:
+        """Follow what changes the picture of an image or of labels."""
         if layer._type_string in ("image", "labels"):
             self.links.follow_layer(self._changed, layer, DRAWN_EVENTS)

@@ -1,7 +1,7 @@
 """A CT of a trunk made of ellipsoids: organs and lesions whose volumes are known, on a grid of any kind.
 
-For samples, tests and the tour of the documentation: no patient's data are in it. Measured volumes can be compared with the
-exact ones of `true_ml`. It is no model of CT physics: white noise is all that is added.
+For samples, tests and the tour of the documentation: no patient's data are in it. Measured volumes can be compared with
+the exact ones of `true_ml`. It is no model of CT physics: white noise is all that is added.
 """
 
 from __future__ import annotations

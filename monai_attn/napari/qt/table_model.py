@@ -23,8 +23,8 @@ ROLE = Qt.ItemDataRole
 class Field:
     """A column: its title and explanation, its text for a thing, and the colour of a swatch before it.
 
-    `text` and `colour` are called with the thing of a row. A colour is `#rrggbb`. With `number` the text is
-    aligned to the right.
+    `text` and `colour` are called with the thing of a row. A colour is `#rrggbb`. With `number` the text is aligned to
+    the right.
     """
 
     title: str
