@@ -1,6 +1,10 @@
 """Reports: one HTML file for a case or a cohort, complete in itself. Matplotlib draws; neither torch nor MONAI.
 
 What stands in them, and what is kept out: docs/report.md.
+
+`monai-attn report`, `monai-attn segment --report` and `monai-attn demo` call this room. Its pages are for reading
+and printing: no page is read back, and no page holds DICOM. Measurements come from `monai_attn.measure`; a report
+measures nothing itself. Matplotlib is needed (extra `report`), a display is not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The page of one case: key images, tables, provenance."""
+"""The page of one case: key images, tables, provenance.
+
+The page holds tables of the structures, and of the lesions and the agreement with a reference where these are asked
+for. Pictures are drawn by `monai_attn.report.pictures`. Nothing is written here: the caller saves the text.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,12 @@ class CaseOptions:
     by one, when they have at least `min_ml`; `connectivity` is the number of neighbours (6, 18 or 26). `window` is
     (centre, width). `identity` is printed as it is given, so leave it empty. The largest `pictures` lesions of a label
     have key images; the tables hold all lesions.
+
+    `min_ml` is in ml. Window and intensities have the unit of the image, for example HU. The reference has the same
+    label values as the segmentation.
+
+    >>> CaseOptions(lesions=[2], window=(40.0, 400.0)).pictures
+    20
     """
 
     reference: Volume | None = None
@@ -49,6 +59,10 @@ def case_page(case: str, image: Volume, segmentation: Segmentation, options: Cas
 
     The warnings on the mask stand at the top. An empty label map gives a page that says so. Raises `GeometryError` when
     image, segmentation and reference do not lie on one grid, and `InputError` without matplotlib.
+
+    `case` is the name in the title, printed as it is given; `anonymous_case` keeps a patient's name out. Volumes are
+    in ml, diameters in mm, positions in mm of the patient (RAS+, with letters). Raises `InputError` also for a
+    negative number of pictures, and `LabelError` for a lesion label that the table does not have.
     """
     options = options or CaseOptions()
     check_grid(segmentation.labels, image, "The mask and the image")
@@ -99,6 +113,7 @@ HOW_TO_READ = (
 
 
 def _of_image(image: Volume, scene: Scene) -> dict[str, str]:
+    """What the section "Image" says: modality, grid, tilt, grey values and the readers' notes, as names and texts."""
     spacing = " x ".join(f"{edge:.4g}" for edge in image.spacing_mm)
     grid = f"{' x '.join(map(str, image.shape))} voxels of {spacing} mm, {image.orientation}"
     oblique = f"{image.oblique_deg:.1f}° to the patient's axes" if image.oblique_deg >= OBLIQUE_DEG else "none"
@@ -114,6 +129,7 @@ def _of_image(image: Volume, scene: Scene) -> dict[str, str]:
 
 
 def _overview(scene: Scene, measured: Sequence[Structure]) -> Iterator[str]:
+    """The three planes of the whole case, and which structures have no voxel."""
     absent = [one.name for one in measured if one.voxels == 0]
     if len(absent) == len(measured):
         yield paragraph("The label map is empty: no structure was found. The pictures show the middle of the image.")
@@ -125,6 +141,7 @@ def _overview(scene: Scene, measured: Sequence[Structure]) -> Iterator[str]:
 
 
 def _structures(scene: Scene, segmentation: Segmentation, measured: Sequence[Structure]) -> Iterator[str]:
+    """The table of all structures, then a key image of each structure that has a voxel."""
     if measured:
         yield structure_table(measured, segmentation.table)
     for one in measured:
@@ -137,6 +154,7 @@ def _structures(scene: Scene, segmentation: Segmentation, measured: Sequence[Str
 
 
 def _lesions(scene: Scene, segmentation: Segmentation, image: Volume, options: CaseOptions) -> Iterator[str]:
+    """A section for each lesion label: table, what counts as a lesion, and key images of the largest lesions."""
     for value in dict.fromkeys(options.lesions):
         name, labels = segmentation.table[value].name, segmentation.labels
         lesions = measure_lesions(
@@ -160,11 +178,13 @@ def _lesions(scene: Scene, segmentation: Segmentation, image: Volume, options: C
 
 
 def _counted(options: CaseOptions) -> str:
+    """What counts as a lesion, in a sentence: the number of neighbours, and the smallest volume where there is one."""
     smallest = f" Components below {options.min_ml:g} ml are left out." if options.min_ml > 0 else ""
     return paragraph(f"A lesion is one connected component, of {options.connectivity} neighbours.{smallest}")
 
 
 def _of_lesion(lesion: Lesion) -> str:
+    """The caption of a lesion: volume in ml, diameters in mm, section in mm², centroid in mm."""
     tilt = f" in slices tilted {lesion.slice_tilt_deg:.0f}°" if lesion.slice_tilt_deg >= OBLIQUE_DEG else ""
     return (
         f"Lesion {lesion.number}: {lesion.volume_ml:.3f} ml, {lesion.axial_diameter_mm:.1f} x "
@@ -175,12 +195,14 @@ def _of_lesion(lesion: Lesion) -> str:
 
 
 def _key_image(scene: Scene, target: Target, name: str, caption: str) -> str:
+    """The picture of one target, with a caption that explains its lines."""
     lines = "Thick: this one; thin: other contours" + ("; dashed white: reference." if scene.reference else ".")
     text = f"{caption} Each plane where its section is largest, {scene.window.text}. {lines}"
     return picture(key_picture(scene, target), f"Axial, coronal and sagittal plane with the contour of {name}", text)
 
 
 def _comparison(segmentation: Segmentation, reference: Volume | None, options: CaseOptions) -> Iterator[str]:
+    """The scores of each structure, and lesions found, missed and extra; nothing without a reference."""
     if reference is None:
         return
     table = segmentation.table

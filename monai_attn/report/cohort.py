@@ -1,4 +1,8 @@
-"""The page of a cohort: volumes, agreement with references where there are references, every case in a table."""
+"""The page of a cohort: volumes, agreement with references where there are references, every case in a table.
+
+`monai-attn report --cohort FOLDER` fills the cases and saves the page. All numbers come measured: this module only
+sorts them into tables and plots. No image and no picture of a patient is in the page.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,12 @@ class CohortCase:
     """One case of a cohort: its structures, its comparison with a reference where there is one, or its error.
 
     Where a mask has no usable reference, `error` says so, and the structures are reported all the same.
+
+    `case` is printed as it is given. `provenance` is the record of the mask; its warnings stand at the top of the
+    page.
+
+    >>> CohortCase("case_7", error="There is a reference, but no mask of this case.").structures
+    ()
     """
 
     case: str
@@ -37,6 +47,9 @@ def cohort_page(title: str, cases: Sequence[CohortCase]) -> str:
     """The HTML page of a cohort, complete in itself. Failed cases and warnings on masks come first.
 
     Structures of different cases count as the same when they have the same name. Raises `InputError` without a case.
+
+    Volumes are in ml, distances in mm, Dice without a unit. Where no case was compared, agreement is left out.
+    Raises `InputError` also where matplotlib is missing and a plot is to be drawn.
     """
     if not cases:
         raise InputError("A cohort report needs at least one case.")
@@ -60,6 +73,7 @@ def cohort_page(title: str, cases: Sequence[CohortCase]) -> str:
 
 
 def _volumes(cases: Sequence[CohortCase]) -> Iterator[str]:
+    """The plot of all volumes in ml, a panel for each structure name; nothing without a measured case."""
     volumes: dict[str, list[float]] = {}
     for case in cases:
         for one in case.structures:
@@ -70,6 +84,7 @@ def _volumes(cases: Sequence[CohortCase]) -> Iterator[str]:
 
 
 def _agreement(cases: Sequence[CohortCase]) -> Iterator[str]:
+    """Box plots of Dice, Bland-Altman plots of volume and the summary; nothing where no case was compared."""
     comparisons = [one for case in cases for one in case.comparisons]
     if not comparisons:
         return
@@ -93,6 +108,7 @@ def _agreement(cases: Sequence[CohortCase]) -> Iterator[str]:
 
 
 def _every_case(cases: Sequence[CohortCase]) -> str:
+    """One row for each structure of each case; the columns of scores only where a case has scores."""
     scored = any(case.comparisons for case in cases)
     head = ["case", "structure", "volume (ml)"]
     head += ["reference (ml)", "difference (ml)", "Dice", "HD95 (mm)"] if scored else []
@@ -107,6 +123,7 @@ def _every_case(cases: Sequence[CohortCase]) -> str:
 
 
 def _scores(one: Comparison | None) -> list[str]:
+    """Reference volume and difference (ml), Dice and HD95 (mm) as cells; empty cells without a comparison."""
     if one is None:
         return [""] * 4
     volumes = [number(one.reference_ml, 3), number(one.volume_difference_ml, 3)]
@@ -114,6 +131,7 @@ def _scores(one: Comparison | None) -> list[str]:
 
 
 def _provenance(cases: Sequence[CohortCase]) -> Iterator[str]:
+    """How many masks were made with which bundle, weights and overrides; a sentence where they differ."""
     kinds = Counter(tuple(_recipe(case.provenance)) for case in cases if case.structures)
     if not kinds:
         return

@@ -1,4 +1,8 @@
-"""One plane of an image on matplotlib axes: grey values, contours, letters, scale bar, and what they are."""
+"""One plane of an image on matplotlib axes: grey values, contours, letters, scale bar, and what they are.
+
+`monai_attn.report.pictures` composes pictures from these parts, and `monai_attn.report.plots` takes the empty figure
+and the PNG. Nothing here decides which slice is shown; nothing resamples an image.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,11 @@ INK = {"color": "#ffe34d", "fontsize": 10, "fontweight": "bold"}
 
 @dataclass(frozen=True)
 class Scene:
-    """What the pictures of one case show: image, label map and reference, all with axes right, forward, up."""
+    """What the pictures of one case show: image, label map and reference, all with axes right, forward, up.
+
+    Directions are those of the closest patient axes: the voxels are reordered and flipped, never interpolated. The
+    grid of an oblique image stays oblique.
+    """
 
     image: Volume
     labels: Volume
@@ -54,7 +62,10 @@ class Scene:
     def of(
         cls, image: Volume, labels: Volume, table: LabelTable, window: GreyWindow, reference: Volume | None = None
     ) -> Scene:
-        """The scene of volumes of any orientation, all on one grid."""
+        """The scene of volumes of any orientation, all on one grid.
+
+        The caller has checked the grids; nothing is checked again.
+        """
         return cls(to_ras(image), to_ras(labels), table, window, to_ras(reference) if reference is not None else None)
 
 
@@ -65,7 +76,10 @@ def check_matplotlib() -> None:
 
 
 def new_figure(width_inches: float, height_inches: float, **options: Any) -> Any:
-    """A figure that needs no window and leaves matplotlib's global state alone."""
+    """A figure that needs no window and leaves matplotlib's global state alone.
+
+    The size is in inches, and `options` go to matplotlib's `Figure`. Raises `InputError` without matplotlib.
+    """
     check_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -76,14 +90,21 @@ def new_figure(width_inches: float, height_inches: float, **options: Any) -> Any
 
 
 def to_png(figure: Any, dpi: int = 100) -> bytes:
-    """The figure as a PNG file, without date and version, so that the same input gives the same file."""
+    """The figure as a PNG file, without date and version, so that the same input gives the same file.
+
+    `dpi` is the number of pixels in an inch of the figure.
+    """
     stream = BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
 
 
 def show(axis: Any, scene: Scene, plane: Plane, index: int) -> None:
-    """Draw the grey values of a slice; axes are millimetres from the first voxel's centre. A NaN is black."""
+    """Draw the grey values of a slice; axes are millimetres from the first voxel's centre. A NaN is black.
+
+    `index` counts along the axis that the plane cuts. The axis that is drawn across runs leftwards, as radiologists
+    look at images. Voxels have their true proportions in mm.
+    """
     picture = cut(scene.image.array, plane, index)
     rows, columns = picture.shape
     dx, dy = (scene.image.spacing_mm[direction] for direction in (plane.across, plane.up))
@@ -104,7 +125,10 @@ def show(axis: Any, scene: Scene, plane: Plane, index: int) -> None:
 
 
 def view(axis: Any, centre_mm: Iterable[float], field_mm: float) -> None:
-    """Limit the axis to a square around a point of the plane; centre and edge length of the square are in mm."""
+    """Limit the axis to a square around a point of the plane; centre and edge length of the square are in mm.
+
+    `centre_mm` has two numbers, across and up, counted from the centre of the first voxel of the grid.
+    """
     x, y = centre_mm
     axis.set_xlim(x + field_mm / 2, x - field_mm / 2)
     axis.set_ylim(y - field_mm / 2, y + field_mm / 2)
@@ -124,6 +148,8 @@ def contour(
 
     `start` is the column and row of the mask's first pixel, and `spacing_mm` the spacing of columns and rows. `style`
     is passed to matplotlib's `contour`. Set the view of the axis before, because only the part in view is computed.
+
+    `colour` is `#rrggbb`. With `dark_edge` a dark line lies under the contour, for light colours on bright tissue.
     """
     limits = axis.get_xlim(), axis.get_ylim()
     seen = [_seen(limit, step, first) for limit, step, first in zip(limits, spacing_mm, start, strict=True)]
@@ -152,7 +178,10 @@ def _seen(limit: tuple[float, float], step_mm: float, start: int) -> slice:
 
 
 def annotate(axis: Any, plane: Plane, *lines: str) -> None:
-    """Letters at the four edges, and lines of text at the upper left."""
+    """Letters at the four edges, and lines of text at the upper left.
+
+    The letters are those of the plane: R, L, A, P, S, I.
+    """
     edges = {plane.left: (0.03, 0.5), plane.right: (0.97, 0.5), plane.bottom: (0.5, 0.03), plane.top: (0.5, 0.97)}
     middle: dict[str, Any] = {"ha": "center", "va": "center"}
     texts = [(letter, x, y, middle) for letter, (x, y) in edges.items()]
@@ -162,7 +191,10 @@ def annotate(axis: Any, plane: Plane, *lines: str) -> None:
 
 
 def scale_bar(axis: Any) -> None:
-    """A bar of a round length, at most a quarter of the picture, at its lower left."""
+    """A bar of a round length, at most a quarter of the picture, at its lower left.
+
+    The lengths are `BAR_LENGTHS_MM`. In a picture narrower than 4 mm the bar has 1 mm.
+    """
     (x0, x1), (y0, y1) = axis.get_xlim(), axis.get_ylim()
     length_mm = max((length for length in BAR_LENGTHS_MM if length <= abs(x1 - x0) / 4), default=BAR_LENGTHS_MM[0])
     x, y = x0 + 0.05 * (x1 - x0), y0 + 0.05 * (y1 - y0)

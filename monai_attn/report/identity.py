@@ -1,4 +1,8 @@
-"""The identity of the patient in a DICOM image: read only to be printed on request, or to keep it out of a page."""
+"""The identity of the patient in a DICOM image: read only to be printed on request, or to keep it out of a page.
+
+`monai-attn report --with-identity` prints what is read here. Everybody else only calls `anonymous_case`. The
+identity is never logged, and never put into an error message or a file name.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,10 @@ def read_identity(source: str | Path, *, series: str | None = None) -> dict[str,
 
     The result is empty for files that are not DICOM, because NIfTI, NRRD and MetaImage hold no identity. Raises
     `FileError` for a folder without DICOM images, and `InputError` for a header that cannot be read.
+
+    The keys are "patient's name", "patient's ID", "date of birth", "study date" and "accession number" (DICOM PS3.3,
+    Patient and General Study modules). `series` chooses in a folder, by UID, number or description. No pixel is
+    read.
     """
     from pydicom import dcmread
 
@@ -51,7 +59,13 @@ def read_identity(source: str | Path, *, series: str | None = None) -> dict[str,
 
 
 def anonymous_case(case: str, identity: dict[str, str]) -> str:
-    """The name of the case, or "case" where the name repeats a part of the identity, as folders of DICOM often do."""
+    """The name of the case, or "case" where the name repeats a part of the identity, as folders of DICOM often do.
+
+    Parts are words and numbers of at least three letters; capitals do not matter. An empty identity changes nothing.
+
+    >>> anonymous_case("doe_ct", {"patient's name": "Doe Jane"}), anonymous_case("case_1", {})
+    ('case', 'case_1')
+    """
     parts = {part for value in identity.values() for part in re.split(r"[\W_]+", value.lower())}
     repeats = any(len(part) >= SHORTEST_WORD and part in case.lower() for part in parts)
     return "case" if repeats else case

@@ -1,4 +1,8 @@
-"""HTML in small functions: a page that loads nothing, tables, pictures."""
+"""HTML in small functions: a page that loads nothing, tables, pictures.
+
+Every text is escaped before it becomes HTML. So a structure called `<b>` is shown as these letters, and a label name
+cannot run a script. Style and pictures are inside the page, and a policy forbids the browser to load anything.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +60,10 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def html_page(title: str, sections: Iterable[str]) -> str:
-    """A whole HTML document with title, research-use line, sections and footer. The sections are HTML."""
+    """A whole HTML document with title, research-use line, sections and footer. The sections are HTML.
+
+    `title` is plain text; sections come from `section` and `notice`. An empty section leaves no heading.
+    """
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -83,24 +90,40 @@ def html_page(title: str, sections: Iterable[str]) -> str:
 
 
 def section(heading: str, *parts: str, level: int = 2) -> str:
-    """A heading and the parts under the heading; an empty text when all parts are empty."""
+    """A heading and the parts under the heading; an empty text when all parts are empty.
+
+    `level` 2 is a chapter, 3 a part of a chapter.
+
+    >>> section("Lesions", "")
+    ''
+    """
     filled = [part for part in parts if part]
     return "\n".join(["<section>", f"<h{level}>{escape(heading)}</h{level}>", *filled, "</section>"]) if filled else ""
 
 
 def paragraph(text: str) -> str:
-    """A paragraph of plain text."""
+    """A paragraph of plain text.
+
+    >>> paragraph("below 5 ml & above 3")
+    '<p>below 5 ml &amp; above 3</p>'
+    """
     return f"<p>{escape(text)}</p>"
 
 
 def notice(heading: str, sentences: Sequence[str]) -> str:
-    """A framed box with a heading and a list of sentences, for what must not be overlooked."""
+    """A framed box with a heading and a list of sentences, for what must not be overlooked.
+
+    The sentences are plain text, often the warnings on a mask. The box has the role "alert" for screen readers.
+    """
     items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
     return f'<div class="warnings" role="alert"><strong>{escape(heading)}</strong><ul>{items}</ul></div>'
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, numeric_from: int = 1) -> str:
-    """A table with a head; columns from `numeric_from` on are aligned right. A cell is a text, or made by `chip`."""
+    """A table with a head; columns from `numeric_from` on are aligned right. A cell is a text, or made by `chip`.
+
+    Every row has as many cells as the head; otherwise `ValueError` is raised. Without rows only the head is shown.
+    """
     sides = [' class="n"' if column >= numeric_from else "" for column in range(len(head))]
     cells = ["".join(f"<td{side}>{_cell(value)}</td>" for side, value in zip(sides, row, strict=True)) for row in rows]
     titles = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for side, name in zip(sides, head, strict=True))
@@ -109,7 +132,10 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, numeric_fr
 
 
 def facts(values: Mapping[str, Any]) -> str:
-    """Names and values in two columns; a value that is a mapping or a list is written out."""
+    """Names and values in two columns; a value that is a mapping or a list is written out.
+
+    An empty mapping gives an empty text, so that the section around is left out. Empty values are "none".
+    """
     rows = "\n".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(plain)}</td></tr>' for name, plain in _flat(values)
     )
@@ -117,7 +143,11 @@ def facts(values: Mapping[str, Any]) -> str:
 
 
 def picture(png: bytes, description: str, caption: str = "", *, kind: str = "key") -> str:
-    """A PNG within the page, with a description for those who do not see it."""
+    """A PNG within the page, with a description for those who do not see it.
+
+    `description` is plain text for screen readers; `caption` is shown below. `kind` is "key", over the whole width,
+    or "plot", in its own size.
+    """
     data = base64.b64encode(png).decode("ascii")
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return (
@@ -137,7 +167,13 @@ def chip(colour: str, name: str) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """A number with `digits` decimals; nan and inf in words that cannot be taken for a number."""
+    """A number with `digits` decimals; nan and inf in words that cannot be taken for a number.
+
+    Minus signs are true minus signs, not hyphens.
+
+    >>> number(2.345, 1), number(float("nan"), 1), number(-1.5, 1)
+    ('2.3', 'undefined', '−1.5')
+    """
     if math.isnan(value):
         return "undefined"
     if math.isinf(value):
@@ -146,10 +182,12 @@ def number(value: float, digits: int) -> str:
 
 
 def _cell(value: Any) -> str:
+    """A cell as HTML: what `chip` made stays, and any other value is escaped."""
     return value if isinstance(value, _Html) else escape(str(value))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Names and values of nested mappings, one pair for each value; an outer name stands before the inner name."""
     for name, value in values.items():
         label = f"{prefix}{str(name).replace('_', ' ')}"
         if isinstance(value, Mapping):

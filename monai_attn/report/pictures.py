@@ -1,4 +1,8 @@
-"""Key images: a whole case, one structure, one lesion, in three planes with contours."""
+"""Key images: a whole case, one structure, one lesion, in three planes with contours.
+
+The case page asks for `overview` once and for `key_picture` of each structure and lesion. `save_picture` is for the
+demo. All pictures follow the radiological convention and carry a scale bar, the position in mm and the window.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,9 @@ class Target:
     """What a picture is about: a mask in its block, with axes right, forward, up, and the way to draw the mask.
 
     `start` is where the block begins in the scene's grid.
+
+    `mask` is the block alone, `(rows...)` as the scene has its axes. `axial_lines_mm` holds the two ends of each
+    diameter in mm of the patient (RAS+); it is empty for a structure that is no lesion.
     """
 
     mask: Mask
@@ -63,7 +70,10 @@ class Target:
 def save_picture(
     path: str | Path, image: Volume, labels: Volume, table: LabelTable, *, title: str, overwrite: bool = False
 ) -> None:
-    """Write `overview` as a PNG, with a title."""
+    """Write `overview` as a PNG, with a title.
+
+    Raises `FileError` when the file exists without `overwrite`, and `InputError` without matplotlib.
+    """
     scene = Scene.of(image, labels, table, window_of(image))
     write_bytes_atomic(path, overview(scene, title), overwrite=overwrite)
 
@@ -171,6 +181,7 @@ def _section(scene: Scene, target: Target, plane: Plane) -> int:
 
 
 def _diameters(axis: Any, scene: Scene, plane: Plane, index: int, target: Target) -> None:
+    """Draw the diameters of a lesion where this slice is the slice in which they were measured."""
     for ends in target.axial_lines_mm:
         points = scene.image.to_index(ends)  # (2, 3)
         if np.abs(points[:, plane.cuts] - index).max() < 0.5:
@@ -199,10 +210,12 @@ def _about(scene: Scene, plane: Plane, index: Any) -> list[str]:
 
 
 def _spacing(scene: Scene, plane: Plane) -> tuple[float, float]:
+    """Millimetres between two columns and between two rows of a plane."""
     return scene.image.spacing_mm[plane.across], scene.image.spacing_mm[plane.up]
 
 
 def _line(colour: str, name: str) -> Any:
+    """A line for the legend, in the colour of a label."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=colour, label=name)

@@ -1,4 +1,8 @@
-"""Plots of a cohort: distributions of volumes, Dice, agreement with the reference."""
+"""Plots of a cohort: distributions of volumes, Dice, agreement with the reference.
+
+`monai_attn.report.cohort` calls the plots. Each is a PNG as bytes and depends on the numbers alone. Statistics other
+than the limits of agreement come from `monai_attn.measure`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,10 @@ LIMITS_SD = 1.96
 
 
 def volume_plot(volumes_ml: Mapping[str, Sequence[float]]) -> bytes:
-    """A PNG of volumes in ml with one panel for each structure: a point for each case, and a box plot of all cases."""
+    """A PNG of volumes in ml with one panel for each structure: a point for each case, and a box plot of all cases.
+
+    `volumes_ml` maps the name of a structure to its volumes, one for each case. Each panel has its own scale.
+    """
     figure, panels = _panels(len(volumes_ml), height=2.1)
     for axis, (name, values) in zip(panels, volumes_ml.items(), strict=True):
         _boxes(axis, [np.asarray(values, np.float64)])
@@ -31,7 +38,10 @@ def volume_plot(volumes_ml: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def dice_plot(dice: Mapping[str, Sequence[float]]) -> bytes:
-    """A PNG with a box plot of Dice for each structure, from 0 to 1; undefined values are left out and counted."""
+    """A PNG with a box plot of Dice for each structure, from 0 to 1; undefined values are left out and counted.
+
+    A structure whose values are all undefined keeps its row, with n = 0.
+    """
     defined = {name: np.array([value for value in values if not np.isnan(value)]) for name, values in dice.items()}
     figure = new_figure(11, 1.0 + 0.45 * len(dice), layout="constrained")
     axis = figure.subplots()
@@ -49,7 +59,11 @@ def dice_plot(dice: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def agreement_plot(pairs_ml: Mapping[str, Sequence[tuple[float, float]]]) -> bytes:
-    """A PNG of Bland-Altman plots of (prediction, reference) volumes in ml, with a panel for each structure."""
+    """A PNG of Bland-Altman plots of (prediction, reference) volumes in ml, with a panel for each structure.
+
+    Across is the mean of both volumes, upwards the difference, prediction minus reference. With a single case there
+    are no limits, and only the mean is drawn. Bland and Altman 1986.
+    """
     figure, panels = _panels(len(pairs_ml), height=3.0)
     for axis, (name, pairs) in zip(panels, pairs_ml.items(), strict=True):
         one, other = np.asarray(pairs, np.float64).reshape(-1, 2).T
@@ -70,7 +84,15 @@ def agreement_plot(pairs_ml: Mapping[str, Sequence[tuple[float, float]]]) -> byt
 
 
 def limits_of_agreement(difference: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean difference and mean ± 1.96 SD (N - 1), after Bland and Altman 1986; nan where there are too few cases."""
+    """Mean difference and mean ± 1.96 SD (N - 1), after Bland and Altman 1986; nan where there are too few cases.
+
+    The three numbers are mean, lower and upper limit, in the unit of the differences.
+
+    >>> limits_of_agreement(np.array([1.0, 1.0, 1.0]))
+    (1.0, 1.0, 1.0)
+    >>> limits_of_agreement(np.array([]))
+    (nan, nan, nan)
+    """
     if difference.size == 0:
         return (float("nan"),) * 3
     bias = float(difference.mean())
@@ -102,6 +124,7 @@ def _boxes(axis: Any, groups: Sequence[NDArray[np.float64]]) -> None:
 
 
 def _panels(count: int, *, height: float) -> tuple[Any, list[Any]]:
+    """A figure with so many panels, three in a row, and the panels; those left over are hidden."""
     rows = -(-count // COLUMNS)
     figure = new_figure(11, height * max(rows, 1), layout="constrained")
     grid = figure.subplots(max(rows, 1), COLUMNS, squeeze=False).ravel()

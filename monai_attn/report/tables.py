@@ -1,4 +1,8 @@
-"""Measurements as tables of a page, with units in the head of every column."""
+"""Measurements as tables of a page, with units in the head of every column.
+
+The pages of a case and of a cohort share these tables. Values come from `monai_attn.measure`, whose page
+docs/measurements.md defines them. A table without rows still has its head.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,11 @@ SCORES = {
 
 
 def structure_table(measured: Sequence[Structure], table: LabelTable) -> str:
-    """Volume, surface, place and intensity of each structure."""
+    """Volume, surface, place and intensity of each structure.
+
+    Surface is in cm², unlike the mm² of the CSV. Intensities have the unit of the image and are empty without an
+    image.
+    """
     unit = _unit(measured)
     head = ["structure", "volume (ml)", "voxels", "surface (cm²)", "centroid (mm)", "at the image's edge"]
     head += [f"mean ± SD{unit}", f"median (5-95 %){unit}"]
@@ -37,7 +45,10 @@ def structure_table(measured: Sequence[Structure], table: LabelTable) -> str:
 
 
 def lesion_table(lesions: Sequence[Lesion]) -> str:
-    """Size, diameters, place and intensity of each lesion."""
+    """Size, diameters, place and intensity of each lesion.
+
+    Axial diameters are those of RECIST 1.1, the product of both is that of the WHO, in mm².
+    """
     unit = _unit(lesions)
     head = ["lesion", "lies in", "volume (ml)", "longest axial (mm)", "perpendicular (mm)", "product (mm²)"]
     head += ["longest 3-D (mm)", "centroid (mm)", f"mean ± SD{unit}", f"median (5-95 %){unit}"]
@@ -59,7 +70,10 @@ def lesion_table(lesions: Sequence[Lesion]) -> str:
 
 
 def comparison_table(comparisons: Sequence[Comparison], table: LabelTable) -> str:
-    """Scores of each structure against the reference."""
+    """Scores of each structure against the reference.
+
+    Volumes are in ml, distances in mm. The tolerance in the head is that of the first comparison.
+    """
     tolerance = f"{comparisons[0].tolerance_mm:g} mm" if comparisons else ""
     head = ["structure", "volume (ml)", "reference (ml)", "difference (ml)", "Dice", "sensitivity", "precision"]
     head += ["HD95 (mm)", "HD (mm)", "ASSD (mm)", f"surface Dice at {tolerance}"]
@@ -77,7 +91,10 @@ def comparison_table(comparisons: Sequence[Comparison], table: LabelTable) -> st
 
 
 def detection_table(detections: Sequence[Detection], table: LabelTable) -> str:
-    """Lesions found, missed and extra, for each lesion label."""
+    """Lesions found, missed and extra, for each lesion label.
+
+    Matched, missed and extra are counts of lesions; the other columns are shares from 0 to 1.
+    """
     head = ["label", "matched", "missed", "extra", "sensitivity", "precision", "F1", "panoptic quality"]
     rows = [
         [
@@ -91,7 +108,10 @@ def detection_table(detections: Sequence[Detection], table: LabelTable) -> str:
 
 
 def summary_table(summaries: Sequence[Summary]) -> str:
-    """Mean and median of the scores over the cases, with 95 % intervals."""
+    """Mean and median of the scores over the cases, with 95 % intervals.
+
+    Only the scores in `SCORES` are shown. Undefined and infinite values are counted in columns of their own.
+    """
     head = ["structure", "score", "cases", "undefined", "infinite", "mean (95 % interval)", "median (95 % interval)"]
     rows = []
     for one in summaries:
@@ -110,7 +130,13 @@ def summary_table(summaries: Sequence[Summary]) -> str:
 
 
 def place(centroid_mm: Sequence[float]) -> str:
-    """A point in mm along the directions of the patient: "R 27.1  P 21.0  I 12.4"; empty for an unknown point."""
+    """A point in mm along the directions of the patient: "R 27.1  P 21.0  I 12.4"; empty for an unknown point.
+
+    `centroid_mm` is in RAS+: negative numbers are left, posterior and inferior.
+
+    >>> place((27.1, -21.0, -12.4)), place((math.nan, math.nan, math.nan))
+    ('R 27.1  P 21.0  I 12.4', '')
+    """
     if any(math.isnan(x) for x in centroid_mm):
         return ""
     rounded = [round(x, 1) for x in centroid_mm]
@@ -118,6 +144,7 @@ def place(centroid_mm: Sequence[float]) -> str:
 
 
 def _values(intensity: Intensity | None) -> tuple[str, str]:
+    """Mean with SD, and median with 5th and 95th percentile, as two cells; both empty without an image."""
     if intensity is None or math.isnan(intensity.mean):
         return "", ""
     low, middle, high = (_value(x) for x in (intensity.p05, intensity.median, intensity.p95))
@@ -125,9 +152,11 @@ def _values(intensity: Intensity | None) -> tuple[str, str]:
 
 
 def _value(value: float) -> str:
+    """An intensity with as many decimals as its size needs: none from 1000 on, one from 10 on, else three."""
     return number(value, 0 if abs(value) >= 1000 else 1 if abs(value) >= 10 else 3)
 
 
 def _unit(measured: Sequence[Structure]) -> str:
+    """The unit of the intensities in brackets for the head of a column; empty where no unit is known."""
     unit = next((one.intensity.unit for one in measured if one.intensity is not None), "")
     return f" ({unit})" if unit else ""

@@ -1,4 +1,8 @@
-"""The window of grey values: which values are drawn black and white, and the words for them in a picture."""
+"""The window of grey values: which values are drawn black and white, and the words for them in a picture.
+
+Radiologists know a window as centre and width, as in 40/400 HU; drawing needs the darkest and the brightest value.
+The conversion is centre ± width / 2. Stored voxels do not change.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ SAMPLES = 2_000_000
 
 @dataclass(frozen=True)
 class GreyWindow:
-    """Values at or below `lower` are black, at or above `upper` white; `text` names it in every picture."""
+    """Values at or below `lower` are black, at or above `upper` white; `text` names it in every picture.
+
+    `lower` and `upper` have the unit of the image.
+    """
 
     lower: float
     upper: float
@@ -35,6 +42,13 @@ def window_of(
     """The window of an image: the wanted (centre, width), else the window for the unit of the image.
 
     Without a known unit the window covers 1-99 % of the finite values.
+
+    `percentiles` asks for a window of these percentiles, whatever the unit. An image without a finite value gets 0
+    to 1, and an even image a window of width 1 at least.
+
+    >>> image = Volume(np.zeros((2, 2, 2)), np.eye(4), "CT", "HU")
+    >>> window_of(image).text, window_of(image, (50.0, 350.0)).lower
+    ('window 40/400 HU', -125.0)
     """
     centre_width = wanted or (None if percentiles else BY_UNIT.get(image.unit))
     if centre_width is not None:
@@ -51,7 +65,13 @@ def window_of(
 
 
 def parse_window(text: str) -> tuple[float, float]:
-    """Centre and width from a text such as "40/400". Raises `InputError` for any other text."""
+    """Centre and width from a text such as "40/400". Raises `InputError` for any other text.
+
+    Both numbers have the unit of the image.
+
+    >>> parse_window("40/400")
+    (40.0, 400.0)
+    """
     try:
         centre, width = (float(part) for part in text.split("/"))
     except ValueError as error:
