@@ -2,6 +2,10 @@
 
 Before: whether the images are such as a bundle was made for, how long the run will take, and how much memory. After:
 whether the mask is such as the labels of the training were.
+
+Callers: `Segmenter`, the command line (also `--dry-run`), the napari panel, and the configs of bundles by
+`CheckedImages`. The numbers come from the key `made_for` in a bundle's metadata.json. A bundle without that key is
+not checked this far. Warnings end up in the provenance of the mask and are shown with every result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The checks before a run, for `Segmenter` and `monai.bundle run` alike: refusal, or warnings and notes."""
+"""The checks before a run, for `Segmenter` and `monai.bundle run` alike: refusal, or warnings and notes.
+
+`monai_attn.preflight.images` says what is wrong with images; this module turns "error" findings into a refusal.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,12 @@ def check_case(
 
     Raises `InputError` for images of which no sensible mask can come; with `force` these sentences are warnings.
     See `check_images`.
+
+    Without `made_for` both lists are empty. `images` maps the bundle's name of an image to its volumes, the
+    reference image first; `region` is a box in mm (RAS+).
+
+    >>> check_case(None, [], {})
+    ([], [])
     """
     findings = check_images(made_for, inputs, images, region=region)
     refuse(findings, force=force)

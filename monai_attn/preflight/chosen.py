@@ -1,4 +1,9 @@
-"""Whether the images that were chosen can be a case of a bundle: all there, of its kinds, in one patient space."""
+"""Whether the images that were chosen can be a case of a bundle: all there, of its kinds, in one patient space.
+
+For the napari panel, where a user picks layers one after the other: each finding is shown while the choice is still
+open. The
+command line finds the images by file names, and needs no such check.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +22,14 @@ def check_chosen(bundle: BundleDescription, images: Mapping[str, Volume]) -> lis
     """What keeps these images, by the names that the bundle gives them, from being segmented together.
 
     No image at all gives one "error". See `monai_attn.bundle.case.check_kinds` for modalities and units.
+
+    An empty list says that nothing speaks against the choice. Voxels are not looked at.
     """
     return [*_missing(bundle, images), *_together(bundle, images), *_kinds(bundle, images)]
 
 
 def _missing(bundle: BundleDescription, images: Mapping[str, Volume]) -> Iterator[Finding]:
+    """Images not chosen: an "error" where the bundle needs them, a "warning" where the bundle can do without."""
     lacking = [one for one in bundle.images if one.name not in images]
     if lacking and (not bundle.optional or not images):
         words = ", ".join(f"{one.name} ({one.modality})" if one.modality else one.name for one in lacking)
@@ -47,6 +55,7 @@ def _together(bundle: BundleDescription, images: Mapping[str, Volume]) -> Iterat
 
 
 def _kinds(bundle: BundleDescription, images: Mapping[str, Volume]) -> Iterator[Finding]:
+    """An "error" for each image of another modality or unit than the bundle takes."""
     for name, image in images.items():
         try:
             check_kinds({name: [image]}, bundle.images, bundle=bundle.name, partial=True)

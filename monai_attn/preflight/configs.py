@@ -1,4 +1,8 @@
-"""The same checks under `python -m monai.bundle run`: components that the config of a bundle names."""
+"""The same checks under `python -m monai.bundle run`: components that the config of a bundle names.
+
+A mask of `monai.bundle run` is refused or marked as one of the segmenter is. Who changes a rule changes
+`monai_attn.preflight.images` or `masks`, never this module.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +53,11 @@ class CheckedImages:
         self.force = force
 
     def __call__(self, case: Mapping[str, Any]) -> dict[str, Any]:
-        """The case as `preprocessing` leaves it."""
+        """The case as `preprocessing` leaves it.
+
+        Values may be paths or volumes, or lists of these; other keys pass unchanged. With several images some may be
+        missing, as far as `check_kinds` allows.
+        """
         names = [one.name for one in self.inputs if case.get(one.name) is not None]
         sources = {name: case[name] if isinstance(case[name], list) else [case[name]] for name in names}
         images = {
@@ -68,7 +76,11 @@ class CheckedImages:
 
 
 def mask_warnings(labels: Volume, metadata: Mapping[str, Any]) -> list[str]:
-    """What makes a mask unlikely, by the metadata of its bundle; see `check_mask`."""
+    """What makes a mask unlikely, by the metadata of its bundle; see `check_mask`.
+
+    `labels` is the label map `(I, J, K)` on the grid of the image. Without `made_for` the list is empty. Raises
+    `BundleError` for a `made_for` that cannot be read.
+    """
     return check_mask(MadeFor.from_json(metadata.get("made_for") or {}), labels, _table(metadata))
 
 

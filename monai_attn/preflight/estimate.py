@@ -1,4 +1,8 @@
-"""How long a segmentation will take and how much memory: counted windows times seconds a window, and a stated rule."""
+"""How long a segmentation will take and how much memory: counted windows times seconds a window, and a stated rule.
+
+Shown by `--dry-run` and by the napari panel before a run. The estimate reads sizes only: no network is loaded and no
+voxel is looked at. Neither the reading of files nor the writing of results is counted.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,11 @@ class Estimate:
 
     `measured`: the seconds rest on an earlier run on this computer, not on a guess. `at_most`: the inferer will skip
     windows of background alone, and their number is not known before the run.
+
+    `bytes` is the largest memory of the run on the rule of `peak_bytes`.
+
+    >>> print(Estimate(8, 75.0, measured=True, bytes=2**31, at_most=False))
+    8 patches, about 1 min 15 s (as timed on this machine); about 2.0 GiB of memory.
     """
 
     windows: int | None
@@ -54,6 +63,9 @@ def estimate(
     """What it will take to segment an image, which is cut to the region where there is one.
 
     `extra_runs`: how often the network sees each window besides, for maps. `speeds`: the file of measured times.
+
+    `execution` says on which device and with which back-end the network will run. Nothing is raised for an image
+    that is too small or too large: `check_images` judges that.
     """
     shape = network_shape(bundle, image)
     windows = count_windows(bundle, shape, runs=max(bundle.runs, 1 + extra_runs))
@@ -67,6 +79,8 @@ def duration(seconds: float) -> str:
 
     >>> duration(0.4), duration(75), duration(5400)
     ('1 s', '1 min 15 s', '1 h 30 min')
+
+    Seconds are rounded up, so that no run takes "0 s".
     """
     whole = max(1, math.ceil(seconds))
     if whole < 60:

@@ -1,4 +1,8 @@
-"""The few numbers by which images and structures are compared with those of the training: size, values, pieces."""
+"""The few numbers by which images and structures are compared with those of the training: size, values, pieces.
+
+`monai_attn.preflight.training_data` computes these numbers for the training, `check_images` and `check_mask` for a
+new case: both sides are measured by the same code.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ PATIENT_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
 
 @dataclass(frozen=True)
 class StructureFigures:
-    """One structure of a label map; see `StructureRange` for the meaning of the numbers."""
+    """One structure of a label map; see `StructureRange` for the meaning of the numbers.
+
+    `volume_ml` is voxels times the voxel volume; `largest_piece` and `border` are shares from 0 to 1.
+    """
 
     volume_ml: float
     largest_piece: float
@@ -33,6 +40,11 @@ def size_mm(image: Volume) -> tuple[float, float, float]:
     """The edge lengths of the image along right-left, anterior-posterior and superior-inferior.
 
     Each voxel axis counts for the patient axis that it is closest to, so that a tilted grid is not larger.
+
+    An edge is the number of voxels times their spacing, from outer side to outer side.
+
+    >>> size_mm(Volume(np.zeros((10, 20, 30)), np.diag([-1.0, 1.0, 2.0, 1.0])))
+    (10.0, 20.0, 60.0)
     """
     edges = {
         PATIENT_AXIS[letter]: voxels * spacing
@@ -42,7 +54,15 @@ def size_mm(image: Volume) -> tuple[float, float, float]:
 
 
 def values_of(image: Volume) -> dict[str, float]:
-    """The percentiles "p1", "p50" and "p99" of the finite grey values; empty when no value is finite."""
+    """The percentiles "p1", "p50" and "p99" of the finite grey values; empty when no value is finite.
+
+    The percentiles have the unit of the image. A large image is sampled at every n-th voxel along each axis.
+
+    >>> values_of(Volume(np.full((2, 2, 2), 7.0), np.eye(4)))
+    {'p1': 7.0, 'p50': 7.0, 'p99': 7.0}
+    >>> values_of(Volume(np.full((2, 2, 2), np.nan), np.eye(4)))
+    {}
+    """
     step = max(1, round((image.array.size / SAMPLE) ** (1 / 3)))
     sample = np.asarray(image.array[::step, ::step, ::step], dtype=np.float64)
     sample = sample[np.isfinite(sample)]
@@ -56,6 +76,13 @@ def structure_figures(labels: Volume, table: LabelTable) -> dict[int, StructureF
     """Volume, share of the largest piece and share of border voxels of each structure that has a voxel, by value.
 
     Pieces are connected by faces, edges or corners (26 neighbours).
+
+    Border voxels lie in the outermost layer of the label map, on any of its six sides. An empty label map gives {}.
+
+    >>> labels = np.zeros((4, 4, 4), np.uint8)
+    >>> labels[1:3, 1:3, 1:3] = 1
+    >>> structure_figures(Volume(labels, np.eye(4)), LabelTable.of_names({1: "lesion"}))[1]
+    StructureFigures(volume_ml=0.008, largest_piece=1.0, border=0.0)
     """
     array = label_array(labels)
     figures = {}

@@ -1,4 +1,8 @@
-"""Whether the images of a case are such as a bundle was made for: blank or damaged, too large, coarse, other values."""
+"""Whether the images of a case are such as a bundle was made for: blank or damaged, too large, coarse, other values.
+
+A network gives a mask for every image, also for a phantom, a scout or an image in another unit. The limits below are
+wider than the training data, so that a sound image of a new scanner passes. Anatomy is not judged here.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +51,12 @@ def check_images(
 
     `images` holds the volumes of each image by name, the reference image first, cut to the `region` (mm, RAS+) where
     there is one. "error" findings stand for a run that cannot give a sensible mask.
+
+    Blank, damaged and far too large images, and values of another unit, are an "error". Sizes are compared in mm
+    along the patient's axes, grey values only for images with a unit (HU, g/ml).
+
+    >>> check_images(None, [], {})
+    []
     """
     if made_for is None:
         return []
@@ -68,6 +78,7 @@ def check_images(
 
 
 def _blank(what: str, image: Volume, *, region: bool) -> Iterator[Finding]:
+    """An "error" for voxels that are no finite numbers, or for an image in which nearly all voxels have one value."""
     where = " in the region" if region else ""
     array = image.array
     if array.dtype.kind == "f":
@@ -91,6 +102,7 @@ def _blank(what: str, image: Volume, *, region: bool) -> Iterator[Finding]:
 
 
 def _size(what: str, image: Volume, trained: ImageRange, *, region: Box | None) -> Iterator[Finding]:
+    """The edges of image or region in mm against those of the training; a warning for a single slice."""
     size = np.array(size_mm(image))
     if region is not None:  # an oblique image is cut to a block around the region, which is larger than the region
         size = np.minimum(size, np.subtract(region.upper_mm, region.lower_mm))
@@ -113,6 +125,7 @@ def _size(what: str, image: Volume, trained: ImageRange, *, region: Box | None) 
 
 
 def _spacing(what: str, image: Volume, trained: ImageRange) -> Iterator[Finding]:
+    """A warning for voxels much longer than those of the training, in mm."""
     longest = max(image.spacing_mm)
     if longest > COARSE * trained.spacing_mm[1]:
         yield Finding(

@@ -1,4 +1,8 @@
-"""What the grid and the values of images suggest, also where a bundle does not say on what it was trained."""
+"""What the grid and the values of images suggest, also where a bundle does not say on what it was trained.
+
+For the napari panel, beside `check_images`, which needs the numbers of the training. A finding here never refuses a
+run.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,9 @@ def check_look(bundle: BundleDescription, images: Mapping[str, Volume], *, train
 
     With `trained` the bundle says on what it was trained; then `check_images` compares sizes and spacings, and this
     check leaves them out.
+
+    There is at least one image, otherwise `StopIteration` is raised. Few slices are looked at, so that a window
+    stays quick.
     """
     findings: list[Finding] = []
     for one in bundle.images:
@@ -35,6 +42,7 @@ def check_look(bundle: BundleDescription, images: Mapping[str, Volume], *, train
 
 
 def _modality(name: str, wanted: str, image: Volume, bundle: str) -> Iterator[Finding]:
+    """Whether values look like CT, for an image whose file does not say its modality."""
     if not wanted or image.modality in ("MR", "CT", "PT"):
         return
     lowest = float(np.asarray(image.array[:: max(1, image.shape[0] // 16)]).min())
@@ -52,6 +60,7 @@ def _modality(name: str, wanted: str, image: Volume, bundle: str) -> Iterator[Fi
 
 
 def _grid(bundle: BundleDescription, name: str, image: Volume) -> Iterator[Finding]:
+    """Notes on voxels much finer than the bundle's spacing, and on a sheared grid."""
     edges = [edge for edge in bundle.spacing_mm or () if edge > 0]
     finest = min(image.spacing_mm)
     if edges and finest < FINE * min(edges):
@@ -66,6 +75,7 @@ def _grid(bundle: BundleDescription, name: str, image: Volume) -> Iterator[Findi
 
 
 def _coarse(bundle: BundleDescription, name: str, image: Volume) -> Iterator[Finding]:
+    """Warnings on voxels much longer than the bundle's spacing, and on a single slice."""
     edges = [edge for edge in bundle.spacing_mm or () if edge > 0]
     coarsest = max(image.spacing_mm)
     if edges and coarsest > COARSE * max(edges):
@@ -79,4 +89,5 @@ def _coarse(bundle: BundleDescription, name: str, image: Volume) -> Iterator[Fin
 
 
 def _words(edges: list[float]) -> str:
+    """Edges in mm as in "1 x 1 x 2.5"."""
     return " x ".join(f"{edge:.3g}" for edge in edges)

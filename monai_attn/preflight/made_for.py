@@ -1,4 +1,8 @@
-"""What a bundle was made for: the ranges of its training images and structures, as its metadata.json states them."""
+"""What a bundle was made for: the ranges of its training images and structures, as its metadata.json states them.
+
+`python -m monai_attn.preflight.refresh` writes the key from the training data; the checks of this room read the key.
+There are only ranges in it, no image and no name of a case.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,8 @@ class ImageRange:
     `size_mm` holds the edge lengths along right-left, anterior-posterior and superior-inferior, the smallest and the
     largest ones. `spacing_mm` holds the shortest and the longest edge of a voxel. `values` holds the ranges of the
     percentiles "p1", "p50" and "p99" of the grey values, and is empty for images without a unit, such as MRI.
+
+    Sizes and spacings are in mm; `values` have the unit of the image.
     """
 
     size_mm: tuple[tuple[float, ...], tuple[float, ...]]
@@ -37,6 +43,8 @@ class StructureRange:
 
     `largest_piece` is the share of the structure's voxels that its largest connected piece holds. `border` is the share
     of the structure's voxels that lie in the outermost layer of the image.
+
+    Volumes are in ml, the other two are shares from 0 to 1.
     """
 
     volume_ml: Range
@@ -46,7 +54,16 @@ class StructureRange:
 
 @dataclass(frozen=True)
 class MadeFor:
-    """The training data of a bundle in numbers; `images` by name, `structures` by label value."""
+    """The training data of a bundle in numbers; `images` by name, `structures` by label value.
+
+    `cases` is the number of training cases.
+
+    >>> liver = StructureRange(volume_ml=(900.0, 2100.0), largest_piece=(0.9, 1.0), border=(0.0, 0.1))
+    >>> MadeFor(2, {}, {1: liver}).to_json()["structures"]["1"]["volume_ml"]
+    [900.0, 2100.0]
+    >>> MadeFor.from_json({}) is None
+    True
+    """
 
     cases: int
     images: Mapping[str, ImageRange]
@@ -71,7 +88,10 @@ class MadeFor:
             ) from error
 
     def to_json(self) -> dict[str, Any]:
-        """The inverse of `from_json`."""
+        """The inverse of `from_json`.
+
+        Tuples become lists, and label values become text, as JSON wants them.
+        """
         return {
             "cases": self.cases,
             "images": {
@@ -94,6 +114,7 @@ class MadeFor:
 
 
 def _image(row: Mapping[str, Any]) -> ImageRange:
+    """The ranges of an image from JSON. Raises `ValueError` for sizes without three edges."""
     least, most = (tuple(float(edge) for edge in corner) for corner in row["size_mm"])
     if len(least) != 3 or len(most) != 3:
         raise ValueError(f"size_mm {row['size_mm']} has not twice three edges")
@@ -102,10 +123,12 @@ def _image(row: Mapping[str, Any]) -> ImageRange:
 
 
 def _structure(row: Mapping[str, Any]) -> StructureRange:
+    """The ranges of a structure from JSON. Raises `KeyError` for a missing key."""
     return StructureRange(_range(row["volume_ml"]), _range(row["largest_piece"]), _range(row["border"]))
 
 
 def _range(pair: Any) -> Range:
+    """Two numbers from JSON, the smaller first. Raises `ValueError` where the order is wrong, also for NaN."""
     least, most = (float(value) for value in pair)
     if not least <= most:
         raise ValueError(f"{pair} is no range")

@@ -1,4 +1,8 @@
-"""Whether a mask is such as the labels of the training were: volumes, pieces, the border of the image."""
+"""Whether a mask is such as the labels of the training were: volumes, pieces, the border of the image.
+
+After the run: the mask is kept whatever is found, and the sentences become its warnings. A sentence does not say
+that a mask is wrong: a large tumour may well lie outside the range of the training.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,12 @@ def check_mask(made_for: MadeFor | None, labels: Volume, table: LabelTable, *, r
 
     `labels` is the label map of what was segmented: the image, or the part of it in the region. A structure of which
     nothing was found is named, and an empty mask as a whole.
+
+    `region` only changes the words, "region" for "image". Volumes are compared in ml, pieces with 26 neighbours.
+
+    >>> import numpy as np
+    >>> check_mask(None, Volume(np.zeros((2, 2, 2), np.uint8)), LabelTable(()))
+    []
     """
     if made_for is None:
         return []
@@ -44,6 +54,7 @@ def check_mask(made_for: MadeFor | None, labels: Volume, table: LabelTable, *, r
 
 
 def _structure(name: str, found: StructureFigures, trained: StructureRange, where: str) -> Iterator[str]:
+    """The sentences on one structure: volume in ml, share of border voxels, share of the largest piece."""
     least, most = trained.volume_ml
     if not least / OUTSIDE <= found.volume_ml <= most * OUTSIDE:
         yield (

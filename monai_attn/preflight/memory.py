@@ -1,4 +1,7 @@
-"""How much memory a run will take, by a stated rule, and how much this computer has free."""
+"""How much memory a run will take, by a stated rule, and how much this computer has free.
+
+The rule is for planning; it is no measurement. Memory of a graphics card is not looked at.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ def peak_bytes(bundle: BundleDescription, shape: Sequence[int], source: Volume) 
     grid of the network and on the grid of the source image. The output counts three times, because the sum over the
     windows, its counterpart in the next step and the copy on the source grid are in memory together. A bundle that
     makes labels slab by slab keeps the output for one row of windows only. PyTorch and MONAI come on top.
+
+    `source` is the image on its own grid, cut to the region where there is one. Four bytes are counted for each
+    number.
     """
     network = math.prod(shape)
     held = network + source.array.size
@@ -33,7 +39,10 @@ def peak_bytes(bundle: BundleDescription, shape: Sequence[int], source: Volume) 
 
 
 def available_bytes() -> int | None:
-    """The memory that is free, in bytes; all memory where the system does not say that, None where it says neither."""
+    """The memory that is free, in bytes; all memory where the system does not say that, None where it says neither.
+
+    Linux says what is free in /proc/meminfo; on macOS all memory is taken, and Windows says neither.
+    """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

@@ -1,4 +1,7 @@
-"""Before a run: do these images suit this bundle, how long will it take, will it fit into memory."""
+"""Before a run: do these images suit this bundle, how long will it take, will it fit into memory.
+
+The napari panel calls `outlook`, so that a user sees refusal, time and memory before the run. A run checks the same again: the outlook promises nothing.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,11 @@ __all__ = ["Outlook", "outlook"]
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is known before a run: findings, and the estimate; None where there is nothing to estimate."""
+    """What is known before a run: findings, and the estimate; None where there is nothing to estimate.
+
+    >>> Outlook().ready
+    False
+    """
 
     findings: tuple[Finding, ...] = ()
     estimate: Estimate | None = None
@@ -50,6 +57,9 @@ def outlook(
     `images` go by the names that the bundle gives them, the reference image first. `extra_runs` and `speeds`: see
     `estimate`. `memory`: free bytes, by default what the system has free. What a run would refuse is an "error".
     Nothing of the bundle runs.
+
+    `region` is a box in mm (RAS+). A region outside the image gives an "error", and no estimate. No image at all
+    gives the findings of `check_chosen` alone.
     """
     findings = check_chosen(bundle, images)
     if not images:
@@ -70,6 +80,7 @@ def outlook(
 
 
 def _memory(needed: int, free: int | None) -> Iterator[Finding]:
+    """A warning when a run needs more memory than is free; nothing where that is not known."""
     if free is not None and needed > free:
         yield Finding(
             "warning",

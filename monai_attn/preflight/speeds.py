@@ -1,4 +1,8 @@
-"""Seconds for one window: measured in earlier runs on this computer, else a guess."""
+"""Seconds for one window: measured in earlier runs on this computer, else a guess.
+
+The file lies in the cache folder of the user and holds seconds alone: no image, no name of a case. Deleting the file
+makes the next estimate a guess again.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,8 @@ def seconds_per_window(
     """Seconds for one window, and whether an earlier run was measured rather than guessed from the window's size.
 
     Only runs of the same bundle, window, device, back-end and precision count. `file` replaces `speed_file()`.
+
+    A window of unknown size counts as 96 x 96 x 96 voxels. A file that cannot be read counts as empty.
     """
     measured = _read(file or speed_file()).get(_key(bundle, execution))
     if measured:
@@ -43,7 +49,10 @@ def seconds_per_window(
 def remember(
     bundle: BundleDescription, execution: Execution, *, windows: int, seconds: float, file: Path | None = None
 ) -> None:
-    """Keep the time of a finished run for the next estimate. Where the file cannot be written, a log entry says so."""
+    """Keep the time of a finished run for the next estimate. Where the file cannot be written, a log entry says so.
+
+    `windows` and `seconds` are those of the whole run. A run without a window or without a time is not kept.
+    """
     if windows < 1 or not seconds > 0:
         return
     path = file or speed_file()
@@ -61,12 +70,14 @@ def speed_file() -> Path:
 
 
 def _key(bundle: BundleDescription, execution: Execution) -> str:
+    """Bundle, window, device, back-end and precision in one text, the key of the JSON file."""
     window = "x".join(map(str, bundle.window or ()))
     precision = "" if execution.precision == "auto" else f" {execution.precision}"
     return f"{bundle.name} {window} {execution.device} {execution.backend}{precision}"
 
 
 def _read(path: Path) -> dict[str, float]:
+    """The times in a file, in seconds; empty for a missing or damaged file."""
     try:
         content = json.loads(read_plain(path))
         return {str(key): float(value) for key, value in content.items() if float(value) > 0}

@@ -1,4 +1,8 @@
-"""What training cases look like in numbers, computed from their images and labels."""
+"""What training cases look like in numbers, computed from their images and labels.
+
+Called by `monai_attn.preflight.refresh`, which writes the result into metadata.json. Every training case is read
+once, image by image; this takes minutes for a large data set.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,8 @@ def made_for(cases: Sequence[Mapping[str, str]], inputs: Sequence[ImageInput], t
 
     Grey values count for the images that have a unit. A structure that a label does not have is left out for that case.
     Raises `InputError` without a case, and as `monai_attn.io.read` does.
+
+    Numbers are rounded to four digits. A case without one of the images is left out of the range of that image.
     """
     if not cases:
         raise InputError("There is no training case, so nothing can be said about them.")
@@ -46,6 +52,7 @@ def made_for(cases: Sequence[Mapping[str, str]], inputs: Sequence[ImageInput], t
 
 
 def _image_range(rows: Sequence[tuple[Size, Range, dict[str, float]]]) -> ImageRange:
+    """The smallest and the largest of sizes, spacings and percentiles over the cases of one image."""
     edges = [_ends(edge) for edge in zip(*(size for size, _, _ in rows), strict=True)]
     values = {name: _ends(row[2][name] for row in rows) for name in rows[0][2]}
     size = (tuple(edge[0] for edge in edges), tuple(edge[1] for edge in edges))
@@ -53,6 +60,7 @@ def _image_range(rows: Sequence[tuple[Size, Range, dict[str, float]]]) -> ImageR
 
 
 def _structure_range(rows: Sequence[StructureFigures]) -> StructureRange:
+    """The smallest and the largest of volume, largest piece and border over the cases of one structure."""
     return StructureRange(
         volume_ml=_ends(row.volume_ml for row in rows),
         largest_piece=_ends(row.largest_piece for row in rows),
@@ -61,6 +69,10 @@ def _structure_range(rows: Sequence[StructureFigures]) -> StructureRange:
 
 
 def _ends(numbers: Iterable[float]) -> Range:
-    """The smallest and the largest of some numbers, rounded to four digits."""
+    """The smallest and the largest of some numbers, rounded to four digits.
+
+    >>> _ends([2.0, 1.23456])
+    (1.235, 2.0)
+    """
     known = [float(f"{number:.4g}") for number in numbers]
     return min(known), max(known)

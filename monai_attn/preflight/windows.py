@@ -1,4 +1,8 @@
-"""How many windows a bundle's inferer will lay over an image, counted without running anything."""
+"""How many windows a bundle's inferer will lay over an image, counted without running anything.
+
+For the estimate. The count rests on the same `lay_windows`
+that `StreamingInferer` uses.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,8 @@ def network_shape(bundle: BundleDescription, image: Volume) -> tuple[int, int, i
     """The size of an image in voxels along R, A, S after the bundle has resampled the image.
 
     It is the image's own size where the bundle does not say its spacing.
+
+    The numbers are those of the resampled grid before padding to a window; each is at least 1.
     """
     letters = image.orientation
     axes = [next(n for n, letter in enumerate(letters) if letter in pair) for pair in ("RL", "AP", "SI")]
@@ -41,6 +47,8 @@ def count_windows(bundle: BundleDescription, shape: Sequence[int], *, runs: int 
     Each window counts as often as the network sees it: `runs` times, by default as often as the bundle does for mirror
     images. Windows of background alone count too, even where the inferer will skip them. None where the bundle's
     inferer lays no windows.
+
+    `shape` is that of `network_shape`. An image smaller than a window has one window.
     """
     if bundle.window is None:
         return None

@@ -1,7 +1,7 @@
 """The identity of the patient in a DICOM image: read only to be printed on request, or to keep it out of a page.
 
-`monai-attn report --with-identity` prints what is read here. Everybody else only calls `anonymous_case`. The
-identity is never logged, and never put into an error message or a file name.
+`monai-attn report --with-identity` prints what is read here. Everybody else only calls `anonymous_case`. What is read
+here is never logged, and never put into an error message or a file name.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Target:
 
     `start` is where the block begins in the scene's grid.
 
-    `mask` is the block alone, `(rows...)` as the scene has its axes. `axial_lines_mm` holds the two ends of each
+    `mask` is the block alone. `axial_lines_mm` holds the two ends of each
     diameter in mm of the patient (RAS+); it is empty for a structure that is no lesion.
     """
 
