@@ -1,8 +1,7 @@
 """Whether the images that were chosen can be a case of a bundle: all there, of its kinds, in one patient space.
 
 For the napari panel, where a user picks layers one after the other: each finding is shown while the choice is still
-open. The
-command line finds the images by file names, and needs no such check.
+open. The command line finds the images by file names, and needs no such check.
 """
 
 from __future__ import annotations

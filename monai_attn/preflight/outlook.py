@@ -1,6 +1,7 @@
 """Before a run: do these images suit this bundle, how long will it take, will it fit into memory.
 
-The napari panel calls `outlook`, so that a user sees refusal, time and memory before the run. A run checks the same again: the outlook promises nothing.
+The napari panel calls `outlook`, so that a user sees refusal, time and memory before the run. A run checks the same
+again: the outlook promises nothing.
 """
 
 from __future__ import annotations
