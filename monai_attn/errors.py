@@ -1,4 +1,10 @@
-"""The exception tree. Every message says what happened, with which value, and what to do next."""
+"""The exception tree. Every message says what happened, with which value, and what to do next.
+
+All are `AttnError`. The classes tell a program what to do; a person reads the message.
+
+>>> issubclass(FileError, InputError), issubclass(InputError, ValueError), issubclass(Cancelled, InputError)
+(True, True, False)
+"""
 
 from __future__ import annotations
 
@@ -30,7 +36,7 @@ class AttnError(Exception):
 
 
 class InputError(AttnError, ValueError):
-    """A value, a file or an option cannot be used."""
+    """A value, a file or an option cannot be used. It is a `ValueError` too, so `except ValueError` catches it."""
 
 
 class FileError(InputError):
@@ -38,7 +44,10 @@ class FileError(InputError):
 
 
 class GeometryError(InputError):
-    """Where the voxels lie is undefined, ambiguous, or differs from what is asked for."""
+    """Where the voxels lie is undefined, ambiguous, or differs from what is asked for.
+
+    Examples: a missing slice, an affine that does not span space, and a mask on another grid than the image.
+    """
 
 
 class LabelError(InputError):
@@ -54,7 +63,7 @@ class BackendError(InputError):
 
 
 class OverrideError(BundleError):
-    """An override names something the bundle's config does not have."""
+    """An override names something the bundle's config does not have, or is not written `key=value`."""
 
 
 class TrustError(BundleError):
@@ -69,7 +78,11 @@ def sentence(error: BaseException) -> str:
     """What happened, in words for the user: the message of our own errors, a description of all others.
 
     The text of an error from another library may hold what stands in a file, also a patient's name. Therefore only
-    the kind of such an error and the place in the code are told, and how to see the rest.
+    the kind of such an error and the place in the code are told, and how to see the rest. Of a path only the last
+    part is shown.
+
+    >>> sentence(FileNotFoundError(2, "No such file or directory", "/data/t1.nii"))
+    't1.nii: No such file or directory.'
     """
     if isinstance(error, AttnError):
         return str(error)

@@ -1,4 +1,8 @@
-"""What the numbers of a label map mean."""
+"""What the numbers of a label map mean.
+
+A label map holds whole numbers, and a `LabelTable` says that 1 is the liver, in which colour, and with which code.
+Bundles, files of masks, measurements and reports all use this table. The voxels are not kept here.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,10 @@ GOLDEN_ANGLE = 0.61803398875
 
 @dataclass(frozen=True)
 class Code:
-    """A coded concept: "40484008", "SCT", "Anterior hippocampus" (DICOM PS3.3, 8.8)."""
+    """A coded concept: "40484008", "SCT", "Anterior hippocampus" (DICOM PS3.3, 8.8).
+
+    DICOM SEG and RTSTRUCT store it, so that other programs know the structure whatever its name is.
+    """
 
     value: str
     scheme: str
@@ -58,7 +65,11 @@ class Label:
 
     @property
     def rgb(self) -> tuple[float, float, float]:
-        """Red, green and blue between 0 and 1."""
+        """Red, green and blue between 0 and 1.
+
+        >>> Label(1, "liver", "#ff0000").rgb
+        (1.0, 0.0, 0.0)
+        """
         red, green, blue = (int(self.colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
         return red, green, blue
 
@@ -83,7 +94,14 @@ class LabelTable:
 
     @classmethod
     def of_names(cls, names: Mapping[int, str]) -> LabelTable:
-        """A table of names by value, with a colour for each. An entry for 0, the background, is left out."""
+        """A table of names by value, with a colour for each. An entry for 0, the background, is left out.
+
+        Raises `LabelError` for a name that stands twice. No names give an empty table.
+
+        >>> table = LabelTable.of_names({0: "background", 2: "spleen", 1: "liver"})
+        >>> [label.name for label in table], table[2].name
+        (['liver', 'spleen'], 'spleen')
+        """
         return cls(tuple(Label(value, name, default_colour(value)) for value, name in names.items() if value != 0))
 
     @classmethod
@@ -91,6 +109,9 @@ class LabelTable:
         """The table of which `to_json` gave the rows; `colour` and `code` may be missing.
 
         Raises `LabelError` for what is no list of rows, and for a row without a whole number and a name.
+
+        >>> LabelTable.from_json([{"value": 1, "name": "liver"}])[1].name
+        'liver'
         """
         if not isinstance(rows, list):
             raise LabelError(f"The labels must be a list of values and names, not {str(rows)[:200]}.")
@@ -107,13 +128,17 @@ class LabelTable:
         return len(self.labels)
 
     def __getitem__(self, value: int) -> Label:
+        """The label of a value, not of a place in the table. Raises `LabelError` for a value without a label."""
         for label in self.labels:
             if label.value == value:
                 return label
         raise LabelError(f"No label has the value {value}; the table knows {[label.value for label in self]}.")
 
     def check(self, array: NDArray[np.generic]) -> None:
-        """Raise `LabelError` when the array holds a value that is neither 0 nor in the table."""
+        """Raise `LabelError` when the array holds a value that is neither 0 nor in the table.
+
+        A label of the table may be missing in the array: a patient without the lesion has no voxel of its value.
+        """
         known = {0, *(label.value for label in self)}
         unknown = sorted(int(value) for value in np.unique(array) if value not in known)
         if unknown:
@@ -121,12 +146,16 @@ class LabelTable:
 
 
 def default_colour(value: int) -> str:
-    """A bright colour for a label value, the same every time."""
+    """A bright colour for a label value, as `#rrggbb`, the same every time.
+
+    The hue turns by the golden angle from each value to the next, so that neighbouring values look different.
+    """
     rgb = colorsys.hsv_to_rgb((value * GOLDEN_ANGLE) % 1.0, 0.75, 0.95)
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def _label(row: dict[str, Any]) -> Label:
+    """One row of JSON as a label. Raises `LabelError` where value, name or code are not what a label needs."""
     try:
         value, name = int(row["value"]), str(row["name"])
         if value != float(row["value"]):

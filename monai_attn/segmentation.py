@@ -165,8 +165,11 @@ class Segmentation:
 
     @property
     def algorithm_type(self) -> str:
-        """How it was made, in DICOM's words: AUTOMATIC, SEMIAUTOMATIC where a hand corrected it, MANUAL without a
-        bundle."""
+        """How the mask was made, in DICOM's words.
+
+        AUTOMATIC without corrections by hand, SEMIAUTOMATIC where a hand corrected a bundle's mask, MANUAL where a
+        hand edited a mask without a bundle.
+        """
         if not self.provenance.get("edited_by_hand"):
             return "AUTOMATIC"
         return "SEMIAUTOMATIC" if self.provenance.get("bundle") else "MANUAL"

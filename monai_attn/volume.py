@@ -99,13 +99,13 @@ class Volume:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Edge lengths of a voxel along I, J and K."""
+        """Edge lengths of a voxel along I, J and K, in millimetres; positive whatever the orientation."""
         i, j, k = (float(edge) for edge in np.linalg.norm(self.affine[:3, :3], axis=0))
         return i, j, k
 
     @property
     def voxel_ml(self) -> float:
-        """Volume of one voxel, exact for sheared grids too."""
+        """Volume of one voxel in millilitres, exact for sheared grids too."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
 
     @property
@@ -135,7 +135,11 @@ class Volume:
         return float(np.degrees(np.arccos(np.clip(min(cosines), 0.0, 1.0))))
 
     def to_world(self, index: ArrayLike) -> NDArray[np.float64]:
-        """Voxel indices `(..., 3)` to millimetres RAS+; whole numbers are voxel centres."""
+        """Voxel indices `(..., 3)` to millimetres RAS+; whole numbers are voxel centres.
+
+        >>> Volume(np.zeros((40, 50, 30)), np.diag([1.0, 1.0, 2.5, 1.0])).to_world([10, 20, 4]).tolist()
+        [10.0, 20.0, 10.0]
+        """
         world = np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
         return np.asarray(world, dtype=np.float64)
 
@@ -164,7 +168,7 @@ class Volume:
         return i, j, k
 
     def crop(self, block: tuple[slice, slice, slice]) -> Volume:
-        """The voxels of an index block, where they were in space."""
+        """The voxels of an index block, where they were in space. An empty block raises `GeometryError`."""
         shift = np.eye(4)
         shift[:3, 3] = [part.indices(size)[0] for part, size in zip(block, self.shape, strict=True)]
         return replace(self, array=self.array[block], affine=self.affine @ shift)
@@ -178,7 +182,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Box:
-    """A box in patient millimetres, RAS+, between two opposite corners."""
+    """A box in patient millimetres, RAS+, between two opposite corners.
+
+    Raises `InputError` when a corner is not three finite numbers, or the lower corner exceeds the upper one.
+    """
 
     lower_mm: tuple[float, float, float]
     upper_mm: tuple[float, float, float]
@@ -194,7 +201,7 @@ class Box:
 
     @classmethod
     def around(cls, centre_mm: Sequence[float], size_mm: Sequence[float]) -> Box:
-        """The box of a size around a centre."""
+        """The box of a size around a centre, both in mm along R, A and S. A negative size raises `InputError`."""
         centre, half = np.asarray(centre_mm, float), np.asarray(size_mm, float) / 2
         return cls(tuple(centre - half), tuple(centre + half))
 

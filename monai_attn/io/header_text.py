@@ -52,8 +52,8 @@ def whole_numbers_in(fields: dict[str, str], key: str, name: str, count: int) ->
 def whole_number_in(
     fields: dict[str, str], key: str, name: str, *, least: int, most: int, default: int | None = None
 ) -> int:
-    """A field of one whole number from `least` to `most`, both allowed; `default`, if any, where the field is
-    missing.
+    """A field of one whole number from `least` to `most`, both allowed; where the field is missing, `default`, if
+    any.
 
     Raises `FileError` for another number, for a text that is no whole number, and for a missing field without
     default.
@@ -73,8 +73,9 @@ def whole_number_in(
 
 
 def numbers_in(fields: dict[str, str], key: str, name: str, count: int) -> tuple[float, ...]:
-    """A field of `count` finite numbers. Raises `FileError` with the field's name and value, also for NaN and
-    infinity.
+    """A field of `count` finite numbers.
+
+    Raises `FileError` with the field's name and value, also for NaN and infinity.
 
     >>> numbers_in({"elementspacing": "0.9 0.9 2.5"}, "elementspacing", "ct.mha", 3)
     (0.9, 0.9, 2.5)

@@ -25,7 +25,11 @@ def named_path(path: str | Path) -> Path:
 
 
 def suffix_of(path: str | Path) -> str:
-    """The imaging suffix of a path in small letters, `.nii.gz` being one; "" when it has none."""
+    """The imaging suffix of a path in small letters, `.nii.gz` being one; "" when it has none.
+
+    >>> suffix_of("case_017/T1.NII.GZ"), suffix_of("notes.txt"), suffix_of(".nii")
+    ('.nii.gz', '', '')
+    """
     name = Path(path).name.lower()
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix) and name != suffix), "")
 

@@ -1,4 +1,8 @@
-"""Reading NIfTI-1 and NIfTI-2: `.nii`, `.nii.gz`, and pairs of `.hdr` and `.img`."""
+"""Reading NIfTI-1 and NIfTI-2: `.nii`, `.nii.gz`, and pairs of `.hdr` and `.img`.
+
+`monai_attn.io.read` calls it. nibabel parses the header; the voxels are read here, of one volume only. One time point
+of a long series therefore takes the memory of one.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +33,15 @@ STEP = 2**22
 def read_nifti(path: Path, *, volume: int | None = None) -> Volume:
     """The image in a NIfTI file, `(I, J, K)`, RAS+.
 
-    The sform places it when its code is not 0, else the qform; neither: voxel sizes only, with a note.
-    Scaled integers become float32. See docs/coordinates.md for every rule.
-    Raises `FileError`, `GeometryError` or `InputError`.
+    The sform places it when its code is not 0, else the qform; neither: voxel sizes only, with a note. Scaled
+    integers become float32: stored value x scl_slope + scl_inter. A 2-D image becomes a volume of one slice, with a
+    note. See docs/coordinates.md for every rule.
+
+    Of a file with several volumes, `volume` chooses one, from 0; the fourth axis of the file counts fastest.
+
+    Raises `FileError` for a damaged or truncated file, and for voxels of more than 8 GiB. Raises `GeometryError` when
+    the place of the voxels cannot be determined. Raises `InputError` for colours, complex numbers, or several volumes
+    without a choice.
     """
     header_path, data_path = nifti_pair(path)
     header = nifti_header(header_path)
@@ -44,11 +54,18 @@ def read_nifti(path: Path, *, volume: int | None = None) -> Volume:
 
 
 def nifti_volumes(path: Path) -> int:
-    """How many volumes a NIfTI file holds, from its header. Raises `FileError`."""
+    """How many volumes a NIfTI file holds, from its header: 1 for a 3-D image, else the product of the other sizes.
+
+    Raises `FileError` for a damaged header or a pair of which one file is missing.
+    """
     return math.prod(nifti_shape(nifti_header(nifti_pair(path)[0]))[3:])
 
 
 def _values(header: Any, path: Path, volume: int | None) -> tuple[NDArray[np.generic], tuple[str, ...]]:
+    """The voxels of one volume, `(I, J, K)`, scaled as the header says, and notes on them.
+
+    Size and type are refused before memory is taken, by the numbers of the header alone.
+    """
     name, dtype = path.name, header.get_data_dtype()
     shape = nifti_shape(header)
     offset = voxel_offset(header, name)
@@ -74,7 +91,10 @@ def _values(header: Any, path: Path, volume: int | None) -> tuple[NDArray[np.gen
 def _fill(
     array: NDArray[np.generic], stream: IO[bytes], dtype: np.dtype[Any], scaling: tuple[float, float] | None
 ) -> None:
-    """Read the voxels of a volume, I fastest, a part at a time; scale them in 64 bits as nibabel does."""
+    """Read the voxels of a volume, I fastest, a part at a time; scale them in 64 bits as nibabel does.
+
+    Raises `EOFError` when the file ends too early, which `foreign_errors` turns into a `FileError`.
+    """
     flat = array.reshape(-1, order="F")
     for first in range(0, flat.size, STEP):
         part = flat[first : first + STEP]
@@ -91,6 +111,11 @@ def _fill(
 
 
 def _three_axes(shape: tuple[int, ...], name: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The shape with at least three axes, and a note for a 2-D image. A single row of numbers raises `InputError`.
+
+    >>> _three_axes((256, 256, 180), "t1.nii")
+    ((256, 256, 180), ())
+    """
     if len(shape) >= 3:
         return shape, ()
     if len(shape) == 1:

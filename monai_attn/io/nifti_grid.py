@@ -1,4 +1,9 @@
-"""Where the voxels of a NIfTI file lie: sform, qform, or neither."""
+"""Where the voxels of a NIfTI file lie: sform, qform, or neither.
+
+A NIfTI header can place the voxels twice: by a matrix (sform) and by a rotation with voxel sizes (qform). The
+standard's file nifti1.h calls the sform method 3, the qform method 2, and voxel sizes alone method 1. NIfTI speaks
+RAS+, as `Volume` does.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +24,21 @@ FORM_TOLERANCE_MM = 0.1
 """How far apart sform and qform may put a corner before that is worth a note."""
 
 CORNERS = [np.array([i, j, k, 1.0]) for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+"""The eight corners of an image, as factors of its last voxel index."""
 
 
 def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Voxel index to millimetres RAS+, and notes on what had to be decided."""
+    """Voxel index to millimetres RAS+, `(4, 4)`, and notes on what had to be decided.
+
+    - The sform counts when its code is not 0, else the qform when its code is not 0.
+    - Both there, and a corner of the image more than 0.1 mm apart: the sform counts, with a note.
+    - Neither: voxel sizes from pixdim, axes right, anterior, superior, the centre of the image at 0, with a note.
+    - Lengths in metres or microns become millimetres, with a note; an unknown unit (code 0) is millimetres.
+
+    `shape` is the size of the volume, and `name` the file's name for messages. Raises `GeometryError` for a qform
+    that is no rotation where no sform replaces it. Raises it too for an undefined unit, and where the unit makes the
+    image wider than 25 m.
+    """
     from nibabel.spatialimages import HeaderDataError
 
     header, notes = header.copy(), []

@@ -20,10 +20,18 @@ from monai_attn.io.plain import open_plain
 __all__ = ["nifti_header", "nifti_pair", "nifti_scaling", "nifti_shape", "opened", "voxel_offset"]
 
 ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
+"""The two orders of bytes in a number: a header may have been written on either kind of computer."""
 
 
 def nifti_pair(path: Path) -> tuple[Path, Path]:
-    """The files with the header and with the voxels."""
+    """The files with the header and with the voxels: twice the same path, or a `.hdr` and its `.img`.
+
+    Either file of a pair may be given, and endings in capital letters are found. Raises `FileError` when the other
+    file is not beside it.
+
+    >>> nifti_pair(Path("t1.nii.gz"))[0].name, nifti_pair(Path("t1.nii.gz"))[1].name
+    ('t1.nii.gz', 't1.nii.gz')
+    """
     if path.suffix.lower() not in (".hdr", ".img"):
         return path, path
     found = {each.suffix.lower(): each for each in path.parent.glob(f"{_escaped(path.stem)}.*")}
@@ -34,12 +42,20 @@ def nifti_pair(path: Path) -> tuple[Path, Path]:
 
 
 def _escaped(name: str) -> str:
+    """A file name for `glob`, with the letters that `glob` takes for patterns in brackets.
+
+    >>> _escaped("t1[2]")
+    't1[[]2]'
+    """
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[IO[bytes], bool]]:
-    """The file, through gzip when its first bytes say so, whatever its name; and whether they do."""
+    """The file, through gzip when its first bytes say so, whatever its name; and whether they do.
+
+    Raises `OSError` when the file cannot be opened, or is no plain file.
+    """
     with open_plain(path) as stream:
         compressed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
@@ -51,7 +67,11 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], bool]]:
 
 
 def nifti_header(path: Path) -> Any:
-    """A nibabel header as it stands in the file, unrepaired."""
+    """A nibabel header as it stands in the file, unrepaired; of NIfTI-1 (348 bytes) or NIfTI-2 (540 bytes).
+
+    Raises `FileError` for a file that is no NIfTI, for a header that is cut off, and for an unknown type of voxels. A
+    number of axes that is not 1 to 7 is refused too. So is ANALYZE 7.5, which does not tell left from right.
+    """
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
     from nibabel.spatialimages import HeaderDataError
@@ -82,12 +102,16 @@ def nifti_header(path: Path) -> Any:
 
 
 def nifti_shape(header: Any) -> tuple[int, ...]:
-    """The size of each axis."""
+    """The size of each axis, as the header gives it, I first; one to seven sizes."""
     return tuple(int(size) for size in header["dim"][1 : 1 + int(header["dim"][0])])
 
 
 def voxel_offset(header: Any, name: str) -> int:
-    """Where the voxels begin. A single file that says 0 means right behind the header (as SPM writes)."""
+    """The byte at which the voxels begin. A single file that says 0 means right behind the header (as SPM writes).
+
+    Voxels in a single file begin at byte 352 (NIfTI-1) or 544 (NIfTI-2) at the earliest. Raises `FileError` for an
+    earlier byte and for a fraction.
+    """
     given, single = float(header["vox_offset"]), b"+" in bytes(header["magic"])
     least = {348: 352, 540: 544}[int(header["sizeof_hdr"])] if single else 0
     if given == 0:
@@ -98,7 +122,11 @@ def voxel_offset(header: Any, name: str) -> int:
 
 
 def nifti_scaling(header: Any, name: str) -> tuple[float, float]:
-    """Slope and intercept; (1, 0) where the header has none (slope 0 or not a number, as the standard says)."""
+    """Slope and intercept; (1, 0) where the header has none (slope 0 or not a number, as the standard says).
+
+    The measured value, such as HU, is slope x stored value + intercept. Raises `FileError` for a slope without a
+    finite intercept.
+    """
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or not math.isfinite(slope):
         return 1.0, 0.0

@@ -25,7 +25,11 @@ MAX_EXTENSIONS = 2**24
 
 
 def labels_within(path: Path) -> Named | None:
-    """The names that a NIfTI file itself holds; None where it holds none. Raises `FileError` for a damaged table."""
+    """The names that a NIfTI file itself holds; None where it holds none. Raises `FileError` for a damaged table.
+
+    Extensions stand between header and voxels, each with its size, its code and its data (nifti1.h, "extended
+    header"). Other programs' extensions are passed over. The first table with a name counts.
+    """
     header_path, _ = nifti_pair(path)
     header = nifti_header(header_path)
     begin = int(header["sizeof_hdr"])
@@ -50,6 +54,7 @@ def labels_within(path: Path) -> Named | None:
 
 
 def _parsed(data: bytes, name: str) -> Named | None:
+    """The table in the XML of one extension; None where it lists no structure. Damaged XML raises `FileError`."""
     root = safe_xml(data, f"{name}, the table of labels within")
     table = root.find(".//LabelTable")
     rows = [] if table is None else list(table.iter("Label"))
@@ -62,7 +67,14 @@ def _parsed(data: bytes, name: str) -> Named | None:
 
 
 def label_extension(table: LabelTable) -> bytes:
-    """The extension's text for a table, UTF-8."""
+    """The extension's text for a table, UTF-8.
+
+    The background is listed as "???" with the key 0, as Connectome Workbench lists it.
+
+    >>> text = label_extension(LabelTable.of_names({1: "Left hippocampus"})).decode()
+    >>> "Left hippocampus" in text, 'Key="1"' in text
+    (True, True)
+    """
     root = ElementTree.Element("CaretExtension")
     about = ElementTree.SubElement(root, "VolumeInformation", Index="0")
     rows = ElementTree.SubElement(about, "LabelTable")
@@ -76,6 +88,7 @@ def label_extension(table: LabelTable) -> bytes:
 
 
 def _row(rows: ElementTree.Element, label: Label, *, key: int, alpha: int) -> None:
+    """Append one label: its value as Key, its colour and opacity between 0 and 1, and its name."""
     red, green, blue = (f"{part:.6g}" for part in label.rgb)
     row = ElementTree.SubElement(rows, "Label", Key=str(key), Red=red, Green=green, Blue=blue, Alpha=str(alpha))
     row.text = label.name

@@ -1,4 +1,7 @@
-"""Writing NIfTI."""
+"""Writing NIfTI.
+
+Only `monai_attn.io.write` calls it, under a temporary name, and compares the file with the volume afterwards.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from monai_attn.volume import Volume, same_grid
 __all__ = ["write_nifti"]
 
 SCANNER = 1
-"""The form code for scanner coordinates."""
+"""The form code for scanner coordinates (NIFTI_XFORM_SCANNER_ANAT)."""
 
 GZIP_LEVEL = 1
 """Five times as fast as the default 9 of gzip, for files some per cent larger."""
@@ -24,10 +27,13 @@ MAX_SIDE = 32767
 
 
 def write_nifti(volume: Volume, path: Path, table: LabelTable | None = None) -> None:
-    """Write a volume whose array has a NIfTI type, unscaled, in millimetres.
+    """Write a volume whose array has a NIfTI type, unscaled, in millimetres RAS+.
 
-    The sform holds the affine, rounded to 32 bit. The qform says the same where it can: it knows no shear.
-    The names of a `table` are kept in an extension of the header, where Connectome Workbench keeps them.
+    The sform holds the affine, rounded to 32 bit. The qform says the same where it can: it knows no shear. For a
+    sheared volume the qform code is 0, and the sform alone counts. A path that ends in `.gz` is compressed.
+
+    The names of a `table` are kept in an extension of the header, where Connectome Workbench keeps them. An image
+    longer than `MAX_SIDE` voxels along an axis is written as NIfTI-2.
     """
     import nibabel
 

@@ -32,6 +32,7 @@ SPACES = {
 """The three spaces of the patient, to RAS+."""
 
 SHORT = {"ras": "right-anterior-superior", "las": "left-anterior-superior", "lps": "left-posterior-superior"}
+"""The short names of the three spaces."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,15 @@ class Grid:
 def read_nrrd(path: Path, *, volume: int | None = None) -> Volume:
     """The image in an NRRD file, `(I, J, K)`, RAS+ millimetres.
 
-    Axes that do not run through the patient (channels, layers, time points) count as several volumes. Raises
-    `FileError`, `GeometryError` or `InputError`.
+    The first three axes that run through the patient are I, J and K. Other axes (channels, layers, time points) count
+    as several volumes, and `volume` chooses one, from 0. Of two such axes the one named later in the header counts
+    fastest.
+
+    A header without a space of the patient gives a note: the axes are taken as left, posterior, superior.
+
+    Raises `FileError` for a header or voxels that are damaged or missing. Raises `GeometryError` where the size of a
+    voxel or the unit of length is not known. Raises `InputError` for an image of less than three axes, complex
+    numbers, or several volumes without a choice.
     """
     header = read_nrrd_header(path)
     others = _others(header)
@@ -67,13 +75,20 @@ def read_nrrd(path: Path, *, volume: int | None = None) -> Volume:
 
 
 def nrrd_volumes(path: Path) -> int:
-    """How many values per voxel and volumes an NRRD file holds, from its header. Raises `FileError`."""
+    """How many values per voxel and volumes an NRRD file holds, from its header.
+
+    Raises `FileError` for a damaged header, and `InputError` for an image of less than three axes or complex numbers.
+    """
     header = read_nrrd_header(path)
     return math.prod(header.shape[axis] for axis in _others(header))
 
 
 def _axes(header: NrrdHeader) -> tuple[int, ...]:
-    """The first three axes that run through the patient."""
+    """The first three axes that run through the patient. Raises `InputError` when there are fewer.
+
+    A header with directions names them: the axes whose direction is not `none` and not 0. A header without directions
+    has kinds and spacings: then an axis counts whose kind may be spatial and whose spacing is a number.
+    """
     if header.directions is not None:
         found = [axis for axis, vector in enumerate(header.directions) if vector is not None and any(vector[:3])]
     else:
@@ -91,6 +106,7 @@ def _axes(header: NrrdHeader) -> tuple[int, ...]:
 
 
 def _others(header: NrrdHeader) -> list[int]:
+    """The axes that do not run through the patient, in the header's order. Raises `InputError` for complex numbers."""
     if "complex" in header.kinds:
         raise InputError(f"{header.name} holds values that are not real numbers. Export magnitude or phase.")
     axes = _axes(header)
@@ -98,6 +114,11 @@ def _others(header: NrrdHeader) -> list[int]:
 
 
 def _grid(header: NrrdHeader) -> Grid:
+    """The grid of the image, from directions and origin, or from spacings and axis mins.
+
+    An origin that is missing is 0. Raises `GeometryError` where the header has neither directions nor spacings, and
+    for directions of fewer than three numbers.
+    """
     axes, name = _axes(header), header.name
     lengths = np.eye(4)
     if header.directions is not None:
@@ -126,7 +147,11 @@ def _grid(header: NrrdHeader) -> Grid:
 
 
 def _scale(lengths: NDArray[np.float64], header: NrrdHeader, axes: tuple[int, ...]) -> tuple[str, ...]:
-    """Bring the lengths to millimetres, in place; a note where they were in another unit."""
+    """Bring the lengths to millimetres, in place; a note where they were in another unit.
+
+    `space units` count before `units`, and a header without both is in millimetres. Raises `GeometryError` for an
+    unknown unit, and for directions whose axes have different units.
+    """
     if header.space_units:
         units = list(header.space_units[:3])
     else:

@@ -1,4 +1,8 @@
-"""The header of an NRRD file, checked before any memory is taken."""
+"""The header of an NRRD file, checked before any memory is taken.
+
+The header is lines of text, `field: value` and `key:=value`, up to the first empty line; the voxels follow, or lie in
+a file of their own (`.nhdr`). Here the text becomes an `NrrdHeader`; `monai_attn.io.nrrd` interprets its grid.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,7 @@ ENCODINGS = {
     **{"raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"},
     **{"txt": "text", "text": "text", "ascii": "text", "hex": "hex"},
 }
+"""How the voxels are stored, by the names in the format."""
 
 Vector = tuple[float, ...]
 
@@ -67,7 +72,15 @@ class NrrdHeader:
     keys: dict[str, str] = field(default_factory=dict)
 
     def first_centre(self, axis: int) -> float:
-        """Where the first voxel of an axis has its centre, for a header without a space. 0 where it does not say."""
+        """Where the first voxel of an axis has its centre, for a header without a space. 0 where it does not say.
+
+        `axis mins` is the centre of the first voxel for samples at nodes, else its edge, half a voxel before the
+        centre.
+
+        >>> stored = Stored("t1.nrrd", Path("t1.nrrd"), np.dtype("<i2"), (4,))
+        >>> NrrdHeader("t1.nrrd", (4,), stored, spacings=(2.0,), minima=(10.0,)).first_centre(0)
+        11.0
+        """
         if self.minima is None or self.spacings is None or not math.isfinite(self.minima[axis]):
             return 0.0
         half = 0.0 if self.centres and self.centres[axis] == "node" else 0.5
@@ -75,7 +88,10 @@ class NrrdHeader:
 
 
 def read_nrrd_header(path: Path) -> NrrdHeader:
-    """The header of an NRRD file. Raises `FileError` for fields that are missing, cannot be, or contradict."""
+    """The header of an NRRD file; the voxels are not read.
+
+    Raises `FileError` for fields that are missing, cannot be, or contradict, and for voxels in several files.
+    """
     with open_plain(path) as stream:
         fields, keys, end = _fields(stream, path)
     name = path.name
@@ -99,7 +115,11 @@ def read_nrrd_header(path: Path) -> NrrdHeader:
 
 
 def _fields(stream: IO[bytes], path: Path) -> tuple[dict[str, str], dict[str, str], int]:
-    """Fields, names in small letters without blanks; key-value pairs; and the bytes of the header."""
+    """Fields, names in small letters without blanks; key-value pairs; and the bytes of the header.
+
+    Raises `FileError` for a file of another kind, a field that stands twice, and a header without end. A header whose
+    voxels lie in another file needs no empty line at its end.
+    """
     block = stream.read(MAX_HEADER + 1)
     if not re.match(rb"NRRD000\d\r?\n", block):
         raise FileError(f"{path.name} is not an NRRD file. Check what it is, or export it again.")
@@ -130,6 +150,7 @@ def _fields(stream: IO[bytes], path: Path) -> tuple[dict[str, str], dict[str, st
 
 
 def _stored(fields: dict[str, str], path: Path, shape: tuple[int, ...], end: int) -> Stored:
+    """Where the voxels lie and how they are stored. Voxels of more than one byte need the field `endian`."""
     name = path.name
     kind, encoding = _known(fields, "type", TYPES, name), _known(fields, "encoding", ENCODINGS, name)
     order = {"little": "<", "big": ">"}.get(fields.get("endian", "").lower(), "")
@@ -151,6 +172,7 @@ def _stored(fields: dict[str, str], path: Path, shape: tuple[int, ...], end: int
 
 
 def _known(fields: dict[str, str], key: str, table: dict[str, str], name: str) -> str:
+    """The entry of a table for a field's value. Raises `FileError` for a value that is not in the table."""
     value = fields.get(key, "missing")
     if value.lower() not in table:
         raise FileError(
@@ -161,6 +183,7 @@ def _known(fields: dict[str, str], key: str, table: dict[str, str], name: str) -
 
 
 def _after_lines(path: Path, start: int, lines: int) -> int:
+    """The byte at which the voxels begin, behind the lines that `line skip` passes over."""
     with open_plain(path) as stream:
         stream.seek(start)
         for _ in range(lines):
@@ -170,6 +193,7 @@ def _after_lines(path: Path, start: int, lines: int) -> int:
 
 
 def _words(fields: dict[str, str], key: str, name: str, count: int) -> tuple[str, ...]:
+    """A field of `count` words, in small letters; () where it is missing. Raises `FileError` for another count."""
     words = tuple(fields.get(key, "").lower().split())
     if words and len(words) != count:
         raise FileError(f"{name}: the header cannot be interpreted. {key!r} has {len(words)} entries, not {count}.")
@@ -177,6 +201,7 @@ def _words(fields: dict[str, str], key: str, name: str, count: int) -> tuple[str
 
 
 def _quoted(fields: dict[str, str], key: str, name: str, count: int) -> tuple[str, ...]:
+    """A field of `count` words, each with or without quotation marks, as units have."""
     words = tuple(quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|([^\s"]+)', fields.get(key, "")))
     if words and len(words) != count:
         raise FileError(f"{name}: the header cannot be interpreted. {key!r} has {len(words)} entries, not {count}.")
@@ -195,6 +220,7 @@ def _space_units(fields: dict[str, str], name: str) -> tuple[str, ...]:
 
 
 def _floats(fields: dict[str, str], key: str, name: str, count: int) -> Vector | None:
+    """A field of `count` numbers, NaN where an axis has none; None where the field is missing."""
     words = _words(fields, key, name, count)
     try:
         return tuple(float(word) for word in words) or None
@@ -203,6 +229,11 @@ def _floats(fields: dict[str, str], key: str, name: str, count: int) -> Vector |
 
 
 def _vector(text: str, name: str) -> Vector:
+    """A point or direction of two to four numbers, in parentheses. The first three must be finite.
+
+    >>> _vector("(0, 0, 2.5)", "t1.nrrd")
+    (0.0, 0.0, 2.5)
+    """
     try:
         values = tuple(float(part) for part in text.strip().removeprefix("(").removesuffix(")").split(","))
     except ValueError:
@@ -215,6 +246,7 @@ def _vector(text: str, name: str) -> Vector:
 
 
 def _directions(fields: dict[str, str], name: str, count: int) -> tuple[Vector | None, ...] | None:
+    """The direction of each axis, its length the spacing; None for an axis that does not run through space."""
     words = re.findall(r"none|\([^()]*\)", fields.get("spacedirections", ""), re.IGNORECASE)
     if "spacedirections" not in fields:
         return None

@@ -1,4 +1,7 @@
-"""`read`: any image file or DICOM folder to a volume."""
+"""`read`: any image file or DICOM folder to a volume.
+
+The reader of each format lies in a file of its own; here the content and the ending of a file decide on the reader.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,14 @@ READERS: dict[str, Callable[..., Volume]] = {
     ".mha": read_metaimage,
     ".mhd": read_metaimage,
 }
+"""The reader of each ending. A file that begins as DICOM does is read as DICOM, whatever its ending."""
 
 COUNTERS: dict[Callable[..., Volume], Callable[[Path], int]] = {
     read_nifti: nifti_volumes,
     read_nrrd: nrrd_volumes,
     read_metaimage: metaimage_volumes,
 }
+"""What counts the volumes of a file, by the file's reader."""
 
 
 @no_foreign_errors

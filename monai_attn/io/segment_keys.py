@@ -36,7 +36,8 @@ def read_segments(path: Path) -> tuple[Segment, ...]:
     """The segments that the header of an NRRD file names, in the order of the file; none where it names none.
 
     A segment without a value has 1, and one without a layer has the layer of its own number, as in files of Slicer
-    before version 4.11. Raises `FileError` or `LabelError`.
+    before version 4.11. A segment without a name is called by its ID, else "segment N". Raises `FileError` for a
+    damaged header and for a value that no label can have.
     """
     header = read_nrrd_header(path)
     found: dict[int, dict[str, str]] = {}
@@ -48,6 +49,7 @@ def read_segments(path: Path) -> tuple[Segment, ...]:
 
 
 def _segment(number: int, fields: Mapping[str, str], name: str) -> Segment:
+    """One segment from its keys, with the colour and the code that Slicer gives it where they are well-formed."""
     value, layer = fields.get("LabelValue", "1"), fields.get("Layer", str(number))
     whole = all(re.fullmatch(r"\s*\d{1,10}\s*", text, re.ASCII) for text in (value, layer))
     if not whole or not 0 < int(value) <= MAX_VALUE:
@@ -58,7 +60,7 @@ def _segment(number: int, fields: Mapping[str, str], name: str) -> Segment:
 
 
 def _colour(text: str) -> str:
-    """Slicer gives red, green and blue between 0 and 1."""
+    """Red, green and blue, which Slicer gives between 0 and 1, as `#rrggbb`; empty where they are not that."""
     try:
         rgb = [float(part) for part in text.split()]
     except ValueError:
@@ -69,7 +71,11 @@ def _colour(text: str) -> str:
 
 
 def _code(tags: str) -> Code | None:
-    """The type of structure in Slicer's tag TerminologyEntry: context~category~type~modifier~..."""
+    """The type of structure in Slicer's tag TerminologyEntry: context~category~type~modifier~...
+
+    >>> _code("TerminologyEntry:a~b~SCT^10200004^Liver~^^~|")
+    Code(value='10200004', scheme='SCT', meaning='Liver')
+    """
     entry = re.search(r"TerminologyEntry:([^|]*)", tags)
     parts = entry[1].split("~") if entry else []
     triple = parts[2].split("^") if len(parts) > 2 else []
@@ -80,7 +86,13 @@ def _code(tags: str) -> Code | None:
 
 
 def segment_keys(table: LabelTable, shape: tuple[int, int, int]) -> dict[str, str]:
-    """The keys that name the labels of a map of one layer, for Slicer."""
+    """The keys that name the labels of a map of one layer, for Slicer.
+
+    `shape` is the size of the map `(I, J, K)`; every segment has the whole map as its extent.
+
+    >>> segment_keys(LabelTable.of_names({3: "liver"}), (40, 50, 30))["Segment0_Extent"]
+    '0 39 0 49 0 29'
+    """
     keys = {
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
@@ -107,7 +119,10 @@ def segment_keys(table: LabelTable, shape: tuple[int, int, int]) -> dict[str, st
 
 
 def holds_layers(path: Path) -> bool:
-    """Whether an NRRD file holds segments in several layers, which no single label map can hold."""
+    """Whether an NRRD file holds segments in several layers, which no single label map can hold.
+
+    False for a file of another ending. Raises as `read_segments` does.
+    """
     return path.name.lower().endswith(".nrrd") and len({segment.layer for segment in read_segments(path)}) > 1
 
 
@@ -115,8 +130,12 @@ def read_layers(path: Path, *, like: Volume | None = None) -> Masks:
     """The segments of an NRRD file, each a mask; they may overlap.
 
     The masks lie on the grid of the file, which must be that of `like` where it is given. Segments of different
-    layers may share a value: then they are numbered from 1 in the order of the file, with a note. Raises `FileError`,
-    `GeometryError`, `InputError` or `LabelError`.
+    layers may share a value: then they are numbered from 1 in the order of the file, with a note. A segment without a
+    voxel keeps its name and has an empty mask.
+
+    Raises `FileError` for a damaged file or a layer that is not there, and `GeometryError` for a grid that is not
+    known. Raises `InputError` for a file without segments or on another grid than `like`. Raises `LabelError` for
+    voxels of a type that is not whole numbers.
     """
     segments = read_segments(path)
     if not segments:

@@ -1,4 +1,8 @@
-"""The voxels that an NRRD or MetaImage header describes: raw, compressed or as text, in one file."""
+"""The voxels that an NRRD or MetaImage header describes: raw, compressed or as text, in one file.
+
+The readers of both formats describe the voxels in a `Stored` and call `read_stored`. Compressed voxels are decoded a
+part at a time, and only as many as the header gives.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,11 @@ class Stored:
 
 
 def beside(path: Path, data_file: str) -> Path:
-    """The voxel file that the header at `path` names. It must lie in the same folder. Raises `FileError`."""
+    """The voxel file that the header at `path` names. It must lie in the same folder.
+
+    Raises `FileError` for a file that is missing or lies elsewhere, and for voxels that are spread over several
+    files. Thus a header cannot name a file elsewhere on the computer.
+    """
     if data_file.upper().split()[:1] == ["LIST"] or "%" in data_file:
         raise FileError(f"{path.name}: the voxels are spread over several files. Convert the image to one file.")
     data_file = data_file.removeprefix("./")
@@ -66,7 +74,11 @@ def beside(path: Path, data_file: str) -> Path:
 
 
 def read_stored(stored: Stored) -> NDArray[np.generic]:
-    """The voxels, with axes in the order of `stored.shape`. Raises `FileError` for what the file cannot hold."""
+    """The voxels, with axes in the order of `stored.shape`, the first one fastest; values as they are in the file.
+
+    Raises `FileError` for what the file cannot hold, for more than 8 GiB, and for data that are truncated, that
+    cannot be decoded, or whose checksum differs.
+    """
     size = stored.path.stat().st_size
     wanted = math.prod(stored.shape) * stored.dtype.itemsize
     available = max(size - max(stored.start, 0), 0)
@@ -117,7 +129,10 @@ def _decoded(stream: IO[bytes], stored: Stored, wanted: int) -> bytearray:
 
 
 def _inflated(stream: IO[bytes], stored: Stored, wanted: int) -> bytearray:
-    """Data of zlib, or of gzip: MetaImage is written with either. The checksum behind the voxels is compared."""
+    """Data of zlib, or of gzip: MetaImage is written with either. The checksum behind the voxels is compared.
+
+    Raises `EOFError` when the data end too early; data that hold more voxels than the header has are cut.
+    """
     decoder = zlib.decompressobj(wbits=47)
     data, filled, left = bytearray(wanted), 0, stored.length or sys.maxsize
     while not decoder.eof:
@@ -135,6 +150,10 @@ def _inflated(stream: IO[bytes], stored: Stored, wanted: int) -> bytearray:
 
 
 def _numbers(stream: IO[bytes], dtype: np.dtype[Any]) -> NDArray[np.generic]:
+    """Voxels that are written as text, with blanks, line ends or commas between the numbers.
+
+    Raises `ValueError` for a word that is no number, and for a number that does not fit the type of the voxels.
+    """
     kind: Any = np.float64 if dtype.kind == "f" else np.int64
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a word that is no number is a warning of NumPy
@@ -146,6 +165,7 @@ def _numbers(stream: IO[bytes], dtype: np.dtype[Any]) -> NDArray[np.generic]:
 
 
 def _pass(source: Any, count: int) -> None:
+    """Read over `count` decoded bytes. Raises `EOFError` where there are fewer."""
     while count > 0:
         read = len(source.read(min(count, STEP)))
         if not read:
@@ -154,5 +174,6 @@ def _pass(source: Any, count: int) -> None:
 
 
 def _whole(data: bytearray, stored: Stored) -> bytearray:
+    """The data without the bytes of an incomplete last voxel."""
     del data[len(data) - len(data) % stored.dtype.itemsize :]
     return data

@@ -1,4 +1,7 @@
-"""Units of length that headers name, in millimetres."""
+"""Units of length that headers name, in millimetres.
+
+The readers of NIfTI, NRRD and MetaImage call it. DICOM needs no conversion: its lengths are always millimetres.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,9 @@ def mm_per(unit: str, name: str) -> float:
     """How many millimetres a unit of length has. Raises `GeometryError` for a unit that is not known.
 
     `name` is the file's. An empty unit is the millimetre, by custom.
+
+    >>> mm_per("cm", "ct.mha"), mm_per("microns", "slide.nrrd"), mm_per("", "t1.nrrd")
+    (10.0, 0.001, 1.0)
     """
     word = unit.strip().lower() or "mm"
     short = LONG_NAMES.get(word, word)
@@ -50,8 +56,12 @@ def convert_lengths(
 ) -> tuple[str, ...]:
     """Bring an affine to millimetres in place; notes on what was converted.
 
-    `units` are those of the three rows of the affine. Raises `GeometryError` for an unknown unit, or where the image
-    would be more than 25 m wide: then its sizes are not in the unit that the header names.
+    `units` are those of the three rows of the affine, `shape` is the size of the image. Raises `GeometryError` for an
+    unknown unit, or where the image would be more than 25 m wide: then its sizes are not in the unit that the header
+    names.
+
+    >>> convert_lengths(np.diag([0.1, 0.1, 0.25, 1.0]), (256, 256, 90), ["cm"] * 3, "t1.mha")
+    ('The header is in cm; it was converted to millimetres.',)
     """
     scales = np.array([mm_per(unit, name) for unit in units])
     affine[:3] *= scales[:, None]

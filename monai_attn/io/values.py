@@ -54,6 +54,7 @@ def _parts(array: NDArray[np.generic]) -> Iterator[tuple[slice, ...]]:
 
 
 def _single(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Floats in 32 bits, or in 64 bits where 32 would change whole numbers or make a value infinite."""
     if array.dtype.itemsize <= 4:
         return array.astype(np.float32, copy=False)
     double = array.astype(np.float64, copy=False)
@@ -71,8 +72,11 @@ def _single(array: NDArray[np.generic]) -> NDArray[np.generic]:
 def storable(array: NDArray[np.generic]) -> NDArray[np.generic]:
     """The array in a type that NIfTI, NRRD and MetaImage all have, with every value unchanged.
 
-    Booleans become uint8, 16-bit floats 32-bit, 64-bit integers the smallest type that holds them.
-    Raises `InputError` when none does.
+    Booleans become uint8, 16-bit floats 32-bit, 64-bit integers the smallest type that holds them. Raises
+    `InputError` when none does.
+
+    >>> storable(np.array([0, 1, 300])).dtype, storable(np.array([True, False])).dtype
+    (dtype('int16'), dtype('uint8'))
     """
     if array.dtype == np.bool_:
         return array.astype(np.uint8)
@@ -91,7 +95,13 @@ def storable(array: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def pick_volume(name: str, count: int, volume: int | None, *, what: str = "volumes") -> int:
-    """Which of several volumes in a file is meant; `InputError` when that is not said, or not there."""
+    """Which of several volumes in a file is meant; `InputError` when that is not said, or not there.
+
+    `count` is how many the file holds, and `volume` the user's choice, from 0. A single volume needs no choice.
+
+    >>> pick_volume("t1.nii", 1, None), pick_volume("fmri.nii", 200, 12)
+    (0, 12)
+    """
     if volume is None:
         if count == 1:
             return 0

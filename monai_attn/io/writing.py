@@ -27,6 +27,7 @@ WRITERS: dict[str, Callable[[Volume, Path, LabelTable | None], None]] = {
     ".mha": write_itk,
     ".mhd": write_itk,
 }
+"""The writer of each ending. Each writes to a temporary path; the check and the name are the work of `write`."""
 
 
 def write(volume: Volume, path: str | Path, *, table: LabelTable | None = None, overwrite: bool = False) -> None:
@@ -57,6 +58,11 @@ def write(volume: Volume, path: str | Path, *, table: LabelTable | None = None, 
 
 
 def _write_checked(volume: Volume, temporary: Path, name: str, table: LabelTable | None = None) -> None:
+    """Write to a temporary path, read the file back, and compare grid, type and every value with the volume.
+
+    float64 is compared in the type that `read` gives for it, often float32. Raises `FileError` when anything differs
+    or the disk refuses; messages speak of `name`, the file's final name.
+    """
     try:
         WRITERS[suffix_of(temporary)](volume, temporary, table)
         back = read(temporary)
