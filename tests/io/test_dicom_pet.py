@@ -65,6 +65,17 @@ def test_the_full_date_and_time_of_injection_are_preferred(tmp_path):
     assert_suv(read(pet(tmp_path / "x", tracer=stamp)), 2e8)
 
 
+def test_two_times_of_injection_that_contradict_one_another_are_noted(tmp_path):
+    stamp = {"RadiopharmaceuticalStartDateTime": "19991231101013.8", "RadiopharmaceuticalStartTime": "105513"}
+    back = read(pet(tmp_path / "x", tracer=stamp))
+    assert_suv(back, 2e8)
+    assert back.notes[0].endswith(
+        "RadiopharmaceuticalStartTime says 2699 s later than RadiopharmaceuticalStartDateTime and is not used."
+    )
+    same = {"RadiopharmaceuticalStartDateTime": "19991231101013.8", "RadiopharmaceuticalStartTime": "101013.8"}
+    assert "not used" not in read(pet(tmp_path / "y", tracer=same)).notes[0]
+
+
 def test_a_series_made_later_is_dated_by_its_acquisition(tmp_path):
     def beds(ds, k):
         ds.AcquisitionTime = f"12{k:02d}00"

@@ -27,7 +27,7 @@ SAME_CLOCK_S = 60.0
 
 
 def uptake_seconds(frames: Sequence[Frame], tracer: Dataset, half_life_s: float) -> tuple[float | None, str]:
-    """Seconds from the injection of the tracer to the start of the scan, and "".
+    """Seconds from the injection of the tracer to the start of the scan, and a remark on the header or "".
 
     The start of the scan is the earliest of the series time and the acquisition times (AcquisitionDateTime where
     AcquisitionTime is missing). A time of injection with an offset from UTC is turned to the time zone of the scan
@@ -52,8 +52,16 @@ def uptake_seconds(frames: Sequence[Frame], tracer: Dataset, half_life_s: float)
     if injected is None:
         return None, why
     seconds = (scanned - injected).total_seconds()
+    other = _moment(injected.strftime("%Y%m%d"), clock)
+    apart = 0.0 if other is None or _is_offset(stamp) else (other - injected).total_seconds()
     if not 0 <= seconds <= MAX_HALF_LIVES * half_life_s:
         return None, f"the scan is said to begin {seconds:.0f} s after the injection (half-life {half_life_s:g} s)"
+    if abs(apart) > SAME_CLOCK_S:
+        when = f"{abs(apart):.0f} s {'later' if apart > 0 else 'earlier'}"
+        return (
+            seconds,
+            f"RadiopharmaceuticalStartTime says {when} than RadiopharmaceuticalStartDateTime and is not used",
+        )
     return seconds, ""
 
 

@@ -86,10 +86,8 @@ def suv_per_bqml(frames: Sequence[Frame]) -> tuple[float | None, str]:
     if seconds is None:
         return None, why
     dose = dose_bq * math.pow(2.0, -seconds / half_life)
-    return (
-        1000 * weight_kg / dose,
-        f"{said}, half-life {half_life:g} s, the scan began {seconds:.0f} s after the injection",
-    )
+    said = f"{said}, half-life {half_life:g} s, the scan began {seconds:.0f} s after the injection"
+    return 1000 * weight_kg / dose, f"{said}; {why}" if why else said
 
 
 def unlikely_suv(values: NDArray[np.generic]) -> str:
