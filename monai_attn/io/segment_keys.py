@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io.dicomseg.codes import unique_table
 from monai_attn.io.dicomseg.masks import Masks, Part, cropped, empty_grid
@@ -163,6 +165,7 @@ def read_layers(path: Path, *, like: Volume | None = None) -> Masks:
         volume = read_nrrd(path, volume=layer)
         if volume.array.dtype.kind not in "iu":
             raise LabelError(f"{path.name}: a label map holds whole numbers; this one is of type {volume.array.dtype}.")
+        name_notes += _nameless(volume, layer, {one.label.value for one in segments if one.layer == layer})
         for value, segment in zip(values, segments, strict=True):
             part = cropped((0, 0, 0), volume.array == segment.label.value) if segment.layer == layer else None
             if part is not None:
@@ -170,3 +173,14 @@ def read_layers(path: Path, *, like: Volume | None = None) -> Masks:
     if like is not None and not same_grid(grid, like):
         raise InputError(f"{path.name} lies on another grid than the image. Leave the image out, or resample the mask.")
     return Masks(grid, table, parts, notes=notes + name_notes)
+
+
+def _nameless(volume: Volume, layer: int, named: set[int]) -> tuple[str, ...]:
+    """A note on the voxels of a layer whose value no segment of the layer has."""
+    found, counts = np.unique(volume.array, return_counts=True)
+    others = {int(value): int(count) for value, count in zip(found, counts, strict=True)}
+    others = {value: count for value, count in others.items() if value and value not in named}
+    if not others:
+        return ()
+    values = ", ".join(map(str, list(others)[:5])) + (", ..." if len(others) > 5 else "")
+    return (f"Layer {layer}: {sum(others.values())} voxels have values that no segment has ({values}); left out.",)

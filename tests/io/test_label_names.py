@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import nibabel
 import numpy as np
@@ -188,6 +189,17 @@ def test_layers_are_read_as_masks_that_may_overlap(tmp_path):
     distinct = read_masks(layered(tmp_path / "three.seg.nrrd", (3, 5)))
     assert names(distinct.table) == {3: "GTV", 5: "PTV"}
     assert distinct.notes == ()
+
+
+def test_voxels_of_a_layer_that_no_segment_names_are_noted(tmp_path):
+    path = layered(tmp_path / "x.seg.nrrd", values=(1, 4))
+    named = path.read_bytes().replace(b"Segment1_LabelValue:=4", b"Segment1_LabelValue:=6")
+    assert named != path.read_bytes()
+    path.write_bytes(named)
+    masks = read_masks(path)
+    assert not masks.mask(6).array.any()
+    assert len(masks.notes) == 1
+    assert re.fullmatch(r"Layer 1: \d+ voxels have values that no segment has \(4\); left out\.", masks.notes[0])
 
 
 def test_layers_are_refused_as_a_label_map_with_the_way_out(tmp_path):
