@@ -24,6 +24,11 @@ SCORE_FIELDS = (
     Field("Sens.", "Share of the reference that was found", lambda one: number(one.sensitivity, 3)),
     Field("Prec.", "Share of the prediction that is right", lambda one: number(one.precision, 3)),
 )
+"""Scores of one structure.
+
+Dice, NSD, sensitivity and precision lie between 0 and 1, HD95 and ASSD are in mm. Where a score is not defined,
+such as a distance to an empty mask, docs/measurements.md says what stands there.
+"""
 
 MISTAKES = (
     Field("Error", "", lambda one: str(one.kind.name), lambda one: str(one.kind.colour), number=False),
@@ -33,3 +38,7 @@ MISTAKES = (
     Field("ml", "Volume", lambda one: number(one.volume_ml, 3)),
     Field("Thick mm", "Diameter of the ball that fits into its thickest spot", lambda one: number(one.thickness_mm, 1)),
 )
+"""One connected piece of an error: its kind with the colour on the map, its structure, its volume and its thickness.
+
+A thick error is more than a shifted outline: errors along a surface are as thin as a voxel or two.
+"""

@@ -39,6 +39,7 @@ MOST = 200
 """So many errors are listed, the largest: below there are single voxels along the surfaces."""
 
 KINDS = tuple(label for label in ERRORS if label.name != "true positive")
+"""The kinds of error that are listed: all labels of the map of errors but what is right."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Mistake:
 class Errors:
     """The map of errors, as labels of `ERRORS`, its largest errors first, and how many there are.
 
-    `map` lies on the grid of the prediction. `largest` holds at most 200 errors, ordered by voxels; `count` counts all.
-    Without an error `largest` is empty and `count` is 0.
+    `map` is a label map `(I, J, K)` on the grid of both masks. `largest` holds at most 200 errors, ordered by voxels;
+    `count` counts all. Without an error `largest` is empty and `count` is 0.
     """
 
     map: Volume

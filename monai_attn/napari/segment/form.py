@@ -36,6 +36,8 @@ from monai_attn.volume import Box
 __all__ = ["SegmentForm"]
 
 REGIONS = {"whole": "whole image", "shape": "drawn rectangle", "view": "what is on the screen"}
+"""What can be segmented, and the words for it."""
+
 MAP_BOXES = {
     "attention": "attention",
     "entropy": "entropy",

@@ -18,6 +18,7 @@ from pathlib import Path
 __all__ = ["load_torch_library", "without_collections"]
 
 LIBRARY = "libtorch_cpu.so"
+"""PyTorch's largest library, as its file is called on Linux."""
 
 
 @contextmanager

@@ -43,6 +43,7 @@ LOOKS: Mapping[str, tuple[str, str]] = {
 """Colours and role of a map's layer, by the start of its name."""
 
 OPACITY = 0.7
+"""Of an overlay where it is not clear: the image stays visible below."""
 
 CLEAR_BELOW = 0.5
 """An overlay is clear where its map is 0, so that the image keeps its brightness, and fades in up to this value."""

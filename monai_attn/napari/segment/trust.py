@@ -17,6 +17,7 @@ from monai_attn.bundle.trust import code_of_bundle
 __all__ = ["Disclosure", "TrustDialog", "disclosure_of"]
 
 LICENCE_CHARACTERS = 4000
+"""How much of each licence file the dialog shows."""
 
 
 @dataclass(frozen=True)

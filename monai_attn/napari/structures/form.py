@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 NEXT_KEY, PREVIOUS_KEY = ".", ","
+"""Keys for the next and the previous lesion, in the viewer and in the table."""
 
 BOXES = """
 QTreeView::indicator { border: 1px solid #8c8c8c; border-radius: 2px; width: 10px; height: 10px; }
@@ -81,12 +82,16 @@ class StructuresForm(QWidget):
 
 
 class Tree(QTreeView):
-    """A tree in which the keys of the viewer go from lesion to lesion; `stepped` brings 1 or -1."""
+    """A tree in which the keys of the viewer go from lesion to lesion; `stepped` brings 1 or -1.
+
+    So the keys also work while the table has the focus.
+    """
 
     stepped = Signal(int)
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go to the next or previous lesion on the two keys; all other keys do what they do in any tree."""
         by = {NEXT_KEY: 1, PREVIOUS_KEY: -1}.get(event.text())
         if by is None:
             super().keyPressEvent(event)

@@ -1,4 +1,8 @@
-"""Drives an inspection in Qt: waits for a pause, measures small changes at once and large ones in a thread."""
+"""Drives an inspection in Qt: waits for a pause, measures small changes at once and large ones in a thread.
+
+The Structures panel makes one `Measuring` for each mask that it shows. What is measured stands in `inspection`, what
+was painted is noticed by `watch`; here is only the right moment.
+"""
 
 from __future__ import annotations
 

@@ -58,6 +58,7 @@ TREE_COLUMNS = (
     TreeColumn("Solo", "Show only the structures ticked here", "solo"),
     TreeColumn("Opacity", "Double-click to change, in percent"),
 )
+"""The columns from left to right; a lesion's row fills only the name and the numbers."""
 
 
 def column_of(title: str) -> int:
@@ -76,6 +77,7 @@ CELL_TEXTS: dict[int, Callable[[float], str]] = {
     ACROSS_COLUMN: lambda mm: f"{mm:.1f}",
     MEAN_COLUMN: lambda mean: "" if math.isnan(mean) else f"{mean:.1f}" if abs(mean) >= 10 else f"{mean:.2f}",
 }
+"""How the number in a column is written; a mean of no voxels (nan) is an empty text."""
 
 
 def number_data(one: Structure, diameters_mm: tuple[float, float] | None, column: int, role: int) -> Any:

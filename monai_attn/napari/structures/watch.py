@@ -1,4 +1,7 @@
-"""Hears what happens to a labels layer: holds locked structures, and tells its inspection what to measure. No Qt."""
+"""Hears what happens to a labels layer: holds locked structures, and tells its inspection what to measure. No Qt.
+
+Owned by `Measuring`. The steps of painting come from the layer's history in napari (`layers.strokes`).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ class Watch:
             event.connect(hook)
 
     def settle(self) -> None:
-        """Put back what locked structures lost, and note what has to be measured anew."""
+        """Put back what locked structures lost, and note what has to be measured anew.
+
+        Nothing happens when nothing was painted since the last time.
+        """
         layer = self.inspection.layer
         painted, self._painted = self._painted, []
         undone, self._undone = self._undone, []
