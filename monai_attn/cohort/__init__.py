@@ -1,4 +1,8 @@
-"""Many cases, one result each: segmented, measured or compared. `segment` is a cohort of one."""
+"""Many cases, one result each: segmented, measured or compared. `segment` is a cohort of one.
+
+The command line calls this room, and a script can do so too. A failure stays with its case: each case gives a row, with
+results or with the sentence that says why there are none.
+"""
 
 from monai_attn.cases import Case, find_cases
 from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete

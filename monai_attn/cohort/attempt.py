@@ -1,4 +1,8 @@
-"""Work on one case of many: whatever goes wrong is an error of that case, and the other cases go on."""
+"""Work on one case of many: whatever goes wrong is an error of that case, and the other cases go on.
+
+The sentence comes from `monai_attn.errors.sentence`. What was half done is undone elsewhere:
+`monai_attn.results.commit` takes care of files.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,11 @@ def attempt() -> Iterator[Attempt]:
 
     Only Ctrl-C, an exit of the program and `Cancelled` pass. A panic of a library in Rust, which is no subclass of
     `Exception`, is caught as well. `MONAI_ATTN_DEBUG=1` logs the traceback.
+
+    >>> with attempt() as work:
+    ...     raise FileNotFoundError(2, "No such file", "ct.nii.gz")
+    >>> bool(work.error)
+    True
     """
     made = Attempt()
     try:

@@ -1,4 +1,9 @@
-"""Predictions compared with references, pair by pair, and the cohort in a few numbers."""
+"""Predictions compared with references, pair by pair, and the cohort in a few numbers.
+
+`monai-attn compare` and the cohort report call this module. The scores themselves are computed in
+`monai_attn.measure`; here masks are read, labels are named and tables are put together. Masks stay as they are on
+the disk.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +51,11 @@ class Criteria:
     `tolerance_mm` belongs to the surface Dice, and `resample` allows another grid. `lesions` are labels by name or
     number, whose pieces of at least `min_ml` are matched above the overlap `min_iou`. `connectivity` (6, 18 or 26)
     says which voxels touch. Raises `InputError` for values outside their range.
+
+    Distances are in mm, volumes in ml, overlaps are shares.
+
+    >>> Criteria(tolerance_mm=2.0, lesions=("tumour",)).min_iou
+    0.1
     """
 
     tolerance_mm: float = 1.0
@@ -66,7 +76,10 @@ class Criteria:
 
 @dataclass(frozen=True)
 class Compared:
-    """What came of one pair: `error` is "" when the pair was compared; `detections` are by the lesion label's name."""
+    """What came of one pair: `error` is "" when the pair was compared; `detections` are by the lesion label's name.
+
+    `files` are the error map and its record, `notes` what the readers decided about both masks.
+    """
 
     case: str
     error: str
@@ -101,6 +114,8 @@ def compare_pair(
 
     The labels are named by `table`, else by the JSON beside either mask, else "label N". Two names for one label
     are an error.
+
+    The map of errors `(I, J, K)` lies on the grid of the reference, with the labels of `monai_attn.measure.ERRORS`.
     """
     criteria = criteria or Criteria()
     with attempt() as work:
@@ -114,6 +129,9 @@ def complete(cases: Sequence[Compared]) -> list[Compared]:
     Without a label table, the masks of a case name only the labels that they hold. A structure that is in neither
     mask of a case, but in another case, is compared all the same, nothing with nothing. So no summary drops the case.
     A case that has another name for a label than the cases before it gets an error.
+
+    >>> complete([])
+    []
     """
     names: dict[int, str] = {}
     agreed = []
@@ -134,6 +152,12 @@ def comparison_rows(cases: Sequence[Compared], *, summary: bool = True) -> list[
     """Flat rows: per case a comparison per structure, a detection per lesion label, or its error; then the summary.
 
     Cases with an error have no scores and are not in the summary, whose `cases` counts the others.
+
+    Volumes are in ml, distances in mm. No case gives no row, and an undefined score is nan.
+
+    >>> rows_of = comparison_rows([Compared("case_1", "There is no reference of this case.")], summary=False)
+    >>> rows_of[0]["kind"], rows_of[0]["error"]
+    ('error', 'There is no reference of this case.')
     """
     table: list[dict[str, Any]] = []
     for case in cases:
@@ -152,6 +176,7 @@ def comparison_rows(cases: Sequence[Compared], *, summary: bool = True) -> list[
 def _compare(
     pair: Pair, criteria: Criteria, *, table: LabelTable | None, errors_to: Path | None, overwrite: bool
 ) -> Compared:
+    """The comparison of one pair. Raises `AttnError` for whatever keeps the pair from being compared."""
     if pair.prediction is None or pair.reference is None:
         side = "prediction" if pair.prediction is None else "reference"
         raise FileError(f"There is no {side} of this case, so there is nothing to compare.")
@@ -197,10 +222,12 @@ def _one_table(prediction: LabelTable, reference: LabelTable, lesions: Sequence[
 
 
 def _default(value: int) -> str:
+    """The name of a label that nobody has named."""
     return f"label {value}"
 
 
 def _filled(case: Compared, names: Mapping[int, str], tolerance_mm: float) -> Compared:
+    """The case with a comparison for each of these labels, in the order of their values."""
     found = {one.value: replace(one, name=names[one.value]) for one in case.comparisons}
     missing = LabelTable.of_names({value: name for value, name in names.items() if value not in found})
     found |= {one.value: one for one in compare(NOTHING, NOTHING, missing, tolerance_mm=tolerance_mm)}
@@ -209,4 +236,5 @@ def _filled(case: Compared, names: Mapping[int, str], tolerance_mm: float) -> Co
 
 
 def _scores(label: str, found: Detection) -> _Scores:
+    """The scores of one detection under the name of its label."""
     return _Scores(label, found.sensitivity, found.precision, found.f1, found.panoptic_quality)

@@ -1,4 +1,8 @@
-"""One mask, measured: its structures, and the lesions of the labels that are asked for."""
+"""One mask, measured: its structures, and the lesions of the labels that are asked for.
+
+`monai-attn measure` prints and saves what is measured here. Volumes and diameters are defined in
+`monai_attn.measure` and docs/measurements.md.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,11 @@ __all__ = ["Measured", "find_label", "measure_case"]
 
 @dataclass(frozen=True)
 class Measured:
-    """The structures of a mask in the order of its labels, and per lesion label its lesions, the largest first."""
+    """The structures of a mask in the order of its labels, and per lesion label its lesions, the largest first.
+
+    Volumes are in ml, surfaces in mm², diameters and positions in mm of the patient (RAS+). A structure without a
+    voxel stands in the list, with volume 0.
+    """
 
     case: str
     structures: tuple[Structure, ...]
@@ -47,6 +55,10 @@ def measure_case(
     A lesion lies in the label of `organs` that it covers, or of the mask itself that it touches. Image and organs
     lie on the mask's grid: others are refused with `GeometryError`. A mask without labels and without names for any
     is refused with `InputError`.
+
+    `image` gives intensities in its own unit; without an image there are none. `min_ml` is the smallest lesion in
+    ml, and `connectivity` the number of neighbours (6, 18 or 26). Raises `LabelError` for a lesion label that no
+    name fits.
     """
     labels, table = segmentation.labels, segmentation.table
     if len(table) == 0:
@@ -74,6 +86,8 @@ def find_label(table: LabelTable, text: str) -> Label:
 
     >>> find_label(LabelTable.of_names({1: "liver", 2: "tumour"}), "Tumour").value
     2
+
+    Raises `LabelError` where no label fits, with the names that there are and the closest name.
     """
     if text.strip().isdigit():
         return table[int(text)]

@@ -1,4 +1,8 @@
-"""The results of one case, committed together: mask, record, table, maps, and the report and DICOM files asked for."""
+"""The results of one case, committed together: mask, record, table, maps, and the report and DICOM files asked for.
+
+`CaseRun.finish` calls `save_case`. What a report or a DICOM file looks like is decided elsewhere; this module
+decides which files one case has and that they get their places together.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ __all__ = ["Saved", "save_case"]
 
 @dataclass(frozen=True)
 class Saved:
-    """The files of a case, its structures as they were measured, and a sentence for each file that was not written."""
+    """The files of a case, its structures as they were measured, and a sentence for each file that was not written.
+
+    Volumes are in ml. An empty `problems` says that every file that was asked for is there.
+    """
 
     files: list[Path]
     structures: list[Structure]
@@ -35,6 +42,9 @@ def save_case(
     """Measure a segmentation and commit all its files. Raises `AttnError`; then nothing was written.
 
     A report or a DICOM file that cannot be made is left out and said in `problems`: the mask was computed, and stays.
+
+    `images` are the images as they were read, the reference first; mask and image lie on one grid. The record keeps
+    digests of the images, so that a later run knows whether they have changed.
     """
     _, record, _ = result_files(recipe.output, case.name)
     image = images[next(iter(images))]
@@ -73,6 +83,7 @@ def _tried(write: Writer, problems: list[str]) -> Writer:
 
 
 def _dicom(recipe: Recipe, case: str, reference: ImageFile, segmentation: Segmentation) -> dict[Path, Writer]:
+    """The writers of the DICOM SEG and RTSTRUCT that are asked for, by the path of each file."""
     name, release = segmentation.algorithm
 
     def writer(write: Callable[..., None]) -> Writer:

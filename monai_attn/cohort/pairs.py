@@ -1,4 +1,8 @@
-"""Pairs of masks to compare: two files, or the files of two folders, paired by name."""
+"""Pairs of masks to compare: two files, or the files of two folders, paired by name.
+
+`monai-attn compare` and `monai-attn report --cohort` call `find_pairs`. Nothing is read: whether two masks lie on
+one grid is seen when they are compared.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,13 @@ __all__ = ["Pair", "find_pairs"]
 
 @dataclass(frozen=True)
 class Pair:
-    """The predicted mask and the reference mask of a case; None for a mask that is missing."""
+    """The predicted mask and the reference mask of a case; None for a mask that is missing.
+
+    A pair without one of its masks is reported as an error of that case, not left out.
+
+    >>> Pair("case_1", Path("out/case_1_seg.nii.gz"), None).reference is None
+    True
+    """
 
     case: str
     prediction: Path | None
@@ -28,6 +38,16 @@ def find_pairs(prediction: str | Path, reference: str | Path) -> list[Pair]:
     A case is a file name without its imaging suffix and without our `_seg`. So `case_1_seg.nii.gz` is paired with
     `case_1.nrrd`. Raises `FileError` for what does not exist, `InputError` for a file and a folder, for a folder
     without masks, and for two masks of one case in a folder.
+
+    Of two files the case is called by the first.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     masks = [Path(folder) / "case_1_seg.nii.gz", Path(folder) / "expert.nii.gz"]
+    ...     for mask in masks:
+    ...         mask.touch()
+    ...     find_pairs(*masks)[0].case
+    'case_1'
     """
     paths = Path(prediction), Path(reference)
     for path in paths:
@@ -43,6 +63,7 @@ def find_pairs(prediction: str | Path, reference: str | Path) -> list[Pair]:
 
 
 def _masks(folder: Path) -> dict[str, Path]:
+    """The masks of a folder by case name. Raises `InputError` for no mask, and for two masks of one case."""
     found: dict[str, Path] = {}
     for path in image_files(folder):
         other = found.setdefault(case_name(path), path)

@@ -1,4 +1,8 @@
-"""Before a case is segmented: where its images are, what stands in the folder of results, and whether to begin."""
+"""Before a case is segmented: where its images are, what stands in the folder of results, and whether to begin.
+
+`CaseRun.read` asks `prepare` before it reads and `decide` after; `--dry-run` does the same without the network.
+Nothing is written, except that `done_cases` first settles what killed processes left.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,10 @@ __all__ = ["Prepared", "decide", "done_cases", "prepare"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A case before it is read: its images by name, the digest of their files, and what stands in the output."""
+    """A case before it is read: its images by name, the digest of their files, and what stands in the output.
+
+    The first of `images` is the reference.
+    """
 
     images: Mapping[str, ImageFile]
     files_digest: str
@@ -60,6 +67,9 @@ def decide(prepared: Prepared, images: Mapping[str, Volume]) -> Prepared:
     """The same case, once its images are read: done, when the same voxels were segmented before.
 
     Raises `FileError` when the case was done with other images.
+
+    A case that is to do, and a case whose files have not changed, come back as they are. Only the voxels and the
+    place in the patient count: an image that was copied or renamed is the same image.
     """
     standing = prepared.standing
     if standing.state is not State.DONE or standing.check_voxels is None:
@@ -77,6 +87,8 @@ def done_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts) -> list[str]
 
     What killed processes left in the output folder is settled first, see `monai_attn.results.recover`. A case whose
     files have other times than before is not among these names: the run reads its images and decides.
+
+    A case that cannot be judged, for instance because an image is missing, is not among the names either.
     """
     recover(recipe.output, [case.name for case in cases])
     done = []
@@ -89,7 +101,11 @@ def done_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts) -> list[str]
 
 
 def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
-    """The part of the provenance that decides whether a mask is the one asked for."""
+    """The part of the provenance that decides whether a mask is the one asked for.
+
+    `region_mm` holds two corners in mm (RAS+), or None. Device, back-end and precision do not count: a case need not
+    be computed again on another computer.
+    """
     region = recipe.region
     return {
         "bundle": parts.name,
@@ -101,6 +117,7 @@ def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
 
 
 def _standing(recipe: Recipe, case: str, parts: Parts, digest: str) -> Standing:
+    """What stands in the output folder for this case, measured by this recipe."""
     _, record, _ = result_files(recipe.output, case)
     maps = [f"{case}_{name}" for name in recipe.maps]
     return standing_of(record, recipe.files(case), made_from(parts, recipe), digest, maps=maps)

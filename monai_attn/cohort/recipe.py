@@ -1,4 +1,8 @@
-"""How cases are segmented (`Recipe`), and what comes of a case (`Row`)."""
+"""How cases are segmented (`Recipe`), and what comes of a case (`Row`).
+
+Both are plain frozen values, so that the command line or a script can make a recipe, and print or test a row. Neither
+touches a file. The work is in `monai_attn.cohort.run`.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,11 @@ class Recipe:
     force: bool = False
 
     def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
-        """The DICOM files of a case that are asked for, and the function that writes each."""
+        """The DICOM files of a case that are asked for, and the function that writes each.
+
+        Empty when neither `dicom_seg` nor `rtstruct` is set. The files hold the patient's identity, as their source
+        does.
+        """
         seg = {self.output / f"{case}_seg.dcm": write_dicom_seg} if self.dicom_seg else {}
         return {**seg, **({self.output / f"{case}_rtstruct.dcm": write_rtstruct} if self.rtstruct else {})}
 
@@ -67,7 +75,10 @@ class Recipe:
         return (*result_files(self.output, case), *self.dicom_files(case), *page)
 
     def segmenter(self) -> Segmenter:
-        """The bundle, opened and ready. Raises `BundleError`, `OverrideError`, `TrustError` or `InputError`."""
+        """The bundle, opened and ready. Raises `BundleError`, `OverrideError`, `TrustError` or `InputError`.
+
+        Opening takes seconds, because torch, MONAI and the weights are loaded; one segmenter serves all cases.
+        """
         from monai_attn.segmenter import Segmenter
 
         return Segmenter.from_bundle(
@@ -85,6 +96,9 @@ class Row:
     `error` is "" when the case has all its files, else a sentence. `done` says that an earlier run made the files.
     `files` begins with the mask, and is empty when nothing was written. `structures` are the measured structures,
     `notes` what the readers decided, and `warnings` what makes the mask unlikely. `seconds` were needed in all.
+
+    >>> Row("case_1", "ct.nii.gz does not exist.").files
+    ()
     """
 
     case: str
@@ -98,5 +112,8 @@ class Row:
 
     @property
     def volume_ml(self) -> dict[str, float]:
-        """The volumes by structure name."""
+        """The volumes by structure name.
+
+        Empty for a case that was done before or has failed: nothing was measured in this run.
+        """
         return {structure.name: structure.volume_ml for structure in self.structures}

@@ -1,4 +1,8 @@
-"""Cases through one recipe: each is read, segmented, measured and committed; a failure stays with its case."""
+"""Cases through one recipe: each is read, segmented, measured and committed; a failure stays with its case.
+
+Three cases are on their way at the same time: one is read, one is computed, one is written. Reading and writing have
+a thread each, and the network runs in the caller's thread.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,11 @@ class CaseRun:
         self._segmentation: Segmentation | None = None
 
     def read(self, segmenter: Segmenter) -> None:
-        """Read the images, unless the case is done already, or files are in the way of its results."""
+        """Read the images, unless the case is done already, or files are in the way of its results.
+
+        Nothing is raised for a bad case: `error` says what is wrong. `done` is set for a finished case whose images
+        have not changed.
+        """
         recipe = self.recipe
         self._parts, inputs = segmenter.parts, segmenter.parts.inputs
         with self._step():
@@ -63,7 +71,11 @@ class CaseRun:
             self.notes = notes_of(images, [one.name for one in inputs if one.name not in images])
 
     def segment(self, segmenter: Segmenter, progress: Progress | None = None) -> None:
-        """Run the network on the images; the segmentation waits for `finish`."""
+        """Run the network on the images; the segmentation waits for `finish`.
+
+        What `progress` raises is raised again here, so that a user can cancel. Nothing happens for a case with an
+        error.
+        """
         if self.error or self.done:
             return
         recipe = self.recipe
@@ -78,7 +90,11 @@ class CaseRun:
             raise watched.raised
 
     def finish(self) -> Row:
-        """Measure and save the segmentation, and give the row of the case."""
+        """Measure and save the segmentation, and give the row of the case.
+
+        Images and segmentation are let go of afterwards, to free memory. A file beside the mask that could not be
+        made is said in the row's `error`, and the mask stays.
+        """
         saved = None
         if self._segmentation is not None and self._prepared is not None:
             with self._step():
@@ -114,6 +130,7 @@ class CaseRun:
 
     @contextmanager
     def _step(self) -> Iterator[None]:
+        """Time a step, and turn whatever goes wrong into the sentence of this case."""
         start = time.perf_counter()
         with attempt() as work:
             yield
@@ -148,6 +165,9 @@ def run_cases(
     in memory. A case that is done already gives a row with `done`. A case that fails, for whatever reason, gives a
     row with its error, and the others go on. What `progress` raises, Ctrl-C and `Cancelled` stop the run at that
     case; a case that was being written then is written to its end.
+
+    `progress(case, done, total)` counts windows of the network; `total` is None while the number is not known. No
+    cases give no rows.
     """
     recover(recipe.output, [case.name for case in cases])
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
@@ -168,7 +188,11 @@ def run_cases(
 
 
 def notes_of(images: Mapping[str, Volume], missing: Sequence[str] = ()) -> tuple[str, ...]:
-    """What the readers decided, of several images with their names, and which of the bundle's images are missing."""
+    """What the readers decided, of several images with their names, and which of the bundle's images are missing.
+
+    >>> notes_of({}, ["pet"])
+    ('without pet',)
+    """
     several = len(images) + len(missing) > 1
     said = [f"{name}: {note}" if several else note for name, image in images.items() for note in image.notes]
     return (*said, *([f"without {', '.join(missing)}"] if missing else []))

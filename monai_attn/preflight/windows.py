@@ -1,7 +1,6 @@
 """How many windows a bundle's inferer will lay over an image, counted without running anything.
 
-For the estimate. The count rests on the same `lay_windows`
-that `StreamingInferer` uses.
+For the estimate. The count rests on the same `lay_windows` that `StreamingInferer` uses.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class Target:
 
     `start` is where the block begins in the scene's grid.
 
-    `mask` is the block alone. `axial_lines_mm` holds the two ends of each
-    diameter in mm of the patient (RAS+); it is empty for a structure that is no lesion.
+    `mask` is the block alone. `axial_lines_mm` holds the two ends of each diameter in mm of the patient (RAS+); it is
+    empty for a structure that is no lesion.
     """
 
     mask: Mask
