@@ -1,4 +1,8 @@
-"""`monai-attn segment --dry-run`: everything that can be checked without computing a mask."""
+"""`monai-attn segment --dry-run`: everything that can be checked without computing a mask.
+
+Called by `monai_attn.cli.segment` before anything is computed. The bundle is opened and the images are read, because
+only then all refusals of a real run can be found. Nothing is written, and the network does not run.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ def dry_run(recipe: Recipe, cases: Sequence[Case], segmenter: Segmenter) -> int:
     """Read and check each case, say what would be done, and write nothing; the exit code of the command.
 
     0 when every case could be segmented or is done already, 1 when some could not, 2 when none could.
+
+    The lines on stdout say for each case: the grid, the mask's path, notes, warnings, time and memory. Errors go to
+    stderr, one sentence for each case.
     """
     from monai_attn.cohort.attempt import attempt
 
@@ -39,7 +46,10 @@ def dry_run(recipe: Recipe, cases: Sequence[Case], segmenter: Segmenter) -> int:
 
 
 def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
-    """What would be done with a case. Raises what the run would raise."""
+    """What would be done with a case. Raises what the run would raise.
+
+    The lines begin with the grid and the mask's path; a case that is done already has one line.
+    """
     from monai_attn.bundle.case import read_images
     from monai_attn.bundle.describe import describe_bundle
     from monai_attn.cohort.plan import decide, prepare
@@ -66,5 +76,6 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
 
 
 def _grid(image: Volume) -> str:
+    """Size in voxels, spacing in mm and orientation of an image, in one line."""
     size, spacing = " x ".join(map(str, image.shape)), " x ".join(f"{edge:.3g}" for edge in image.spacing_mm)
     return f"{size} voxels of {spacing} mm, {image.orientation}"

@@ -1,4 +1,8 @@
-"""What `measure` and `compare` write: the same rows as CSV and as JSON, checked before the work and atomic."""
+"""What `measure` and `compare` write: the same rows as CSV and as JSON, checked before the work and atomic.
+
+`report` shares the options for lesions and labels. Targets are checked first, because an hour of computing should
+not end with a file that cannot be written.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +24,20 @@ __all__ = [
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """`--csv`, `--json`, `--overwrite`."""
+    """`--csv`, `--json`, `--overwrite`.
+
+    Without `--csv` and `--json` the tables are only printed.
+    """
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows of the tables into this CSV file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rows, settings and labels into this JSON file")
     parser.add_argument("--overwrite", action="store_true", help="replace output files that exist")
 
 
 def add_suv_factor(parser: argparse.ArgumentParser) -> None:
-    """`--suv-factor`, for the commands that read values of images."""
+    """`--suv-factor`, for the commands that read values of images.
+
+    The option stands in `args.suv_factor`, None where it is not given.
+    """
     parser.add_argument(
         "--suv-factor",
         type=float,
@@ -38,7 +48,16 @@ def add_suv_factor(parser: argparse.ArgumentParser) -> None:
 
 
 def add_lesion_options(parser: argparse.ArgumentParser) -> None:
-    """What counts as a lesion, for both commands."""
+    """What counts as a lesion, for both commands.
+
+    `--connectivity` and `--min-ml`: the number of neighbours (6, 18 or 26), and the smallest volume in ml.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_lesion_options(parser)
+    >>> args = parser.parse_args(["--min-ml", "0.05"])
+    >>> args.connectivity, args.min_ml
+    (26, 0.05)
+    """
     parser.add_argument(
         "--connectivity",
         type=int,
@@ -66,7 +85,13 @@ def add_bundle_option(parser: argparse.ArgumentParser) -> None:
 
 
 def bundle_table(bundle: str | None) -> Any:
-    """The label table of a bundle, None without one. Raises `BundleError` when it names no label."""
+    """The label table of a bundle, None without one. Raises `BundleError` when it names no label.
+
+    Only metadata.json is read. Raises `BundleError` also for a folder that is no bundle.
+
+    >>> bundle_table(None) is None
+    True
+    """
     if bundle is None:
         return None
     from monai_attn.bundle.locate import find_bundle, label_table, read_metadata
@@ -79,7 +104,13 @@ def bundle_table(bundle: str | None) -> Any:
 
 
 def check_targets(targets: Iterable[Path | None], *, inputs: Sequence[Path | None], overwrite: bool) -> None:
-    """Raise `FileError` unless each of these files can be written, none of them twice and none over an input."""
+    """Raise `FileError` unless each of these files can be written, none of them twice and none over an input.
+
+    `inputs` are the files that are read, which no output may replace, even with `overwrite`. None stands for an
+    option that was not given. Nothing is written, and no folder is made.
+
+    >>> check_targets([None], inputs=[Path("mask.nii.gz")], overwrite=False)
+    """
     from monai_attn.errors import FileError
     from monai_attn.io.atomic import check_free
 
@@ -97,7 +128,11 @@ def check_targets(targets: Iterable[Path | None], *, inputs: Sequence[Path | Non
 
 
 def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], **about: Any) -> None:
-    """Write what `--csv` and `--json` ask for, and say so; `about` goes into the JSON."""
+    """Write what `--csv` and `--json` ask for, and say so; `about` goes into the JSON.
+
+    The files of one folder are written together, all or none. nan and infinity stand in the files as `to_csv` and
+    `to_json` write them. Raises `FileError` for a file in the way or a disk that refuses.
+    """
     from monai_attn import __version__
     from monai_attn.measure import to_csv, to_json
     from monai_attn.notice import RESEARCH_USE

@@ -1,4 +1,8 @@
-"""What `segment` prints while cases are segmented: a progress bar, and what came of each case."""
+"""What `segment` prints while cases are segmented: a progress bar, and what came of each case.
+
+A run of many cases takes hours: each case is printed as soon as its files stand. Nothing here decides what is
+computed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,10 @@ __all__ = ["Windows", "print_row"]
 
 
 def print_row(row: Row) -> None:
-    """The result of one case: seconds, file, notes, warnings and volumes on stdout, or the error on stderr."""
+    """The result of one case: seconds, file, notes, warnings and volumes on stdout, or the error on stderr.
+
+    Volumes are in ml. A case without files prints the error alone; a case that lacks only its report prints both.
+    """
     if row.error:
         print(f"{row.case}: {command_words(row.error, 'segment')}", file=sys.stderr)
     if row.error and not row.files:
@@ -31,7 +38,11 @@ def print_row(row: Row) -> None:
 
 
 class Windows:
-    """A progress bar that counts the windows of a case, on the terminal only."""
+    """A progress bar that counts the windows of a case, on the terminal only.
+
+    `cases` are the names in their order. With `quiet`, and where stderr is no terminal, nothing is drawn. The class
+    is used in a `with` block, which takes the bar away at the end.
+    """
 
     def __init__(self, cases: Sequence[str], *, quiet: bool) -> None:
         from tqdm import tqdm
@@ -46,7 +57,10 @@ class Windows:
         self.bar.close()
 
     def update(self, case: str, windows: int, total: int | None = None) -> None:
-        """So many windows of this case are done, of so many in all (None: not known)."""
+        """So many windows of this case are done, of so many in all (None: not known).
+
+        A smaller number of windows than before begins a new case.
+        """
         if windows < self.bar.n:
             self.bar.reset()
         self.bar.total = total

@@ -1,4 +1,7 @@
-"""Rows as a table for the terminal: units in the header, numbers to the right."""
+"""Rows as a table for the terminal: units in the header, numbers to the right.
+
+`measure` and `compare` print their rows here; the same rows go unrounded into CSV and JSON.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,16 @@ from typing import Any
 __all__ = ["Column", "text_table"]
 
 GAP = "  "
+"""Between two columns."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field of the rows, its title and unit, and how many digits its fractions get."""
+    """A field of the rows, its title and unit, and how many digits its fractions get.
+
+    `unit` stands below the title; without any unit in a table that line is left out. Whole numbers and text ignore
+    `digits`.
+    """
 
     key: str
     title: str
@@ -26,6 +34,13 @@ def text_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> 
     """Lines of text: titles, units, then a line per row. A column that no row has is left out.
 
     nan is "-", infinity "inf", yes is "yes" and no nothing; so is a value that a row lacks.
+
+    >>> columns = [Column("name", "structure"), Column("volume_ml", "volume", "ml", 1)]
+    >>> print(text_table([{"name": "liver", "volume_ml": 1500.0}], columns))
+    structure  volume
+                   ml
+    ---------  ------
+    liver      1500.0
     """
     shown = [column for column in columns if any(column.key in row for row in rows)]
     cells = [[_cell(row.get(column.key), column.digits) for column in shown] for row in rows]
@@ -45,6 +60,7 @@ def text_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> 
 
 
 def _cell(value: Any, digits: int) -> str:
+    """One value as text, with so many digits after the point for a fraction."""
     if value is None or value is False:
         return ""
     if value is True:

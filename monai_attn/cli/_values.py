@@ -1,4 +1,8 @@
-"""Values of options, from the text of the command line."""
+"""Values of options, from the text of the command line.
+
+`argparse` calls `count`, `region` and `names` while it parses, so that a wrong value is refused with the usage of
+the command.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,13 @@ __all__ = ["count", "names", "region", "series_by_name"]
 
 
 def series_by_name(given: list[str] | None) -> str | dict[str, str] | None:
-    """`--series X`, or `--series t1=X --series ct=Y`."""
+    """`--series X`, or `--series t1=X --series ct=Y`.
+
+    None where the option is not given. Raises `InputError` for several series without names, or with one name twice.
+
+    >>> series_by_name(["t1=#2", "ct=#1"])
+    {'t1': '#2', 'ct': '#1'}
+    """
     from monai_attn.errors import InputError
 
     if not given:
@@ -26,7 +36,11 @@ def series_by_name(given: list[str] | None) -> str | dict[str, str] | None:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on. Raises `argparse.ArgumentTypeError` for others."""
+    """A whole number from 1 on. Raises `argparse.ArgumentTypeError` for others.
+
+    >>> count("4")
+    4
+    """
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of threads. Write 1 or more.")
@@ -34,7 +48,13 @@ def count(text: str) -> int:
 
 
 def region(text: str) -> Box:
-    """A box from six numbers in mm (RAS+): two opposite corners. Raises `argparse.ArgumentTypeError` for others."""
+    """A box from six numbers in mm (RAS+): two opposite corners. Raises `argparse.ArgumentTypeError` for others.
+
+    The corners may come in the order in which `Box` takes them: lower corner first.
+
+    >>> region("9,-47,-32,45,5,8").lower_mm
+    (9.0, -47.0, -32.0)
+    """
     from monai_attn.errors import InputError
     from monai_attn.volume import Box
 
@@ -50,5 +70,9 @@ def region(text: str) -> Box:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names with commas between them; an empty name is left out."""
+    """Names with commas between them; an empty name is left out.
+
+    >>> names("attention, entropy,")
+    ('attention', 'entropy')
+    """
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,4 +1,7 @@
-"""`monai-attn bundles`: what comes with the package."""
+"""`monai-attn bundles`: what comes with the package.
+
+No weights are loaded and no code of a bundle runs. `monai-attn info NAME` says more about one bundle.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,21 @@ __all__ = ["add_parser", "run"]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> build_parser().parse_args(["bundles"]).command
+    'bundles'
+    """
     parser = subparsers.add_parser("bundles", help="list the shipped bundles", description="List the shipped bundles.")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line per bundle."""
+    """Print a line per bundle.
+
+    The line has name, version and task; the labels that the bundle gives follow. The exit code is 0.
+    """
     del args
     from monai_attn.bundle.describe import describe_bundle
     from monai_attn.bundle.locate import shipped

@@ -1,4 +1,8 @@
-"""`monai-attn compare`: predictions against references, a file each or folders of them."""
+"""`monai-attn compare`: predictions against references, a file each or folders of them.
+
+Scores and their definitions: docs/measurements.md. Masks are label maps of any format that `monai_attn.io` reads as
+one map; the images themselves are not needed. The comparison is done by `monai_attn.cohort.compare_pair`.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +34,10 @@ EXAMPLES = """examples:
   monai-attn compare out/ labels/ --tolerance-mm 2 --csv scores.csv --json scores.json
   monai-attn compare out/ labels/ --lesion tumour --min-ml 0.05 --error-map errors/
 """
+"""Shown at the end of `monai-attn compare --help`."""
 
 ERROR_ENDING = "_errors.nii.gz"
+"""The ending of the error map of each case in a folder, after the name of the case."""
 
 COMPARISON = (
     Column("case", "case"),
@@ -48,6 +54,8 @@ COMPARISON = (
     Column("assd_mm", "ASSD", "mm", 2),
     Column("nsd", "NSD"),
 )
+"""The table of structures, one row for each structure of a case."""
+
 DETECTION = (
     Column("case", "case"),
     Column("name", "lesions of"),
@@ -59,6 +67,8 @@ DETECTION = (
     Column("f1", "F1"),
     Column("panoptic_quality", "PQ"),
 )
+"""The table of lesions found, missed and extra, one row for each lesion label of a case."""
+
 SUMMARY = (
     Column("name", "structure"),
     Column("score", "score"),
@@ -72,10 +82,19 @@ SUMMARY = (
     Column("median_low", "from"),
     Column("median_high", "to"),
 )
+"""The table over all cases: mean and median of each score with 95 % intervals."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    Two paths are needed: both files, or both folders.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> args = build_parser().parse_args(["compare", "out", "labels", "--tolerance-mm", "2"])
+    >>> args.prediction.name, args.reference.name, args.tolerance_mm
+    ('out', 'labels', 2.0)
+    """
     parser = subparsers.add_parser(
         "compare",
         help="compare masks with reference masks",
@@ -124,7 +143,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare all pairs; 0 if all went well, 1 if some failed, 2 and nothing written if none could be compared."""
+    """Compare all pairs; 0 if all went well, 1 if some failed, 2 and nothing written if none could be compared.
+
+    Raises `InputError` for two files that cannot be compared, and for masks that hold nothing and name nothing.
+    Volumes are printed in ml, distances in mm.
+    """
     from monai_attn.cohort import Criteria, compare_pair, comparison_rows, complete, find_pairs
     from monai_attn.errors import InputError
 
@@ -175,7 +198,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _error_maps(target: Path | None, pairs: Sequence[Pair], *, folders: bool) -> dict[str, Path]:
-    """Where the error map of each case goes."""
+    """Where the error map of each case goes.
+
+    A folder gets one map for each pair with both masks. Raises `InputError` for one file as the target of two
+    folders.
+    """
     from monai_attn.errors import InputError
     from monai_attn.io.names import suffix_of
 
@@ -190,6 +217,7 @@ def _error_maps(target: Path | None, pairs: Sequence[Pair], *, folders: bool) ->
 
 
 def _check(args: argparse.Namespace, pairs: Sequence[Pair], maps: dict[str, Path]) -> None:
+    """Raise `FileError` for an error map of another format, and for outputs that may not be written."""
     from monai_attn.errors import FileError
     from monai_attn.io.names import suffix_of
     from monai_attn.io.writing import WRITERS
@@ -206,6 +234,7 @@ def _check(args: argparse.Namespace, pairs: Sequence[Pair], maps: dict[str, Path
 
 
 def _print(rows: list[dict[str, Any]], cases: Sequence[Compared], tolerance_mm: float) -> None:
+    """The tables on stdout: structures, lesions, the summary of folders, and the readers' notes."""
     kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in ("comparison", "detection", "summary")}
     print(text_table(kinds["comparison"], COMPARISON))
     if kinds["detection"]:

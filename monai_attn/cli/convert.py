@@ -1,4 +1,9 @@
-"""`monai-attn convert`: masks between label maps, DICOM SEG and RTSTRUCT."""
+"""`monai-attn convert`: masks between label maps, DICOM SEG and RTSTRUCT.
+
+Masks of other software come in this way, and ours go out to a PACS or a planning system. Geometry and coding are the
+work of `monai_attn.io`; this module chooses structures and names files. Overlapping structures cannot be one label
+map: `--label` or `--each` takes them apart.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +26,19 @@ EXAMPLES = """examples:
   monai-attn convert plan_rt.dcm gtv.nii.gz --source dicom_folder/ --label GTV
   monai-attn convert plan_rt.dcm masks/case_1.nii.gz --source dicom_folder/ --each
 """
+"""Shown at the end of `monai-attn convert --help`."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    The ending of the second path says what is written: DICOM for .dcm, else a label map.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> args = build_parser().parse_args(["convert", "plan_rt.dcm", "gtv.nii.gz", "--source", "ct", "--label", "GTV"])
+    >>> args.output.name, args.label, args.each
+    ('gtv.nii.gz', ['GTV'], False)
+    """
     parser = subparsers.add_parser(
         "convert",
         help="turn masks into DICOM SEG or RTSTRUCT, and back",
@@ -55,7 +69,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert one mask."""
+    """Convert one mask.
+
+    The exit code is 0. Raises `InputError` for options that do not fit together, and `FileError` for a file in the
+    way; then nothing was written, except for earlier files of `--each`.
+    """
     from monai_attn.errors import InputError
     from monai_attn.notice import RESEARCH_USE
 
@@ -83,10 +101,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _to_dicom(path: Path) -> bool:
+    """Whether a path is to be a DICOM file: its name ends in .dcm."""
     return path.name.lower().endswith(".dcm")
 
 
 def _check_free(args: argparse.Namespace, path: Path) -> None:
+    """Raise `FileError` where the output, or the record beside a label map, exists and may not be replaced."""
     from monai_attn.io.atomic import check_free
     from monai_attn.segmentation import record_of
 
@@ -117,6 +137,7 @@ Taken = Callable[[list[int]], "Segmentation"]
 
 
 def _masks(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
+    """The label table of a DICOM SEG, RTSTRUCT or segmentation in NRRD, and what gives a part of it as a label map."""
     from dataclasses import replace
 
     from monai_attn.io import read, read_masks
@@ -137,6 +158,7 @@ def _masks(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
 
 
 def _label_map(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
+    """The label table of a label map, and what gives a part of the map; all other voxels become background."""
     from dataclasses import replace
 
     import numpy as np
@@ -162,12 +184,14 @@ def _label_map(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
 
 
 def _part(table: LabelTable, values: Collection[int]) -> LabelTable:
+    """The rows of a label table with these values."""
     from monai_attn.labels import LabelTable
 
     return LabelTable(tuple(label for label in table if label.value in values))
 
 
 def _chosen(table: LabelTable, wanted: Sequence[str] | None) -> list[int]:
+    """The label values to convert, in rising order: those of `--label`, or all without the option."""
     from monai_attn.cohort import find_label
 
     if not wanted:
@@ -180,6 +204,9 @@ def file_names(names: Mapping[int, str]) -> dict[int, str]:
 
     >>> file_names({1: "GTV", 2: "PTV 5/7", 3: "gtv"})
     {1: 'GTV', 2: 'PTV_5_7', 3: 'gtv_3'}
+
+    Names are compared without capitals, because some file systems do not tell them apart. A name has at most 60
+    letters.
     """
     found: dict[int, str] = {}
     for value, name in names.items():
@@ -199,6 +226,7 @@ def _named(output: Path, name: str) -> Path:
 
 
 def _write_dicom(args: argparse.Namespace, segmentation: Segmentation, path: Path) -> None:
+    """Write a label map as DICOM SEG, or as RTSTRUCT with `--rtstruct`, in the series of the source."""
     from monai_attn.io import write_dicom_seg, write_rtstruct
 
     write = write_rtstruct if args.rtstruct else write_dicom_seg

@@ -1,4 +1,8 @@
-"""`monai-attn demo`: both hippocampi of the MNI152 brain, from image to masks, volumes and a picture."""
+"""`monai-attn demo`: both hippocampi of the MNI152 brain, from image to masks, volumes and a picture.
+
+The demo proves an installation: it needs the extra `demo`, and nothing is downloaded. The volumes are no normal
+values, because the MNI152 brain is an average of 152 persons.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "both_sides", "brain_file", "run"]
 
 BUNDLE = "hippocampus_mri"
+"""The bundle that the demo runs; it comes with the package."""
+
 STEM = "mni152_t1"
+"""How the names of all files of the demo begin."""
 
 CENTRES_MM = {"left": (-27.0, -21.0, -12.0), "right": (27.0, -21.0, -12.0)}
 """The middle of each hippocampus in MNI space, RAS+: the patient's left is negative R."""
@@ -32,7 +39,12 @@ SIZE_MM = (36.0, 52.0, 40.0)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> build_parser().parse_args(["demo"]).out.name
+    'demo'
+    """
     parser = subparsers.add_parser(
         "demo",
         help="segment a brain that comes with the extra 'demo'",
@@ -48,7 +60,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Segment, print the volumes, write mask, provenance, table and picture."""
+    """Segment, print the volumes, write mask, provenance, table and picture.
+
+    The exit code is 0. Raises `FileError` when results exist without `--overwrite`, and `InputError` where nilearn
+    or matplotlib is missing. Each hippocampus is segmented in a region of its own, and both sides come into one
+    mask.
+    """
     from monai_attn.io import read
     from monai_attn.io.atomic import check_free
     from monai_attn.measure import measure_structures, rows, to_csv
@@ -103,6 +120,9 @@ def both_sides(segmenter: Callable[..., Segmentation], image: Volume, regions: M
     """One segmentation of several regions that do not overlap: a label per side and structure, on the image's grid.
 
     The first side keeps the bundle's values; those of the next come after them.
+
+    `regions` maps the name of a side to a box in mm (RAS+). The label map is `(I, J, K)` uint8 on the grid of
+    `image`; the warnings of each side begin with its name. No region gives an empty map without labels.
     """
     import numpy as np
 

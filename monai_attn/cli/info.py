@@ -1,4 +1,7 @@
-"""`monai-attn info`: what is in a file, a DICOM folder or a bundle, without running any of it."""
+"""`monai-attn info`: what is in a file, a DICOM folder or a bundle, without running any of it.
+
+For a first look, and for the names that other commands need: series of a folder, images and labels of a bundle. A bundle's code does not run.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,12 @@ MAX_LISTED = 20
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> build_parser().parse_args(["info", "hippocampus_mri", "--json"]).json
+    True
+    """
     parser = subparsers.add_parser(
         "info", help="describe an image, a DICOM folder or a bundle", description="Describe an image or a bundle."
     )
@@ -34,7 +42,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the description."""
+    """Print the description.
+
+    The exit code is 0. What a path is decides: a bundle, a folder (its cases and series), or an image. Raises
+    `FileError`, `GeometryError` or `InputError` for an image that cannot be read.
+    """
     from monai_attn.bundle.describe import describe_bundle
     from monai_attn.bundle.locate import read_metadata, shipped
 
@@ -60,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_volume(volume: Volume) -> dict[str, Any]:
+    """Size, spacing (mm), orientation, bounds (mm, RAS+), type, range of values, modality and notes of an image."""
     array = volume.array
     return {
         "size": " x ".join(map(str, volume.shape)) + " voxels",
@@ -74,6 +87,7 @@ def _of_volume(volume: Volume) -> dict[str, Any]:
 
 
 def _of_folder(path: Path) -> dict[str, Any]:
+    """The cases and the DICOM series in a folder."""
     from monai_attn.io import list_series
 
     found = list_series(path)
@@ -97,6 +111,7 @@ def _cases(path: Path, *, dicom: bool) -> list[str]:
 
 
 def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Images, labels, spacing (mm), window (voxels), intended use and weights of a bundle."""
     images = ["  ".join(filter(None, (one.name, one.modality, one.description))) for one in bundle.images]
     labels = [f"{label.value}  {label.name}" for label in bundle.labels]
     return {

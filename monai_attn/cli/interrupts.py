@@ -1,4 +1,8 @@
-"""Ctrl-C, and the signal by which a job scheduler ends a job: both stop the command at the next step of Python."""
+"""Ctrl-C, and the signal by which a job scheduler ends a job: both stop the command at the next step of Python.
+
+`main` runs every command within `Interrupts`. Files are safe without this: `monai_attn.results` and
+`monai_attn.io.atomic` leave no half of a file. The block is there so that a command ends soon and says "cancelled".
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 __all__ = ["Interrupts"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C, and the signal of `kill` and of job schedulers."""
 
 
 class Interrupts:
@@ -17,6 +22,13 @@ class Interrupts:
 
     A library may turn the interrupt into an error of its own, or swallow it; `asked` still tells. A signal that the
     parent process has switched off, as `nohup` does, stays off. Outside the main thread nothing changes.
+
+    The handlers of before are put back at the end of the block.
+
+    >>> with Interrupts() as interrupts:
+    ...     interrupts.check()
+    >>> interrupts.asked
+    False
     """
 
     def __init__(self) -> None:
@@ -42,6 +54,7 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        """The handler of both signals: remember that one has come, and interrupt Python."""
         del number, frame
         self.asked = True
         raise KeyboardInterrupt

@@ -1,4 +1,9 @@
-"""`monai-attn`: the way in for the command line. Loads next to nothing until it runs, so that Ctrl-C finds it ready."""
+"""`monai-attn`: the way in for the command line. Loads next to nothing until it runs, so that Ctrl-C finds it ready.
+
+An error of the library becomes one sentence in the words of the command line; `MONAI_ATTN_DEBUG=1` adds the
+traceback. Exit codes are the same for all commands and stand in the help text. docs/commands.md describes each
+command.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "main"]
 
 COMMANDS = ("segment", "measure", "compare", "report", "convert", "info", "bundles", "network", "demo")
+"""The subcommands, in the order of the help text; each is a module of this room."""
 
 CANCELLED = 130
 """The shells' exit code for Ctrl-C: 128 + SIGINT."""
@@ -28,7 +34,13 @@ CLOSED_PIPE = 141
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with all subcommands; loads neither torch nor MONAI."""
+    """The parser with all subcommands; loads neither torch nor MONAI.
+
+    Every module in `COMMANDS` adds its own subcommand and sets `run`.
+
+    >>> build_parser().prog
+    'monai-attn'
+    """
     import argparse
     import importlib
 
@@ -52,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; whatever goes wrong is one sentence on stderr.
 
     Raises `SystemExit` only where `argparse` does: for options that cannot be parsed, `--help` and `--version`.
+
+    `argv` are the arguments without the program's name, by default those of the process. The codes: 0, 1 when some
+    cases failed, 2 for bad use or an error, 130 cancelled, 141 when the reader of the output has gone.
     """
     from monai_attn.cli.interrupts import Interrupts
 
@@ -67,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], interrupts: Interrupts) -> int:
+    """Parse the arguments, run the command and write out what is left in stdout. Raises what the command raises."""
     import logging
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -96,6 +112,7 @@ def _refuse_empty(arguments: Sequence[str]) -> None:
 
 
 def _said_cancelled(error: BaseException, interrupts: Interrupts) -> bool:
+    """Whether a user or a scheduler has stopped the command; if so, a sentence on stderr says that."""
     if not interrupts.asked and not isinstance(error, KeyboardInterrupt):
         return False
     _say("cancelled; what was not finished was not written.")
@@ -122,11 +139,13 @@ def _code_of(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def _say(text: str) -> None:
+    """One sentence on stderr, if stderr takes it."""
     with suppress(OSError, ValueError):  # stderr itself is closed or full
         print(f"monai-attn: {text}", file=sys.stderr, flush=True)
 
 
 def _flush() -> None:
+    """Write out what stdout still holds. Raises `OSError` for a full disk or a reader that has gone."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
@@ -140,6 +159,7 @@ def _drop_unwritten() -> None:
 
 
 def _silence(stream: TextIO) -> None:
+    """Lead a stream to nowhere, so that Python does not write to it at the end."""
     import os
 
     with suppress(OSError, ValueError):

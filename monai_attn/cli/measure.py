@@ -1,4 +1,8 @@
-"""`monai-attn measure`: how large, where, and how bright; per structure and per lesion."""
+"""`monai-attn measure`: how large, where, and how bright; per structure and per lesion.
+
+Definitions of all numbers: docs/measurements.md. The mask is a label map; the image is needed only for intensities.
+The numbers are computed by `monai_attn.cohort.measure_case`.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +29,26 @@ EXAMPLES = """examples:
   monai-attn measure liver.nrrd ct_folder/ --series "#2" --lesion tumour --min-ml 0.1 --csv lesions.csv
   monai-attn measure lesions.nii.gz --lesion 1 --organs organs_seg.nii.gz --json lesions.json
 """
+"""Shown at the end of `monai-attn measure --help`."""
 
 PLACE = (
     Column("centroid_r_mm", "R", "mm", 1),
     Column("centroid_a_mm", "A", "mm", 1),
     Column("centroid_s_mm", "S", "mm", 1),
 )
+"""The centroid in mm of the patient, RAS+: right, anterior and superior are positive."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    The mask is needed; the image gives intensities and may be left out.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> args = build_parser().parse_args(["measure", "mask.nii.gz", "--lesion", "tumour", "--min-ml", "0.1"])
+    >>> args.image is None, args.lesion, args.min_ml
+    (True, ['tumour'], 0.1)
+    """
     parser = subparsers.add_parser(
         "measure",
         help="measure the structures and lesions of a mask",
@@ -76,7 +90,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print the tables, write what is asked for."""
+    """Measure, print the tables, write what is asked for.
+
+    Volumes are in ml, surfaces in mm², positions in mm of the patient (R, A, S). The exit code is 0. Raises
+    `AttnError` for files, labels or options that cannot be used.
+    """
     from monai_attn.cohort import measure_case
     from monai_attn.io import read
     from monai_attn.measure import labels_on_grid
@@ -118,7 +136,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def structure_columns(unit: str = "") -> list[Column]:
-    """The columns for structures; `unit` is that of the image."""
+    """The columns for structures; `unit` is that of the image.
+
+    >>> [column.unit for column in structure_columns("HU")][-1]
+    'HU'
+    """
     return [
         Column("name", "structure"),
         Column("voxels", "voxels"),
@@ -131,6 +153,7 @@ def structure_columns(unit: str = "") -> list[Column]:
 
 
 def _lesion_columns(unit: str) -> list[Column]:
+    """The columns for lesions: diameters in mm (RECIST 1.1), the WHO product in mm², the organ around the lesion."""
     return [
         Column("number", "lesion"),
         Column("organ", "in"),
@@ -147,11 +170,13 @@ def _lesion_columns(unit: str) -> list[Column]:
 
 
 def _intensity_columns(unit: str) -> list[Column]:
+    """The columns for mean, SD and percentiles, in the unit of the image."""
     titles = {"mean": "mean", "sd": "SD", "p05": "5 %", "median": "median", "p95": "95 %"}
     return [Column(f"intensity_{key}", title, unit, 1) for key, title in titles.items()]
 
 
 def _check_options(args: argparse.Namespace) -> None:
+    """Raise `InputError` for an option that needs another option or an image."""
     from monai_attn.errors import InputError
 
     needs: dict[str, tuple[Any, bool]] = {

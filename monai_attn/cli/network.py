@@ -1,4 +1,8 @@
-"""`monai-attn network`: what the members of the network family cost on this machine."""
+"""`monai-attn network`: what the members of the network family cost on this machine.
+
+For the choice of an attention before a training. Networks have random weights and see random voxels; how well they
+segment is not measured. The measuring is done in `monai_attn.networks.cost`, and docs/networks.md explains it.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 EXAMPLE = "monai-attn network --channels 16 32 64 128 --strides 1,2,2 2 2 --size 32 64 64 --threads 1"
+"""Shown at the end of `monai-attn network --help`."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the subcommand."""
+    """Register the subcommand.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> args = build_parser().parse_args(["network", "--strides", "1,2,2", "2", "2", "--size", "32", "64", "64"])
+    >>> args.strides, args.size
+    ([[1, 2, 2], 2, 2], [32, 64, 64])
+    """
     parser = subparsers.add_parser(
         "network",
         help="what each attention costs: parameters, GFLOP, seconds, memory",
@@ -60,7 +71,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
+    """Measure and print.
+
+    The exit code is 0. Raises `InputError` for numbers below 1 and for a size without one edge for each axis. The
+    number of torch's threads is put back afterwards.
+    """
     for name in ("runs", "threads"):
         value = getattr(args, name)
         if value is not None and value < 1:
@@ -102,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _as_json(where: dict[str, Any], costs: list[Cost]) -> str:
+    """Where and how was measured, and the numbers of each network; memory in MiB, times in seconds."""
     rows = [
         {
             "name": cost.name,
@@ -118,6 +134,7 @@ def _as_json(where: dict[str, Any], costs: list[Cost]) -> str:
 
 
 def _as_table(where: dict[str, Any], costs: list[Cost]) -> str:
+    """A table in Markdown, a row for each network, and a sentence that says where and how was measured."""
     lines = [
         "| network | parameters | GFLOP | seconds (quartiles) | CPU-s, times none | peak MiB |",
         "|---|---:|---:|---:|---:|---:|",
@@ -139,7 +156,13 @@ def _as_table(where: dict[str, Any], costs: list[Cost]) -> str:
 
 
 def _stride(text: str) -> int | list[int]:
-    """`2` or `1,2,2`."""
+    """`2` or `1,2,2`.
+
+    Raises `argparse.ArgumentTypeError` for anything else.
+
+    >>> _stride("2"), _stride("1,2,2")
+    (2, [1, 2, 2])
+    """
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:

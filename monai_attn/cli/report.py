@@ -1,4 +1,8 @@
-"""`monai-attn report`: one HTML file for a case, or for a cohort."""
+"""`monai-attn report`: one HTML file for a case, or for a cohort.
+
+The pages are made by `monai_attn.report`. Masks come from files and stay as they are. Without `--with-identity` a
+case whose name repeats the patient's name is called "case".
+"""
 
 from __future__ import annotations
 
@@ -24,13 +28,25 @@ EXAMPLES = """examples:
 
 The file needs nothing but itself. For a PDF, print it from a browser: it has a style for paper.
 """
+"""Shown at the end of `monai-attn report --help`."""
 
 FOR_A_CASE = {"image", "mask", "reference", "lesion", "with_identity", "window", "series", "volume", "pictures"}
+"""Options that only the report of one case has."""
+
 FOR_A_COHORT = {"cohort", "references"}
+"""Options that only the report of a cohort has."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    Image and mask may be missing, because `--cohort` takes their place; `run` checks which is given.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> args = build_parser().parse_args(["report", "--cohort", "out", "-o", "cohort.html"])
+    >>> args.image is None, args.output.name
+    (True, 'cohort.html')
+    """
     parser = subparsers.add_parser(
         "report",
         help="make an HTML report of a mask, or of a folder of masks",
@@ -82,7 +98,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the page; 0 if all went well, 1 if cases of a cohort have no usable mask or reference."""
+    """Write the page; 0 if all went well, 1 if cases of a cohort have no usable mask or reference.
+
+    Raises `InputError` for options that do not fit together, and where matplotlib is missing. `FileError` is raised
+    for a report that exists without `--overwrite`.
+    """
     from monai_attn.errors import InputError
     from monai_attn.io import write_bytes_atomic
     from monai_attn.report import check_matplotlib
@@ -113,6 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _case(args: argparse.Namespace) -> str:
+    """The page of one case: mask and image are read, and the identity is read to be printed or kept out."""
     from monai_attn.cohort import find_label
     from monai_attn.io import read
     from monai_attn.report import CaseOptions, anonymous_case, case_page, parse_window, read_identity
@@ -139,7 +160,10 @@ def _case(args: argparse.Namespace) -> str:
 
 
 def _of_cohort(args: argparse.Namespace, pair: Pair) -> CohortCase:
-    """One case, measured and compared; what cannot be done is its error."""
+    """One case, measured and compared; what cannot be done is its error.
+
+    A case without a reference mask still has its structures.
+    """
     from monai_attn.cohort import compare_pair
     from monai_attn.cohort.attempt import attempt
     from monai_attn.measure import measure_structures
@@ -161,6 +185,7 @@ def _of_cohort(args: argparse.Namespace, pair: Pair) -> CohortCase:
 
 
 def _check_options(args: argparse.Namespace) -> None:
+    """Raise `InputError` for a missing image or mask, and for options of a case beside `--cohort` or the reverse."""
     from monai_attn.errors import InputError
 
     given = {name for name in FOR_A_CASE | FOR_A_COHORT if getattr(args, name) not in (None, False, [])}

@@ -1,4 +1,8 @@
-"""`monai-attn segment`: images in, masks out."""
+"""`monai-attn segment`: images in, masks out.
+
+The command is a cohort, also for a single case: options become a `Recipe`, and `run_cases` does the work.
+docs/commands.md explains the options, docs/bundles.md what `--set` can change.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +25,19 @@ EXAMPLES = """examples:
   monai-attn segment t1=mr/ ct=ct/ pet=pet/ -b soft_tissue_sarcoma -o out
   monai-attn segment a.nii.gz b.nrrd -b hippocampus_mri -o out --set inferer::inferer::overlap=0.25
 """
+"""Shown at the end of `monai-attn segment --help`."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command."""
+    """Register the command.
+
+    Bundle and output folder are needed, and one image at least.
+
+    >>> from monai_attn.cli.main import build_parser
+    >>> args = build_parser().parse_args(["segment", "t1.nii.gz", "-b", "hippocampus_mri", "-o", "out", "--maps", "entropy"])
+    >>> args.bundle, args.maps, args.device
+    ('hippocampus_mri', ('entropy',), 'auto')
+    """
     parser = subparsers.add_parser(
         "segment",
         help="segment images with a bundle",
@@ -120,7 +133,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Segment every case; 0 if all have their results, 1 if some have, 2 if none has."""
+    """Segment every case; 0 if all have their results, 1 if some have, 2 if none has.
+
+    Names, paths and the output folder are checked before the bundle is opened, which takes seconds. Raises `AttnError` for options,
+    paths or a bundle that cannot be used. Errors of single cases go to stderr, and the other cases go on.
+    """
     from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases

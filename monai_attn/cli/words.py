@@ -1,4 +1,8 @@
-"""What the library says in Python, in the words of the command line."""
+"""What the library says in Python, in the words of the command line.
+
+`main` and the modules that print rows send every message through `command_words`. So the library can speak of
+`volume=0` to people who write Python, and the command of `--volume 0`.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,8 @@ def command_words(message: str, command: str) -> str:
 
     >>> command_words("t1.nii holds 3 volumes. Choose one with volume=0 to volume=2.", "segment")
     't1.nii holds 3 volumes. Choose one with --volume 0 to --volume 2.'
+
+    `command` is the name of the subcommand. A message without such a phrase comes back as it is.
     """
     for pattern, said in PHRASES:
         text = said if isinstance(said, str) else said[command != "convert"]

@@ -22,6 +22,7 @@ SAMPLE = 2_000_000
 """Percentiles of a larger image are those of about so many of its voxels, evenly spaced: exact to 0.1 percent."""
 
 PATIENT_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
+"""The patient axis of each direction: 0 right-left, 1 anterior-posterior, 2 superior-inferior."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
+"""The round lengths that a scale bar may have."""
+
 FINE = 5
 """A contour leaves the edge of a voxel by less than one part in so many."""
 
@@ -42,6 +44,7 @@ SMALL_VOXELS = 200
 """With more voxels than this across a picture, voxels are about as small as pixels, and their corners do not show."""
 
 INK = {"color": "#ffe34d", "fontsize": 10, "fontweight": "bold"}
+"""How letters and texts look in a picture: light yellow, with a dark edge."""
 
 
 @dataclass(frozen=True)

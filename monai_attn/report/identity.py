@@ -24,6 +24,7 @@ TAGS = {
     "study date": "StudyDate",
     "accession number": "AccessionNumber",
 }
+"""What is read, as the page calls it, and the keyword of the DICOM attribute."""
 
 SHORTEST_WORD = 3
 """Shorter parts of a name occur in many words by chance, and are not taken for the name."""

@@ -32,8 +32,10 @@ SMALLEST_FIELD_MM = 50.0
 """The shortest edge of an enlarged picture, so that the anatomy around the structure is recognised."""
 
 TILT_WORTH_SAYING_DEG = 0.5
+"""The picture says the angle of a tilted plane from this angle on."""
 
 REFERENCE = "#ffffff"
+"""The colour of contours of the reference: white, dashed."""
 
 FOOTER = (
     "Radiological convention: the patient's right is on the left of axial and coronal planes.   "

@@ -17,8 +17,14 @@ from monai_attn.report.drawing import new_figure, to_png
 __all__ = ["agreement_plot", "dice_plot", "limits_of_agreement", "volume_plot"]
 
 COLUMNS = 3
+"""Panels in a row of a plot."""
+
 COLOUR = "#2b6cb0"
+"""The colour of the points, one for each case."""
+
 GREY = "#5a6673"
+"""The colour of boxes, whiskers and the line at 0."""
+
 LIMITS_SD = 1.96
 """Half the width of the limits of agreement in standard deviations: 95 % of a normal distribution lie within."""
 

@@ -19,6 +19,7 @@ BY_UNIT = {"HU": (40.0, 400.0), "g/ml": (5.0, 10.0)}
 """Centre and width of the window by unit: soft tissue in CT, SUV 0 to 10 in PET."""
 
 PERCENTILES = (1.0, 99.0)
+"""The window of an image without a known unit, in percent of its finite values."""
 
 SAMPLES = 2_000_000
 """Percentiles are those of about so many voxels, evenly spread, which is accurate enough for grey values."""
