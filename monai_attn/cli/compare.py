@@ -34,8 +34,6 @@ EXAMPLES = """examples:
   monai-attn compare out/ labels/ --tolerance-mm 2 --csv scores.csv --json scores.json
   monai-attn compare out/ labels/ --lesion tumour --min-ml 0.05 --error-map errors/
 """
-"""Shown at the end of `monai-attn compare --help`."""
-
 ERROR_ENDING = "_errors.nii.gz"
 """The ending of the error map of each case in a folder, after the name of the case."""
 
@@ -86,15 +84,7 @@ SUMMARY = (
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register the command.
-
-    Two paths are needed: both files, or both folders.
-
-    >>> from monai_attn.cli.main import build_parser
-    >>> args = build_parser().parse_args(["compare", "out", "labels", "--tolerance-mm", "2"])
-    >>> args.prediction.name, args.reference.name, args.tolerance_mm
-    ('out', 'labels', 2.0)
-    """
+    """Register the command: two paths, both files or both folders, and the options."""
     parser = subparsers.add_parser(
         "compare",
         help="compare masks with reference masks",

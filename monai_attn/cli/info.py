@@ -1,6 +1,7 @@
 """`monai-attn info`: what is in a file, a DICOM folder or a bundle, without running any of it.
 
-For a first look, and for the names that other commands need: series of a folder, images and labels of a bundle. A bundle's code does not run.
+For a first look, and for the names that other commands need: series of a folder, images and labels of a bundle. A
+bundle's code does not run.
 """
 
 from __future__ import annotations

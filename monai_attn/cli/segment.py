@@ -34,9 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     Bundle and output folder are needed, and one image at least.
 
     >>> from monai_attn.cli.main import build_parser
-    >>> args = build_parser().parse_args(["segment", "t1.nii.gz", "-b", "hippocampus_mri", "-o", "out", "--maps", "entropy"])
+    >>> args = build_parser().parse_args(["segment", "t1.nii.gz", "-b", "my_bundle", "-o", "out", "--maps", "entropy"])
     >>> args.bundle, args.maps, args.device
-    ('hippocampus_mri', ('entropy',), 'auto')
+    ('my_bundle', ('entropy',), 'auto')
     """
     parser = subparsers.add_parser(
         "segment",
@@ -135,8 +135,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Segment every case; 0 if all have their results, 1 if some have, 2 if none has.
 
-    Names, paths and the output folder are checked before the bundle is opened, which takes seconds. Raises `AttnError` for options,
-    paths or a bundle that cannot be used. Errors of single cases go to stderr, and the other cases go on.
+    Names, paths and the output folder are checked before the bundle is opened, which takes seconds. Raises `AttnError`
+    for options, paths or a bundle that cannot be used. Errors of single cases go to stderr, and the other cases go on.
     """
     from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override

@@ -44,7 +44,7 @@ SMALL_VOXELS = 200
 """With more voxels than this across a picture, voxels are about as small as pixels, and their corners do not show."""
 
 INK = {"color": "#ffe34d", "fontsize": 10, "fontweight": "bold"}
-"""How letters and texts look in a picture: light yellow, with a dark edge."""
+"""How letters and texts look in a picture: bold and light yellow."""
 
 
 @dataclass(frozen=True)
