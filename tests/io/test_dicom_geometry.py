@@ -37,6 +37,15 @@ def test_a_column_further_on_lies_further_left_in_an_axial_slice(tmp_path):
         np.testing.assert_allclose(volume.to_world(index), (30, 57, z))
 
 
+@pytest.mark.parametrize(("rise", "share", "said"), [(2, 2, True), (2, 1, False), (1, 2, False)])
+def test_every_second_slice_is_noted_where_numbers_and_thickness_say_so(tmp_path, rise, share, said):
+    def change(ds, k):
+        ds.InstanceNumber, ds.SliceThickness = 40 - rise * k, round(phantom().spacing_mm[2] / share, 4)
+
+    notes = read(series(tmp_path / "x", phantom(), "CT", change)).notes
+    assert any("only 1 of 2 slices seems to be there" in note for note in notes) == said
+
+
 def test_a_series_in_each_of_the_48_orientations_has_its_voxels_where_they_were(tmp_path):
     for number, axes in enumerate(signed_permutations()):
         volume = phantom(axes)

@@ -253,6 +253,17 @@ def test_a_modality_table_is_applied(tmp_path):
     np.testing.assert_array_equal(back.array, phantom().array * 3)
 
 
+@pytest.mark.parametrize(("kind", "unit"), [("HU", "HU"), ("US", "")])
+def test_a_modality_table_says_whether_its_values_are_hounsfield_units(tmp_path, kind, unit):
+    def table(ds, k):
+        lut = item(LUTDescriptor=[256, 0, 16], ModalityLUTType=kind, LUTData=[3 * n for n in range(256)])
+        lut["LUTDescriptor"].VR, lut["LUTData"].VR = "US", "US"
+        ds.ModalityLUTSequence = [lut]
+        del ds.RescaleSlope, ds.RescaleIntercept
+
+    assert read(series(tmp_path / "x", phantom(dtype=np.uint8), "CT", table)).unit == unit
+
+
 # Enhanced multi-frame
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.errors import FileError
-from monai_attn.io.dicom.files import number
+from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.macros import number_at, numbers_at, text_at
 from monai_attn.io.dicom.telling import telling
 
@@ -102,7 +102,7 @@ def frames_of(path: Path, header: Dataset) -> Iterator[Frame]:
             slope=1.0 if slope is None else slope,
             intercept=0.0 if intercept is None else intercept,
             missing=_missing(header, slope, intercept),
-            rescale_type=text_at(places, "RescaleType"),
+            rescale_type=text_at(places, "RescaleType") or _table_type(header),
             stack=text_at(places, "StackID"),
             thickness_mm=number_at(places, "SliceThickness"),
             spacing_between_mm=number_at(places, "SpacingBetweenSlices"),
@@ -131,6 +131,12 @@ def _places(header: Dataset) -> Iterator[list[Dataset]]:
     # Frames without a description of their own share everything; a thousand copies would say no more than one.
     for own in groups or [None]:
         yield [place for place in (own, shared, header) if place is not None]
+
+
+def _table_type(header: Dataset) -> str:
+    """What kind of values a Modality LUT gives, "" without such a table (PS3.3 C.11.1)."""
+    tables = header.get("ModalityLUTSequence") or []
+    return text(tables[0], "ModalityLUTType") if tables else ""
 
 
 def _missing(header: Dataset, slope: float | None, intercept: float | None) -> tuple[str, ...]:

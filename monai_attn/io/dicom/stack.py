@@ -1,18 +1,20 @@
 """Slices to a grid: order, spacing, tilt, gaps. All in DICOM's LPS+ until the last line.
 
 Where a slice lies is read from ImagePositionPatient and ImageOrientationPatient. Instance numbers and slice locations
-are not used: they contradict the positions in too many real series.
+are not used: they contradict the positions in too many real series. They only give a note where slices seem left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.errors import GeometryError
+from monai_attn.io.dicom.files import number
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.volume import ORTHOGONAL_TOLERANCE, RAS_TO_LPS
 
@@ -141,6 +143,7 @@ def _step(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.float64], tupl
     between = frames[0].spacing_between_mm
     if between is not None and abs(abs(between) - usual) > max(EVEN_SHARE * usual, EVEN_MM):
         notes.append(f"The positions give a slice spacing of {usual:.3f} mm, SpacingBetweenSlices says {between:g} mm.")
+    notes += _left_out(frames, usual) if between is None else ()
     sideways = step - (step @ normal) * normal
     angle = np.degrees(np.arctan2(np.linalg.norm(sideways), step @ normal))
     if np.linalg.norm(sideways) * (len(frames) - 1) <= ROUNDING_MM:
@@ -151,6 +154,19 @@ def _step(frames: Sequence[Frame], name: str) -> tuple[NDArray[np.float64], tupl
             "so every voxel keeps its place. Resample before using tools that assume right angles."
         )
     return step, tuple(notes)
+
+
+def _left_out(frames: Sequence[Frame], step_mm: float) -> tuple[str, ...]:
+    """A note where only every n-th slice seems to be there: by the numbers of the images and their thickness."""
+    numbers = [number(frame.header, "InstanceNumber") or 0.0 for frame in frames]
+    steps = {abs(high - low) for low, high in pairwise(numbers)}
+    every, thick = next(iter(steps)), frames[0].thickness_mm or 0.0
+    if len(frames) < 3 or len(steps) > 1 or every < 2 or abs(step_mm - every * thick) > 0.1 * step_mm:
+        return ()
+    return (
+        f"The slices are {step_mm:.3f} mm apart and {thick:g} mm thick, and their InstanceNumber rises by {every:g}: "
+        f"only 1 of {every:g} slices seems to be there. Export the series again if slices were left out.",
+    )
 
 
 def _off_line(positions: NDArray[np.float64]) -> float:
