@@ -15,6 +15,7 @@ from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.recipe import Recipe
 from monai_attn.errors import FileError, InputError
 from monai_attn.io import is_dicom
+from monai_attn.io.atomic import check_free
 from monai_attn.results import Standing, State, files_digest, recover, standing_of, voxels_digest
 from monai_attn.segmentation import result_files
 from monai_attn.volume import Volume
@@ -45,8 +46,8 @@ class Prepared:
 def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     """Find the images of a case, and look at what stands where the results will.
 
-    Reads no voxels. Raises `FileError` for results that are in the way and that `overwrite` would replace. Raises
-    `InputError` for images that are missing, or whose results cannot be DICOM as asked for.
+    Reads no voxels. Raises `FileError` for results that are in the way, and with `overwrite` for links, folders and
+    pipes, which are never replaced. Raises `InputError` for images that are missing, or whose results cannot be DICOM as asked for.
     """
     found = find_images(case.source, parts.inputs, recipe.series)
     for one in found.values():
@@ -57,6 +58,8 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
         raise InputError(f"{reference.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
     choice = [{name: one.series for name, one in found.items()}, recipe.volume, recipe.suv_factor]
     digest = files_digest({name: one.path for name, one in found.items()}, choice)
+    for path in recipe.files(case.name) if recipe.overwrite else ():
+        check_free(path, overwrite=True)
     standing = Standing(State.TO_DO) if recipe.overwrite else _standing(recipe, case.name, parts, digest)
     if standing.state is State.REFUSED:
         raise FileError(standing.why)

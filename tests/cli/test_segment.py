@@ -83,6 +83,22 @@ def test_a_result_in_the_way_is_found_before_anything_is_segmented(bundle, image
     assert (tmp_path / "out" / name).read_text() == "mine"
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_what_overwrite_never_replaces_is_found_before_anything_is_segmented(
+    bundle, image, tmp_path, capsys, kind, extra, monkeypatch
+):
+    (tmp_path / "out").mkdir()
+    place = tmp_path / "out" / "case_1_seg.csv"
+    {"link": lambda: place.symlink_to(image), "pipe": lambda: os.mkfifo(place), "folder": place.mkdir}[kind]()
+    monkeypatch.setattr("monai_attn.cohort.run.CaseRun.segment", lambda *_: None)
+    assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--overwrite", *extra) == 2
+    assert (
+        f"case_1_seg.csv is {'no plain file but a pipe' if kind == 'pipe' else f'a {kind}'}" in capsys.readouterr().err
+    )
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["case_1_seg.csv"]
+
+
 def test_results_that_are_there_are_done_already_and_done_again_only_when_told(bundle, image, tmp_path, capsys):
     arguments = (image, "-b", bundle, "-o", tmp_path / "out", "--trust")
     assert segment(*arguments) == 0
