@@ -17,13 +17,16 @@ from typing import Any
 from monai_attn.io.digest import sha256
 from monai_attn.io.plain import read_plain
 
-__all__ = ["FILES", "INPUT", "attested", "is_broken", "read_manifest", "with_files"]
+__all__ = ["FILES", "INPUT", "attested", "is_broken", "is_cut_off", "read_manifest", "with_files"]
 
 FILES = "files"
 """The key of the record under which the other files of the case stand, each with its sha256."""
 
 INPUT = "input"
 """The key of the record under which the fingerprints of the images stand."""
+
+BEGINNING = b'{\n  "notice": "'
+"""The first bytes of every record, see `Segmentation.about`."""
 
 
 def with_files(about: Mapping[str, Any], paths: Iterable[Path]) -> bytes:
@@ -92,6 +95,19 @@ def is_broken(path: Path) -> bool:
                 pass
     except (OSError, EOFError, zlib.error):
         return True
+    return False
+
+
+def is_cut_off(record: Path) -> bool:
+    """Whether a record is empty, or begins as a record of ours and ends too early to be JSON."""
+    try:
+        text = read_plain(record)
+    except OSError:
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return not text or text.startswith(BEGINNING)
     return False
 
 

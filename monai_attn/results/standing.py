@@ -22,7 +22,7 @@ from monai_attn.errors import AttnError
 from monai_attn.io import read, stem
 from monai_attn.io.names import suffix_of
 from monai_attn.measure import from_csv
-from monai_attn.results.record import FILES, INPUT, attested, is_broken, read_manifest
+from monai_attn.results.record import FILES, INPUT, attested, is_broken, is_cut_off, read_manifest
 
 __all__ = ["Standing", "State", "standing_of"]
 
@@ -106,14 +106,16 @@ def standing_of(
 
 def _without_record(record: Path, there: Sequence[Path]) -> Standing:
     """Files without a record: half of a case of ours where our table describes the mask, else somebody's files."""
+    cut = [path for path in there if path == record and is_cut_off(path)]
+    there = [path for path in there if path not in cut]
     if not there:
-        return Standing(State.TO_DO)
+        return Standing(State.TO_DO, replace=frozenset(cut))
     table = record.with_suffix(".csv")
     masks = [path for path in there if stem(path) == record.stem and suffix_of(path)]
     voxels = _voxels_of_our_table(table) if table in there else None
     whole = there == [table] or (masks and all(_voxels_of_mask(mask) == voxels for mask in masks))
     if voxels is not None and record not in there and whole:
-        return Standing(State.TO_DO, replace=frozenset(there))
+        return Standing(State.TO_DO, replace=frozenset([*there, *cut]))
     return _refused(f"{there[0].name} exists already, without the record of a finished case")
 
 

@@ -72,6 +72,14 @@ def test_a_mask_that_is_empty_or_cut_off_is_done_again(cases, recipe, damage):
     assert run(recipe, cases) == {"case_1": "made", "case_2": "done", "case_3": "done"}
 
 
+@pytest.mark.parametrize("bytes_left", [0, 40, 500])
+def test_a_record_that_is_empty_or_cut_off_is_done_again(cases, recipe, bytes_left):
+    run(recipe, cases)
+    record = recipe.output / "case_1_seg.json"
+    record.write_bytes(record.read_bytes()[:bytes_left])
+    assert run(recipe, cases) == {"case_1": "made", "case_2": "done", "case_3": "done"}
+
+
 def test_a_mask_that_somebody_changed_is_left_alone(cases, recipe):
     run(recipe, cases)
     before = read(mask(recipe))
