@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -143,4 +144,5 @@ def _place(case: Case, names: Sequence[str]) -> Path:
 
 
 def _same(one: Case, other: Case) -> bool:
-    return [path.resolve() for path in one.paths] == [path.resolve() for path in other.paths]
+    # `Path.resolve` raises where a link leads in a circle; such a link is a case that cannot be read.
+    return [*map(os.path.realpath, one.paths)] == [*map(os.path.realpath, other.paths)]

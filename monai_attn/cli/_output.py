@@ -114,17 +114,22 @@ def check_targets(targets: Iterable[Path | None], *, inputs: Sequence[Path | Non
     from monai_attn.errors import FileError
     from monai_attn.io.atomic import check_free
 
-    taken = {path.resolve(): "an input" for path in inputs if path is not None}
+    taken = {_real(path): "an input" for path in inputs if path is not None}
     for path in targets:
         if path is None:
             continue
-        if path.resolve() in taken:
-            raise FileError(f"{path.name} is {taken[path.resolve()]}; choose another name for the output.")
-        taken[path.resolve()] = "written already"
+        if _real(path) in taken:
+            raise FileError(f"{path.name} is {taken[_real(path)]}; choose another name for the output.")
+        taken[_real(path)] = "written already"
         check_free(path, overwrite=overwrite)
-        folder = next(one for one in path.resolve().parents if one.exists())
+        folder = next(one for one in _real(path).parents if one.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             raise FileError(f"{path.name} cannot be written: {folder.name} is no folder that you may write to.")
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads, links followed; a link that leads in a circle, for which `Path.resolve` raises, is kept."""
+    return Path(os.path.realpath(path))
 
 
 def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], **about: Any) -> None:

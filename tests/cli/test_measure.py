@@ -170,12 +170,14 @@ def test_bad_use_is_said_exits_with_2_and_writes_nothing(mask, ct, tmp_path, cap
         (["--csv", "m.txt", "--json", "m.txt"], "m.txt is written already"),
         (["--csv", "MASK", "--overwrite"], "case_1_seg.nii.gz is an input"),
         (["--json", "RECORD", "--overwrite"], "case_1_seg.json is an input"),
+        (["--csv", "circle"], "circle is a link, and links are not replaced"),
         (["--csv", "m.csv", "--json", "there.csv/m.json"], "m.json cannot be written: there.csv is no folder"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_the_work(mask, tmp_path, monkeypatch, capsys, options, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
     (tmp_path / "there.csv").write_text("mine")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     named = {"MASK": mask, "RECORD": mask.with_name("case_1_seg.json")}

@@ -89,6 +89,7 @@ def test_a_case_that_cannot_be_measured_or_written_is_a_row(cases, recipe, error
 def test_odd_files_in_a_folder_are_rows_or_results(cases, recipe):
     folder = cases[0].source.parent
     (folder / "dangling.nii.gz").symlink_to(folder / "nowhere.nii.gz")
+    (folder / "circle.nii.gz").symlink_to(folder / "circle.nii.gz")
     (folder / f"{'x' * 243}.nii.gz").write_bytes(cases[0].source.read_bytes())
     Path(os.fsdecode(os.fsencode(folder) + b"/\xe9.nii.gz")).write_bytes(cases[0].source.read_bytes())
     (folder / "empty.nii.gz").touch()
@@ -96,7 +97,7 @@ def test_odd_files_in_a_folder_are_rows_or_results(cases, recipe):
     found = find_cases([folder])
     errors = errors_of(recipe, found)
     failed = {case for case, error in errors.items() if error}
-    assert failed == {"dangling", "empty", "noise"}
+    assert failed == {"circle", "dangling", "empty", "noise"}
     assert errors["dangling"] == "dangling.nii.gz is a link to a file that is not there."
     assert not any("Unexpected" in error for error in errors.values())
     assert len(list(recipe.output.glob("*_seg.json"))) == 5
