@@ -47,7 +47,8 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     """Find the images of a case, and look at what stands where the results will.
 
     Reads no voxels. Raises `FileError` for results that are in the way, and with `overwrite` for links, folders and
-    pipes, which are never replaced. Raises `InputError` for images that are missing, or whose results cannot be DICOM as asked for.
+    pipes, which are never replaced. Raises `InputError` for images that are missing, or whose results cannot be DICOM
+    as asked for.
     """
     found = find_images(case.source, parts.inputs, recipe.series)
     for one in found.values():
