@@ -59,10 +59,14 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
 
     inputs, mask = segmenter.parts.inputs, recipe.files(case.name)[0]
     prepared = prepare(recipe, case, segmenter.parts)
+    standing = prepared.standing
+    done = [f"{case.name}: done already -> {mask}", *(f"  warning: {warning}" for warning in standing.warnings)]
+    if standing.state is State.DONE and not standing.check_voxels:
+        return done
     images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
-    warnings = segmenter.check(images, region=recipe.region, force=recipe.force)
     if decide(prepared, images).standing.state is State.DONE:
-        return [f"{case.name}: done already -> {mask}"]
+        return done
+    warnings = segmenter.check(images, region=recipe.region, force=recipe.force)
     image = images[next(iter(images))]
     part = image.crop(image.slices_of(recipe.region)) if recipe.region else image
     lines = [f"{case.name}: {_grid(part)} -> {mask}"]
