@@ -56,12 +56,21 @@ def test_a_place_that_is_no_mask_is_a_sentence(tmp_path, mask, command, place, c
 
 
 @pytest.mark.parametrize("option", ["--csv", "--json"])
-@pytest.mark.parametrize("place", [".", "/", "/dev/null", "m.nii.gz/x.csv", "x" * 300])
+@pytest.mark.parametrize("place", [".", "/", "m.nii.gz/x.csv", "x" * 300])
 def test_a_place_that_is_no_file_to_write_is_a_sentence(mask, option, place, capsys, monkeypatch):
     monkeypatch.chdir(mask.parent)
     assert main(["measure", "m.nii.gz", option, place, "--overwrite"]) == 2
     assert "Unexpected" not in capsys.readouterr().err
     assert [path.name for path in mask.parent.iterdir()] == ["m.nii.gz"]
+
+
+@pytest.mark.parametrize("option", ["--csv", "--json"])
+def test_a_pipe_is_not_replaced(mask, option, capsys):
+    pipe = mask.parent / "pipe"  # never a node of /dev: a fault here would replace it for the whole computer
+    os.mkfifo(pipe)
+    assert main(["measure", str(mask), option, str(pipe), "--overwrite"]) == 2
+    assert "pipe is no plain file" in capsys.readouterr().err
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize(
