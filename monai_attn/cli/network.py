@@ -1,7 +1,7 @@
 """`monai-attn network`: what the members of the network family cost on this machine.
 
-For the choice of an attention before a training. Networks have random weights and see random voxels; how well they
-segment is not measured. The measuring is done in `monai_attn.networks.cost`, and docs/networks.md explains it.
+For the choice of an attention before a training. Networks have random weights, and how well they segment is not
+measured. The measuring is done in `monai_attn.networks.cost`, and docs/networks.md explains it.
 """
 
 from __future__ import annotations

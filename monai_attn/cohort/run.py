@@ -1,7 +1,7 @@
 """Cases through one recipe: each is read, segmented, measured and committed; a failure stays with its case.
 
-Three cases are on their way at the same time: one is read, one is computed, one is written. Reading and writing have
-a thread each, and the network runs in the caller's thread.
+Up to three cases are in work at the same time: one is read, one is computed, one is written. Reading and writing have a
+thread each, and the network runs in the caller's thread.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Maps of a network, brought to the grid of the source image by patient coordinates.
 
-For attention maps and probabilities, which have a value at each voxel and no class. Labels take another road,
+For attention maps and probabilities, which have a value at each voxel and no class. Labels come from
 `monai_attn.transforms.source_labels`, because interpolated labels would be no labels. The segmenter calls
 `maps_on_source` when maps are asked for.
 """
