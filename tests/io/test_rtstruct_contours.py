@@ -78,6 +78,19 @@ def test_contours_that_overlap_in_part_are_joined_and_exclusive_ones_are_not(tmp
     assert (voxels, notes) == (16 + 16 - 8, ())
 
 
+def test_two_outlines_that_cross_and_hold_the_same_voxels_are_joined_and_no_hole(tmp_path):
+    drawn = [square(2), square(2, (1.6, 1.6), (4.6, 4.6))]
+    for number, order in enumerate((drawn, drawn[::-1])):
+        voxels, notes = read_voxels(structure_set(tmp_path / f"{number}.dcm", {"GTV": order}))
+        assert voxels == 9
+        assert notes == ("'GTV': 1 contours overlap another one of their slice in part; what either holds is inside.",)
+
+
+def test_the_hole_within_two_outlines_that_cross_stays_a_hole(tmp_path):
+    drawn = [square(2), square(2, (2.5, 2.5), (3.5, 3.5)), square(2, (1.6, 1.6), (4.6, 4.6))]
+    assert read_voxels(structure_set(tmp_path / "rs.dcm", {"GTV": drawn}))[0] == 8
+
+
 def test_a_wall_thinner_than_a_voxel_leaves_nothing_and_is_noted(tmp_path):
     wall = [square(1), square(1, (1.8, 1.8), (4.2, 4.2))]
     voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"bladder wall": wall}))

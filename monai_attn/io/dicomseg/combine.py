@@ -75,7 +75,9 @@ def _nested(polygons: list[Polygon], shape: tuple[int, int], twice: int) -> Join
     Contours that hold no centre of a pixel are left out. Each mask is compared only within the box of the smaller
     contour, so that large slices stay fast.
     """
-    masks = [mask for polygon in sorted(polygons, key=_area, reverse=True) if (mask := fill(polygon, shape)).any()]
+    ordered = sorted(polygons, key=_area, reverse=True)
+    held = [(polygon, mask) for polygon in ordered if (mask := fill(polygon, shape)).any()]
+    masks = [mask for _, mask in held]
     sizes = [int(np.count_nonzero(mask)) for mask in masks]
     whole = [mask.copy() for mask in masks]
     found = np.zeros(shape, np.bool_)
@@ -86,7 +88,10 @@ def _nested(polygons: list[Polygon], shape: tuple[int, int], twice: int) -> Join
         common = [int(np.count_nonzero(masks[inner][box] & masks[outer][box])) for outer in range(inner)]
         across += any(0 < common[outer] < min(sizes[inner], sizes[outer]) for outer in range(inner))
         nearest = max((outer for outer in range(inner) if common[outer] == sizes[inner]), default=None)
-        if nearest is None:
+        if nearest is not None and sizes[nearest] == sizes[inner] and _leaves(held[inner][0], held[nearest][0]):
+            across += 1  # the outlines cross: a copy that was moved a little, no hole; its own holes are kept
+            whole[nearest] &= whole[inner]
+        elif nearest is None:
             found[box] |= whole[inner][box]
         else:
             lost += sizes[nearest] == sizes[inner]
@@ -139,6 +144,18 @@ def _along(points: Polygon, polygon: Polygon) -> bool:
         if apart.max() > SAME:
             return False
     return True
+
+
+def _leaves(one: Polygon, other: Polygon) -> bool:
+    """Whether a corner of one closed polygon lies outside another one, by more than `SAME`."""
+    ends = np.roll(other, -1, axis=0)
+    outside = []
+    for x, y in one:
+        edges = np.flatnonzero((other[:, 1] > y) != (ends[:, 1] > y))
+        share = (y - other[edges, 1]) / (ends[edges, 1] - other[edges, 1])
+        right = other[edges, 0] + share * (ends[edges, 0] - other[edges, 0]) > x
+        outside.append(np.count_nonzero(right) % 2 == 0)
+    return any(outside) and not _along(one[outside], other)
 
 
 def _area(polygon: Polygon) -> float:
