@@ -12,13 +12,19 @@ WINDOW_PACKAGES := xvfb xauth libgl1 libegl1 libdbus-1-3 libfontconfig1 libglib2
 DEBIAN_PACKAGES := $(if $(DISPLAY),,$(WINDOW_PACKAGES)) dicom3tools
 WINDOW = $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24"))
 
-.PHONY: demo test lint bench
+.PHONY: demo test test-all lint bench
 
 demo: .venv/installed-demo
 	$(BIN)/monai-attn demo --out demo --overwrite
 
+PYTEST = $(WINDOW) env OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+
 test: lint .venv/debian-packages
-	$(WINDOW) env OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+	$(PYTEST) -m "not slow"
+
+# With the tests that take minutes: before a release, and after a change of what they look at.
+test-all: lint .venv/debian-packages
+	$(PYTEST)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check

@@ -40,7 +40,6 @@ def test_the_version_is_that_of_pyproject() -> None:
     assert monai_attn.__version__ == project["version"]
 
 
-@pytest.mark.slow
 def test_the_wheel_carries_the_bundles_and_the_type_hints(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()

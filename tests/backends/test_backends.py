@@ -77,7 +77,6 @@ def test_what_one_window_gave_stays_as_it_is_when_the_next_is_computed(backend):
 
 
 @torch.no_grad()
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # in torch's compiler
 def test_the_compiled_network_gives_the_logits_of_the_network():
     if not BACKENDS["torch-compile"].is_available():

@@ -57,7 +57,6 @@ def test_without_nilearn_the_demo_says_what_to_install(monkeypatch: pytest.Monke
 
 
 @needs_matplotlib
-@pytest.mark.slow
 def test_the_demo_segments_both_hippocampi_and_writes_what_it_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -271,7 +271,6 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(bundle, image, tmp
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_cancelling_leaves_nothing_half_written(bundle, tmp_path, how):
     volume = Volume(np.random.default_rng(2).normal(size=(160, 160, 160)).astype(np.float32))

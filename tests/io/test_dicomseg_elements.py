@@ -92,7 +92,6 @@ def outcome(folder: Path, image: Volume, seed: int) -> str:
     return "read" if seconds < PATIENCE_S else f"seed {seed}: {seconds:.0f} s"
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_elements_are_read_or_refused(tmp_path):
     image = made(tmp_path)

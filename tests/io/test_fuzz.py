@@ -11,7 +11,6 @@ import pytest
 from fuzz import KINDS, run
 
 
-@pytest.mark.slow
 def test_every_damaged_file_is_read_or_refused_with_an_error_of_ours(tmp_path):
     found = run(tmp_path, kinds=KINDS, first=0, count=60, base=1)
     assert found.wrong == []

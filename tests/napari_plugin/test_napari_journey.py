@@ -20,7 +20,7 @@ from monai_attn.volume import Volume, same_grid
 
 ID = "monai_attn"
 
-pytestmark = [pytest.mark.gui, pytest.mark.slow]
+pytestmark = pytest.mark.gui
 
 
 def until(happened: Callable[[], bool], seconds: float = 120) -> bool:

@@ -67,7 +67,6 @@ def test_torch_export_with_any_number_of_windows(attention):
 
 
 @torch.no_grad()
-@pytest.mark.slow
 @members
 def test_onnx(network, attention, options, tmp_path):
     pytest.importorskip("onnxscript", reason="the extra onnx is not installed")

@@ -273,7 +273,6 @@ def test_maps_are_written_beside_the_mask_and_an_existing_one_stops_everything(b
     assert not (tmp_path / "other_seg.nii.gz").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "auto"])
 def test_the_shipped_bundle_shows_where_it_looked_whatever_executes_it(backend):
     datasets = pytest.importorskip("nilearn.datasets", reason="needs the MNI152 brain of nilearn: the extra demo")

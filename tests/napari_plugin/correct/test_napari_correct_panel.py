@@ -144,7 +144,6 @@ def test_painting_while_a_correction_is_computed_makes_it_void(
     assert said == ["mask was painted on meanwhile, so nothing was changed. Do it again."]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the state folder has no variable")
 def test_a_mask_painted_before_the_process_was_killed_comes_back(
     make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -109,7 +109,6 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     assert seconds_per_window(describe_bundle(bundle), TORCH)[1]
 
 
-@pytest.mark.slow
 def test_the_sample_has_in_the_window_the_mask_of_the_command_line(tmp_path):
     pytest.importorskip("nilearn", reason="needs the MNI152 brain of nilearn: the extra demo")
     file, region = brain_file(), Box.around((27, -21, -12), (36, 52, 40))
