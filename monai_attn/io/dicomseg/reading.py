@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monai_attn.errors import FileError, InputError
+from monai_attn.errors import FileError, GeometryError
 from monai_attn.io.dicom.files import is_dicom
 from monai_attn.io.dicomseg.masks import Masks
 from monai_attn.io.dicomseg.objects import HOLDING, LABEL_MAP, SEGMENTATION, STRUCTURE_SET, class_of
@@ -29,7 +29,7 @@ def read_masks(path: str | Path, *, like: Volume | None = None) -> Masks:
 
     The segments of a `.seg.nrrd` of 3D Slicer are read too: see `monai_attn.io.segment_keys.read_layers`.
 
-    Contours have no grid of their own: raises `InputError` for an RTSTRUCT without `like`, its image.
+    Contours have no grid of their own: raises `GeometryError` for an RTSTRUCT without `like`, its image.
 
     `like` is the image that was segmented; the masks lie on its grid. Raises `FileError` for a file that is none of
     these kinds or damaged, and whatever else the reader of that kind raises.
@@ -40,7 +40,7 @@ def read_masks(path: str | Path, *, like: Volume | None = None) -> Masks:
     if _sop_class(path) != STRUCTURE_SET:
         return read_dicom_seg(path, like=like)
     if like is None:
-        raise InputError(f"{path.name} holds contours, which have no grid. Give the image they were drawn on.")
+        raise GeometryError(f"{path.name} holds contours, which have no grid. Give the image they were drawn on.")
     return read_rtstruct(path, like)
 
 

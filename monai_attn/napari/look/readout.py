@@ -81,10 +81,12 @@ def value_text(value: float, unit: str) -> str:
 
         >>> value_text(35, "HU"), value_text(3.2149, "g/ml")
         ('35 HU', 'SUV 3.21')
+        >>> value_text(999.7, "HU")
+        '1000 HU'
     """
     if not math.isfinite(value):
         return "no value"
-    number = f"{value:.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
+    number = f"{value:.0f}" if float(value).is_integer() or abs(value) >= 999.5 else f"{value:.3g}"
     return f"{UNIT_PREFIX.get(unit, '')}{number} {UNIT_SUFFIX.get(unit, unit)}".rstrip()
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from monai_attn.errors import AttnError, FileError, GeometryError, InputError, LabelError
+from monai_attn.errors import AttnError, FileError, GeometryError, LabelError
 from monai_attn.io import Masks, Series, list_series, read_masks, stem
 from monai_attn.io.dicom.files import read_errors, text
 from monai_attn.io.dicomseg.source import silent
@@ -74,8 +74,8 @@ def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str 
 def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
     """The structures on the grid of the image they name, else the first that they fit; else a SEG on its own.
 
-    Contours need an image: without any, `InputError` says so. Where images were tried and none fits, `GeometryError`
-    gives the reason of the first. `FileError` is raised for a damaged file, once there is an image to try.
+    Contours need an image: without any, `GeometryError` says so. Where images were tried and none fits, it gives the
+    reason of the first. A damaged file raises `FileError` or `InputError`: another image does not help there.
     """
     reason: AttnError | None = None
     for image in _candidates(path, images):
@@ -85,10 +85,10 @@ def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
             reason = reason or error
     try:
         return read_masks(path)
-    except InputError as error:  # contours
+    except GeometryError as error:  # contours
         if reason is not None:
             raise GeometryError(f"{reason} No image that is open, or lies beside {path.name}, fits.") from reason
-        raise InputError(f"{error} Open that image first, then the contours.") from error
+        raise GeometryError(f"{error} Open that image first, then the contours.") from error
 
 
 def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[Volume]:

@@ -70,6 +70,7 @@ def test_coordinates_are_letters_and_millimetres():
         (3.214, "g/ml", "SUV 3.21"),
         (0.125, "", "0.125"),
         (12345.678, "BQML", "12346 BQML"),
+        (-999.6, "HU", "-1000 HU"),
         (float("nan"), "HU", "no value"),
     ],
 )

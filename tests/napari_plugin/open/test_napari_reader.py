@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from dicom_maker import empty, save, slices_of
 from napari.components import ViewerModel
@@ -22,7 +23,7 @@ from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io import read, write, write_dicom_seg
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import origin_of, volume_of
-from monai_attn.napari.open.dicomseg import OpenImage
+from monai_attn.napari.open.dicomseg import OpenImage, masks_on
 from monai_attn.napari.open.notes import layer_notes, overlay_warnings
 from monai_attn.napari.open.reader import get_reader
 from monai_attn.napari.open.reading import read_path
@@ -168,6 +169,20 @@ def test_a_seg_beside_its_images_opens_as_labels_on_their_grid(model: ViewerMode
     assert volume_of(alone).voxel_ml * (alone.data > 0).sum() == pytest.approx(
         volume.voxel_ml * (mask_on(volume).array > 0).sum()
     )
+
+
+def test_a_damaged_seg_is_called_damaged_and_asks_for_no_image(tmp_path: Path) -> None:
+    volume = phantom()
+    with_labels(tmp_path / "scan", volume)
+    (tmp_path / "far" / "alone").mkdir(parents=True)
+    seg = tmp_path / "far" / "alone" / "seg.dcm"
+    write_dicom_seg(mask_on(volume), TABLE, tmp_path / "scan", seg, algorithm="test", algorithm_version="1")
+    dataset = pydicom.dcmread(seg)
+    del dataset.SegmentationType
+    dataset.save_as(seg)
+    with pytest.raises(InputError, match="SegmentationType missing") as refused:
+        masks_on(seg)
+    assert "Open that image first" not in str(refused.value)
 
 
 def test_overlapping_segments_become_a_layer_each(shared_data: Path) -> None:
