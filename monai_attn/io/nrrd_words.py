@@ -1,8 +1,8 @@
-"""The words that an NRRD header uses for the types of voxels and for how they are stored (NRRD 0005, "Basic fields")."""
+"""The words of an NRRD header for the types of voxels, and for how they are stored (NRRD 0005, "Basic fields")."""
 
 from __future__ import annotations
 
-__all__ = ["ENCODINGS", "TYPES"]
+__all__ = ["C_TYPES", "ENCODINGS", "TYPES"]
 
 C_TYPES = {
     "i1": "signed char, int8, int8_t",

@@ -13,7 +13,7 @@ import SimpleITK
 from monai_attn.errors import AttnError, FileError, GeometryError, InputError
 from monai_attn.io import count_volumes, read
 from monai_attn.io.metaimage import TYPES as META_TYPES
-from monai_attn.io.nrrd_header import C_TYPES
+from monai_attn.io.nrrd_words import C_TYPES
 from monai_attn.volume import RAS_TO_LPS
 
 DATA = np.arange(24, dtype="<i2")
