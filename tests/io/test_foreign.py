@@ -17,7 +17,7 @@ class PanicException(BaseException):
     """As pyo3 has it: no Exception."""
 
 
-FOREIGN = [KeyError("x"), RuntimeError("/home/doe/x"), struct.error(), StopIteration(), OverflowError(), zlib.error()]
+FOREIGN = [KeyError("x"), RuntimeError("/folder/doe/x"), struct.error(), StopIteration(), OverflowError(), zlib.error()]
 FOREIGN += [EOFError(), UnicodeDecodeError("utf-8", b"", 0, 1, ""), TypeError(), AssertionError(), PanicException()]
 
 
@@ -44,7 +44,7 @@ def test_errors_of_ours_and_wishes_to_stop_pass(error):
     ("error", "cause"),
     [
         (PermissionError(13, "x"), "It may not be read: permission denied"),
-        (OSError(5, "x", "/home/doe/x"), "It cannot be read: Input/output error"),
+        (OSError(5, "x", "/folder/doe/x"), "It cannot be read: Input/output error"),
         (OSError("not a gzip file"), "It is damaged"),
         (MemoryError(), "It needs more memory than there is"),
         (RecursionError(), "It is nested too deeply"),

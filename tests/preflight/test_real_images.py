@@ -46,11 +46,17 @@ def test_the_validation_cases_have_no_warning(shared_data):
     assert marked == {}  # benchmarks/false_warnings.py looks at all of them and at the training cases
 
 
-def test_a_whole_brain_is_refused_and_forced_it_is_marked():
+def test_a_whole_brain_is_refused():
     small = Volume(brain().array[::3, ::3, ::3], brain().affine @ np.diag([3, 3, 3, 1]))
     with pytest.raises(InputError, match=r"198 x 234 x 189 mm .* Choose a region .*--region"):
         hippocampus()(small)
-    warnings = hippocampus()(small, force=True).warnings
+
+
+def test_an_image_of_both_sides_is_refused_and_forced_it_is_marked():
+    both = brain().crop(brain().slices_of(Box.around((0, -21, -12), (120, 56, 40))))
+    with pytest.raises(InputError, match=r"The image measures .* Choose a region .*--region"):
+        hippocampus()(both)
+    warnings = hippocampus()(both, force=True).warnings
     assert "The image measures" in warnings[0]
     assert any("In the training images it had" in text or "in the training images it had" in text for text in warnings)
 
