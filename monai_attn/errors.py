@@ -32,46 +32,92 @@ DEBUG = "MONAI_ATTN_DEBUG"
 
 
 class AttnError(Exception):
-    """Whatever monai_attn refuses; the command line prints the message and exits with code 2."""
+    """Whatever monai_attn refuses; the command line prints the message and exits with code 2.
+
+    >>> try:
+    ...     raise FileError("t1.nii.gz does not exist. Check the path.")
+    ... except AttnError as error:
+    ...     print(error)
+    t1.nii.gz does not exist. Check the path.
+    """
 
 
 class InputError(AttnError, ValueError):
-    """A value, a file or an option cannot be used. It is a `ValueError` too, so `except ValueError` catches it."""
+    """A value, a file or an option cannot be used. It is a `ValueError` too, so `except ValueError` catches it.
+
+    >>> isinstance(InputError("A region has six numbers, not 5."), ValueError)
+    True
+    """
 
 
 class FileError(InputError):
-    """A file is missing, unreadable, truncated, of an unknown kind, or would be overwritten."""
+    """A file is missing, unreadable, truncated, of an unknown kind, or would be overwritten.
+
+    >>> from monai_attn import read
+    >>> read("no_such_image.nii.gz")
+    Traceback (most recent call last):
+    monai_attn.errors.FileError: no_such_image.nii.gz does not exist. Check the path.
+    """
 
 
 class GeometryError(InputError):
     """Where the voxels lie is undefined, ambiguous, or differs from what is asked for.
 
     Examples: a missing slice, an affine that does not span space, and a mask on another grid than the image.
+
+    >>> issubclass(GeometryError, InputError)
+    True
     """
 
 
 class LabelError(InputError):
-    """Labels are not whole numbers, or not those of the label table."""
+    """Labels are not whole numbers, or not those of the label table.
+
+    >>> from monai_attn import LabelTable
+    >>> LabelTable()[7]
+    Traceback (most recent call last):
+    monai_attn.errors.LabelError: No label has the value 7; the table knows [].
+    """
 
 
 class BundleError(InputError):
-    """A bundle is incomplete, or what it computes cannot be used as a segmentation."""
+    """A bundle (model) is incomplete, or what it computes cannot be used as a segmentation.
+
+    >>> issubclass(TrustError, BundleError), issubclass(OverrideError, BundleError)
+    (True, True)
+    """
 
 
 class BackendError(InputError):
-    """A back-end cannot run a network."""
+    """A back-end, such as OpenVINO, cannot run a network.
+
+    >>> issubclass(BackendError, InputError)
+    True
+    """
 
 
 class OverrideError(BundleError):
-    """An override names something the bundle's config does not have, or is not written `key=value`."""
+    """An override names something the bundle's config does not have, or is not written `key=value`.
+
+    >>> issubclass(OverrideError, BundleError)
+    True
+    """
 
 
 class TrustError(BundleError):
-    """A bundle from outside the package would run its code, and nobody said it may."""
+    """A bundle from outside the package would run its code, and nobody said it may.
+
+    >>> issubclass(TrustError, BundleError)
+    True
+    """
 
 
 class Cancelled(AttnError):  # noqa: N818 - a wish, not a failure
-    """The user stopped the work; nothing was written."""
+    """The user stopped the work; nothing was written.
+
+    >>> issubclass(Cancelled, InputError)
+    False
+    """
 
 
 def sentence(error: BaseException) -> str:

@@ -31,6 +31,9 @@ class Code:
     """A coded concept: "40484008", "SCT", "Anterior hippocampus" (DICOM PS3.3, 8.8).
 
     DICOM SEG and RTSTRUCT store it, so that other programs know the structure whatever its name is.
+
+    >>> Code("10200004", "SCT", "Liver").meaning
+    'Liver'
     """
 
     value: str
@@ -43,6 +46,9 @@ class Label:
     """One structure: its value in the label map, its name, its colour as `#rrggbb`, its code.
 
     Raises `LabelError` for a value below 1 or above `MAX_VALUE`, an empty name, and a colour of another form.
+
+    >>> Label(1, "liver", "#dd8265", Code("10200004", "SCT", "Liver")).name
+    'liver'
     """
 
     value: int
@@ -79,6 +85,10 @@ class LabelTable:
     """The structures of a label map, in order of their values; 0 is background and not listed.
 
     Raises `LabelError` when a value or a name stands twice. An empty table is allowed.
+
+    >>> table = LabelTable.of_names({2: "tumour", 1: "liver"})
+    >>> [label.name for label in table], table[2].name
+    (['liver', 'tumour'], 'tumour')
     """
 
     labels: tuple[Label, ...] = ()

@@ -60,6 +60,9 @@ class Segmentation:
     `maps` holds what was asked for besides (attention, probabilities, uncertainty), each on the source grid.
     Raises `LabelError` when the labels are not whole numbers or not all in the table; an empty table names
     every value it finds "label N".
+
+    >>> Segmentation(Volume(np.ones((10, 10, 10), np.uint8)), LabelTable.of_names({1: "cube"}))
+    Segmentation(10 x 10 x 10 voxels of 1 x 1 x 1 mm, RAS; 1 cube: 1 ml)
     """
 
     labels: Volume

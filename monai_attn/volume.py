@@ -32,15 +32,17 @@ ORTHOGONAL_TOLERANCE = 1e-3
 class Volume:
     """A 3-D image: array `(I, J, K)` and affine `(4, 4)`, voxel index to millimetres in RAS+.
 
-    Several channels or time points are several volumes. The array may be empty of signal but not
-    of voxels. It is kept as a read-only view: a function that changes an image makes a new one.
+    Several channels or time points are several volumes. The array may be empty of signal but not of voxels. The array
+    is kept as a read-only view: a function that changes an image makes a new one.
 
     `modality` is DICOM's two letters: "MR", "CT", "PT". `unit` is the unit of the values: "HU" in CT, "g/ml" for SUV.
     `frame_of_reference` is DICOM's UID of the patient's coordinates. Each is "" where it is not known. `notes` are
     sentences for the user on anything the reader had to decide.
 
-    Raises `GeometryError` or `InputError` when the array is not 3-D and numeric, or the affine is
-    not an invertible 4x4 with the last row 0 0 0 1.
+    Raises `GeometryError` or `InputError` when the array is not 3-D and numeric, or the affine not invertible.
+
+    >>> Volume(np.zeros((40, 50, 30)), np.diag([1.0, 1.0, 2.5, 1.0]), modality="CT", unit="HU").summary
+    '40 x 50 x 30 voxels of 1 x 1 x 2.5 mm, RAS, CT, HU'
     """
 
     array: NDArray[np.generic]
@@ -82,11 +84,7 @@ class Volume:
 
     @property
     def summary(self) -> str:
-        """Size, spacing, orientation, and modality and unit where known, in one line.
-
-        >>> Volume(np.zeros((40, 50, 30)), np.diag([1.0, 1.0, 2.5, 1.0]), modality="CT", unit="HU").summary
-        '40 x 50 x 30 voxels of 1 x 1 x 2.5 mm, RAS, CT, HU'
-        """
+        """Size, spacing, orientation, and modality and unit where known, in one line."""
         size, spacing = " x ".join(map(str, self.shape)), " x ".join(f"{edge:.4g}" for edge in self.spacing_mm)
         known = [text for text in (self.modality, self.unit) if text]
         return ", ".join([f"{size} voxels of {spacing} mm", self.orientation, *known])
@@ -185,6 +183,9 @@ class Box:
     """A box in patient millimetres, RAS+, between two opposite corners.
 
     Raises `InputError` when a corner is not three finite numbers, or the lower corner exceeds the upper one.
+
+    >>> Box.around((27, -21, -12), (36, 52, 40)).lower_mm
+    (9.0, -47.0, -32.0)
     """
 
     lower_mm: tuple[float, float, float]

@@ -15,8 +15,8 @@ from monai_attn.cases.record import (
     SplitRecord,
     begin_record,
     join_records,
-    record_of,
     save_record,
+    split_record_of,
     training_record,
 )
 from monai_attn.cases.split import all_cases, split_cases, unseen_cases, unseen_of
@@ -41,11 +41,11 @@ __all__ = [
     "labelled_cases",
     "named_images",
     "names_of",
-    "record_of",
     "safe_name",
     "save_record",
     "several_image_cases",
     "split_cases",
+    "split_record_of",
     "table_cases",
     "training_record",
     "unseen_cases",

@@ -15,7 +15,7 @@ from monai_attn.io import stem, write_bytes_atomic
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json
 
-__all__ = ["SplitRecord", "begin_record", "join_records", "record_of", "save_record", "training_record"]
+__all__ = ["SplitRecord", "begin_record", "join_records", "save_record", "split_record_of", "training_record"]
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def training_record(
     record = SplitRecord(tuple(_names(train)), tuple(_names(validation)))
     if initial_weights is None:
         return record
-    before = record_of(initial_weights)
+    before = split_record_of(initial_weights)
     if before is None:
         logger.warning(
             "Which cases %s has seen is not known: no split.json belongs to it. Scores of the new weights cannot count "
@@ -95,7 +95,7 @@ def training_record(
     return replace(record, before=_union(before.train, before.validation, before.before), complete=before.complete)
 
 
-def record_of(weights: str | Path) -> SplitRecord | None:
+def split_record_of(weights: str | Path) -> SplitRecord | None:
     """The record that belongs to a file of weights, None where there is none.
 
     Looked for beside the weights, and in `configs` when the weights lie in the `models` of a bundle. A record belongs
@@ -142,7 +142,7 @@ def join_records(weights: Iterable[str | Path]) -> SplitRecord:
     """What several weights have seen together; not complete where the record of one is missing."""
     joined = SplitRecord()
     for path in weights:
-        joined = joined.joined(record_of(path) or SplitRecord(complete=False))
+        joined = joined.joined(split_record_of(path) or SplitRecord(complete=False))
     return joined
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from monai_attn.cases.datasets import folder_of, labelled_cases
-from monai_attn.cases.record import record_of
+from monai_attn.cases.record import split_record_of
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 
@@ -63,13 +63,13 @@ def unseen_of(
 ) -> list[dict[str, str]]:
     """Those of `cases` that the weights in a file have never seen, in their order.
 
-    The record that belongs to the weights says so, see `record_of`. With `include_seen` all are given, and the scores
-    say for each whether it was seen. Raises `InputError` where the record is missing or not complete, or when no case
-    is unseen.
+    The record that belongs to the weights says so, see `split_record_of`. With `include_seen` all are given, and the
+    scores say for each whether it was seen. Raises `InputError` where the record is missing or not complete, or when
+    no case is unseen.
     """
     if include_seen:
         return list(cases)
-    record, name = record_of(weights), Path(weights).name
+    record, name = split_record_of(weights), Path(weights).name
     way_out = "Or score all cases with --include_seen true: the scores then say which cases the weights have seen."
     if record is None:
         raise InputError(

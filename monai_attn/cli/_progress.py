@@ -15,7 +15,7 @@ from monai_attn.cli.words import command_words
 if TYPE_CHECKING:
     from monai_attn.cohort import Row
 
-__all__ = ["Windows", "print_row"]
+__all__ = ["PatchBar", "print_row"]
 
 
 def print_row(row: Row) -> None:
@@ -37,7 +37,7 @@ def print_row(row: Row) -> None:
         print(f"  {name:<{width}}  {volume_ml:9.3f} ml")
 
 
-class Windows:
+class PatchBar:
     """A progress bar that counts the windows of a case, on the terminal only.
 
     `cases` are the names in their order. With `quiet`, and where stderr is no terminal, nothing is drawn. The class
@@ -50,7 +50,7 @@ class Windows:
         self.cases = list(cases)
         self.bar = tqdm(unit=" windows", leave=False, disable=True if quiet else None)
 
-    def __enter__(self) -> Windows:
+    def __enter__(self) -> PatchBar:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from monai_attn.cli._dry_run import dry_run
 from monai_attn.cli._execution import add_execution, execution_of
 from monai_attn.cli._output import add_suv_factor
-from monai_attn.cli._progress import Windows, print_row
+from monai_attn.cli._progress import PatchBar, print_row
 from monai_attn.cli._values import names, region, series_by_name
 from monai_attn.notice import RESEARCH_USE
 
@@ -177,7 +177,7 @@ def run(args: argparse.Namespace) -> int:
     if done:
         print(f"{len(done)} done, {len(cases) - len(done)} to do.")
     failed = without = 0
-    with Windows([case.name for case in cases], quiet=args.quiet) as windows:
+    with PatchBar([case.name for case in cases], quiet=args.quiet) as windows:
         for row in run_cases(recipe, cases, segmenter, lambda case, *counts: windows.update(case.name, *counts)):
             windows.bar.clear()
             print_row(row)

@@ -58,6 +58,15 @@ def read(
 
     Whatever had to be decided is said in `notes`. What cannot be decided is refused with `FileError`,
     `GeometryError` or `InputError`; docs/coordinates.md lists the rules.
+
+    >>> import numpy as np
+    >>> from monai_attn import write
+    >>> from tempfile import TemporaryDirectory
+
+    >>> with TemporaryDirectory() as folder:
+    ...     write(Volume(np.zeros((4, 5, 6), np.int16)), f"{folder}/t1.nii.gz")
+    ...     read(f"{folder}/t1.nii.gz")
+    Volume(4 x 5 x 6 voxels of 1 x 1 x 1 mm, RAS)
     """
     path = named_path(path)
     if not path.exists():

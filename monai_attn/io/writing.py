@@ -44,6 +44,12 @@ def write(volume: Volume, path: str | Path, *, table: LabelTable | None = None, 
     Raises `FileError` when the file exists and `overwrite` is not set, when no plain file is in its place, or when it
     reads back differently. Raises `GeometryError` for a sheared volume in NRRD or MetaImage, and `InputError` for
     values that no file can hold.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Volume(np.ones((4, 5, 6), np.uint8)), f"{folder}/mask.nrrd")
+    ...     Path(f"{folder}/mask.nrrd").is_file()
+    True
     """
     path = Path(path)
     suffix = suffix_of(path)

@@ -1,6 +1,11 @@
 """Measurements of label maps and their comparison with a reference: NumPy and SciPy, no torch.
 
 Definitions and their sources are in docs/measurements.md.
+
+>>> import numpy as np
+>>> mask = np.ones((10, 10, 10), bool)
+>>> dice(mask, mask)
+1.0
 """
 
 from monai_attn.measure.comparison import ERRORS, Comparison, compare, error_map

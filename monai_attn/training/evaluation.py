@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine, Events
 
-from monai_attn.cases import record_of
+from monai_attn.cases import split_record_of
 from monai_attn.errors import FileError
 from monai_attn.io import read
 from monai_attn.labels import LabelTable
@@ -39,8 +39,8 @@ class CaseScores:
 
     - `labels`: rows such as `{"value": 1, "name": "tumour"}`.
     - `output_dir`: the folder of the files. They are replaced only with `overwrite`.
-    - `weights`: the file of the network's weights. Its record (`monai_attn.cases.record_of`) says which cases training
-      saw: the column `seen` of each row is yes, no, or unknown where there is no record.
+    - `weights`: the file of the network's weights. Its record (`monai_attn.cases.split_record_of`) says which cases
+      training saw: the column `seen` of each row is yes, no, or unknown where there is no record.
     - `provenance`: gives what made the scores, for `summary.json`.
     - `tolerance_mm`: the tolerance of the surface Dice (NSD), in millimetres.
     - `lesions`: also write `lesions.csv`, which says of each case which lesions were found.
@@ -75,7 +75,7 @@ class CaseScores:
         self.table = LabelTable.of_names({int(label["value"]): str(label["name"]) for label in labels})
         self.output_dir = Path(output_dir)
         self.overwrite = overwrite
-        self.record = record_of(weights) if weights is not None else None
+        self.record = split_record_of(weights) if weights is not None else None
         self.provenance = provenance
         self.scores: list[dict[str, Any]] = []
 

@@ -16,8 +16,8 @@ from monai_attn.cases import (
     all_cases,
     begin_record,
     join_records,
-    record_of,
     save_record,
+    split_record_of,
     training_record,
     unseen_cases,
     unseen_of,
@@ -58,11 +58,11 @@ def test_without_a_record_of_these_weights_nothing_is_called_unseen(tmp_path):
     save(tmp_path / "other" / "model.pt", None)
     weights.write_bytes(b"other weights, put in their place")
     for path in (weights, tmp_path / "other" / "model.pt"):
-        assert record_of(path) is None
+        assert split_record_of(path) is None
         with pytest.raises(InputError, match=r"not known: no split\.json beside them .*--include_seen true"):
             unseen_of(rows("ab"), path)
     with pytest.raises(FileError, match=r"The weights gone\.pt do not exist"):
-        record_of(tmp_path / "gone.pt")
+        split_record_of(tmp_path / "gone.pt")
 
 
 def test_a_record_goes_with_its_weights_into_a_bundle(tmp_path):
@@ -71,17 +71,17 @@ def test_a_record_goes_with_its_weights_into_a_bundle(tmp_path):
     models.mkdir(parents=True)
     (models.parent / "configs").mkdir()
     (models / "model.pt").write_bytes(weights.read_bytes())
-    assert record_of(models / "model.pt") is None
+    assert split_record_of(models / "model.pt") is None
     for place in (models / "split.json", models.parent / "configs" / "split.json"):
         place.write_bytes((tmp_path / "run" / "split.json").read_bytes())
-        assert record_of(models / "model.pt") == record_of(weights)
+        assert split_record_of(models / "model.pt") == split_record_of(weights)
         place.unlink()
 
 
 def test_several_weights_in_a_folder_each_have_their_record(tmp_path):
     for fold, cases in enumerate(("ab", "cd")):
         save(tmp_path / f"fold{fold}.pt", training_record(rows(cases)), bytes([fold]))
-    first, second = (record_of(tmp_path / f"fold{fold}.pt") for fold in range(2))
+    first, second = (split_record_of(tmp_path / f"fold{fold}.pt") for fold in range(2))
     assert first is not None
     assert second is not None
     assert (first.train, second.train) == (("a", "b"), ("c", "d"))
@@ -122,7 +122,7 @@ def test_a_crash_between_record_and_weights_leaves_a_record_that_fits(tmp_path):
     record = training_record(rows("ab"))
     weights = save(tmp_path / "model.pt", record)
     save_record(record, weights, "0" * 64)  # and the new weights never come
-    found = record_of(weights)
+    found = split_record_of(weights)
     assert found is not None
     assert replace(found, weights_sha256=()) == record
 

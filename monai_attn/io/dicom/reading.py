@@ -41,6 +41,11 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
     empty list. With `recursive=False` the subfolders are not searched.
 
     Raises `FileError` when the folder is missing, or when it holds damaged DICOM files and nothing else.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     list_series(folder)
+    []
     """
     found, _, unread = _scan(named_path(folder), recursive=recursive)
     first = next((one for one in unread if one.surely_dicom), None)

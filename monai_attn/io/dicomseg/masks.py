@@ -18,7 +18,7 @@ from monai_attn.io.budget import MAX_BYTES
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume
 
-__all__ = ["Masks", "Part", "check_memory", "cropped", "empty_grid", "smallest_type"]
+__all__ = ["Masks", "Part", "check_mask_memory", "cropped", "empty_grid", "smallest_type"]
 
 Part = tuple[tuple[int, int, int], NDArray[np.generic]]
 """Where a block of the grid begins, and its voxels: a structure without the empty space around it."""
@@ -136,7 +136,7 @@ def cropped(start: tuple[int, int, int], array: NDArray[np.generic]) -> Part | N
     return (i, j, k), inner
 
 
-def check_memory(shapes: Iterable[Sequence[int]], itemsize: int, name: str) -> None:
+def check_mask_memory(shapes: Iterable[Sequence[int]], itemsize: int, name: str) -> None:
     """Raise `FileError` when structures of these sizes take more memory together than is ever read.
 
     `itemsize` is the number of bytes of one voxel. The limit is `MAX_BYTES` for all structures together. No shapes

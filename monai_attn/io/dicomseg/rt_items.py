@@ -21,7 +21,7 @@ from monai_attn.volume import RAS_TO_LPS, Volume
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["COMPLETE", "Structure", "structures_of"]
+__all__ = ["COMPLETE", "DrawnStructure", "structures_of"]
 
 EXCLUSIVE = "CLOSEDPLANAR_XOR"
 AREAS = ("CLOSED_PLANAR", EXCLUSIVE)
@@ -35,7 +35,7 @@ FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True, eq=False)
-class Structure:
+class DrawnStructure:
     """One region of interest: its label, and its contours in voxel indices of the image.
 
     `exclusive` where contours combine by exclusive or; `slab_mm` is the thickness that its contours state, else 0;
@@ -60,7 +60,7 @@ class Region:
     observed: Dataset | None
 
 
-def structures_of(dataset: Dataset, like: Volume, name: str) -> tuple[list[Structure], tuple[str, ...]]:
+def structures_of(dataset: Dataset, like: Volume, name: str) -> tuple[list[DrawnStructure], tuple[str, ...]]:
     """The regions of an RTSTRUCT with contours in voxel indices of `like`, and notes on what was decided or left out.
 
     Raises `FileError`, or `GeometryError` when no region belongs to the frame of reference of `like`.
@@ -149,7 +149,7 @@ def _name(item: Dataset | None, roi: int) -> str:
     return (quoted(item, "ROIName") if item is not None else "") or f"region {roi}"
 
 
-def _structure(region: Region, like: Volume, name: str) -> tuple[Structure | None, tuple[str, ...]]:
+def _structure(region: Region, like: Volume, name: str) -> tuple[DrawnStructure | None, tuple[str, ...]]:
     lines = [line for item in region.drawn for line in item.get("ContourSequence") or []]
     areas = [line for line in lines if text(line, "ContourGeometricType") in AREAS]
     notes: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ def _structure(region: Region, like: Volume, name: str) -> tuple[Structure | Non
     slabs = [abs(number(line, "ContourSlabThickness") or 0.0) for line in areas]
     exclusive = any(text(line, "ContourGeometricType") == EXCLUSIVE for line in areas)
     complete = text(region.item, "ROIDescription") == COMPLETE
-    return Structure(label, contours, exclusive, min(slabs, default=0.0), complete), notes
+    return DrawnStructure(label, contours, exclusive, min(slabs, default=0.0), complete), notes
 
 
 def _code(region: Region) -> Code | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from monai_attn.io.dicomseg.combine import Joined, joined
 from monai_attn.io.dicomseg.masks import Part, cropped
 from monai_attn.io.dicomseg.rt_axis import NOTED, place_of, reaches_out
-from monai_attn.io.dicomseg.rt_items import Structure
+from monai_attn.io.dicomseg.rt_items import DrawnStructure
 from monai_attn.shapes import between
 from monai_attn.volume import Volume
 
@@ -26,7 +26,7 @@ NAMED = 5
 """How many empty slices a note names."""
 
 
-def gaps_of(structure: Structure, axis: int) -> list[int]:
+def gaps_of(structure: DrawnStructure, axis: int) -> list[int]:
     """How many slices lie from each drawn slice to the next one.
 
     1 is the next slice. A structure of one slice, or of none, has no gaps. Slices outside the image count too.
@@ -52,7 +52,7 @@ def usual_gap(gaps: Iterable[int]) -> int | None:
     return gap if counts[gap] >= 2 and 2 * counts[gap] >= counts.total() else None
 
 
-def filled(structure: Structure, like: Volume, axis: int, others: int) -> tuple[Part | None, tuple[str, ...]]:
+def filled(structure: DrawnStructure, like: Volume, axis: int, others: int) -> tuple[Part | None, tuple[str, ...]]:
     """The voxels of a structure, and notes on what had to be decided.
 
     Every n-th slice drawn, n = 2 and more, means that the slices between were left to interpolation. Whether a
@@ -62,7 +62,7 @@ def filled(structure: Structure, like: Volume, axis: int, others: int) -> tuple[
     `axis` is the axis of `like` across the slices, as `slice_axis` gives it. The voxels are None where no pixel's
     centre lies inside a contour.
 
-    A structure that this package wrote (`Structure.complete`) is never interpolated: its empty slices are empty.
+    A structure that this package wrote (`DrawnStructure.complete`) is never interpolated: its empty slices are empty.
     Interpolation follows `monai_attn.shapes.between`.
     """
     outlines: dict[int, list[NDArray[np.float64]]] = {}
@@ -118,7 +118,7 @@ def _stacked(planes: dict[int, NDArray[np.bool_]], axis: int, shape: tuple[int, 
     return cropped((start[0], start[1], start[2]), np.moveaxis(block, 0, axis))
 
 
-def _notes(structure: Structure, like: Volume, axis: int, slices: Iterable[Joined]) -> Iterator[str]:
+def _notes(structure: DrawnStructure, like: Volume, axis: int, slices: Iterable[Joined]) -> Iterator[str]:
     """Sentences on contours that are there twice, overlap, are thin, leave the image, or lie between slices."""
     name, slices = structure.label.name, list(slices)
     twice, across, lost = (sum(getattr(one, what) for one in slices) for what in ("twice", "across", "lost"))

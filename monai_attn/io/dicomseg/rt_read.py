@@ -10,7 +10,7 @@ from pathlib import Path
 
 from monai_attn.errors import GeometryError
 from monai_attn.io.dicomseg.codes import unique_table
-from monai_attn.io.dicomseg.masks import Masks, Part, check_memory, empty_grid
+from monai_attn.io.dicomseg.masks import Masks, Part, check_mask_memory, empty_grid
 from monai_attn.io.dicomseg.objects import STRUCTURE_SET, read_object
 from monai_attn.io.dicomseg.rt_axis import is_outside, slice_axis
 from monai_attn.io.dicomseg.rt_items import structures_of
@@ -59,7 +59,7 @@ def _read(path: Path, like: Volume) -> Masks:
         notes += said
         if part is not None:
             parts[structure.label.value] = part
-            check_memory((one.shape for _, one in parts.values()), 1, path.name)
+            check_mask_memory((one.shape for _, one in parts.values()), 1, path.name)
     if every and not parts and all(is_outside(contour, like) for contour in every):
         raise GeometryError(
             f"{path.name}: all {len(every)} contours lie outside the image, which spans {like.bounds}. "

@@ -19,7 +19,7 @@ from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame, frames_of
 from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, unique_table
 from monai_attn.io.dicomseg.grid import FrameMap, check_frame_of_reference, grid_of_frames
-from monai_attn.io.dicomseg.masks import Masks, Part, check_memory, cropped, empty_grid
+from monai_attn.io.dicomseg.masks import Masks, Part, check_mask_memory, cropped, empty_grid
 from monai_attn.io.dicomseg.objects import LABEL_MAP, SEGMENTATION, quoted, read_object, whole_number
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.io.foreign import foreign_errors, no_foreign_errors
@@ -213,7 +213,7 @@ def _parts(slabs: Iterator[tuple[int, Part]], name: str) -> dict[int, Part]:
         part = cropped(start, slab)
         if part is not None:
             found.setdefault(value, []).append(part)
-    check_memory((np.subtract(*_span(parts)[::-1]) for parts in found.values()), 4, name)
+    check_mask_memory((np.subtract(*_span(parts)[::-1]) for parts in found.values()), 4, name)
     return {value: _joined(parts) for value, parts in found.items()}
 
 
