@@ -19,7 +19,6 @@ __all__ = [
     "describe_bundle",
     "foreign_code",
     "image_names",
-    "licences_of",
     "loads_part",
     "scripts_of",
 ]

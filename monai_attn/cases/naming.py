@@ -12,7 +12,7 @@ from pathlib import Path
 from monai_attn.errors import InputError
 from monai_attn.io.names import stem
 
-__all__ = ["LONGEST_BYTES", "checked_name", "names_of", "safe_name", "same_name"]
+__all__ = ["checked_name", "names_of", "safe_name", "same_name"]
 
 LONGEST_BYTES = 200
 """How long a case's name may be in UTF-8. File systems allow 255 bytes, and results add to the name."""

@@ -10,7 +10,7 @@ from monai_attn.cases.record import split_record_of
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 
-__all__ = ["PARTS", "all_cases", "split_cases", "unseen_cases", "unseen_of"]
+__all__ = ["all_cases", "split_cases", "unseen_cases", "unseen_of"]
 
 PARTS = ("train", "validation", "test")
 

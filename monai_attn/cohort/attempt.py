@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from monai_attn.errors import DEBUG, Cancelled, sentence
 
-__all__ = ["Attempt", "attempt"]
+__all__ = ["attempt"]
 
 STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit, Cancelled)
 """What ends the whole run, not only a case."""

@@ -35,7 +35,7 @@ from monai_attn.measure import (
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
-__all__ = ["LESION_SCORES", "Compared", "Criteria", "compare_pair", "comparison_rows", "complete"]
+__all__ = ["Compared", "Criteria", "compare_pair", "comparison_rows", "complete"]
 
 LESION_SCORES = ("lesion_sensitivity", "lesion_precision", "lesion_f1", "panoptic_quality")
 """The scores of a detection that are averaged over the cases."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monai_attn.errors import LabelError
 from monai_attn.volume import Volume
 
-__all__ = ["Block", "Change", "Mask", "changed", "label_block", "may_become", "widened"]
+__all__ = ["Block", "Change", "Mask", "changed", "label_block", "widened"]
 
 Block = tuple[slice, slice, slice]
 """A box of voxel indices, as NumPy slices with start and stop."""

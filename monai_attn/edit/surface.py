@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from monai_attn.edit.change import Mask
 
-__all__ = ["near_surface", "reach_voxels", "surface_points_mm"]
+__all__ = ["near_surface", "reach_voxels"]
 
 SMOOTHING = 0.7
 """Standard deviation in voxels of the blur that says where between two voxels the surface runs. With this value spheres

@@ -23,7 +23,6 @@ from monai_attn.inferers.watching import WatchedInferer
 from monai_attn.networks.maps import has_attention, on_grid_of, predict_with_maps, watch_attention
 
 __all__ = [
-    "MAPS",
     "Inference",
     "check_maps",
     "class_entropy",

@@ -41,7 +41,7 @@ from monai_attn.inferers.watching import RunWatch, WatchableInferer
 from monai_attn.inferers.windows import Windows, lay_windows
 from monai_attn.progress import Finished
 
-__all__ = ["LabelMaker", "StreamingInferer"]
+__all__ = ["StreamingInferer"]
 
 
 class LabelMaker(Protocol):

@@ -25,7 +25,7 @@ from monai_attn.io.budget import check_budget
 from monai_attn.io.foreign import foreign_errors
 from monai_attn.io.plain import open_plain
 
-__all__ = ["COMPRESSED", "Stored", "beside", "read_stored"]
+__all__ = ["Stored", "beside", "read_stored"]
 
 COMPRESSED = {"gzip", "zlib", "bzip2"}
 """Encodings that make voxels smaller."""

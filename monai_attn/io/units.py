@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import GeometryError
 
-__all__ = ["MM_PER_UNIT", "convert_lengths", "mm_per"]
+__all__ = ["convert_lengths", "mm_per"]
 
 MAX_EXTENT_MM = 25_000.0
 """Wider than the room of any scanner: the unit that a header names cannot be right beyond it."""

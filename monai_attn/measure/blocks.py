@@ -13,7 +13,6 @@ from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume, same_grid
 
 __all__ = [
-    "COUNTED",
     "Block",
     "Mask",
     "along_memory",

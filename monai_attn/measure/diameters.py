@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist, squareform
 from monai_attn.errors import InputError
 from monai_attn.measure.blocks import Mask
 
-__all__ = ["AxialDiameters", "axial_axis", "axial_diameters", "diameter_3d_mm", "outline"]
+__all__ = ["axial_axis", "axial_diameters", "diameter_3d_mm", "outline"]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from monai_attn.measure.diameters import axial_axis, axial_diameters, diameter_3
 from monai_attn.measure.structures import Point, Structure, measure_mask
 from monai_attn.volume import Volume
 
-__all__ = ["Lesion", "NamedLabels", "find_lesions", "measure_lesions"]
+__all__ = ["Lesion", "find_lesions", "measure_lesions"]
 
 
 class NamedLabels(Protocol):

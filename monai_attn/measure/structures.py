@@ -13,7 +13,7 @@ from monai_attn.measure.intensity import Intensity, intensity_of
 from monai_attn.measure.surfels import surface_area_mm2
 from monai_attn.volume import Box, Volume
 
-__all__ = ["Point", "Structure", "extreme_voxels", "measure_mask", "measure_structures"]
+__all__ = ["Point", "Structure", "measure_mask", "measure_structures"]
 
 Point = tuple[float, float, float]
 """Millimetres in RAS+."""

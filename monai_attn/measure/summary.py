@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import InputError
 
-__all__ = ["SCORES", "Scored", "Summary", "summarise"]
+__all__ = ["SCORES", "Summary", "summarise"]
 
 SCORES = (
     "dice",

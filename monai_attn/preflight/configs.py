@@ -19,7 +19,7 @@ from monai_attn.preflight.made_for import MadeFor
 from monai_attn.preflight.masks import check_mask
 from monai_attn.volume import Volume
 
-__all__ = ["WARNINGS_KEY", "CheckedImages", "mask_warnings"]
+__all__ = ["CheckedImages", "mask_warnings"]
 
 WARNINGS_KEY = "warnings"
 """Where the meta data of the network's image hold the warnings of its case, one a line."""

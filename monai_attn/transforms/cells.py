@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AxisCells", "along_axes", "view_of"]
+__all__ = ["along_axes", "view_of"]
 
 ALONG = 1e-4
 """Network voxels by which a source axis may drift sideways over its whole length and still run along: float32 noise."""

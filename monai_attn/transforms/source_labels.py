@@ -29,7 +29,7 @@ from monai_attn.progress import Finished
 from monai_attn.transforms.cells import along_axes, view_of
 from monai_attn.transforms.way_back import WayBack, way_back
 
-__all__ = ["LabelSlabs", "SourceLabels"]
+__all__ = ["SourceLabels"]
 
 VoxelBox = tuple[slice, ...]
 

@@ -21,7 +21,7 @@ from monai_attn.io.foreign import is_foreign
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["HEADER_TAGS", "Uids", "read_header", "read_headers", "uids_of"]
+__all__ = ["read_header", "read_headers", "uids_of"]
 
 DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 """Media Storage Directory: a DICOMDIR, a table of contents."""

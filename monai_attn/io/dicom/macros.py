@@ -14,7 +14,7 @@ from monai_attn.io.dicom.files import numbers, text
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["items_at", "number_at", "numbers_at", "text_at"]
+__all__ = ["number_at", "numbers_at", "text_at"]
 
 MACROS = {
     "ImageOrientationPatient": "PlaneOrientationSequence",

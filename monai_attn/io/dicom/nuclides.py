@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HALF_LIVES_S", "half_life_problem"]
+__all__ = ["half_life_problem"]
 
 HALF_LIVES_S = {
     "Rb-82 rubidium": 75.5,

@@ -15,7 +15,7 @@ from monai_attn.io.dicom.private import private_text
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["DIMENSIONS", "TELLING", "telling"]
+__all__ = ["TELLING", "telling"]
 
 DIMENSIONS = tuple(f"DimensionIndexValues {place}" for place in range(1, 9))
 """The places of a frame along the dimensions that an enhanced object names, one by one (PS3.3 C.7.6.17)."""

@@ -16,7 +16,7 @@ from monai_attn.labels import Code, Label, LabelTable, default_colour
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["PRIVATE_SCHEME", "category_of", "code_of", "hex_of_lab", "lab_of", "read_code", "roi_type", "unique_table"]
+__all__ = ["category_of", "code_of", "hex_of_lab", "lab_of", "read_code", "roi_type", "unique_table"]
 
 PRIVATE_SCHEME = "99MONAIATTN"
 """Where the codes of structures without a code come from. DICOM wants private schemes to begin with 99."""

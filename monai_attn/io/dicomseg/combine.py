@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from monai_attn.io.dicomseg.contours import Mask, fill
 
-__all__ = ["Joined", "Polygon", "joined", "same_outline"]
+__all__ = ["Joined", "joined"]
 
 Polygon = NDArray[np.float64]
 """The corners `(n, 2)` of a closed contour in pixel indices."""

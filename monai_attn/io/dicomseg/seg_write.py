@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from monai_attn.labels import Code
 
-__all__ = ["ALGORITHM_TYPES", "CANNOT", "MAKER", "NOTICE", "check_read_back", "series_number", "write_dicom_seg"]
+__all__ = ["CANNOT", "MAKER", "NOTICE", "check_read_back", "series_number", "write_dicom_seg"]
 
 MAKER = "monai_attn"
 """Manufacturer, model and private creator of what we write."""
