@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from dicom_maker import empty, item, lps
+from pydicom import dcmread
 
+from monai_attn.io.dicomseg import read_rtstruct
 from monai_attn.volume import Volume
 
 STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -45,3 +47,23 @@ def box(image: Volume, lower, upper, k: float) -> np.ndarray:
     """A rectangle of indices in a slice, in millimetres."""
     (a, b), (c, d) = lower, upper
     return image.to_world([[a, b, k], [c, b, k], [c, d, k], [a, d, k]])
+
+
+IMAGE = flat((10, 8, 9))
+
+
+def square(k: float, lower=(1.5, 1.5), upper=(4.5, 4.5)) -> np.ndarray:
+    """9 voxels of a slice unless said otherwise."""
+    return box(IMAGE, lower, upper, k)
+
+
+def changed(path, change):
+    ds = dcmread(path)
+    change(ds)
+    ds.save_as(path)
+    return path
+
+
+def read_voxels(path, value=1, image=IMAGE):
+    masks = read_rtstruct(path, image)
+    return int(masks.mask(value).array.sum()), masks.notes

@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from contour_maker import box, flat, structure_set
-from pydicom import dcmread
+from contour_maker import IMAGE, changed, read_voxels, square, structure_set
 
 from monai_attn.io.dicomseg import read_rtstruct
-
-IMAGE = flat((10, 8, 9))
-
-
-def square(k: float, lower=(1.5, 1.5), upper=(4.5, 4.5)) -> np.ndarray:
-    """9 voxels of a slice unless said otherwise."""
-    return box(IMAGE, lower, upper, k)
-
-
-def changed(path, change):
-    ds = dcmread(path)
-    change(ds)
-    ds.save_as(path)
-    return path
-
-
-def read_voxels(path, value=1, image=IMAGE):
-    masks = read_rtstruct(path, image)
-    return int(masks.mask(value).array.sum()), masks.notes
 
 
 @pytest.mark.parametrize(
