@@ -1,6 +1,7 @@
 """Cases: what one is, where its images are, and what it is called. The same answers for every way in.
 
-No image is read here, and neither torch nor MONAI is loaded.
+No image is read to find a case, and neither torch nor MONAI is loaded. Labelled cases, for training and for scores,
+are found by `monai_attn.cases.labelled`.
 """
 
 from monai_attn.cases.case import Case

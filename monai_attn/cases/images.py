@@ -8,7 +8,8 @@ from pathlib import Path
 
 from monai_attn.cases.folders import named_images
 from monai_attn.errors import FileError, InputError
-from monai_attn.io import Series, list_series, stem
+from monai_attn.io import Series, list_series, read, stem
+from monai_attn.volume import Volume
 
 __all__ = ["ImageFile", "ImageInput", "choice_of", "find_images"]
 
@@ -31,10 +32,24 @@ class ImageInput:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """Where an image is: a file or DICOM folder, and which series of it."""
+    """Where an image is: a file or DICOM folder, which series of the folder, and which volume of the file, from 0.
+
+    >>> ImageFile(Path("t1.nii.gz")).place, ImageFile(Path("t1_and_flair.nii.gz"), volume=1).place
+    ('t1.nii.gz', ImageFile(path=PosixPath('t1_and_flair.nii.gz'), series=None, volume=1))
+    """
 
     path: Path
     series: str | None = None
+    volume: int | None = None
+
+    @property
+    def place(self) -> str | ImageFile:
+        """The path where it says all, as configs take it; else the value itself, which `LoadVolumed` reads."""
+        return str(self.path) if self.series is None and self.volume is None else self
+
+    def read(self) -> Volume:
+        """The image, as `monai_attn.io.read` gives it and with the errors of that function."""
+        return read(self.path, series=self.series, volume=self.volume)
 
 
 def find_images(

@@ -16,18 +16,24 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import SpaceKeys
 
+from monai_attn.cases import ImageFile
+from monai_attn.cases.labelled import LabelFile
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import read
 from monai_attn.volume import ImageSource, Volume, same_grid
 
 __all__ = ["LoadVolumed"]
 
+Source = ImageSource | ImageFile | LabelFile
+"""One image: a path, a volume, or a place that says which series or volume of a path, or which values of a mask."""
+
 
 class LoadVolumed(MapTransform):  # type: ignore[misc]
     """Reads the image at each key to a `MetaTensor` with its affine: voxel index to millimetres, RAS+.
 
-    A key holds a path (NIfTI, NRRD, MHA, DICOM folder), a `Volume`, or a list of these on one grid. The tensor is `(I,
-    J, K)`, or `(1, I, J, K)` with `ensure_channel_first`. A list becomes `(channels, I, J, K)`.
+    A key holds a path (NIfTI, NRRD, MHA, DICOM folder), a `Volume`, or a list of these on one grid. A labelled case
+    may also hold an `ImageFile` or a `LabelFile` (`monai_attn.cases`), where a path does not say all. The tensor is
+    `(I, J, K)`, or `(1, I, J, K)` with `ensure_channel_first`. A list becomes `(channels, I, J, K)`.
 
     It takes the place of MONAI's `LoadImaged` and reads with `monai_attn.io`, which refuses where it would have to
     guess. Raises `FileError` or `GeometryError` as `monai_attn.io.read` does.
@@ -56,7 +62,7 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
             out[key] = self._tensor(out[key])
         return out
 
-    def _tensor(self, source: ImageSource | Sequence[ImageSource]) -> MetaTensor:
+    def _tensor(self, source: Source | Sequence[Source]) -> MetaTensor:
         """One image, or several on one grid, as a tensor with affine and notes.
 
         Raises `GeometryError` for images on other grids.
@@ -65,7 +71,7 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
         sources: list[Any] = list(source) if several else [source]  # type: ignore[arg-type]
         if not sources:
             raise InputError("A case needs at least one image; its list of images is empty.")
-        volumes = [one if isinstance(one, Volume) else read(one) for one in sources]
+        volumes = [_volume(one) for one in sources]
         first = volumes[0]
         for number, volume in enumerate(volumes[1:], start=2):
             if not same_grid(first, volume):
@@ -78,7 +84,7 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
         channels = several or self.ensure_channel_first
         array = np.stack(arrays) if channels else arrays[0].copy()
         meta = {
-            "filename_or_obj": "memory" if isinstance(sources[0], Volume) else str(sources[0]),
+            "filename_or_obj": _name(sources[0]),
             "original_affine": first.affine.copy(),
             "spatial_shape": np.array(first.shape),
             "original_channel_dim": 0 if channels else float("nan"),  # MONAI's word for "no channel"
@@ -86,3 +92,17 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
             "frame_of_reference": first.frame_of_reference,
         }
         return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(first.affine.copy()), meta=meta)
+
+
+def _volume(source: Source) -> Volume:
+    """The image of a source, read where it is not in memory."""
+    if isinstance(source, Volume):
+        return source
+    return source.read() if isinstance(source, ImageFile | LabelFile) else read(source)
+
+
+def _name(source: Source) -> str:
+    """The path of a source as text, "memory" for a volume."""
+    if isinstance(source, Volume):
+        return "memory"
+    return str(source.path if isinstance(source, ImageFile | LabelFile) else source)

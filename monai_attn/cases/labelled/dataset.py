@@ -1,0 +1,122 @@
+"""Labelled cases of a `dataset.json` that lists them: Medical Segmentation Decathlon, and ours with several images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monai_attn.cases.images import ImageFile, ImageInput
+from monai_attn.cases.labelled.case import LabelledSet
+from monai_attn.cases.labelled.entry import Entry, labelled_set
+from monai_attn.cases.labelled.inputs import RESERVED, image_inputs
+from monai_attn.cases.labelled.structures import structures_of
+from monai_attn.cases.naming import safe_name
+from monai_attn.errors import InputError
+from monai_attn.io.jsonfile import read_json
+from monai_attn.io.names import stem
+
+__all__ = ["FILE", "channels_of", "listed_cases"]
+
+FILE = "dataset.json"
+
+LISTS = {"training": "", "validation": "validation", "test": "test"}
+"""The lists of a `dataset.json`, and the part that their labelled entries belong to if they do not say another."""
+
+
+def listed_cases(folder: Path) -> LabelledSet:
+    """The labelled cases that `folder/dataset.json` lists.
+
+    An entry is `{"image": path, "label": path}`; the image may be a list of files, or one file of several channels,
+    named by "modality". Or an entry names each image: `{"id": name, "t1": path, "ct": path, "label": path}`; an image
+    that it does not name is missing. Beside these an entry may say what was `drawn`, what is `left_out` or `cut`
+    (values or names of structures), its `part` (train, validation, test) and its `patient`.
+
+    Raises `FileError` for what is missing, `InputError` for an entry that is not clear, `LabelError` for labels.
+    """
+    content = read_json(folder / FILE)
+    where = f"{FILE} of {folder.resolve().name!r}"
+    rows = list(_rows(content, where))
+    channels = channels_of(content)
+    inputs = image_inputs(_named(channels, rows, where))
+    entries = [_entry(folder, place, row, part, inputs) for place, row, part in rows]
+    return labelled_set(
+        folder, entries, inputs, structures_of(content, where), kind="cases listed in dataset.json", about=content
+    )
+
+
+def channels_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """What a `dataset.json` says of its channels: "channel_names" or "modality", as a mapping or a list."""
+    said = content.get("channel_names") or content.get("modality") or {}
+    if isinstance(said, Mapping):
+        return {str(key): str(words) for key, words in said.items()}
+    return {str(number): str(words) for number, words in enumerate(said if isinstance(said, list) else [said])}
+
+
+def _rows(content: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Each labelled entry: where it stands, itself, and its part. Entries of images alone are passed over."""
+    for key, part in LISTS.items():
+        for number, row in enumerate(content.get(key) or [], start=1):
+            place = f"{where}: entry {number} of {key!r}"
+            if isinstance(row, Mapping) and row.get("label"):
+                yield place, row, part
+            elif key == "training":
+                raise InputError(f"{place} has no label, and a training needs one for each case. Add it.")
+
+
+def _named(channels: Mapping[str, str], rows: list[tuple[str, Mapping[str, Any], str]], where: str) -> dict[str, str]:
+    """The names of the images, with the words on each."""
+    named = {key: words for key, words in channels.items() if not key.isdecimal()}
+    if named:
+        return named
+    if any("image" not in row for _, row, _ in rows):
+        keys = dict.fromkeys(key for _, row, _ in rows for key in row if key not in {*RESERVED, "id", "cut", "image"})
+        raise InputError(
+            f'{where} must say what the images are, as in "modality": {{"t1": "MRI", "ct": "CT"}}. '
+            f"Its entries have the keys {', '.join(keys)}."
+        )
+    several = len(channels) > 1
+    return {_called(words) if several else "image": words for words in channels.values()} or {"image": ""}
+
+
+def _called(words: str) -> str:
+    """A channel's words as the name of an image.
+
+    >>> _called("T1w (contrast)"), _called("2nd echo")
+    ('t1w_contrast', 'image_2nd_echo')
+    """
+    name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "image"
+    return name if name[0].isalpha() and name not in RESERVED else f"image_{name}"
+
+
+def _entry(folder: Path, where: str, row: Mapping[str, Any], part: str, inputs: tuple[ImageInput, ...]) -> Entry:
+    images = dict(_images(folder, where, row, inputs))
+    first = next(iter(images.values()), None)
+    named = row.get("id") or (safe_name(stem(first.path)) if first else "")
+    return Entry(
+        where,
+        str(named),
+        images,
+        folder / str(row["label"]),
+        drawn=row.get("drawn"),
+        left_out=row.get("left_out", row.get("cut")),
+        part=str(row.get("part") or part),
+        patient=str(row.get("patient") or ""),
+    )
+
+
+def _images(
+    folder: Path, where: str, row: Mapping[str, Any], inputs: tuple[ImageInput, ...]
+) -> Iterator[tuple[str, ImageFile]]:
+    """The name and file of each image of an entry."""
+    names = [one.name for one in inputs]
+    given = row.get("image")
+    if not given or ("image" in names and isinstance(given, str)):
+        yield from ((name, ImageFile(folder / str(row[name]))) for name in names if row.get(name))
+    elif isinstance(given, list) and len(given) == len(names):
+        yield from ((name, ImageFile(folder / str(path))) for name, path in zip(names, given, strict=True) if path)
+    elif isinstance(given, str):
+        yield from ((name, ImageFile(folder / given, volume=number)) for number, name in enumerate(names))
+    else:
+        raise InputError(f"{where} has {len(given)} images, and the data set names {len(names)}: {', '.join(names)}.")

@@ -1,0 +1,76 @@
+"""Where a reference mask is, and how its numbers become those of a label table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from monai_attn.cases.images import ImageFile
+from monai_attn.errors import LabelError
+from monai_attn.io import read, read_masks
+from monai_attn.measure.blocks import label_array, label_values
+from monai_attn.volume import Volume
+
+__all__ = ["LabelFile"]
+
+HALF = 0.5
+"""From this fraction on a voxel belongs to a structure of a fractional DICOM SEG."""
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """The file of a reference mask: a label map, or structures in a DICOM SEG or RTSTRUCT.
+
+    - `values`: the value in the label table by the value in the file; empty where both are the same. A value of the
+      file without an entry is an error.
+    - `names`: for structures, the value in the label table by the structure's name in the file. Structures of other
+      names are left out.
+    - `like`: for structures, the image on whose grid they are read.
+
+    >>> LabelFile(Path("labelsTr/pt_1.nii.gz")).place
+    'labelsTr/pt_1.nii.gz'
+    """
+
+    path: Path
+    values: Mapping[int, int] = field(default_factory=dict)
+    names: Mapping[str, int] = field(default_factory=dict)
+    like: ImageFile | None = None
+
+    @property
+    def place(self) -> str | LabelFile:
+        """The path where it says all, as configs take it; else the value itself, which `LoadVolumed` reads."""
+        return self if self.values or self.names else str(self.path)
+
+    def read(self) -> Volume:
+        """The label map with the values of the table, `(I, J, K)`, RAS+ mm.
+
+        Raises `LabelError` for a value of the file that `values` does not name, and as `read` and `read_masks` do.
+        """
+        if self.names:
+            return self._structures()
+        volume = read(self.path)
+        if not self.values:
+            return volume
+        array = label_array(volume)
+        unknown = [value for value in label_values(array) if value not in self.values]
+        if unknown:
+            raise LabelError(
+                f"{self.path.name} holds the values {unknown[:5]}, which the data set does not name. "
+                "Add them to its labels, or correct the mask."
+            )
+        mapped = np.zeros(array.shape, np.uint8 if max(self.values.values()) < 256 else np.uint16)
+        for value, new in self.values.items():
+            mapped[array == value] = new
+        return volume.with_array(mapped)
+
+    def _structures(self) -> Volume:
+        """The structures of `names` as a label map; of two that share a voxel the one with the larger value is kept."""
+        masks = read_masks(self.path, like=None if self.like is None else self.like.read())
+        mapped = np.zeros(masks.grid.shape, np.uint8 if max(self.names.values()) < 256 else np.uint16)
+        chosen = {self.names[label.name]: label.value for label in masks.table if label.name in self.names}
+        for new, value in sorted(chosen.items()):
+            mapped[np.asarray(masks.mask(value).array, np.float32) >= HALF] = new
+        return Volume(mapped, masks.grid.affine, frame_of_reference=masks.grid.frame_of_reference)

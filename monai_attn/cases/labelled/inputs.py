@@ -1,0 +1,57 @@
+"""The images that the cases of a data set have: their names, modalities and units, from the words of the data set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from monai_attn.cases.images import ImageInput
+from monai_attn.errors import InputError
+
+__all__ = ["RESERVED", "image_inputs", "modality_of"]
+
+RESERVED = {"case", "label", "drawn", "scored", "pred", "left_out", "part", "patient"}
+"""Names that the rows of cases use for something else than an image."""
+
+WORDS = (
+    ("CT", r"\bct\b|\bcta\b|\bcect\b|hounsfield|\bhu\b|computed tomo"),
+    ("PT", r"\bpet\b|\bpt\b|\bsuv\b|\bfdg\b"),
+    ("MR", r"\bmri?\b|\bt1|\bt2|flair|\badc\b|\bdwi\b|\bcine|\bswi\b|\bpd\b|magnetic"),
+)
+"""Words of a data set by which DICOM's code of the modality is known; the first that fits is taken."""
+
+UNITS = {"CT": "HU"}
+"""The unit of the grey values by modality; that of PET only where the data set says SUV."""
+
+
+def modality_of(words: str) -> str:
+    """DICOM's code of a modality (MR, CT, PT) from the words of a data set, "" where they do not say.
+
+    >>> modality_of("MRI, N4-corrected"), modality_of("T1w"), modality_of("PET, SUV"), modality_of("ultrasound")
+    ('MR', 'MR', 'PT', '')
+    """
+    return next((code for code, pattern in WORDS if re.search(pattern, words.lower())), "")
+
+
+def image_inputs(described: Mapping[str, str]) -> tuple[ImageInput, ...]:
+    """The images of a data set, from each image's name to the words on it, in their order.
+
+    Raises `InputError` for a name that a config cannot hold.
+    """
+    return tuple(_input(name, words) for name, words in _checked(described.items()))
+
+
+def _checked(described: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    for name, words in described:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
+            raise InputError(
+                f"An image cannot be called {name!r}. Use letters, digits and _, a letter first, and none of "
+                f"{', '.join(sorted(RESERVED))}."
+            )
+        yield name, words
+
+
+def _input(name: str, words: str) -> ImageInput:
+    modality = modality_of(words) or modality_of(name.replace("_", " "))
+    unit = "g/ml" if modality == "PT" and "suv" in words.lower() else UNITS.get(modality, "")
+    return ImageInput(name, modality, words if words != name else "", unit=unit)

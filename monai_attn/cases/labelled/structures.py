@@ -1,0 +1,113 @@
+"""Which structures the masks of a data set hold, and how the values in the files become those of the label table.
+
+A network has a channel for each structure, counted without a gap. So the table has the values 1, 2, 3 and so on. Where
+the files have other values (17 and 53, or regions of nnU-Net that join several), `Structures.values` maps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from monai_attn.errors import InputError, LabelError
+from monai_attn.labels import LabelTable
+
+__all__ = ["Structures", "numbered", "structures_of"]
+
+BACKGROUND = {"background", "clear label", "unlabeled", "unlabelled", "empty"}
+"""What data sets call the value 0."""
+
+
+@dataclass(frozen=True)
+class Structures:
+    """The label table, the table's value by the value in the files (empty: the same), and by the name in DICOM files.
+
+    >>> numbered({17: "left", 53: "right"}).values
+    {17: 1, 53: 2}
+    """
+
+    table: LabelTable
+    values: Mapping[int, int] = field(default_factory=dict)
+    names: Mapping[str, int] = field(default_factory=dict)
+
+    def chosen(self, given: Any) -> frozenset[int]:
+        """Values of the table, from values in the files or names of structures, as a list or as text ("1, 3").
+
+        Raises `InputError` for a structure that the table does not have.
+        """
+        if isinstance(given, str):
+            given = [part for part in given.replace(";", ",").replace("|", ",").split(",") if part.strip()]
+        known = self.values or {label.value: label.value for label in self.table}
+        called = {label.name.lower(): label.value for label in self.table}
+        found = set()
+        for one in given if isinstance(given, Collection) else [given]:
+            word = str(one).strip()
+            value = known.get(int(word)) if word.isdecimal() else called.get(word.lower())
+            if value is None and word not in ("0", "background"):
+                has = ", ".join(f"{label.value} {label.name}" for label in self.table)
+                raise InputError(f"There is no structure {word!r}. The data set has: {has}.")
+            found.add(value)
+        return frozenset(value for value in found if value is not None)
+
+
+def numbered(names: Mapping[int, str]) -> Structures:
+    """The structures of these names by value in the files, numbered 1, 2, 3 in the order of the values.
+
+    Raises `LabelError` when there is none, or two have one name.
+    """
+    found = {value: name for value, name in sorted(names.items()) if value != 0}
+    if not found:
+        raise LabelError("There is no structure besides the background. Name at least one under labels.")
+    values = {value: number for number, value in enumerate(found, start=1)}
+    table = LabelTable.of_names({values[value]: name for value, name in found.items()})
+    same = all(value == number for value, number in values.items())
+    return Structures(table, {} if same else values)
+
+
+def structures_of(content: Mapping[str, Any], where: str) -> Structures:
+    """The structures of a `dataset.json`: "labels" by value (Decathlon) or by name (nnU-Net), regions among them.
+
+    A region of nnU-Net is a list of values. `regions_class_order` says in which order regions are painted over one
+    another. So each value in the files becomes the last region that holds it. Raises `LabelError`, with `where`.
+    """
+    labels = content.get("labels")
+    if not isinstance(labels, Mapping) or not labels:
+        raise LabelError(f'{where} names no labels. Write for example "labels": {{"0": "background", "1": "liver"}}.')
+    try:
+        if all(str(key).strip().isdecimal() for key in labels):
+            return numbered({int(key): str(name) for key, name in labels.items()})
+        if any(isinstance(value, list) for value in labels.values()):
+            return _regions(labels, content.get("regions_class_order"))
+        return numbered({int(value): str(name) for name, value in labels.items() if str(name) != "ignore"})
+    except LabelError as error:
+        raise LabelError(f"{where}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"{where}: a label needs a name and a whole number; {dict(labels)} has others.") from error
+
+
+def _regions(labels: Mapping[str, Any], order: Any) -> Structures:
+    """Regions as a label map: a value of the files becomes the region that is painted last over it."""
+    regions = {
+        str(name): {int(one) for one in (value if isinstance(value, list) else [value])}
+        for name, value in labels.items()
+        if str(name).lower() not in BACKGROUND and value not in (0, [0]) and str(name) != "ignore"
+    }
+    if not isinstance(order, Sequence) or len(order) != len(regions):
+        raise LabelError(
+            f"its labels are regions, and regions_class_order must list {len(regions)} values, the order in which they "
+            "are painted. Add that key, or give each structure one value."
+        )
+    painted: dict[int, str] = {}
+    for name, members in regions.items():  # nnU-Net: region number i gets the value order[i], later ones on top
+        painted |= dict.fromkeys(members, name)
+    missing = [name for name in regions if name not in painted.values()]
+    if missing:
+        raise LabelError(
+            f"the region {missing[0]!r} lies wholly under the regions after it, and a label map cannot show it. "
+            "Change the order of the regions, or leave that region out."
+        )
+    numbers = {name: number for number, name in enumerate(regions, start=1)}
+    values = {value: numbers[name] for value, name in sorted(painted.items())}
+    same = all(value == number for value, number in values.items())
+    return Structures(LabelTable.of_names({number: name for name, number in numbers.items()}), {} if same else values)
