@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from monai_attn.cases.datasets import folder_of, holds_dataset
+from monai_attn.cases.case import Case
+from monai_attn.cases.datasets import dataset_cases, folder_of, holds_dataset
 from monai_attn.cases.finding import find_cases, named_cases
-from monai_attn.cases.folders import holds_dicom, matches, named_images
+from monai_attn.cases.folders import holds_dicom, holds_named, matches, named_images, subfolders
 from monai_attn.errors import InputError
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
 
@@ -39,19 +39,20 @@ def several_image_cases(dataset_dir: str | Path, images: Sequence[str]) -> list[
 
     Those of `dataset_dir/dataset.json` where there is one (see `dataset_cases`; a path may be a DICOM folder of one
     series). Otherwise the folder itself, when it has a file called like one of `images` (`STS_003/t1.nii.gz`), or
-    each subfolder that has one. Raises `FileError` or `InputError` for what is missing, or when nothing is found.
+    each subfolder that has one. A part of the bundle's images, also a lone one, is a subset. Raises `FileError` or
+    `InputError` for what is missing, or when nothing is found.
     """
     folder = folder_of(dataset_dir)
-    cases = [
-        case if isinstance(case.source, Mapping) else replace(case, source=named_images(case.source, images))
-        for case in find_cases([folder], images)
-    ]
-    if not all(case.source for case in cases):
+    if holds_dataset(folder):
+        return [case.row(images[0]) for case in named_cases(dataset_cases(folder, images), images)]
+    places = [place for place in (folder, *subfolders(folder)) if holds_named(place, images)]
+    if not places:
         raise InputError(
             f"No case lies in {folder.resolve().name!r}: it has neither a dataset.json nor a file called "
             f"{images[0]}.nii.gz or the like, in it or in its folders. Set --dataset_dir."
         )
-    return [case.row() for case in cases]
+    alone = places[:1] if places[0] == folder else places
+    return [case.row() for case in named_cases([Case("", named_images(place, images)) for place in alone], images)]
 
 
 def _is_image(path: Path) -> bool:

@@ -169,6 +169,18 @@ def test_cases_to_segment_are_the_test_list_or_else_the_training_list(dataset, t
     ]
 
 
+def test_one_image_of_several_is_a_subset_too(dataset, tmp_path):
+    assert several_image_cases(dataset, ["t1"])[0] == {"case": "e", "t1": str(dataset / "e/t1.nii.gz")}
+    for name in ("p1/t1.nii.gz", "p1/ct.nrrd", "p2/CT.mha"):
+        (tmp_path / "loose" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "loose" / name).touch()
+    loose = tmp_path / "loose"
+    assert several_image_cases(loose, ["ct"]) == [
+        {"case": "p1", "ct": str(loose / "p1/ct.nrrd")},
+        {"case": "p2", "ct": str(loose / "p2/CT.mha")},
+    ]
+
+
 def test_a_test_list_of_bare_paths_says_what_it_needs(tmp_path):
     make(tmp_path / "data", [], test=["./x.nii.gz"])
     with pytest.raises(InputError, match=r"entry 1 of 'test' lacks an id, or any of t1, ct"):
