@@ -15,6 +15,7 @@ from monai.losses.dice import DiceLoss
 from torch import Tensor, nn
 
 from monai_attn.errors import InputError, LabelError
+from monai_attn.losses.partly_labelled import checked_drawn, merge_undrawn, unknown_as_background
 
 __all__ = ["SoftmaxDiceFocalLoss", "softmax_focal"]
 
@@ -58,6 +59,11 @@ class SoftmaxDiceFocalLoss(nn.Module):
     *spatial)`, whole numbers of any type. All is computed in float32 or better. The loss is 0 where no voxel is left to
     judge.
 
+    For partly labelled cases the target is a pair: these labels, and `drawn` `(N, C)`, which is 1 for each structure
+    that was drawn in a case. A structure that was not drawn is unknown, not background. Its probability is added to
+    the background's, for both parts of the loss, and the case says nothing about the Dice of that structure. With
+    `batch=True` the Dice of a structure is taken over the patches in which it was drawn. See `merge_undrawn`.
+
     Raises `LabelError` for labels that are not classes, and `InputError` for shapes or weights that do not fit.
     Milletari et al. 2016 (Dice); Lin et al. 2017 (focal).
 
@@ -94,10 +100,15 @@ class SoftmaxDiceFocalLoss(nn.Module):
         if judged is not None:  # MONAI takes the plain mean of weight * loss: weights of mean 1 make it a weighted mean
             judged = _weights("class_weights of the Dice part", judged.tolist())
             judged = judged / judged.mean()
+        self.include_background = include_background
+        self.batch = batch
         self.dice = DiceLoss(include_background=include_background, batch=batch, weight=judged)
+        self.dice_of_each = DiceLoss(include_background=include_background, batch=batch, reduction="none")
+        self.register_buffer("dice_weights", judged, persistent=False)
+        self.dice_weights: Tensor | None
 
-    def forward(self, logits: Tensor | Sequence[Tensor], target: Tensor) -> Tensor:
-        """The loss of logits against labels, one number."""
+    def forward(self, logits: Tensor | Sequence[Tensor], target: Tensor | Sequence[Tensor]) -> Tensor:
+        """The loss of logits against labels, or against labels and what was drawn; one number."""
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         weights = self.level_weights or [0.5**level for level in range(len(levels))]
         if not levels or len(weights) != len(levels):
@@ -106,18 +117,43 @@ class SoftmaxDiceFocalLoss(nn.Module):
             raise InputError(f"The levels have different shapes: {[tuple(level.shape) for level in levels]}.")
         if self.class_weights is not None and len(self.class_weights) != levels[0].shape[1]:
             raise InputError(f"{len(self.class_weights)} class_weights do not fit {levels[0].shape[1]} classes.")
-        labels, judged = _labels(levels[0], target, self.ignore_index)
-        losses = [weight * self._of_level(level, labels, judged) for weight, level in zip(weights, levels, strict=True)]
+        given, marks = (target, None) if isinstance(target, Tensor) else target
+        labels, judged = _labels(levels[0], given, self.ignore_index)
+        drawn = None if marks is None else checked_drawn(marks, levels[0])
+        if drawn is not None:
+            labels = unknown_as_background(labels, drawn)
+        losses = [
+            weight * self._of_level(level, labels, judged, drawn) for weight, level in zip(weights, levels, strict=True)
+        ]
         total: Tensor = torch.stack(losses).sum() / sum(weights)
         return total
 
-    def _of_level(self, logits: Tensor, labels: Tensor, judged: Tensor) -> Tensor:
-        """The loss of one level's logits `(N, C, *spatial)`. `judged` `(N, *spatial)`: the voxels that count."""
-        probabilities = _in_full(logits).softmax(dim=1)
+    def _of_level(self, logits: Tensor, labels: Tensor, judged: Tensor, drawn: Tensor | None) -> Tensor:
+        """The loss of one level's logits `(N, C, *spatial)`. `judged` `(N, *spatial)`: the voxels that count.
+
+        `drawn` `(N, C)`: the structures that are known in each patch; None stands for all.
+        """
+        logits = _in_full(logits)
+        if drawn is not None:
+            logits = merge_undrawn(logits, drawn)
+        probabilities = logits.softmax(dim=1)
         one_hot = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(probabilities)
-        dice = self.dice(probabilities * judged[:, None], one_hot * judged[:, None])
+        of_dice = probabilities * judged[:, None], one_hot * judged[:, None]
+        dice = self.dice(*of_dice) if drawn is None else self._dice_of_drawn(*of_dice, drawn)
         focal = _focal(logits, labels, judged, self.gamma, self.class_weights)
         total: Tensor = self.dice_weight * dice + self.focal_weight * focal
+        return total
+
+    def _dice_of_drawn(self, probabilities: Tensor, one_hot: Tensor, drawn: Tensor) -> Tensor:
+        """The mean Dice loss over what was drawn: over classes, or over patches and classes; 0 where nothing was.
+
+        Merged probabilities and labels of an undrawn structure are 0, so its patch adds nothing to the sums of a batch.
+        """
+        each = self.dice_of_each(probabilities, one_hot)  # (C, 1, 1, 1) of a batch, else (N, C, 1, 1, 1)
+        counts = drawn if self.include_background else drawn[:, 1:]
+        weight = counts.any(dim=0) if self.batch else counts
+        weight = weight.to(each) if self.dice_weights is None else weight.to(each) * self.dice_weights
+        total: Tensor = (each.reshape(weight.shape) * weight).sum() / weight.sum().clamp(min=1e-12)
         return total
 
 

@@ -1,5 +1,6 @@
 """Training from the bundles' configs, beyond what MONAI gives."""
 
+from monai_attn.training.drawn import DrawnDice, PrepareDrawn
 from monai_attn.training.evaluation import CaseScores, summary_of
 from monai_attn.training.muon import MuonAdamW
 from monai_attn.training.progress import (
@@ -17,9 +18,11 @@ from monai_attn.training.transfer import transfer_weights
 __all__ = [
     "BestWeights",
     "CaseScores",
+    "DrawnDice",
     "EpochLog",
     "FiniteLoss",
     "MuonAdamW",
+    "PrepareDrawn",
     "continue_average",
     "join_weights",
     "save_weights",

@@ -12,6 +12,7 @@ import numpy as np
 from ignite.engine import Engine, Events
 
 from monai_attn.cases import split_record_of
+from monai_attn.cases.labelled import LabelFile
 from monai_attn.errors import FileError
 from monai_attn.io import read
 from monai_attn.labels import LabelTable
@@ -48,9 +49,11 @@ class CaseScores:
       another grid is an error.
 
     The evaluator's postprocessing must leave a label map `(1, I, J, K)` at "pred" on the grid of the image. Each case
-    names its reference file at "label". The scores are those of `monai_attn.measure.compare`: distances in
-    millimetres; nan where a structure is in neither map; Dice 0 and distance inf where it is in one map only. Lesions
-    are those of `monai_attn.measure.detect_lesions`.
+    names its reference file at "label". Where a case has the marks "scored" `(C,)`, only marked structures get a row. A
+    structure that was not drawn, or is cut by the end of the scan, has no score.
+
+    The scores are those of `monai_attn.measure.compare`: distances in millimetres; nan where a structure is in neither
+    map; Dice 0 and distance inf where it is in one map only. Lesions are those of `monai_attn.measure.detect_lesions`.
 
     The summary counts cases that training saw apart, under "seen". Raises `FileError` at the start when the files
     exist and `overwrite` is not set, and `GeometryError` for another grid without `resample`.
@@ -102,14 +105,21 @@ class CaseScores:
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
             labels = output["pred"].cpu()  # (1, I, J, K)
             prediction = Volume(np.asarray(labels)[0], np.asarray(labels.affine))
-            reference, name = read(case["label"]), case["case"]
+            place, name = case["label"], case["case"]
+            reference = place.read() if isinstance(place, LabelFile) else read(place)
             resample = self.resample and not same_grid(prediction, reference)
             compared = compare(prediction, reference, self.table, tolerance_mm=self.tolerance_mm, resample=resample)
+            scored = self._scored(case)
             seen = {"seen": self.record.has_seen(name) if self.record else "unknown"}
-            self.scores += [row | seen for row in rows(compared, case=name)]
+            self.scores += [row | seen for row in rows([one for one in compared if one.value in scored], case=name)]
             if LESIONS in self.files:
-                found = (detect_lesions(prediction, reference, one.value, resample=resample) for one in self.table)
+                found = (detect_lesions(prediction, reference, value, resample=resample) for value in scored)
                 self.detections += [row | seen for row in rows(list(found), case=name)]
+
+    def _scored(self, case: Mapping[str, Any]) -> list[int]:
+        """The structures that count in a case: all, or those that its row marks as scored (see `LabelledCase.row`)."""
+        marks = case.get("scored")
+        return [one.value for one in self.table if marks is None or (one.value < len(marks) and bool(marks[one.value]))]
 
     def _finish(self, engine: Engine) -> None:
         """Write the table and the summary, and log the scores of each structure."""

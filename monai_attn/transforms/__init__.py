@@ -10,6 +10,7 @@ from monai_attn.transforms.align import AlignImagesd, RandCutImagesd, RandDropIm
 from monai_attn.transforms.cleanup import DropSmallComponentsd
 from monai_attn.transforms.labels_on_source import LabelsOnSourced
 from monai_attn.transforms.load import LoadVolumed
+from monai_attn.transforms.mirror import RandMirrorPairsd
 from monai_attn.transforms.save import SaveSegmentationd
 from monai_attn.transforms.source_labels import SourceLabels
 
@@ -20,6 +21,7 @@ __all__ = [
     "LoadVolumed",
     "RandCutImagesd",
     "RandDropImagesd",
+    "RandMirrorPairsd",
     "SaveSegmentationd",
     "SourceLabels",
 ]

@@ -75,3 +75,19 @@ def test_axes_that_repeat_or_count_from_the_end_are_refused(axes):
 def test_an_axis_the_image_does_not_have_is_refused(image):
     with pytest.raises(InputError, match=r"Cannot flip along axes \[3\]: the image has 3 spatial axes."):
         FlippedInferer(SimpleInferer(), [3])(image, nn.Identity())
+
+
+def test_a_flip_exchanges_the_classes_of_a_pair():
+    """A network of two classes, right and left: on the mirrored image it gives each voxel the other one."""
+
+    def right_and_left(image):
+        place = torch.linspace(-1, 1, image.shape[2]).reshape(1, 1, -1, 1, 1).expand_as(image)
+        return torch.cat([torch.zeros_like(image), image * (place < 0), image * (place > 0)], dim=1)
+
+    image = torch.rand(1, 1, 4, 3, 2)
+    plain = right_and_left(image)
+    paired = FlippedInferer(SimpleInferer(), axes=[0, 1], pairs=[[1, 2]])(image, right_and_left)
+    torch.testing.assert_close(paired, plain)
+    assert not torch.allclose(FlippedInferer(SimpleInferer(), axes=[0])(image, right_and_left), plain)
+    with pytest.raises(InputError, match="one counterpart on the other side"):
+        FlippedInferer(SimpleInferer(), pairs=[[1, 2], [2, 3]])
