@@ -1,0 +1,180 @@
+"""Labelled cases before a training: what is wrong stops it, what is doubtful is marked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monai_attn.cases.labelled import LabelledSet, find_labelled
+from monai_attn.errors import InputError
+from monai_attn.io import write
+from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
+from monai_attn.preflight.labelled_figures import read_cases
+from monai_attn.volume import Volume
+
+GRID = np.array([[-2.0, 0, 0, 30], [0, 2, 0.2, -20], [0, -0.2, 3, 5], [0, 0, 0, 1]])
+"""Oblique, anisotropic, and its first axis runs to the left: the label 1 in the first planes lies on the right."""
+
+SHIFTED = GRID.copy()
+SHIFTED[0, 3] += 0.02
+
+ORGANS = {"0": "background", "1": "right kidney", "2": "left kidney", "3": "spleen"}
+
+Case = dict[str, Any]
+
+
+def case(seed: int = 0, *, ct: bool = True, **more: Any) -> Case:
+    """An image of 12 x 10 x 8 voxels, a mask with the three organs, and what the entry says besides."""
+    noise = np.random.default_rng(seed).normal(0, 20, (12, 10, 8))
+    image = np.where(np.arange(12)[:, None, None] < 3, -1000, 40) + noise if ct else 300 + noise
+    labels = np.zeros((12, 10, 8), np.uint8)
+    labels[3:5, 3:6, 2:6], labels[8:10, 3:6, 2:6], labels[6, 7:9, 1:7] = 1, 2, 3
+    return {"image": Volume(image.astype(np.float32), GRID), "label": Volume(labels, GRID), **more}
+
+
+def labelled(folder: Path, *cases: Case, modality: str = "CT") -> LabelledSet:
+    rows = []
+    for number, one in enumerate(cases):
+        row = dict(one)
+        for key in ("image", "label"):
+            row[key] = f"{key}/{number}.nii.gz"
+            (folder / key).mkdir(exist_ok=True)
+            write(one[key], folder / row[key])
+        rows.append(row)
+    content = {"modality": {"0": modality}, "labels": ORGANS, "training": rows}
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return find_labelled(folder)
+
+
+def found(labelled_set: LabelledSet) -> list[tuple[str, str, str]]:
+    """Severity, case and sentence of each finding."""
+    figures = read_cases(labelled_set.cases, labelled_set.labels)
+    return [(one.severity, one.case, one.text) for one in check_labelled(labelled_set, figures, pairs=[(2, 1)])]
+
+
+def changed(one: Case, key: str, change: Any) -> Case:
+    array = one[key].array.copy()
+    change(array)
+    return {**one, key: one[key].with_array(array)}
+
+
+def set_at(place: Any, value: float) -> Any:
+    def change(array: np.ndarray) -> None:
+        array[place] = value
+
+    return change
+
+
+def test_sound_cases_pass_and_are_described(tmp_path):
+    cases = labelled(tmp_path, *(case(seed) for seed in range(6)))
+    seen, steps = [], []
+    figures = read_cases(
+        cases.cases,
+        cases.labels,
+        progress=lambda done, total: steps.append((done, total)),
+        visit=lambda one, images, labels: seen.append((one.name, list(images), labels.shape)),
+    )
+    assert check_labelled(cases, figures, pairs=[(2, 1)]) == []
+    assert findings_text([]) == "Nothing speaks against these cases."
+    assert steps == [(number, 6) for number in range(1, 7)]
+    assert seen == [(str(number), ["image"], (12, 10, 8)) for number in range(6)]
+    first = figures[0]
+    voxel_ml = abs(np.linalg.det(GRID[:3, :3])) / 1000
+    assert first.structures[1].voxels == 24
+    assert first.structures[1].volume_ml == pytest.approx(24 * voxel_ml)
+    assert first.structures[1].middle_mm == pytest.approx(tuple(GRID[:3, :3] @ [3.5, 4, 3.5] + GRID[:3, 3]), rel=1e-5)
+    assert 0 < first.structures[1].values["p50"] < 80
+    assert first.images["image"].values["p5"] < -900
+    assert (first.on_grid, first.apart < 1e-3, first.structures[3].at_end) == (("image",), True, False)
+
+
+WRONG = {
+    "nan": (changed(case(1), "image", set_at((0, 0, 0), np.nan)), "has 1 voxels that are no finite numbers"),
+    "blank": (changed(case(1), "image", set_at(slice(None), 7.0)), "is blank: 100 % of its voxels have the value 7"),
+    "value": (changed(case(1), "label", set_at((0, 0, 0), 9)), "holds the values 9, which the data set does not name"),
+    "fraction": ({**case(1), "label": Volume(np.full((12, 10, 8), 0.5, np.float32), GRID)}, "whole numbers"),
+    "grid": ({**case(1), "label": Volume(case(1)["label"].array[:, :, :7], GRID)},
+             "The mask lies on another grid (12 x 10 x 7 voxels of 2 x 2.01 x 3.007 mm) than the image 'image'"),
+    "place": ({**case(1), "label": Volume(case(1)["label"].array, np.eye(4))},
+              "Only 0 % of the mask lie within the image 'image'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_case_is_an_error_that_stops_the_training(tmp_path, what):
+    bad, sentence = WRONG[what]
+    cases = labelled(tmp_path, case(0), bad, case(2))
+    errors = [(name, text) for severity, name, text in found(cases) if severity == "error"]
+    assert {name for name, _ in errors} == {"1"}
+    assert any(sentence in text for _, text in errors), errors
+    with pytest.raises(InputError, match=r"The data cannot be trained on as they are(.|\n)*error +1 "):
+        refuse_training(check_labelled(cases, read_cases(cases.cases, cases.labels)))
+
+
+def test_a_damaged_file_is_an_error_of_its_case(tmp_path):
+    cases = labelled(tmp_path, case(0), case(1))
+    (tmp_path / "image/1.nii.gz").write_bytes((tmp_path / "image/1.nii.gz").read_bytes()[:200])
+    [(severity, name, text)] = found(cases)
+    assert (severity, name) == ("error", "1")
+    assert "1.nii.gz" in text
+
+
+DOUBTFUL = {
+    "empty": (changed(case(1), "label", set_at(slice(None), 0)), "The mask is empty."),
+    "drawn": (changed(case(1, drawn=[1, 2, 3]), "label", set_at((6, slice(None)), 0)),
+              "spleen is said to be drawn and has no voxel"),
+    "undrawn": (case(1, drawn=[1, 2]), "spleen has 12 voxels and is not said to be drawn"),
+    "mirrored": ({**case(1), "label": Volume(case(1)["label"].array[::-1], GRID)},
+                 "left kidney lies 10 mm to the right of right kidney"),
+    "rounded": ({**case(1), "label": Volume(case(1)["label"].array, SHIFTED)},
+                "The mask lies 0.01 voxels off the image"),
+    "not ct": (case(1, ct=False), "has no value near -1000"),
+    "coarse": ({key: Volume(case(1)[key].array, GRID @ np.diag([4.0, 4, 4, 1])) for key in ("image", "label")},
+               "has voxels of 8 x 8.04 x 12 mm; the median case has 2 x 2.01 x 3.01 mm"),
+    "large": ({**case(1), "label": Volume(np.full((12, 10, 8), 3, np.uint8), GRID)}, "spleen has"),
+    "twice": (case(0), "has the same voxels as an image of 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DOUBTFUL)
+def test_a_doubtful_case_is_a_warning_that_names_it(tmp_path, what):
+    bad, sentence = DOUBTFUL[what]
+    findings = found(labelled(tmp_path, case(0), bad, *(case(seed) for seed in range(2, 8))))
+    assert [severity for severity, _, _ in findings if severity == "error"] == []
+    assert any(name == "1" and sentence in text for _, name, text in findings), findings
+    assert {name for _, name, _ in findings} == {"1"}
+
+
+def test_a_ct_among_mr_images_is_named(tmp_path):
+    cases = [case(seed, ct=seed == 2) for seed in range(7)]
+    [(severity, name, text)] = found(labelled(tmp_path, *cases, modality="T1"))
+    assert (severity, name) == ("warning", "2")
+    assert "as CT has them in air; the data set says MR" in text
+
+
+def test_one_image_or_one_patient_in_training_and_test_is_an_error(tmp_path):
+    cases = [case(0, part="train", patient="a"), case(1, part="test", patient="a"), case(0, part="test", patient="b")]
+    findings = found(labelled(tmp_path, *cases))
+    assert [(severity, name) for severity, name, _ in findings] == [("error", "2"), ("error", "1")]
+    assert "which is in the part train; this case is in the part test" in findings[0][2]
+    assert "Give all cases of a patient to one part" in findings[1][2]
+
+
+def test_a_structure_that_no_case_has_is_said_once(tmp_path):
+    cases = [changed(case(seed), "label", set_at((6, slice(None)), 0)) for seed in range(3)]
+    [(severity, name, text)] = found(labelled(tmp_path, *cases))
+    assert (severity, name) == ("warning", "")
+    assert "No case has a drawn voxel of spleen" in text
+
+
+def test_the_findings_are_a_table(tmp_path):
+    cases = labelled(tmp_path, case(0), changed(case(1), "label", set_at((0, 0, 0), 9)), case(0))
+    findings = check_labelled(cases, read_cases(cases.cases, cases.labels))
+    text = findings_text(findings).splitlines()
+    assert text[0].startswith("error    1  The mask holds")
+    assert text[1].startswith("warning  2  The image")
+    assert [list(one.row()) for one in findings] == [["severity", "case", "finding"]] * 2
