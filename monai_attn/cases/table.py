@@ -10,7 +10,7 @@ from monai_attn.cases.case import Case
 from monai_attn.cases.naming import checked_name, same_name
 from monai_attn.errors import FileError, InputError
 
-__all__ = ["table_cases"]
+__all__ = ["read_table", "table_cases"]
 
 
 def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
@@ -20,23 +20,37 @@ def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     cell is a missing image. Empty rows are left out. Raises `InputError` with the line for a table that is not clear,
     and `FileError` for an image that does not exist.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            header = list(rows.fieldnames or [])
-            lines = [(rows.line_num, row) for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name} is no table of comma-separated text in UTF-8: {error}.") from error
+    header, lines = read_table(path)
     columns = [name for name in header if name in names]
     if sorted(header) != sorted({"case", *columns}) or not columns:
         raise InputError(f"{path.name} needs the columns case and {', '.join(names)}; it has {', '.join(header)}.")
     cases: dict[str, Case] = {}
     for number, row in lines:
-        case = _case(path, number, {key: (value or "").strip() for key, value in row.items() if key}, names, columns)
+        case = _case(path, number, row, names, columns)
         if same_name(case.name) in cases:
             raise InputError(f"{path.name} lists the case {case.name!r} twice.")
         cases[same_name(case.name)] = case
     return list(cases.values())
+
+
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """The columns of a table, and each row with the number of its line; cells are without blanks around them.
+
+    Cells are separated by commas, or by semicolons or tabs where the first line has no comma, as spreadsheets of other
+    languages write them. Raises `InputError` for what is no text in UTF-8.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            sign = next((sign for sign in (",", ";", "\t") if sign in first), ",")
+            rows = csv.DictReader(stream, delimiter=sign)
+            header = [name.strip() for name in rows.fieldnames or []]
+            rows.fieldnames = header
+            lines = [(rows.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in rows]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name} is no table of comma-separated text in UTF-8: {error}.") from error
+    return header, lines
 
 
 def _case(path: Path, number: int, row: dict[str, str], names: Sequence[str], columns: Sequence[str]) -> Case:

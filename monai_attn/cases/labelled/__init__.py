@@ -1,8 +1,19 @@
 """Labelled cases for training and for scores: found in a folder or table as people have it."""
 
 from monai_attn.cases.labelled.case import PARTS, LabelledCase, LabelledSet, Part
+from monai_attn.cases.labelled.corrected import IMAGES, image_record
 from monai_attn.cases.labelled.files import LabelFile
 from monai_attn.cases.labelled.finding import find_labelled
 from monai_attn.cases.labelled.rows import labelled_rows
 
-__all__ = ["PARTS", "LabelFile", "LabelledCase", "LabelledSet", "Part", "find_labelled", "labelled_rows"]
+__all__ = [
+    "IMAGES",
+    "PARTS",
+    "LabelFile",
+    "LabelledCase",
+    "LabelledSet",
+    "Part",
+    "find_labelled",
+    "image_record",
+    "labelled_rows",
+]

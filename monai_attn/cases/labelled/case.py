@@ -78,7 +78,7 @@ class LabelledSet:
     - `images`: name, modality and unit of each image that a case may have, the reference image first.
     - `labels`: the structures, with values 1, 2, 3 and so on without a gap.
     - `licence`, `reference`: what the data set says about its use and its source, "" where it says nothing.
-    - `kind`: which layout was found, in words.
+    - `kind`: which layout was found, in words. `notes`: what had to be decided, in sentences.
     """
 
     name: str
@@ -88,6 +88,7 @@ class LabelledSet:
     licence: str = ""
     reference: str = ""
     kind: str = ""
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[LabelledCase]:
         return iter(self.cases)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from monai_attn.cases.images import ImageFile, ImageInput
 from monai_attn.cases.labelled.case import LabelledSet
 from monai_attn.cases.labelled.entry import Entry, labelled_set
-from monai_attn.cases.labelled.inputs import RESERVED, image_inputs
+from monai_attn.cases.labelled.inputs import RESERVED, channel_names, image_inputs
 from monai_attn.cases.labelled.structures import structures_of
 from monai_attn.cases.naming import safe_name
 from monai_attn.errors import InputError
@@ -76,18 +75,7 @@ def _named(channels: Mapping[str, str], rows: list[tuple[str, Mapping[str, Any],
             f'{where} must say what the images are, as in "modality": {{"t1": "MRI", "ct": "CT"}}. '
             f"Its entries have the keys {', '.join(keys)}."
         )
-    several = len(channels) > 1
-    return {_called(words) if several else "image": words for words in channels.values()} or {"image": ""}
-
-
-def _called(words: str) -> str:
-    """A channel's words as the name of an image.
-
-    >>> _called("T1w (contrast)"), _called("2nd echo")
-    ('t1w_contrast', 'image_2nd_echo')
-    """
-    name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "image"
-    return name if name[0].isalpha() and name not in RESERVED else f"image_{name}"
+    return channel_names(list(channels.values()))
 
 
 def _entry(folder: Path, where: str, row: Mapping[str, Any], part: str, inputs: tuple[ImageInput, ...]) -> Entry:

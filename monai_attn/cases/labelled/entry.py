@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Entry:
     left_out: Any = None
     part: str = ""
     patient: str = ""
-    structures: tuple[str, ...] = field(default=())
+    structures: tuple[str, ...] = ()
 
 
 def labelled_set(
@@ -53,11 +53,12 @@ def labelled_set(
     *,
     kind: str,
     about: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> LabelledSet:
     """The set of these entries, whose images are `inputs`, the reference image first.
 
-    `about` is what the data set says of itself: name, licence, reference. Raises `FileError` for a file that does not
-    exist; `InputError` for no entry, two of one name, or a word that is not clear.
+    `about` is what the data set says of itself: name, licence, reference. `notes` say what was decided. Raises
+    `FileError` for a file that does not exist; `InputError` for no entry, two of one name, or a word that is not clear.
     """
     said = about or {}
     name = folder.resolve().name
@@ -78,6 +79,7 @@ def labelled_set(
         str(licence),
         str(said.get("reference") or ""),
         kind,
+        tuple(notes),
     )
 
 

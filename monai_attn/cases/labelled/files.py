@@ -26,8 +26,8 @@ class LabelFile:
 
     - `values`: the value in the label table by the value in the file; empty where both are the same. A value of the
       file without an entry is an error.
-    - `names`: for structures, the value in the label table by the structure's name in the file. Structures of other
-      names are left out.
+    - `names`: for structures, the value in the label table by the structure's name in small letters. Structures of
+      other names are left out.
     - `like`: for structures, the image on whose grid they are read.
 
     >>> LabelFile(Path("labelsTr/pt_1.nii.gz")).place
@@ -44,13 +44,14 @@ class LabelFile:
         """The path where it says all, as configs take it; else the value itself, which `LoadVolumed` reads."""
         return self if self.values or self.names else str(self.path)
 
-    def read(self) -> Volume:
+    def read(self, like: Volume | None = None) -> Volume:
         """The label map with the values of the table, `(I, J, K)`, RAS+ mm.
 
-        Raises `LabelError` for a value of the file that `values` does not name, and as `read` and `read_masks` do.
+        `like` is the image of structures, where it is in memory already. Raises `LabelError` for a value of the file
+        that `values` does not name, and as `read` and `read_masks` do.
         """
         if self.names:
-            return self._structures()
+            return self._structures(like)
         volume = read(self.path)
         if not self.values:
             return volume
@@ -66,11 +67,13 @@ class LabelFile:
             mapped[array == value] = new
         return volume.with_array(mapped)
 
-    def _structures(self) -> Volume:
+    def _structures(self, like: Volume | None) -> Volume:
         """The structures of `names` as a label map; of two that share a voxel the one with the larger value is kept."""
-        masks = read_masks(self.path, like=None if self.like is None else self.like.read())
+        image = like if like is not None or self.like is None else self.like.read()
+        masks = read_masks(self.path, like=image)
         mapped = np.zeros(masks.grid.shape, np.uint8 if max(self.names.values()) < 256 else np.uint16)
-        chosen = {self.names[label.name]: label.value for label in masks.table if label.name in self.names}
+        called = ((label.name.strip().lower(), label.value) for label in masks.table)
+        chosen = {self.names[name]: value for name, value in called if name in self.names}
         for new, value in sorted(chosen.items()):
             mapped[np.asarray(masks.mask(value).array, np.float32) >= HALF] = new
         return Volume(mapped, masks.grid.affine, frame_of_reference=masks.grid.frame_of_reference)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from monai_attn.cases.images import ImageInput
 from monai_attn.errors import InputError
 
-__all__ = ["RESERVED", "image_inputs", "modality_of"]
+__all__ = ["RESERVED", "channel_names", "image_inputs", "modality_of"]
 
 RESERVED = {"case", "label", "drawn", "scored", "pred", "left_out", "part", "patient"}
 """Names that the rows of cases use for something else than an image."""
@@ -39,6 +39,26 @@ def image_inputs(described: Mapping[str, str]) -> tuple[ImageInput, ...]:
     Raises `InputError` for a name that a config cannot hold.
     """
     return tuple(_input(name, words) for name, words in _checked(described.items()))
+
+
+def channel_names(words: Sequence[str]) -> dict[str, str]:
+    """A name for each channel, with the words on it: "image" where there is one, else the words themselves.
+
+    >>> channel_names(["CT"]), channel_names(["T1w (contrast)", "FLAIR"])
+    ({'image': 'CT'}, {'t1w_contrast': 'T1w (contrast)', 'flair': 'FLAIR'})
+    """
+    if len(words) < 2:
+        return {"image": words[0] if words else ""}
+    named = {_called(one): one for one in words}
+    if len(named) < len(words):
+        raise InputError(f"Two channels have one name: {', '.join(words)}. Give each a name of its own.")
+    return named
+
+
+def _called(words: str) -> str:
+    """A channel's words as the name of an image."""
+    name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "image"
+    return name if name[0].isalpha() and name not in RESERVED else f"image_{name}"
 
 
 def _checked(described: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:

@@ -75,11 +75,16 @@ def structures_of(content: Mapping[str, Any], where: str) -> Structures:
     if not isinstance(labels, Mapping) or not labels:
         raise LabelError(f'{where} names no labels. Write for example "labels": {{"0": "background", "1": "liver"}}.')
     try:
+        if "ignore" in labels:
+            raise LabelError(
+                f"the value {labels['ignore']} marks voxels to be ignored, which a training here cannot use. "
+                "Set them to the background or to a structure, or say for each case which structures were drawn."
+            )
         if all(str(key).strip().isdecimal() for key in labels):
             return numbered({int(key): str(name) for key, name in labels.items()})
         if any(isinstance(value, list) for value in labels.values()):
             return _regions(labels, content.get("regions_class_order"))
-        return numbered({int(value): str(name) for name, value in labels.items() if str(name) != "ignore"})
+        return numbered({int(value): str(name) for name, value in labels.items()})
     except LabelError as error:
         raise LabelError(f"{where}: {error}") from error
     except (TypeError, ValueError) as error:
@@ -91,7 +96,7 @@ def _regions(labels: Mapping[str, Any], order: Any) -> Structures:
     regions = {
         str(name): {int(one) for one in (value if isinstance(value, list) else [value])}
         for name, value in labels.items()
-        if str(name).lower() not in BACKGROUND and value not in (0, [0]) and str(name) != "ignore"
+        if str(name).lower() not in BACKGROUND and value not in (0, [0])
     }
     if not isinstance(order, Sequence) or len(order) != len(regions):
         raise LabelError(

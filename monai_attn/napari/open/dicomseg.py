@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from monai_attn.errors import AttnError, FileError, GeometryError, LabelError
 from monai_attn.io import Masks, Series, list_series, read_masks, stem
-from monai_attn.io.dicom.files import read_errors, text
-from monai_attn.io.dicomseg.source import silent
+from monai_attn.io.dicomseg.described import described
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import LayerTuple, labels_layer
 from monai_attn.volume import Volume
@@ -93,7 +92,7 @@ def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
 
 def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[Volume]:
     """Grids to try: of the images that the file names as its own first, those that are open before those beside it."""
-    named = _named_series(path)
+    named = described(path).series
     yield from (image.grid for image in images if image.series in named)
     found = [OpenImage("", series.grid, series.uid) for series in _beside(path) if series.grid is not None]
     yield from (image.grid for image in found if image.series in named)
@@ -115,23 +114,3 @@ def _beside(path: Path) -> list[Series]:
         with suppress(FileError, OSError):
             found += list_series(folder, recursive=False)
     return found
-
-
-def _named_series(path: Path) -> set[str]:
-    """The UIDs of the series that a SEG or RTSTRUCT was drawn on.
-
-    Empty when the file names none or cannot be read. Only the header is read, without pixels.
-    """
-    from pydicom import dcmread
-
-    wanted: list[Any] = ["ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence"]
-    try:
-        with silent():
-            header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=wanted)
-            items = list(header.get("ReferencedSeriesSequence") or ())
-            for frame in header.get("ReferencedFrameOfReferenceSequence") or ():
-                for study in frame.get("RTReferencedStudySequence") or ():
-                    items += study.get("RTReferencedSeriesSequence") or ()
-            return {text(item, "SeriesInstanceUID") for item in items}
-    except read_errors():
-        return set()

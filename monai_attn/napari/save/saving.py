@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn import __version__
-from monai_attn.cases import names_of
+from monai_attn.cases import ImageFile, names_of
+from monai_attn.cases.labelled import IMAGES, image_record
 from monai_attn.cohort import Measured, measure_case
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import stem, write, write_dicom_seg
@@ -158,7 +159,7 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
     commit(
         _writers(saving, segmentation, measured, page),
         record=record,
-        about=segmentation.about() if record else None,
+        about={**segmentation.about(), **_image_of(saving)} if record else None,
         overwrite=saving.overwrite,
     )
     return saving.files
@@ -190,6 +191,21 @@ def _writers(saving: Saving, segmentation: Segmentation, measured: Measured, pag
         places["measurements"]: text_writer(numbers),
         places["report"]: text_writer(page),
     }
+
+
+def _image_of(saving: Saving) -> dict[str, Any]:
+    """What the record says of the image, so that a training can learn from the mask: a path relative to the record.
+
+    Nothing where the image has no file, or where the path would name the patient.
+    """
+    if saving.source is None:
+        return {}
+    names = saving.provenance.get("images")
+    name = next(iter(names), "image") if isinstance(names, dict) else "image"
+    said = image_record(ImageFile(saving.source, saving.series, saving.volume), saving.folder, name)
+    path = said[name]["path"] if said else ""
+    named = anonymous_case(path, read_identity(saving.source, series=saving.series)) != path
+    return {} if named or not said else {IMAGES: said}
 
 
 def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None:

@@ -16,8 +16,9 @@ from napari.layers import Image, Labels
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import FileError, GeometryError, InputError
-from monai_attn.io import read, read_dicom_seg
+from monai_attn.io import read, read_dicom_seg, write
 from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, volume_of
 from monai_attn.napari.save.saving import Saving, free_of_identity, save_all
@@ -243,3 +244,27 @@ def test_the_name_of_a_case_tells_no_patients_name(tmp_path: Path) -> None:
     assert free_of_identity(image) == "case_9"
     _, image, _ = opened(phantom(), path="scans/case_7.nii.gz")
     assert free_of_identity(image) == "case_7"
+
+
+@pytest.mark.usefixtures("no_drawing")
+def test_a_corrected_mask_is_a_labelled_case_that_knows_its_image(tmp_path: Path) -> None:
+    mask = phantom()
+    scan = tmp_path / "scans" / "case_1.nii.gz"
+    scan.parent.mkdir()
+    write(mask.with_array(np.where(mask.array > 0, 100, 0).astype(np.int16)), scan)
+    viewer, image, layer = opened(mask, path=str(scan))
+    layer.metadata[EDITED] = True
+    finish(Saving.of(layer, image, tmp_path / "out", "case_1", layers=viewer.layers))
+    found = find_labelled(tmp_path / "out")
+    assert [case.name for case in found] == ["case_1"]
+    assert same_grid(found["case_1"].images["image"].read(), found["case_1"].label.read())
+    assert [label.name for label in found.labels] == ["liver", "tumour", "vein"]
+
+
+@pytest.mark.usefixtures("no_drawing")
+def test_a_record_does_not_hold_a_path_that_names_the_patient(tmp_path: Path) -> None:
+    mask = phantom()
+    scan = series(tmp_path / "doe_ct", mask.with_array(mask.array.astype(np.int16)), "CT")
+    viewer, image, layer = opened(mask, path=str(scan))
+    files = finish(Saving.of(layer, image, tmp_path / "out", "case_1", layers=viewer.layers))
+    assert "doe" not in files["record"].read_text().lower()

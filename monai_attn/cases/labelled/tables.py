@@ -1,0 +1,109 @@
+"""Labelled cases of a table: a CSV file with a column for each image and one for the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from monai_attn.cases.images import ImageFile
+from monai_attn.cases.labelled.case import LabelledSet
+from monai_attn.cases.labelled.entry import Entry, labelled_set
+from monai_attn.cases.labelled.inputs import image_inputs
+from monai_attn.cases.labelled.masks import named_structures
+from monai_attn.cases.naming import names_of
+from monai_attn.cases.table import read_table
+from monai_attn.errors import FileError, InputError
+
+__all__ = ["tabled_cases"]
+
+MEANINGS = {
+    "case": ("case", "id", "name"),
+    "label": ("label", "labels", "mask", "segmentation", "seg", "reference"),
+    "drawn": ("drawn",),
+    "left_out": ("left_out", "cut"),
+    "part": ("part", "split"),
+    "patient": ("patient", "patient_id", "subject"),
+}
+"""What a column means, and what it may be called, in small letters. Other columns with paths are images."""
+
+
+def tabled_cases(path: Path) -> LabelledSet:
+    """The labelled cases of a table (.csv, UTF-8), one a row, with paths relative to the table.
+
+    The column `label` (or `mask`) names the mask. Every other column with paths is an image of the column's name; an
+    empty cell is a missing image. `case` names the case, else the first image's file does. `drawn` and `left_out` list
+    structures ("1, 3" or names), an empty cell stands for all drawn, and "none" for none. `part` is train, validation
+    or test, and `patient` is equal for cases of one person.
+
+    Columns without paths are not used, and a note says so. What the structures are called, see `named_structures`.
+    Raises `InputError` with the line for what is not clear, `FileError` for a file that does not exist.
+    """
+    header, lines = read_table(path)
+    lines = [(number, row) for number, row in lines if any(row.values())]
+    columns = dict(_meanings(path, header))
+    images = [
+        name for name in header if name not in columns.values() and any(_there(path, row[name]) for _, row in lines)
+    ]
+    if not images or "label" not in columns:
+        raise InputError(
+            f"{path.name} needs a column 'label' with the masks and a column for each image, with paths relative to "
+            f"the table. It has the columns {', '.join(header)}."
+        )
+    inputs = image_inputs({_image_name(name): name for name in images})
+    entries = [_entry(path, number, row, columns, images) for number, row in lines]
+    if "case" not in columns:
+        named = names_of([next(iter(entry.images.values())).path for entry in entries if entry.images])
+        entries = [replace(entry, name=name) for entry, name in zip(entries, named, strict=True)]
+    structures = named_structures(path.parent, list(dict.fromkeys(entry.label for entry in entries)))
+    unused = [name for name in header if name and name not in images and name not in columns.values()]
+    notes = [f"The columns {', '.join(unused)} of {path.name} hold no paths and are not used."] if unused else []
+    return labelled_set(path, entries, inputs, structures, kind=f"the table {path.name}", notes=notes)
+
+
+def _meanings(path: Path, header: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each meaning that a column has, with the name of the column."""
+    for meaning, words in MEANINGS.items():
+        found = [name for name in header if name.lower() in words]
+        if len(found) > 1:
+            raise InputError(f"{path.name} has the columns {' and '.join(found)}; which is the {meaning}? Rename one.")
+        if found:
+            yield meaning, found[0]
+
+
+def _there(path: Path, cell: str) -> bool:
+    """Whether a cell names a file or a folder."""
+    return bool(cell) and len(cell) < 4096 and (path.parent / cell).exists()
+
+
+def _image_name(column: str) -> str:
+    """A column's name as the name of an image."""
+    return column.strip().replace(" ", "_").replace("-", "_")
+
+
+def _entry(path: Path, number: int, row: Mapping[str, str], columns: Mapping[str, str], images: Sequence[str]) -> Entry:
+    where = f"Line {number} of {path.name}"
+    cells = {meaning: row[column] for meaning, column in columns.items()}
+    if not cells["label"]:
+        raise InputError(f"{where} has no mask in the column {columns['label']!r}, and a training needs one.")
+    files = {_image_name(name): ImageFile(path.parent / row[name]) for name in images if row[name]}
+    if not files:
+        raise InputError(f"{where} has no image. Each case needs one of {', '.join(images)}.")
+    for file in files.values():
+        if not file.path.exists():
+            raise FileError(f"{where}: {file.path.parent.name}/{file.path.name} does not exist. Check the path.")
+    return Entry(
+        where,
+        cells.get("case", ""),
+        files,
+        path.parent / cells["label"],
+        drawn=_listed(cells.get("drawn", "")),
+        left_out=_listed(cells.get("left_out", "")),
+        part=cells.get("part", ""),
+        patient=cells.get("patient", ""),
+    )
+
+
+def _listed(cell: str) -> str | list[str] | None:
+    """The structures of a cell: None where it is empty, an empty list for "none"."""
+    return [] if cell.lower() in ("none", "-") else cell or None

@@ -1,0 +1,90 @@
+"""Labelled cases in DICOM: image series with a SEG or RTSTRUCT each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicom_maker import series
+from pydicom.uid import generate_uid
+
+from monai_attn.cases.labelled import find_labelled
+from monai_attn.errors import InputError
+from monai_attn.io import write_dicom_seg, write_rtstruct
+from monai_attn.labels import LabelTable
+from monai_attn.volume import Volume
+
+GRID = np.array([[1.5, 0, 0, -9], [0, 1.5, 0, 4], [0, 0, 3, -7], [0, 0, 0, 1.0]])
+IMAGE = Volume(np.arange(9 * 8 * 6, dtype=np.int16).reshape(9, 8, 6), GRID)
+
+
+def masks() -> np.ndarray:
+    array = np.zeros(IMAGE.shape, np.uint8)
+    array[1:4, 2:6, 1:5], array[5:8, 2:6, 1:5] = 1, 2
+    return array
+
+
+def study(folder: Path, patient: str, names: dict[int, str], *, seg: bool = False, modality: str = "CT") -> np.ndarray:
+    """A CT series, and structures of these names that were drawn on it; gives their label map."""
+    frame = generate_uid()
+    series(
+        folder / "ct", IMAGE, modality, PatientID=patient, FrameOfReferenceUID=frame, StudyInstanceUID=generate_uid()
+    )
+    array = np.where(np.isin(masks(), list(names)), masks(), 0).astype(np.uint8)
+    labels, table = IMAGE.with_array(array), LabelTable.of_names(names)
+    if seg:
+        write_dicom_seg(labels, table, folder / "ct", folder / "seg.dcm", algorithm="hand", algorithm_version="1")
+    else:
+        write_rtstruct(labels, table, folder / "ct", folder / "rt.dcm", algorithm="hand", algorithm_version="1")
+    return array
+
+
+@pytest.mark.parametrize("seg", [True, False])
+def test_each_series_with_structures_is_a_case_and_what_a_file_lacks_was_not_drawn(tmp_path, seg):
+    first = study(tmp_path / "p1", "Doe", {1: "GTV", 2: "Cord"}, seg=seg)
+    study(tmp_path / "p2", "Roe", {2: "cord"}, seg=seg)
+    found = find_labelled(tmp_path)
+    assert [case.name for case in found] == ["p1", "p2"]
+    assert [(label.value, label.name) for label in found.labels] == [(1, "GTV"), (2, "Cord")]
+    assert [case.drawn for case in found] == [{1, 2}, {2}]
+    assert [(one.name, one.modality) for one in found.images] == [("image", "CT")]
+    read = found["p1"].label.read()
+    assert read.array.tolist() == first.tolist()
+    assert read.affine == pytest.approx(GRID)
+    assert found["p1"].images["image"].read().array.tolist() == IMAGE.array.tolist()
+    assert set(np.unique(found["p2"].label.read().array)) == {0, 2}
+
+
+def test_cases_of_one_patient_share_a_digest_that_names_nobody(tmp_path):
+    for case, patient in (("a", "Doe"), ("b", "Doe"), ("c", "Roe")):
+        study(tmp_path / case, patient, {1: "GTV"})
+    digests = [case.patient for case in find_labelled(tmp_path)]
+    assert digests[0] == digests[1] != digests[2]
+    assert "Doe" not in "".join(digests)
+
+
+def test_a_file_of_labels_chooses_among_the_structures(tmp_path):
+    study(tmp_path / "p1", "Doe", {1: "Body", 2: "Cord"})
+    study(tmp_path / "p2", "Roe", {1: "Body"})
+    (tmp_path / "labels.json").write_text(json.dumps({"labels": {"1": "cord"}}))
+    found = find_labelled(tmp_path)
+    assert [case.name for case in found] == ["p1"]
+    assert set(np.unique(found["p1"].label.read().array)) == {0, 1}
+    assert found.notes == ("1 files hold none of the structures and are left out.",)
+    (tmp_path / "labels.json").write_text(json.dumps({"labels": {"1": "liver"}}))
+    with pytest.raises(InputError, match=r"'liver', which no file holds. The files hold: Body, Cord"):
+        find_labelled(tmp_path)
+
+
+def test_structures_without_their_series_and_two_files_on_one_series_are_refused(tmp_path):
+    study(tmp_path / "p1", "Doe", {1: "GTV"})
+    series(tmp_path / "p2/ct", IMAGE, "CT", FrameOfReferenceUID=generate_uid())
+    (tmp_path / "p2/rt.dcm").write_bytes((tmp_path / "p1/rt.dcm").read_bytes())
+    with pytest.raises(InputError, match=r"2 files of structures were drawn on one series: p1/rt.dcm, p2/rt.dcm"):
+        find_labelled(tmp_path)
+    (tmp_path / "p1/ct").rename(tmp_path.parent / "elsewhere")
+    (tmp_path / "p1/rt.dcm").unlink()
+    with pytest.raises(InputError, match=r"p2/rt\.dcm was drawn on a series that is not in the folder"):
+        find_labelled(tmp_path)
