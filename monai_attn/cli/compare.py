@@ -89,13 +89,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "compare",
         help="compare masks with reference masks",
         description="Compare a mask with a reference, or two folders of them, structure by structure. Folders are "
-        "paired by file name without suffix and without _seg. Definitions: docs/measurements.md. "
+        "paired by file name without suffix and without _seg. The reference may also be a folder with a dataset.json "
+        "or a table (.csv): structures that were not drawn in a case are then left out. Definitions: "
+        "docs/measurements.md. "
         f"{RESEARCH_USE}",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("prediction", type=Path, metavar="PREDICTION", help="label map, or folder of label maps")
-    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="the same, of the reference")
+    parser.add_argument(
+        "reference", type=Path, metavar="REFERENCE", help="the same, of the reference; or a labelled data set"
+    )
     parser.add_argument(
         "--tolerance-mm",
         type=float,

@@ -32,6 +32,7 @@ from monai_attn.measure import (
     rows,
     summarise,
 )
+from monai_attn.measure.blocks import label_array
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
@@ -78,7 +79,8 @@ class Criteria:
 class Compared:
     """What came of one pair: `error` is "" when the pair was compared; `detections` are by the lesion label's name.
 
-    `files` are the error map and its record, `notes` what the readers decided about both masks.
+    `files` are the error map and its record, `notes` what the readers decided about both masks. `left_out` are label
+    values that are not scored in this case, see `LabelledCase.scored`.
     """
 
     case: str
@@ -87,6 +89,7 @@ class Compared:
     detections: Mapping[str, Detection] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,7 @@ def _compare(
         side = "prediction" if pair.prediction is None else "reference"
         raise FileError(f"There is no {side} of this case, so there is nothing to compare.")
     prediction = Segmentation.load(pair.prediction, table=table)
-    reference = Segmentation.load(pair.reference, table=table)
+    reference = _reference(pair, pair.reference, table)
     names = table or _one_table(prediction.table, reference.table, criteria.lesions)
     maps = prediction.labels, reference.labels
     if criteria.resample and not same_grid(*maps):
@@ -196,13 +199,26 @@ def _compare(
             min_ml=criteria.min_ml,
         )
     compared = compare(*maps, names, tolerance_mm=criteria.tolerance_mm)
+    left_out: frozenset[int] = frozenset()
+    if pair.labelled is not None and pair.table is not None:
+        left_out = frozenset(label.value for label in pair.table) - frozenset(pair.labelled.scored(pair.table))
+        compared = [one for one in compared if one.value not in left_out]
+        detections = {name: one for name, one in detections.items() if one.value not in left_out}
     files: list[Path] = []
     if errors_to is not None:
         of = {"prediction": pair.prediction.name, "reference": pair.reference.name}
         errors = Segmentation(error_map(*maps), ERRORS, of)
         files = errors.write(errors_to, overwrite=overwrite)
     notes = dict.fromkeys(note for side in (prediction, reference) for note in side.labels.notes)
-    return Compared(pair.case, "", tuple(compared), detections, tuple(files), tuple(notes))
+    return Compared(pair.case, "", tuple(compared), detections, tuple(files), tuple(notes), left_out)
+
+
+def _reference(pair: Pair, path: Path, table: LabelTable | None) -> Segmentation:
+    """The reference mask of a pair: a file with its names, or the mask of a data set with the names of that."""
+    if pair.labelled is None or pair.table is None:
+        return Segmentation.load(path, table=table)
+    labels = pair.labelled.label.read()
+    return Segmentation(labels.with_array(label_array(labels)), pair.table)
 
 
 def _one_table(prediction: LabelTable, reference: LabelTable, lesions: Sequence[str]) -> LabelTable:
@@ -227,9 +243,11 @@ def _default(value: int) -> str:
 
 
 def _filled(case: Compared, names: Mapping[int, str], tolerance_mm: float) -> Compared:
-    """The case with a comparison for each of these labels, in the order of their values."""
+    """The case with a comparison for each of these labels that is scored in it, in the order of their values."""
     found = {one.value: replace(one, name=names[one.value]) for one in case.comparisons}
-    missing = LabelTable.of_names({value: name for value, name in names.items() if value not in found})
+    missing = LabelTable.of_names(
+        {value: name for value, name in names.items() if value not in found and value not in case.left_out}
+    )
     found |= {one.value: one for one in compare(NOTHING, NOTHING, missing, tolerance_mm=tolerance_mm)}
     detections = {names[one.value]: one for one in case.detections.values()}
     return replace(case, comparisons=tuple(found[value] for value in sorted(found)), detections=detections)

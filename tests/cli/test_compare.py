@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import jsonschema
 import numpy as np
 import pytest
@@ -269,3 +273,34 @@ def test_every_target_is_checked_before_the_work(folders, tmp_path, monkeypatch,
 
 def test_neither_torch_nor_monai_is_loaded(folders):
     assert heavy_modules("compare", *folders, "--lesion", "2", "--bundle", "hippocampus_mri") == "[]"
+
+
+def labelled(folder: Path, **drawn: Any) -> Path:
+    """A data set of these cases with the reference mask each, and what their entries say besides."""
+    rows = []
+    for case, more in drawn.items():
+        write(reference(), folder / "masks" / f"{case}.nii.gz")
+        rows.append({"image": f"masks/{case}.nii.gz", "label": f"masks/{case}.nii.gz", **more})
+    labels = {"0": "background", **{str(label.value): label.name for label in TABLE}}
+    (folder / "dataset.json").write_text(json.dumps({"modality": {"0": "CT"}, "labels": labels, "training": rows}))
+    return folder
+
+
+def test_of_a_data_set_only_structures_that_are_to_be_scored_are_compared(folders, tmp_path):
+    data = labelled(tmp_path / "data", case_1={"drawn": ["liver"]}, case_2={"cut": ["tumour"]}, case_3={}, other={})
+    assert run(folders[0], data, "--json", tmp_path / "c.json") == 1
+    rows = strict_json(tmp_path / "c.json")["rows"]
+    dice = [(row["case"], row["name"]) for row in rows if row["kind"] == "comparison"]
+    assert dice == [
+        ("case_1", "liver"), ("case_2", "liver"), ("case_3", "liver"), ("case_3", "tumour")]  # fmt: skip
+    assert [(row["case"], row["error"]) for row in rows if row["kind"] == "error"] == [
+        ("other", "There is no prediction of this case, so there is nothing to compare.")]  # fmt: skip
+    tumour = next(row for row in rows if row["kind"] == "summary" and (row["name"], row["score"]) == ("tumour", "dice"))
+    assert (tumour["cases"], tumour["undefined"]) == (1, 0)
+
+
+def test_of_a_data_set_with_parts_those_of_the_predictions_are_expected(folders, tmp_path):
+    parts = {f"case_{number}": {"part": "test"} for number in (1, 2, 3)}
+    data = labelled(tmp_path / "data", **parts, other={"part": "train"})
+    assert run(folders[0], data) == 0
+    assert run(folders[0] / "case_2_seg.nii.gz", data) == 0
