@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from monai_attn.cases import ImageInput
 from monai_attn.cases.labelled import LabelledSet
 from monai_attn.preflight.labelled_figures import CaseFigures, ImageFigures
 
-__all__ = ["check_set"]
+__all__ = ["check_set", "with_modalities"]
 
 AIR_HU = -500.0
 """A CT has many values below this in air; images of other modalities have none."""
@@ -41,6 +43,36 @@ def check_set(labelled: LabelledSet, figures: Sequence[CaseFigures]) -> Iterator
         yield from _ct(image.name, image.modality, mine)
         yield from _spacings(image.name, mine)
     yield from _volumes(labelled, read)
+
+
+def with_modalities(labelled: LabelledSet, figures: Sequence[CaseFigures]) -> LabelledSet:
+    """The data set with the modality of each image of which it does not say one.
+
+    It is what most files say (DICOM), else CT in HU where most cases have the values of air. Otherwise the modality
+    stays unknown.
+    """
+    read = [one for one in figures if not one.problem]
+    images = (
+        _known(one, [case.images[one.name] for case in read if one.name in case.images]) for one in labelled.images
+    )
+    return replace(labelled, images=tuple(images))
+
+
+def _known(image: ImageInput, mine: Sequence[ImageFigures]) -> ImageInput:
+    """The image with modality and unit as its cases suggest."""
+    if image.modality or not mine:
+        return image
+    said = [(one.modality, one.unit) for one in mine if one.modality]
+    if len(said) >= MOST * len(mine):
+        modality, unit = max(set(said), key=said.count)
+        return replace(image, modality=modality, unit=unit)
+    air = sum(_has_air(one) for one in mine)
+    return replace(image, modality="CT", unit="HU") if air >= MOST * len(mine) else image
+
+
+def _has_air(image: ImageFigures) -> bool:
+    """Whether an image has the values of air in CT."""
+    return bool(image.values) and image.values["p1"] < AIR_HU
 
 
 def _twice(labelled: LabelledSet, read: Sequence[CaseFigures]) -> Iterator[Said]:

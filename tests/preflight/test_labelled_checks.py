@@ -14,6 +14,7 @@ from monai_attn.errors import InputError
 from monai_attn.io import write
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
+from monai_attn.preflight.labelled_sets import with_modalities
 from monai_attn.volume import Volume
 
 GRID = np.array([[-2.0, 0, 0, 30], [0, 2, 0.2, -20], [0, -0.2, 3, 5], [0, 0, 0, 1]])
@@ -178,3 +179,12 @@ def test_the_findings_are_a_table(tmp_path):
     assert text[0].startswith("error    1  The mask holds")
     assert text[1].startswith("warning  2  The image")
     assert [list(one.row()) for one in findings] == [["severity", "case", "finding"]] * 2
+
+
+@pytest.mark.parametrize(("ct", "modality", "unit"), [(True, "CT", "HU"), (False, "", "")])
+def test_an_unknown_modality_is_taken_from_the_values_of_air(tmp_path, ct, modality, unit):
+    cases = labelled(tmp_path, *(case(seed, ct=ct) for seed in range(3)), modality="scan")
+    assert cases.images[0].modality == ""
+    known = with_modalities(cases, read_cases(cases.cases, cases.labels))
+    assert (known.images[0].modality, known.images[0].unit) == (modality, unit)
+    assert known.cases == cases.cases
