@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monai_attn.cases.labelled import find_labelled, labelled_rows
+from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import FileError, InputError, LabelError
 
 ORGANS = {"0": "background", "1": "brainstem", "2": "spinal cord", "3": "larynx"}
@@ -63,15 +63,10 @@ def test_rows_collate_to_a_mark_for_each_case_and_class(tmp_path):
     assert batch["drawn"].tolist() == [[1, 0, 0, 1], [1, 1, 1, 1]]
 
 
-def test_the_parts_of_a_data_set_are_kept_and_a_split_file_comes_first(tmp_path):
+def test_the_parts_of_a_data_set_are_kept(tmp_path):
     folder = dataset(tmp_path, [entry("a", part="train"), entry("b", part="val"), entry("c", part="test"), entry("d")])
     assert [case.part for case in find_labelled(folder)] == ["train", "validation", "test", None]
-    assert [row["case"] for row in labelled_rows(folder, part="validation")] == ["b"]
-    split = tmp_path / "split.json"
-    split.write_text(json.dumps({"train": ["d", "a"], "validation": ["b"], "test": []}))
-    assert [row["case"] for row in labelled_rows(folder, split)] == ["d", "a"]
-    with pytest.raises(InputError, match=r"The part 'test' of .* is empty: it has 4 cases"):
-        labelled_rows(folder, split, "test")
+    assert [case.name for case in find_labelled(folder).of_part("test")] == ["c"]
 
 
 def test_several_named_images_of_which_one_may_be_missing(tmp_path):

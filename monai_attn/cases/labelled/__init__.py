@@ -4,7 +4,6 @@ from monai_attn.cases.labelled.case import PARTS, LabelledCase, LabelledSet, Par
 from monai_attn.cases.labelled.corrected import IMAGES, image_record
 from monai_attn.cases.labelled.files import LabelFile
 from monai_attn.cases.labelled.finding import find_labelled
-from monai_attn.cases.labelled.rows import labelled_rows
 
 __all__ = [
     "IMAGES",
@@ -15,5 +14,4 @@ __all__ = [
     "Part",
     "find_labelled",
     "image_record",
-    "labelled_rows",
 ]
