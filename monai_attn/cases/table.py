@@ -33,17 +33,17 @@ def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     return list(cases.values())
 
 
-def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+def read_table(path: Path, *, signs: Sequence[str] = (",",)) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """The columns of a table, and each row with the number of its line; cells are without blanks around them.
 
-    Cells are separated by commas, or by semicolons or tabs where the first line has no comma, as spreadsheets of other
-    languages write them. Raises `InputError` for what is no text in UTF-8.
+    Cells are separated by the first of `signs` that the first line has; spreadsheets of other languages than English
+    write semicolons. Raises `InputError` for what is no text in UTF-8.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             first = stream.readline()
             stream.seek(0)
-            sign = next((sign for sign in (",", ";", "\t") if sign in first), ",")
+            sign = next((sign for sign in signs if sign in first), signs[0])
             rows = csv.DictReader(stream, delimiter=sign)
             header = [name.strip() for name in rows.fieldnames or []]
             rows.fieldnames = header

@@ -34,6 +34,7 @@ class LabelledCase:
     - `part`: where the data set says it, what the case serves for.
     - `patient`: where the data set says it, a name that cases of one person share. It is never shown.
 
+    >>> from pathlib import Path
     >>> case = LabelledCase("pt_1", {"image": ImageFile(Path("pt_1.nii.gz"))}, LabelFile(Path("organs.nii.gz")))
     >>> case.scored(LabelTable.of_names({1: "brainstem", 2: "spinal cord"}))
     (1, 2)
