@@ -18,7 +18,8 @@ PACKAGE = Path(monai_attn.__file__).parent
 
 PAGE = (
     {"cli", "napari"},
-    {"cohort", "training"},
+    {"cohort", "learn"},
+    {"training"},
     {"segmenter"},
     {"preflight"},
     {"bundle"},

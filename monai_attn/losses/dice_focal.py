@@ -51,6 +51,8 @@ class SoftmaxDiceFocalLoss(nn.Module):
     - `batch`: one Dice over all patches of the batch, else one per patch. A structure that is absent costs almost 1,
       unless its probabilities sum to less than 1e-5 (MONAI's smoothing). With patches of background only, `batch=True`
       avoids that.
+    - `present`: the Dice part is taken over the structures that are there alone: in the batch with `batch=True`, else
+      in each patch. Small patches lack most structures. The price of absent ones makes a young network give up all.
     - `ignore_index`: voxels of this label count in neither part.
     - `level_weights`: for a list of logits (deep supervision), finest first; by default 1, 1/2, 1/4 and so on. The
       weights are divided by their sum, so the loss of a list of equals is the loss of one of them.
@@ -82,6 +84,7 @@ class SoftmaxDiceFocalLoss(nn.Module):
         class_weights: Sequence[float] | None = None,
         include_background: bool = False,
         batch: bool = False,
+        present: bool = False,
         ignore_index: int | None = None,
         level_weights: Sequence[float] | None = None,
     ) -> None:
@@ -102,6 +105,7 @@ class SoftmaxDiceFocalLoss(nn.Module):
             judged = judged / judged.mean()
         self.include_background = include_background
         self.batch = batch
+        self.present = present
         self.dice = DiceLoss(include_background=include_background, batch=batch, weight=judged)
         self.dice_of_each = DiceLoss(include_background=include_background, batch=batch, reduction="none")
         self.register_buffer("dice_weights", judged, persistent=False)
@@ -139,18 +143,19 @@ class SoftmaxDiceFocalLoss(nn.Module):
         probabilities = logits.softmax(dim=1)
         one_hot = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(probabilities)
         of_dice = probabilities * judged[:, None], one_hot * judged[:, None]
-        dice = self.dice(*of_dice) if drawn is None else self._dice_of_drawn(*of_dice, drawn)
+        counted = one_hot.flatten(2).any(dim=2) if self.present else drawn  # what was not drawn is not there either
+        dice = self.dice(*of_dice) if counted is None else self._dice_of_counted(*of_dice, counted)
         focal = _focal(logits, labels, judged, self.gamma, self.class_weights)
         total: Tensor = self.dice_weight * dice + self.focal_weight * focal
         return total
 
-    def _dice_of_drawn(self, probabilities: Tensor, one_hot: Tensor, drawn: Tensor) -> Tensor:
-        """The mean Dice loss over what was drawn: over classes, or over patches and classes; 0 where nothing was.
+    def _dice_of_counted(self, probabilities: Tensor, one_hot: Tensor, counted: Tensor) -> Tensor:
+        """The mean Dice loss over what counts, `(N, C)`: over classes, or over patches and classes; 0 for nothing.
 
         Merged probabilities and labels of an undrawn structure are 0, so its patch adds nothing to the sums of a batch.
         """
         each = self.dice_of_each(probabilities, one_hot)  # (C, 1, 1, 1) of a batch, else (N, C, 1, 1, 1)
-        counts = drawn if self.include_background else drawn[:, 1:]
+        counts = counted if self.include_background else counted[:, 1:]
         weight = counts.any(dim=0) if self.batch else counts
         weight = weight.to(each) if self.dice_weights is None else weight.to(each) * self.dice_weights
         total: Tensor = (each.reshape(weight.shape) * weight).sum() / weight.sum().clamp(min=1e-12)

@@ -17,38 +17,55 @@ from monai_attn.preflight.figures import StructureFigures, size_mm, structure_fi
 from monai_attn.preflight.made_for import ImageRange, MadeFor, Range, StructureRange
 from monai_attn.volume import Volume
 
-__all__ = ["made_for"]
+__all__ = ["MadeForSoFar", "made_for"]
 
 Size = tuple[float, float, float]
+
+
+class MadeForSoFar:
+    """The ranges of images and structures, for cases that come one after the other.
+
+    Grey values count for the images that have a unit. A structure that a label map does not have is left out for that
+    case, and an image that a case lacks is left out of the range of that image.
+    """
+
+    def __init__(self, inputs: Sequence[ImageInput], table: LabelTable) -> None:
+        self.inputs = {one.name: one for one in inputs}
+        self.table = table
+        self.cases = 0
+        self._images: dict[str, list[tuple[Size, Range, dict[str, float]]]] = {}
+        self._structures: dict[int, list[StructureFigures]] = {}
+
+    def add(self, images: Mapping[str, Volume], labels: Volume) -> None:
+        """Count one case: its images by name, and its label map."""
+        self.cases += 1
+        for name, volume in images.items():
+            values = values_of(volume) if self.inputs[name].unit else {}
+            self._images.setdefault(name, []).append((size_mm(volume), _ends(volume.spacing_mm), values))
+        found = structure_figures(Volume(label_array(labels), labels.affine), self.table)
+        for value, structure in found.items():
+            self._structures.setdefault(value, []).append(structure)
+
+    def made_for(self) -> MadeFor:
+        """The ranges of all cases so far; numbers are rounded to four digits. Raises `InputError` without a case."""
+        if not self.cases:
+            raise InputError("There is no training case, so nothing can be said about them.")
+        return MadeFor(
+            self.cases,
+            {name: _image_range(rows) for name, rows in self._images.items()},
+            {value: _structure_range(self._structures[value]) for value in sorted(self._structures)},
+        )
 
 
 def made_for(cases: Sequence[Mapping[str, str]], inputs: Sequence[ImageInput], table: LabelTable) -> MadeFor:
     """The ranges of images and structures over cases such as `{"t1": path, "ct": path, "label": path}`.
 
-    Grey values count for the images that have a unit. A structure that a label does not have is left out for that case.
-    Raises `InputError` without a case, and as `monai_attn.io.read` does.
-
-    Numbers are rounded to four digits. A case without one of the images is left out of the range of that image.
+    See `MadeForSoFar`. Raises `InputError` without a case, and as `monai_attn.io.read` does.
     """
-    if not cases:
-        raise InputError("There is no training case, so nothing can be said about them.")
-    images: dict[str, list[tuple[Size, Range, dict[str, float]]]] = {}
-    structures: dict[int, list[StructureFigures]] = {}
+    ranges = MadeForSoFar(inputs, table)
     for case in cases:
-        for one in inputs:
-            if one.name in case:
-                volume = read(case[one.name])
-                figures = (size_mm(volume), _ends(volume.spacing_mm), values_of(volume) if one.unit else {})
-                images.setdefault(one.name, []).append(figures)
-        labels = read(case["label"])
-        found = structure_figures(Volume(label_array(labels), labels.affine), table)
-        for value, structure in found.items():
-            structures.setdefault(value, []).append(structure)
-    return MadeFor(
-        len(cases),
-        {name: _image_range(rows) for name, rows in images.items()},
-        {value: _structure_range(structures[value]) for value in sorted(structures)},
-    )
+        ranges.add({one.name: read(case[one.name]) for one in inputs if one.name in case}, read(case["label"]))
+    return ranges.made_for()
 
 
 def _image_range(rows: Sequence[tuple[Size, Range, dict[str, float]]]) -> ImageRange:

@@ -80,12 +80,12 @@ def save_picture(
     write_bytes_atomic(path, overview(scene, title), overwrite=overwrite)
 
 
-def overview(scene: Scene, title: str = "") -> bytes:
+def overview(scene: Scene, title: str = "", *, reference: bool = False) -> bytes:
     """A PNG of axial, coronal and sagittal planes, whole above and enlarged below, with contours of all labels.
 
     Each plane lies where the labels cover most of the plane, and in the middle of the image when there are no labels.
     The planes are those of the voxel grid. For an oblique image the letters name the closest direction, and the tilt is
-    written into the picture.
+    written into the picture. With `reference` the labels of the scene's reference are drawn too, dashed and white.
     """
     figure = new_figure(12, 8.2, facecolor="black", layout="constrained")
     if title:
@@ -103,6 +103,8 @@ def overview(scene: Scene, title: str = "") -> bytes:
             show(axis, scene, plane, index)
             view(axis, at_mm[[plane.across, plane.up]], size_mm)
             _contours(axis, scene, plane, index)
+            if reference:
+                _reference_contours(axis, scene, plane, index)
             scale_bar(axis)
         annotate(whole, plane, *_about(scene, plane, centre))
         annotate(enlarged, plane)
@@ -159,6 +161,15 @@ def _contours(axis: Any, scene: Scene, plane: Plane, index: int, target: Target 
     if scene.reference is not None:
         expected = cut(scene.reference.array, plane, index) == target.value
         contour(axis, expected, spacing, REFERENCE, dark_edge=True, linewidths=1.5, linestyles="dashed")
+
+
+def _reference_contours(axis: Any, scene: Scene, plane: Plane, index: int) -> None:
+    """Draw the labels of the reference in one slice; nothing where the scene has no reference."""
+    if scene.reference is not None:
+        drawn = cut(scene.reference.array, plane, index)
+        for label in scene.table:
+            one, spacing = drawn == label.value, _spacing(scene, plane)
+            contour(axis, one, spacing, REFERENCE, dark_edge=True, linewidths=0.9, linestyles="dashed")
 
 
 def _inside(target: Target, plane: Plane, index: int, shape: tuple[int, ...]) -> Mask:

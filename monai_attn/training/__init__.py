@@ -1,5 +1,6 @@
 """Training from the bundles' configs, beyond what MONAI gives."""
 
+from monai_attn.training.curve import LearningCurve, Point, read_curve
 from monai_attn.training.drawn import DrawnDice, PrepareDrawn
 from monai_attn.training.evaluation import CaseScores, summary_of
 from monai_attn.training.muon import MuonAdamW
@@ -13,7 +14,8 @@ from monai_attn.training.progress import (
     start_from,
     start_process,
 )
-from monai_attn.training.transfer import transfer_weights
+from monai_attn.training.timed import TimedSchedule
+from monai_attn.training.transfer import begin_with_background, transfer_weights
 
 __all__ = [
     "BestWeights",
@@ -21,10 +23,15 @@ __all__ = [
     "DrawnDice",
     "EpochLog",
     "FiniteLoss",
+    "LearningCurve",
     "MuonAdamW",
+    "Point",
     "PrepareDrawn",
+    "TimedSchedule",
+    "begin_with_background",
     "continue_average",
     "join_weights",
+    "read_curve",
     "save_weights",
     "start_from",
     "start_process",

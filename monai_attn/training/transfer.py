@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import torch
 from monai.networks.utils import copy_model_state
 from torch import nn
 
 from monai_attn.bundle.weights import read_weights
 from monai_attn.errors import BundleError, FileError
 
-__all__ = ["transfer_weights"]
+__all__ = ["begin_with_background", "transfer_weights"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,4 +39,25 @@ def transfer_weights(network: nn.Module, weights: str | Path | None, *, prefix: 
             f"The file has {', '.join(list(state)[:3])}; the network has {', '.join(kept[:3])}."
         )
     logger.info("%d of %d tensors begin as in %s.", len(taken), len(taken) + len(kept), Path(weights).name)
+    return network
+
+
+@torch.no_grad()
+def begin_with_background(network: nn.Module, bias: float = 2.0) -> nn.Module:
+    """The network itself, whose last layers (`heads`) begin with `bias` for the background and `-bias` for all else.
+
+    Nearly all voxels are background. Without this a training spends its first hundred steps on learning that, and a
+    short one ends there. A network without heads, and a head without a bias, stays as it is.
+
+    >>> layer = torch.nn.Conv3d(4, 3, 1)
+    >>> network = torch.nn.Module()
+    >>> network.heads = torch.nn.ModuleList([layer])
+    >>> begin_with_background(network).heads[0].bias.tolist()
+    [2.0, -2.0, -2.0]
+    """
+    for head in getattr(network, "heads", ()):
+        given = getattr(head, "bias", None)
+        if isinstance(given, torch.Tensor):
+            given.fill_(-bias)
+            given[0] = bias
     return network

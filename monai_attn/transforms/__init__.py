@@ -11,17 +11,20 @@ from monai_attn.transforms.cleanup import DropSmallComponentsd
 from monai_attn.transforms.labels_on_source import LabelsOnSourced
 from monai_attn.transforms.load import LoadVolumed
 from monai_attn.transforms.mirror import RandMirrorPairsd
+from monai_attn.transforms.patches import LabelPlacesd, RandPatchd
 from monai_attn.transforms.save import SaveSegmentationd
 from monai_attn.transforms.source_labels import SourceLabels
 
 __all__ = [
     "AlignImagesd",
     "DropSmallComponentsd",
+    "LabelPlacesd",
     "LabelsOnSourced",
     "LoadVolumed",
     "RandCutImagesd",
     "RandDropImagesd",
     "RandMirrorPairsd",
+    "RandPatchd",
     "SaveSegmentationd",
     "SourceLabels",
 ]

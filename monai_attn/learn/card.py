@@ -1,0 +1,200 @@
+"""The model card of a trained bundle: data, plan, scores with their spread and worst cases, limits, commands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai_attn.cases.labelled import LabelledSet
+from monai_attn.io import write_bytes_atomic
+from monai_attn.learn.plan import Plan
+from monai_attn.learn.score import Scores
+from monai_attn.notice import RESEARCH_USE
+from monai_attn.training import Point, summary_of
+
+__all__ = ["DECISIONS", "write_card"]
+
+DECISIONS = {
+    "minutes": "time",
+    "steps": "steps",
+    "spacing_mm": "grid (mm)",
+    "window": "window (voxels)",
+    "batch": "windows in a step",
+    "channels": "features",
+    "strides": "strides",
+    "normalisation": "grey values",
+    "mirror": "mirrored axes",
+    "pairs": "pairs",
+    "zoom": "zoom",
+    "rotate": "rotation (rad)",
+    "foreground": "windows with a structure",
+    "class_weights": "class weights",
+    "learning_rate": "learning rate",
+    "head_rate": "rate of the last layers",
+    "background": "first bias",
+    "average": "average of weights",
+    "deep_supervision": "deep supervision",
+    "validation_cases": "validation cases",
+    "overlap": "overlap",
+    "initial": "first weights",
+}
+"""The decisions of a plan in the order of the card, and what the card calls each."""
+
+
+def write_card(
+    root: Path,
+    labelled: LabelledSet,
+    plan: Plan,
+    split: Mapping[str, Any],
+    scores: Scores,
+    curve: Sequence[Point],
+    *,
+    finished: bool,
+    pictures: Mapping[str, str],
+) -> None:
+    """Write docs/README.md of a bundle; an earlier card is replaced. `pictures` are captions by file name."""
+    structures = ", ".join(label.name for label in labelled.labels)
+    parts = [
+        f"# {root.name}",
+        f"A 3-D attention U-Net that segments {structures}. It was trained by `monai-attn learn`. {RESEARCH_USE}",
+        "\n".join(_summary(labelled, plan, finished)),
+        "## Data\n\n" + "\n".join(_data(labelled, split)),
+        "## Results\n\n" + "\n".join(_results(scores)),
+        *(f"![{caption}]({name})\n\n{caption}" for name, caption in pictures.items()),
+        "## Training\n\n" + "\n".join(_training(plan, curve)),
+        "## Run it\n\n" + _commands(root.name),
+        "## Limits\n\n" + "\n".join(_limits(scores, curve)),
+        "## Fill in\n\n- `LICENSE`, `docs/data_license.txt`, `authors` and `copyright` in `configs/metadata.json`.\n"
+        "- Who drew the reference masks, by which rules, and on which patients and scanners.",
+    ]
+    write_bytes_atomic(root / "docs" / "README.md", ("\n\n".join(parts) + "\n").encode(), overwrite=True)
+
+
+def _summary(labelled: LabelledSet, plan: Plan, finished: bool) -> list[str]:
+    images = ", ".join(f"{one.name} ({one.modality or 'modality not known'})" for one in labelled.images)
+    ended = "" if finished else " The training was ended before its time."
+    return [
+        "| | |",
+        "|---|---|",
+        f"| input | {images} |",
+        f"| output | a label map on the grid of the input: 0 background, {_values(labelled)} |",
+        f"| network | `monai_attn.networks.AttnUNet`, attention gates, features {' '.join(map(str, plan.channels))} |",
+        f"| training | {plan.minutes:.1f} minutes, about {plan.steps} steps.{ended} |",
+    ]
+
+
+def _values(labelled: LabelledSet) -> str:
+    return ", ".join(f"{label.value} {label.name}" for label in labelled.labels)
+
+
+def _data(labelled: LabelledSet, split: Mapping[str, Any]) -> list[str]:
+    counts = {part: len(split[part]) for part in ("train", "validation", "test")}
+    lines = [
+        f"{labelled.name}: {len(labelled)} labelled cases. Licence: {labelled.licence or 'fill in'}. "
+        f"Source: {labelled.reference or 'fill in'}.",
+        "",
+        f"The weights learned from {counts['train']} cases; {counts['validation']} cases chose among the weights, and "
+        f"{counts['test']} chose nothing. `configs/split.json` lists them.",
+    ]
+    undrawn = [case for case in labelled if len(case.known(labelled.labels)) < len(labelled.labels)]
+    if undrawn:
+        lines += [
+            "",
+            f"In {len(undrawn)} cases some structures were not drawn. They count as unknown there, not as background: "
+            "the loss and the scores leave them out.",
+        ]
+    return lines
+
+
+def _results(scores: Scores) -> list[str]:
+    """The table of scores by structure."""
+    what = (
+        "that the weights never saw"
+        if scores.unseen
+        else "of the validation, which chose the weights: the data set has no case to spare for a test, so unseen "
+        "cases may score lower"
+    )
+    left = "" if len(scores.cases) == scores.wanted else f" of {scores.wanted}; the time allowed no more"
+    lines = [
+        f"{len(scores.cases)} cases{left}, {what}. Dice and HD95 are those of monai_attn's docs/measurements.md.",
+        "",
+        "| structure | cases | Dice mean | SD | median | worst (case) | next worst | HD95 median (mm) | missed |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in summary_of(scores.rows)["labels"].items():
+        dice, distance = row["dice"], row["hd95_mm"]
+        lines.append(
+            f"| {name} | {dice['defined']} | {_number(dice['mean'])} | {_number(dice['sd'])} | "
+            f"{_number(dice['median'])} | {_number(dice['worst'])} ({dice['worst_case'] or '-'}) | "
+            f"{_next_worst(scores, name)} | {_number(distance['median'], 1)} | {distance['infinite']} |"
+        )
+    lines += ["", "Missed counts cases in which the mask or the reference has no voxel of the structure, and not both."]
+    return lines
+
+
+def _next_worst(scores: Scores, name: str) -> str:
+    """The second and third lowest Dice of a structure, with their cases."""
+    rows = [row for row in scores.rows if row["name"] == name and not math.isnan(row["dice"])]
+    ordered = sorted(rows, key=lambda row: float(row["dice"]))[1:3]
+    return ", ".join(f"{row['dice']:.3f} ({row['case']})" for row in ordered) or "-"
+
+
+def _training(plan: Plan, curve: Sequence[Point]) -> list[str]:
+    steps = max((point.step for point in curve), default=0)
+    rows = plan.to_json()
+    lines = [
+        f"`configs/train.json` is the training as it ran: {steps} steps. Each decision of the plan, and the reason "
+        "(docs/plan.json):",
+        "",
+        "| decision | value | reason |",
+        "|---|---|---|",
+    ]
+    for key, words in DECISIONS.items():
+        why = rows[key]["why"]
+        if why:
+            lines.append(f"| {words} | {_short(key, rows[key]['value'])} | {why} |")
+    return lines
+
+
+def _short(key: str, value: Any) -> str:
+    """The value of a decision, in few words."""
+    if key == "normalisation":
+        return ", ".join(one["transforms"][0]["_target_"].removesuffix("d") for one in value)
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list):
+        return (
+            " ".join(_short("", one) if not isinstance(one, list) else "x".join(map(str, one)) for one in value) or "-"
+        )
+    return "-" if value is None else str(value)
+
+
+def _commands(name: str) -> str:
+    return f"""```bash
+monai-attn segment IMAGE -b {name} -o masks --trust
+python -m monai.bundle run --config_file {name}/configs/inference.json --dataset_dir images --output_dir masks
+python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/configs/evaluate.json']" \\
+    --dataset_dir DATASET --output_dir scores
+python -m monai.bundle run --config_file {name}/configs/train.json --dataset_dir DATASET --output_dir run
+```"""
+
+
+def _limits(scores: Scores, curve: Sequence[Point]) -> list[str]:
+    lines = [
+        "- The scores hold for images like those of the data set. Measure the bundle on your own images before you "
+        "rely on it.",
+        "- What the training images and structures were like stands under `made_for` in `configs/metadata.json`. "
+        "Images and masks far from these ranges are refused or get a warning.",
+    ]
+    last = next((point for point in reversed(curve) if point.mean_dice is not None), None)
+    if last is not None and last.missed:
+        lines.append(f"- The last validation found no voxel of {', '.join(last.missed)}. More minutes may help.")
+    if not scores.unseen:
+        lines.append("- No case was unseen: more labelled cases would allow an honest test.")
+    return lines
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"

@@ -1,0 +1,318 @@
+"""The plan of a training: every decision, and in one sentence why it was made."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from monai_attn.errors import InputError
+from monai_attn.io import write_bytes_atomic
+from monai_attn.io.jsonfile import read_json
+from monai_attn.learn.fingerprint import Fingerprint, ImageFingerprint
+from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
+
+__all__ = ["Machine", "Normalisation", "Plan", "cheaper", "make_plan", "read_plan", "with_pace", "write_plan"]
+
+Three = tuple[float, float, float]
+
+WINDOW_VOXELS = {"cpu": 64 * 64 * 48, "gpu": 128**3}
+"""Voxels of a window, at most."""
+
+STEP_VOXELS = {"cpu": 2 * 64 * 64 * 48, "gpu": 4 * 96**3}
+"""Voxels of a batch of windows, about."""
+
+CHANNELS = {"cpu": [16, 32, 64, 128], "gpu": [32, 64, 128, 256, 320]}
+"""Features on each level, finest first."""
+
+FEW_STEPS = 200
+"""With fewer steps than this in the time, a step is made cheaper: two windows, half the features, one window."""
+
+BACKGROUND = 2.0
+"""The first bias of the last layers: this for the background and its negative for each structure.
+
+Without it the first hundred steps only teach that most voxels are background. A trial of 300 steps found no structure.
+"""
+
+EPOCHS = 20
+"""An epoch is a twentieth of the training: after each one the state is saved."""
+
+FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
+"""Names of structures that lie anywhere, so that all mirror images are possible."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What computes: its kind ("cpu" or "gpu"), and the number of processor cores and bytes of memory."""
+
+    kind: str = "cpu"
+    cores: int = 1
+    memory: int = 8 * 2**30
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How the grey values of one image become the network's: transforms of MONAI and their settings."""
+
+    image: str
+    unit: str
+    transforms: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All decisions of a training. `why` has a sentence for each decision, by the name of the field.
+
+    - `minutes`: for the training with its validations. `steps`: about how many steps fit into them; None before the
+      time of a step was measured. `step_seconds`, `case_seconds`: the time of a step and of the validation of a case.
+    - `spacing_mm`, `window` (voxels), `batch` (windows), `channels`, `strides`, `kernels`: grid and network.
+      `norm`: its normalisation, as `AttnUNet` takes it.
+    - `normalisation`: of each image. `mirror`: the axes that are mirrored; `pairs`: values that exchange their places.
+    - `zoom`, `rotate`: the random factors and the largest angles in radians. `foreground`: the share of the windows
+      that hold a structure.
+    - `learning_rate`: of Muon; `head_rate`: of the last layers, norms and biases. `average`: the momentum of the
+      average of weights. `background`: see `BACKGROUND`.
+    - `epoch_steps`: steps of an epoch. `validation_cases`: how many cases are validated, every `validation_epochs`.
+    - `overlap`: of the windows of a sliding window.
+    """
+
+    minutes: float
+    spacing_mm: Three
+    window: tuple[int, int, int]
+    batch: int
+    channels: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+    kernels: tuple[tuple[int, ...], ...]
+    normalisation: tuple[Normalisation, ...]
+    mirror: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+    zoom: tuple[float, float]
+    rotate: Three
+    foreground: float
+    class_weights: tuple[float, ...] | None
+    learning_rate: float
+    head_rate: float
+    average: float
+    overlap: float
+    norm: Any = "voxel"
+    background: float = BACKGROUND
+    deep_supervision: bool = True
+    steps: int | None = None
+    step_seconds: float | None = None
+    case_seconds: float | None = None
+    epoch_steps: int = 50
+    validation_cases: int = 8
+    validation_epochs: int = 2
+    initial: str = ""
+    why: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Each decision with its value and the reason, as `plan.json` holds it."""
+        rows: dict[str, Any] = {}
+        for one in fields(self):
+            if one.name != "why":
+                rows[one.name] = {"value": _plain(getattr(self, one.name)), "why": self.why.get(one.name, "")}
+        return rows
+
+
+def make_plan(fingerprint: Fingerprint, minutes: float, machine: Machine, validation_cases: int) -> Plan:
+    """The plan for data of this fingerprint, before the time of a step is known; `with_pace` completes it.
+
+    `minutes` are those of the training with its validations, and `validation_cases` the cases kept for these.
+    """
+    why: dict[str, str] = {}
+    image = fingerprint.images[0]
+    spacing, why["spacing_mm"] = choose_spacing(fingerprint, machine.kind)
+    size = [edge * old / new for edge, old, new in zip(image.size, image.spacing_mm, spacing, strict=True)]
+    channels = CHANNELS[machine.kind]
+    strides, kernels = choose_levels(spacing, size, len(channels) - 1)
+    multiple = [math.prod(stride[axis] for stride in strides) for axis in range(3)]
+    window, why["window"] = choose_window(image, spacing, WINDOW_VOXELS[machine.kind], multiple)
+    batch = max(min(round(STEP_VOXELS[machine.kind] / math.prod(window)), 4), 1)
+    why["batch"] = f"{batch} windows in a step, about {batch * math.prod(window) / 1e6:.2f} million voxels."
+    why["channels"] = (
+        f"{len(strides) + 1} levels with {', '.join(map(str, channels[: len(strides) + 1]))} features, so that at "
+        "least four voxels are left along each axis of the deepest level."
+    )
+    why["strides"] = why["kernels"] = "Axes with longer voxels are halved later, and convolved later."
+    normalisation = tuple(_normalisation(one) for one in fingerprint.images)
+    why["normalisation"] = " ".join(_why_normalised(one) for one in fingerprint.images)
+    mirror, why["mirror"] = _mirror(fingerprint)
+    why["pairs"] = (
+        f"{len(fingerprint.pairs)} pairs of left and right structures; their labels are exchanged in a mirror image."
+        if fingerprint.pairs
+        else "No names of structures differ in left and right alone."
+    )
+    why["zoom"] = "Each window is zoomed at random, so that small and large patients look alike to the network."
+    why["rotate"] = "Heads and bodies lie a little tilted; 0.2 rad are 11 degrees."
+    why["foreground"] = "Two of three windows hold a structure, each structure equally often; the others lie anywhere."
+    why["class_weights"] = "None: windows are drawn so that each structure is met equally often."
+    why["learning_rate"] = (
+        "Muon, with layer normalisation of each voxel: it had learned more than AdamW after 100 steps and after 2000."
+    )
+    why["head_rate"] = "The last layers learn with AdamW, for which a tenth of the rate is right."
+    why["background"] = "The network begins with background everywhere, so that no step is spent on learning that."
+    why["overlap"] = "Windows overlap by half when an image is segmented, which smooths the seams."
+    why["deep_supervision"] = "Each level learns from the labels, which brings short trainings further."
+    return Plan(
+        minutes=minutes,
+        spacing_mm=spacing,
+        window=window,
+        batch=batch,
+        channels=tuple(channels[: len(strides) + 1]),
+        strides=tuple(map(tuple, strides)),
+        kernels=tuple(map(tuple, kernels)),
+        normalisation=normalisation,
+        mirror=mirror,
+        pairs=fingerprint.pairs,
+        zoom=(0.8, 1.25),
+        rotate=(0.2, 0.2, 0.2),
+        foreground=0.67,
+        class_weights=None,
+        learning_rate=0.02,
+        head_rate=0.002,
+        average=0.01,
+        overlap=0.5,
+        validation_cases=validation_cases,
+        why=why,
+    )
+
+
+def cheaper(plan: Plan) -> Plan:
+    """The plan with a step of about half the time; the same plan where nothing is left to save."""
+    if plan.batch > 2:
+        return replace(plan, batch=2)
+    if plan.channels[0] > 8:
+        halved = tuple(max(width // 2, 8) for width in plan.channels)
+        return replace(plan, channels=halved)
+    return replace(plan, batch=1)
+
+
+def with_pace(plan: Plan, step_seconds: float, case_seconds: float) -> Plan:
+    """The plan with what depends on the number of steps that fit into the minutes.
+
+    `step_seconds` is the measured time of a step, with the making of its windows; `case_seconds` that of the
+    validation of one case.
+    """
+    why = dict(plan.why)
+    seconds = 60 * plan.minutes
+    cases = max(min(plan.validation_cases, int(0.02 * seconds / case_seconds)), min(plan.validation_cases, 3))
+    rounds = max(min(int(0.12 * seconds / (cases * case_seconds)), 10), 1)
+    steps = max(int((seconds - rounds * cases * case_seconds) / step_seconds), 1)
+    why["steps"] = (
+        f"A step takes {step_seconds:.2f} s here, so about {steps} of them fit into {plan.minutes:.3g} minutes."
+    )
+    why["minutes"] = "The learning rate follows the time that is over, so the training ends on time at any speed."
+    why["validation_cases"] = (
+        f"{cases} cases are validated about {rounds} times, which takes "
+        f"{rounds * cases * case_seconds / 60:.1f} minutes."
+    )
+    average = min(max(10 / steps, 0.005), 0.1)
+    why["average"] = f"The weights are averaged over about the last {1 / average:.0f} steps."
+    return replace(
+        plan,
+        steps=steps,
+        step_seconds=round(step_seconds, 4),
+        case_seconds=round(case_seconds, 3),
+        average=round(average, 4),
+        epoch_steps=max(steps // EPOCHS, 1),
+        validation_cases=cases,
+        validation_epochs=max(round(EPOCHS / rounds), 1),
+        why=why,
+    )
+
+
+def write_plan(plan: Plan, path: str | Path) -> None:
+    """Write `plan.json`; an earlier file is replaced."""
+    text = json.dumps(plan.to_json(), indent=2, ensure_ascii=False)
+    write_bytes_atomic(path, f"{text}\n".encode(), overwrite=True)
+
+
+def read_plan(path: str | Path) -> Plan:
+    """The plan that `write_plan` wrote. Raises `InputError` for a file that holds no plan."""
+    rows = read_json(Path(path))
+    try:
+        values = {name: _tuples(row["value"]) for name, row in rows.items()}
+        values["norm"] = rows["norm"]["value"]
+        values["normalisation"] = tuple(
+            Normalisation(one["image"], one["unit"], tuple(one["transforms"])) for one in rows["normalisation"]["value"]
+        )
+        return Plan(**values, why={name: row["why"] for name, row in rows.items() if row["why"]})
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{Path(path).name} holds no plan of this version of monai_attn: {error}.") from error
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
+
+
+def _normalisation(image: ImageFingerprint) -> Normalisation:
+    """How the grey values of an image are brought to about zero mean and unit variance."""
+    keys = {"keys": image.name}
+    if not image.unit or not image.values:
+        clip = {"lower": 0.5, "upper": 99.5, "b_min": 0.0, "b_max": 1.0, "clip": True}
+        return Normalisation(
+            image.name,
+            image.unit,
+            (
+                {"_target_": "ScaleIntensityRangePercentilesd", **keys, **clip},
+                {"_target_": "NormalizeIntensityd", **keys},
+            ),
+        )
+    low, high = _range(image)
+    scale = {"a_min": low, "a_max": high, "b_min": -2.0, "b_max": 2.0, "clip": True}
+    return Normalisation(image.name, image.unit, ({"_target_": "ScaleIntensityRanged", **keys, **scale},))
+
+
+def _range(image: ImageFingerprint) -> tuple[float, float]:
+    """The grey values that are told apart: those of the structures, and in CT at least from fat to soft bone.
+
+    A tenth of the range of the structures is added on either side.
+    """
+    low, high = image.values["p5"], image.values["p95"]
+    margin = 0.1 * (high - low)
+    low, high = low - margin, high + margin
+    if image.unit == "HU":
+        low, high = max(min(low, -300.0), -1024.0), min(max(high, 500.0), 2000.0)
+    return float(f"{low:.3g}"), float(f"{max(high, low + 1e-3):.3g}")
+
+
+def _why_normalised(image: ImageFingerprint) -> str:
+    if not image.unit or not image.values:
+        return (
+            f"{image.name}: grey values have no unit, so each image is clipped to its 0.5 and 99.5 percentiles and "
+            "brought to zero mean and unit variance."
+        )
+    low, high = _range(image)
+    return (
+        f"{image.name}: {low:g} to {high:g} {image.unit}, which hold the values of the structures and of what lies "
+        "around them, become -2 to 2."
+    )
+
+
+def _mirror(fingerprint: Fingerprint) -> tuple[tuple[int, ...], str]:
+    """The axes that are mirrored."""
+    names = [one.name.lower() for one in fingerprint.structures]
+    if all(re.search(FREE, name) for name in names):
+        return (0, 1, 2), "All axes are mirrored: such structures lie anywhere, in any direction."
+    paired = {value for pair in fingerprint.pairs for value in pair}
+    single = [
+        one.name
+        for one in fingerprint.structures
+        if one.value not in paired
+        and re.search(r"\b(left|right|l|r|lt|rt)\b", re.sub(r"[_\-.]", " ", one.name.lower()))
+    ]
+    if single:
+        return (), f"Nothing is mirrored: {single[0]} is on one side, and its counterpart has no label."
+    return (0,), "Left and right are mirrored, which doubles the patients; other mirror images are no anatomy."
+
+
+def _plain(value: Any) -> Any:
+    """Values of a plan as JSON has them."""
+    if isinstance(value, Normalisation):
+        return {"image": value.image, "unit": value.unit, "transforms": [dict(one) for one in value.transforms]}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -1,0 +1,115 @@
+"""The cases of a training as its config lists them: those of one part of the split that travels with the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai_attn.cases.labelled import LabelledSet, find_labelled
+from monai_attn.cases.split import automatic_part
+from monai_attn.errors import InputError
+from monai_attn.io.jsonfile import read_json
+
+__all__ = ["part_cases", "split_of"]
+
+PARTS = ("train", "validation", "test")
+
+
+def part_cases(
+    dataset_dir: str | Path,
+    split_file: str | Path,
+    part: str,
+    *,
+    fold: int | str | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """The cases of one part ("train", "validation", "test" or "all") of a data set, as rows of a config.
+
+    - `dataset_dir`: a data set in any layout that `find_labelled` knows.
+    - `split_file`: lists the names of each part. Cases that it does not list are in no part but "all".
+    - `fold`: for a split with "folds", the number of the fold that is held out for validation; the cases of the other
+      folds are then the part "train". With None or "all" the lists of the parts count.
+    - `limit`: at most so many cases, evenly spaced over the list.
+
+    A lone image is called "image" in the rows, whatever the data set calls it.
+
+    A data set that shares no case with `split_file` is split automatically: every tenth case for validation, the next
+    one for the test. Raises `InputError` for an unknown part or fold, for listed cases that the data set lacks, and
+    for a part without a case; and what `find_labelled` raises.
+    """
+    labelled = find_labelled(dataset_dir)
+    names = [case.name for case in labelled]
+    chosen = names if part == "all" else _chosen(labelled, read_json(Path(split_file)), part, fold)
+    if not chosen:
+        raise InputError(f"The part {part!r} of {labelled.name} is empty: it has {len(names)} cases in all.")
+    if limit is not None and limit < len(chosen):
+        chosen = [chosen[place * len(chosen) // limit] for place in range(limit)]
+    rows = labelled.rows(chosen)
+    only = labelled.images[0].name
+    if len(labelled.images) > 1 or only == "image":
+        return rows
+    return [{("image" if key == only else key): value for key, value in row.items()} for row in rows]
+
+
+def split_of(labelled: LabelledSet, names: Sequence[str], folds: int | None = None) -> dict[str, Any]:
+    """The parts of the cases of these names, as `split.json` holds them.
+
+    The parts that the data set gives are kept. Where it gives none, every tenth case of the sorted names is for
+    validation and two of ten are for the test. Of five cases or fewer none is for the test. With `folds`, the cases for
+    training and validation are also dealt to that many folds.
+    """
+    given = {part: [name for name in names if labelled[name].part == part] for part in PARTS}
+    free = sorted(name for name in names if labelled[name].part is None)
+    if not given["train"]:
+        parts = _dealt(free, test=not given["test"], validation=not given["validation"])
+    else:
+        parts = {"train": free, "validation": [], "test": []}
+    split: dict[str, Any] = {part: sorted([*given[part], *parts[part]]) for part in PARTS}
+    if not split["validation"]:
+        learned = split["train"]
+        kept = max(len(learned) // 10, 1) if len(learned) > 2 else 0
+        split["validation"] = learned[:: max(len(learned) // kept, 1)][:kept] if kept else list(learned)
+        split["train"] = [name for name in learned if name not in split["validation"]] if kept else learned
+    if folds:
+        both = sorted({*split["train"], *split["validation"]})
+        split["folds"] = [both[number::folds] for number in range(folds)]
+    return split
+
+
+def _dealt(names: Sequence[str], *, test: bool, validation: bool) -> dict[str, list[str]]:
+    """Names without a part, dealt to the parts that have none."""
+    few = len(names) <= 5
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for number, name in enumerate(names):
+        if validation and number % 10 == 0 and len(names) > 2:
+            parts["validation"].append(name)
+        elif test and number % 10 in (1, 6) and not few:
+            parts["test"].append(name)
+        else:
+            parts["train"].append(name)
+    return parts
+
+
+def _chosen(labelled: LabelledSet, split: Mapping[str, Any], part: str, fold: int | str | None) -> list[str]:
+    """The names of the cases of a part."""
+    if part not in PARTS:
+        raise InputError(f"Unknown part {part!r} of a split. Choose one of {', '.join(PARTS)}, all.")
+    names = [case.name for case in labelled]
+    folds = split.get("folds") or []
+    wanted: list[str] = list(split.get(part) or [])
+    if fold not in (None, "all") and part != "test":
+        if not isinstance(fold, int) or not 0 <= fold < len(folds):
+            raise InputError(f"There is no fold {fold!r}: the split has the folds 0 to {len(folds) - 1}, and all.")
+        held = set(folds[fold])
+        wanted = sorted(held) if part == "validation" else [name for one in folds for name in one if name not in held]
+    listed = {name for one in PARTS for name in split.get(one) or []}
+    if not listed & set(names):
+        return automatic_part(names, part)
+    missing = sorted(set(wanted) - set(names))
+    if missing:
+        raise InputError(
+            f"{labelled.name} lacks {len(missing)} of the cases that the split lists ({missing[0]} ...). "
+            "Give your own list with --split_file."
+        )
+    return wanted

@@ -1,0 +1,265 @@
+"""`learn`: labelled cases and minutes in, a bundle with its scores out."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from monai_attn.bundle.locate import read_metadata
+from monai_attn.cases.labelled import LabelledCase, LabelledSet, find_labelled
+from monai_attn.errors import InputError
+from monai_attn.io import write_bytes_atomic
+from monai_attn.io.jsonfile import read_json
+from monai_attn.learn.card import write_card
+from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, pairs_of
+from monai_attn.learn.pictures import draw_cases, draw_curve
+from monai_attn.learn.plan import FEW_STEPS, Machine, Plan, cheaper, make_plan, read_plan, with_pace
+from monai_attn.learn.rows import split_of
+from monai_attn.learn.score import Scores, mean_dice_of, score_cases
+from monai_attn.learn.trainings import curve_of, install_weights, run_trainings, seconds_left
+from monai_attn.learn.transfer import Start, copy_weights, find_start, with_start
+from monai_attn.learn.workflow import Pace, measure_pace
+from monai_attn.learn.write import check_output, write_bundle, write_json
+from monai_attn.measure import to_csv
+from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
+from monai_attn.preflight.labelled_figures import read_cases
+from monai_attn.preflight.memory import available_bytes
+from monai_attn.training import Point
+
+__all__ = ["Learned", "Now", "learn", "this_machine"]
+
+logger = logging.getLogger(__name__)
+
+SCORING = 0.25
+"""The share of the minutes that the scores of unseen cases may take."""
+
+MEASURING = 0.04
+"""The share of the minutes in which the time of a step is measured."""
+
+CLOSING = 8.0
+"""Seconds for opening the new bundle, its pictures and its model card."""
+
+
+@dataclass(frozen=True)
+class Now:
+    """What `learn` is doing: a stage in words, how much of it is done, and in training the newest point of the curve.
+
+    `stage` is one of "read", "check", "plan", "measure", "train", "score", "describe". `share` is None where it is not
+    known. `text` has the findings on the cases, at the stage "check".
+    """
+
+    stage: str
+    share: float | None = None
+    point: Point | None = None
+    text: str = ""
+
+
+Progress = Callable[[Now], None]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of `learn`: the folder of the bundle, the plan, and the scores of unseen cases.
+
+    `finished` is false where the training was ended before its time.
+    """
+
+    bundle: Path
+    plan: Plan
+    scores: Scores
+    finished: bool
+
+    @property
+    def mean_dice(self) -> float:
+        """The mean over structures of their mean Dice."""
+        return mean_dice_of(self.scores)
+
+
+def learn(
+    dataset: str | Path,
+    output: str | Path,
+    *,
+    minutes: float = 60.0,
+    initial: str | Path | None = None,
+    folds: int | None = None,
+    resume: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    wanted: Callable[[], bool] | None = None,
+) -> Learned:
+    """Train a bundle on labelled cases within `minutes`, and score it on cases that the training never saw.
+
+    - `dataset`: labelled cases in any layout that `monai_attn.cases.labelled.find_labelled` knows.
+    - `output`: the new folder of the bundle.
+    - `minutes`: for everything: reading, planning, training, validation, scores and model card.
+    - `initial`: a bundle whose weights the training begins with: a shipped name or a folder. Grid, window and network
+      are those of that bundle then; the plan says what was taken over.
+    - `folds`: train so many networks, each of which holds other cases out for its validation. They share the minutes,
+      and the bundle is the mean of them.
+    - `resume`: go on with the training in `output`, with what is left of its minutes.
+    - `overrides`: values of the bundle's train.json by id, for example `{"roi_size": [64, 64, 48]}`.
+    - `progress(now)`: called with what is being done; see `Now`.
+    - `wanted()`: asked after each step; true ends the training, and its best weights become the bundle.
+
+    Ctrl-C ends the training in the same way. Raises `InputError` for data or minutes that cannot be used, `FileError`
+    for an output that exists, `OverrideError` for an unknown id, and `BundleError` when the training fails.
+
+    >>> learned = learn("Task04_Hippocampus", "my_bundle", minutes=20)  # doctest: +SKIP
+    >>> learned.mean_dice  # doctest: +SKIP
+    0.87
+    """
+    began = time.monotonic()
+    if not minutes > 0 or not math.isfinite(minutes):
+        raise InputError(f"{minutes:g} minutes are no time for a training. Give a number above 0, such as 20.")
+    root, place = Path(output), Path(dataset)
+    tell = progress or _nothing
+    check_output(root, resume=resume)
+    labelled = find_labelled(place)
+    end = began + 60 * minutes
+    if resume:
+        return _go_on(root, place, labelled, tell, wanted)
+    if folds is not None and folds < 2:
+        raise InputError(f"{folds} folds are none. Give 2 or more, such as 5, or leave folds out.")
+    start = None if initial is None else find_start(initial)
+    split = split_of(labelled, [case.name for case in labelled], folds)
+    fingerprint = _checked(root, labelled, split["train"], tell)
+    task = _Task(root, place.absolute(), labelled, fingerprint, split, dict(overrides or {}), start, folds or 1)
+    plan, scoring = _planned(task, end, tell)
+    left = end - scoring - time.monotonic()
+    listener = _listener(tell, end - scoring)
+    finished = run_trainings(root, place.absolute(), left, listener=listener, wanted=wanted)
+    return _result(root, labelled, plan, end, finished, tell)
+
+
+def _checked(root: Path, labelled: LabelledSet, learned: Sequence[str], progress: Progress) -> Fingerprint:
+    """Read and check every case; the fingerprint of those that the network learns from. Raises `InputError`."""
+    so_far = FingerprintSoFar(labelled, learned)
+    figures = read_cases(
+        labelled.cases,
+        labelled.labels,
+        progress=lambda done, total: progress(Now("read", done / (total or done))),
+        visit=so_far.visit,
+    )
+    findings = check_labelled(labelled, figures, pairs=pairs_of(labelled.labels))
+    refuse_training(findings)
+    if findings:
+        progress(Now("check", text=findings_text(findings)))
+    write_bytes_atomic(root / "docs" / "data_check.txt", f"{findings_text(findings)}\n".encode(), overwrite=True)
+    return so_far.fingerprint()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """All that a plan is made of."""
+
+    root: Path
+    dataset: Path
+    labelled: LabelledSet
+    fingerprint: Fingerprint
+    split: Mapping[str, Any]
+    overrides: dict[str, Any]
+    start: Start | None
+    folds: int
+
+    def write(self, plan: Plan) -> None:
+        """Write the bundle of a plan."""
+        taken = {} if self.start is None else copy_weights(self.start, self.root)
+        write_bundle(self.root, self.labelled, plan, self.fingerprint, self.split, {**taken, **self.overrides})
+
+
+def this_machine() -> Machine:
+    """What computes here."""
+    cores = torch.get_num_threads()
+    memory = available_bytes() or 8 * 2**30
+    return Machine("gpu" if torch.cuda.is_available() else "cpu", cores, memory)
+
+
+def _planned(task: _Task, end: float, progress: Progress) -> tuple[Plan, float]:
+    """The written plan, with its pace measured, and the seconds kept for the scores."""
+    progress(Now("plan"))
+    total = max(end - time.monotonic(), 1.0)
+    plan = make_plan(task.fingerprint, total / 60, this_machine(), len(task.split["validation"]))
+    if task.start is not None:
+        plan = with_start(plan, task.start)
+    task.write(plan)
+    progress(Now("measure"))
+    pace = measure_pace(task.root, task.dataset, MEASURING * total / 60)
+    left = end - time.monotonic()
+    unseen = len(task.split["test"] or task.split["validation"])
+    scoring = min(_scoring_seconds(unseen, pace, task.folds), SCORING * max(left, 0.0)) + CLOSING
+    plan = replace(plan, minutes=max(left - scoring, 1.0) / 60 / task.folds)
+    timed = with_pace(plan, pace.step_seconds, pace.case_seconds)
+    while task.start is None and (timed.steps or 0) < FEW_STEPS and (less := cheaper(plan)) != plan:
+        plan, pace = less, Pace(pace.step_seconds / 2, pace.case_seconds)
+        timed = with_pace(plan, pace.step_seconds, pace.case_seconds)
+    task.write(timed)
+    return timed, scoring
+
+
+def _nothing(now: Now) -> None:
+    """Progress that nobody watches."""
+    del now
+
+
+def _scoring_seconds(cases: int, pace: Pace, networks: int) -> float:
+    """How long the scores of so many cases take: with denser windows than a validation, and with distances."""
+    return cases * (2 * networks * pace.case_seconds + 0.5)
+
+
+def _listener(progress: Progress, end: float) -> Callable[[Point], None]:
+    began = time.monotonic()
+
+    def listen(point: Point) -> None:
+        share = (time.monotonic() - began) / max(end - began, 1e-3)
+        progress(Now("train", min(share, 1.0), point))
+
+    return listen
+
+
+def _go_on(
+    root: Path, dataset: Path, labelled: LabelledSet, progress: Progress, wanted: Callable[[], bool] | None
+) -> Learned:
+    """Resume the training of a folder, for what is left of the minutes of its plan."""
+    plan = read_plan(root / "docs" / "plan.json")
+    left = seconds_left(root, plan.minutes)
+    listener = _listener(progress, time.monotonic() + left)
+    finished = run_trainings(root, dataset.absolute(), left, listener=listener, wanted=wanted)
+    end = time.monotonic() + max(SCORING * 60 * plan.minutes, CLOSING)
+    return _result(root, labelled, plan, end, finished, progress)
+
+
+def _result(root: Path, labelled: LabelledSet, plan: Plan, end: float, finished: bool, progress: Progress) -> Learned:
+    """Install the weights, score the bundle and describe it."""
+    install_weights(root)
+    split = read_json(root / "configs" / "split.json")
+    cases: list[LabelledCase] = [labelled[name] for name in split["test"] or split["validation"]]
+    scores = score_cases(
+        root,
+        cases,
+        labelled.labels,
+        unseen=bool(split["test"]),
+        deadline=end - CLOSING / 2,
+        progress=lambda done, total: progress(Now("score", done / max(total, 1))),
+    )
+    progress(Now("describe"))
+    learned = Learned(root, plan, scores, finished)
+    curve = curve_of(root)
+    docs = root / "docs"
+    write_bytes_atomic(docs / "scores.csv", to_csv(list(scores.rows)).encode(), overwrite=True)
+    pictures = {}
+    if find_spec("matplotlib") is not None:
+        pictures = {"curve.png": draw_curve(curve, docs / "curve.png"), **draw_cases(root, labelled, scores, docs)}
+    write_card(root, labelled, plan, split, scores, curve, finished=finished, pictures=pictures)
+    metadata = read_metadata(root)
+    dice = learned.mean_dice
+    metadata["eval_metrics"] = {} if math.isnan(dice) else {"mean_dice": round(dice, 3)}
+    write_json(root / "configs" / "metadata.json", metadata)
+    return learned

@@ -1,0 +1,107 @@
+"""How good a new bundle is on cases that its training never saw, measured as everybody else measures it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monai_attn.backends import Execution
+from monai_attn.cases.labelled import LabelledCase
+from monai_attn.labels import LabelTable
+from monai_attn.measure import compare, rows
+from monai_attn.segmenter import Segmenter
+from monai_attn.volume import Volume
+
+__all__ = ["Scores", "mean_dice_of", "score_cases"]
+
+AT_LEAST = 3
+"""Cases that are scored even when the time is over."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A row for each case and structure, as `monai_attn.measure.rows` gives them, and the cases that were left out.
+
+    `unseen` is false where the data set has no case but those that training saw. `cases` were scored, of `wanted`.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    cases: tuple[str, ...]
+    wanted: int
+    unseen: bool
+
+
+def score_cases(
+    root: Path,
+    cases: Sequence[LabelledCase],
+    table: LabelTable,
+    *,
+    unseen: bool,
+    deadline: float,
+    progress: Callable[[int, int], None] | None = None,
+    execution: Execution | None = None,
+) -> Scores:
+    """Segment cases with a bundle and compare each mask with its reference, structure by structure.
+
+    Structures that were not drawn, or are not to be scored, have no row. When `deadline` (`time.monotonic()`) has come,
+    three cases at least have been scored, and the rest is left out. Cases are taken evenly spaced over their list, so
+    that those that are scored stand for all.
+    """
+    segmenter = Segmenter.from_bundle(root, trust=True, execution=execution)
+    found: list[dict[str, Any]] = []
+    done: list[str] = []
+    for case in _spread(cases):
+        if len(done) >= AT_LEAST and time.monotonic() >= deadline:
+            break
+        found += rows(_compared(segmenter, case, table), case=case.name)
+        done.append(case.name)
+        if progress is not None:
+            progress(len(done), len(cases))
+    return Scores(tuple(found), tuple(done), len(cases), unseen)
+
+
+def segment_case(segmenter: Segmenter, images: Mapping[str, Volume]) -> Volume:
+    """The label map of a case, also where the bundle calls its lone image otherwise than the data set."""
+    lone = len(segmenter.parts.inputs) == 1
+    return segmenter(next(iter(images.values())) if lone else images, force=True).labels
+
+
+def mean_dice_of(scores: Scores) -> float:
+    """The mean over structures of their mean Dice; nan where nothing was scored."""
+    of_structures: dict[str, list[float]] = {}
+    for row in scores.rows:
+        if not np.isnan(row["dice"]):
+            of_structures.setdefault(str(row["name"]), []).append(float(row["dice"]))
+    return float(np.mean([np.mean(values) for values in of_structures.values()])) if of_structures else float("nan")
+
+
+def _compared(segmenter: Segmenter, case: LabelledCase, table: LabelTable) -> list[Any]:
+    """The comparison of each structure of a case that counts."""
+    images = {name: file.read() for name, file in case.images.items()}
+    reference = case.label.read(like=next(iter(images.values())))
+    prediction = segment_case(segmenter, images)
+    wanted = LabelTable(tuple(table[value] for value in case.scored(table)))
+    known = {label.value for label in wanted}
+    kept = (_only(prediction, known), _only(reference, known))
+    return list(compare(*kept, wanted, resample=prediction.shape != reference.shape))
+
+
+def _only(labels: Volume, values: set[int]) -> Volume:
+    """The label map without structures of other values, which `compare` would not know."""
+    array = np.asarray(labels.array)
+    return labels.with_array(np.where(np.isin(array, list(values)), array, 0).astype(np.uint16))
+
+
+def _spread(cases: Sequence[LabelledCase]) -> list[LabelledCase]:
+    """The cases in an order in which every beginning is spread over the list: first, middle, quarters, eighths."""
+    order: list[int] = []
+    step = 1
+    while step < 2 * len(cases):
+        order += [number * len(cases) // step for number in range(step)]
+        step *= 2
+    return [cases[number] for number in dict.fromkeys(order)]

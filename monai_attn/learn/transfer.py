@@ -1,0 +1,113 @@
+"""Starting from the weights of another bundle: what of its network, grid and weights the new training takes over."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from monai_attn.bundle.config import component_of, resolve
+from monai_attn.bundle.describe import BundleDescription, describe_bundle
+from monai_attn.bundle.locate import read_config
+from monai_attn.cases import SplitRecord, save_record, split_record_of
+from monai_attn.errors import BundleError
+from monai_attn.io.digest import sha256
+from monai_attn.learn.plan import Plan, read_plan
+
+__all__ = ["Start", "copy_weights", "find_start", "with_start"]
+
+NETWORK = "AttnUNet"
+"""The network whose weights can be taken over; a mean of several gives those of its first network."""
+
+TAKEN = ("channels", "strides", "kernel_sizes")
+"""Settings of the other network that the new network must share, so that weights fit by name and shape."""
+
+SLOWER = 0.3
+"""The learning rate of a training that begins with trained weights, as a share of the usual one."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Another bundle to begin with: its description, the settings of its network, and which of its weights are taken.
+
+    `prefix` picks one network of several. `plan` is the plan of a bundle that `learn` made, else None.
+    """
+
+    bundle: BundleDescription
+    network: Mapping[str, Any]
+    prefix: str
+    plan: Plan | None
+
+
+def find_start(name_or_path: str | Path) -> Start:
+    """The start from a shipped bundle (by name) or a folder. None of its code runs.
+
+    Raises `BundleError` for a bundle without weights, or whose network is not `monai_attn.networks.AttnUNet`.
+    """
+    bundle = describe_bundle(name_or_path)
+    config = read_config(bundle.root)
+    network = resolve(config.get("network_def"), config)
+    prefix = ""
+    if isinstance(network, dict) and str(network.get("_target_", "")).endswith("NetworkMean"):
+        inner = resolve(network.get("network"), config)
+        network, prefix = (inner[0] if isinstance(inner, list) else inner), "networks.0."
+    component = component_of("network_def", network)
+    if component is None or component.name != NETWORK:
+        raise BundleError(
+            f"The network of {bundle.name} is no {NETWORK} of monai_attn, so its weights fit no network that learn "
+            "makes. Leave out --from, or name a bundle of this package."
+        )
+    if not bundle.weights.is_file():
+        raise BundleError(f"The bundle {bundle.name} has no weights to begin with: there is no models/model.pt.")
+    made = bundle.root / "docs" / "plan.json"
+    return Start(bundle, component.settings, prefix, read_plan(made) if made.is_file() else None)
+
+
+def with_start(plan: Plan, start: Start) -> Plan:
+    """The plan with grid, window and network of the other bundle, and a lower learning rate.
+
+    The grey values are those of the other bundle where `learn` made it; its weights expect them.
+    """
+    settings = {key: start.network[key] for key in TAKEN if start.network.get(key)}
+    channels = tuple(int(width) for width in settings["channels"])
+    strides = tuple(_three(stride) for stride in settings["strides"])
+    kernels = tuple(_three(kernel) for kernel in settings.get("kernel_sizes") or [3] * len(channels))
+    bundle = start.bundle
+    said = f"as in {bundle.name}, whose weights this training begins with."
+    why = {**plan.why, **dict.fromkeys(("channels", "strides", "kernels"), f"The same network {said}")}
+    new = replace(plan, channels=channels, strides=strides, kernels=kernels, initial=bundle.name)
+    if bundle.spacing_mm is not None and min(bundle.spacing_mm) > 0:
+        i, j, k = bundle.spacing_mm
+        new, why["spacing_mm"] = replace(new, spacing_mm=(i, j, k)), f"The same voxels {said}"
+    if bundle.window is not None and min(bundle.window) > 0:
+        i, j, k = bundle.window
+        new, why["window"] = replace(new, window=(int(i), int(j), int(k))), f"The same window {said}"
+    if start.plan is not None and _same_images(start.plan, plan):
+        new, why["normalisation"] = replace(new, normalisation=start.plan.normalisation), f"The same grey values {said}"
+    why["initial"] = (
+        "Weights that fit by name and shape are taken over. The first layer is new where the images differ, the last "
+        "layers are new where the number of structures differs."
+    )
+    why["learning_rate"] = f"{SLOWER:g} times the usual rate, so that what was learned is kept."
+    norm = start.network.get("norm") or ["instance", {"affine": True}]
+    slower, heads = SLOWER * plan.learning_rate, SLOWER * plan.head_rate
+    return replace(new, learning_rate=slower, head_rate=heads, norm=norm, why=why)
+
+
+def copy_weights(start: Start, root: Path) -> dict[str, Any]:
+    """Copy the weights into the new bundle, with the record of what they have seen; the overrides that name them."""
+    target = root / "models" / "initial.pt"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(start.bundle.weights, target)
+    save_record(split_record_of(start.bundle.weights) or SplitRecord(complete=False), target, sha256(target))
+    return {"initial_weights": "$@bundle_root + '/models/initial.pt'", "initial_prefix": start.prefix}
+
+
+def _same_images(one: Plan, other: Plan) -> bool:
+    return [each.image for each in one.normalisation] == [each.image for each in other.normalisation]
+
+
+def _three(value: Any) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, list) else (int(value),) * 3

@@ -1,0 +1,131 @@
+"""From labelled cases to numbers, and from numbers to decisions that say why they were made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monai_attn.cases.labelled import find_labelled
+from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, ImageFingerprint, StructureFingerprint
+from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
+from monai_attn.learn.plan import Machine, cheaper, make_plan, read_plan, with_pace, write_plan
+from monai_attn.learn.rows import part_cases, split_of
+from monai_attn.preflight.labelled_figures import read_cases
+from monai_attn.preflight.made_for import MadeFor
+
+
+def _image(size: tuple[float, ...], spacing: tuple[float, ...], **changed: object) -> ImageFingerprint:
+    values = {"p0.5": -900.0, "p5": -100.0, "p50": 40.0, "p95": 600.0, "p99.5": 900.0, "mean": 60.0, "sd": 120.0}
+    settings = {"name": "image", "modality": "CT", "unit": "HU", "cases": 9, "values": values, **changed}
+    shape = {"size": size, "largest": size, "spacing_mm": spacing, "finest_mm": spacing, "coarsest_mm": spacing}
+    return ImageFingerprint(**settings, **shape)  # type: ignore[arg-type]
+
+
+def _fingerprint(image: ImageFingerprint, names: list[str], thickness_mm: float = 20.0) -> Fingerprint:
+    structures = tuple(
+        StructureFingerprint(value, name, 9, 9, (1.0, 2.0, 3.0), thickness_mm, 0.01)
+        for value, name in enumerate(names, start=1)
+    )
+    from monai_attn.labels import LabelTable
+    from monai_attn.learn.fingerprint import pairs_of
+
+    pairs = pairs_of(LabelTable.of_names(dict(enumerate(names, start=1))))
+    return Fingerprint(9, (image,), structures, pairs, 0, MadeFor(9, {}, {}))
+
+
+HEAD_NECK = _image((128.0, 128.0, 91.0), (3.906, 3.906, 2.5))
+
+
+def test_the_fingerprint_of_phantoms_is_what_they_are(phantoms: Path) -> None:
+    labelled = find_labelled(phantoms)
+    so_far = FingerprintSoFar(labelled, [case.name for case in labelled])
+    read_cases(labelled.cases, labelled.labels, visit=so_far.visit)
+    found = so_far.fingerprint()
+    (image,) = found.images
+    left, right = found.structures
+    assert image.size == (24, 24, 16)
+    assert image.spacing_mm == (2, 2, 3)
+    assert image.values["p50"] == pytest.approx(250, abs=10)
+    assert (left.drawn, right.drawn) == (8, 5)  # in every third case the right ball was not drawn
+    assert left.volume_ml[1] == pytest.approx(4 / 3 * np.pi * 4 * 4 * 4 / 1.5 * 12 / 1000, rel=0.15)
+    assert left.thickness_mm == pytest.approx(16, abs=3)
+    assert found.pairs == ((1, 2),)
+    assert found.made_for.cases == 8
+
+
+def test_every_decision_of_a_plan_has_a_reason(tmp_path: Path) -> None:
+    plan = with_pace(make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29), 1.5, 6.0)
+    write_plan(plan, tmp_path / "plan.json")
+    rows = json.loads((tmp_path / "plan.json").read_text())
+    known = {"step_seconds", "case_seconds", "epoch_steps", "validation_epochs", "norm", "initial"}
+    assert [name for name, row in rows.items() if not row["why"] and name not in known] == []
+    assert read_plan(tmp_path / "plan.json") == plan
+
+
+def test_head_and_neck_keeps_its_voxels_and_the_window_is_a_part_of_it() -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["right parotid", "left parotid"]), 60, Machine(), 29)
+    assert plan.spacing_mm == (3.91, 3.91, 2.5)
+    assert np.prod(plan.window) <= 64 * 64 * 48
+    assert all(edge % 8 == 0 for edge in plan.window)
+    assert plan.batch == 2
+    assert plan.mirror == (0,)
+    assert plan.pairs == ((2, 1),)
+
+
+def test_a_fine_ct_gets_coarser_voxels_but_not_coarser_than_half_a_thin_structure() -> None:
+    fine = _image((512.0, 512.0, 300.0), (0.8, 0.8, 1.0))
+    spacing, why = choose_spacing(_fingerprint(fine, ["liver"], 60.0), "cpu")
+    assert min(spacing) > 1.5
+    assert "coarser" in why
+    thin, _ = choose_spacing(_fingerprint(fine, ["vessel"], 3.0), "cpu")
+    assert max(thin) <= 1.5
+
+
+def test_thick_slices_are_halved_later_than_the_plane() -> None:
+    strides, kernels = choose_levels((0.5, 0.5, 5.0), (256, 256, 20), 3)
+    assert strides[0] == [2, 2, 1]
+    assert kernels[0] == [3, 3, 1]
+
+
+def test_a_small_image_is_one_window() -> None:
+    small = _image((36.0, 50.0, 35.0), (1.0, 1.0, 1.0))
+    window, why = choose_window(small, (1.0, 1.0, 1.0), 64 * 64 * 48, [8, 8, 8])
+    assert window == (40, 56, 40)
+    assert "whole" in why
+
+
+@pytest.mark.parametrize(
+    ("names", "mirror"),
+    [(["tumour"], (0, 1, 2)), (["left kidney"], ()), (["liver", "spleen"], (0,)), (["Kidney_L", "Kidney_R"], (0,))],
+)
+def test_what_is_mirrored_follows_from_the_names(names: list[str], mirror: tuple[int, ...]) -> None:
+    assert make_plan(_fingerprint(HEAD_NECK, names), 60, Machine(), 3).mirror == mirror
+
+
+def test_few_minutes_give_cheaper_steps_and_the_validation_stays_short() -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 5, Machine(), 29)
+    timed = with_pace(plan, 2.0, 6.0)
+    assert timed.validation_cases == 3
+    assert timed.steps is not None
+    assert timed.steps < 150
+    assert cheaper(plan).channels == (8, 16, 32, 64)
+
+
+def test_a_split_keeps_the_parts_of_the_data_set_and_deals_where_there_are_none(phantoms: Path, tmp_path: Path) -> None:
+    labelled = find_labelled(phantoms)
+    names = [case.name for case in labelled]
+    split = split_of(labelled, names, folds=2)
+    parts = [set(split[part]) for part in ("train", "validation", "test")]
+    assert set().union(*parts) == set(names)
+    assert sum(map(len, parts)) == len(names)
+    assert all(parts)
+    (tmp_path / "split.json").write_text(json.dumps(split))
+    for fold in (0, 1):
+        rows = {
+            part: part_cases(phantoms, tmp_path / "split.json", part, fold=fold) for part in ("train", "validation")
+        }
+        assert not {row["case"] for row in rows["train"]} & {row["case"] for row in rows["validation"]}
+    assert len(part_cases(phantoms, tmp_path / "split.json", "all", limit=3)) == 3
