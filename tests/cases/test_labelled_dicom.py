@@ -88,3 +88,12 @@ def test_structures_without_their_series_and_two_files_on_one_series_are_refused
     (tmp_path / "p1/rt.dcm").unlink()
     with pytest.raises(InputError, match=r"p2/rt\.dcm was drawn on a series that is not in the folder"):
         find_labelled(tmp_path)
+
+
+def test_a_table_may_name_dicom_series_and_their_structures(tmp_path):
+    first = study(tmp_path / "p1", "Doe", {1: "GTV", 2: "Cord"})
+    study(tmp_path / "p2", "Roe", {2: "cord"})
+    (tmp_path / "cases.csv").write_text("case,ct,label\na,p1/ct,p1/rt.dcm\nb,p2/ct,p2/rt.dcm\n")
+    found = find_labelled(tmp_path / "cases.csv")
+    assert [(case.name, case.drawn) for case in found] == [("a", {1, 2}), ("b", {2})]
+    assert found["a"].label.read().array.tolist() == first.tolist()

@@ -12,14 +12,14 @@ from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
 from monai_attn.cases.labelled.structures import Structures
 from monai_attn.cases.naming import names_of, safe_name
-from monai_attn.errors import InputError
+from monai_attn.errors import InputError, LabelError
 from monai_attn.io import Series, holds_structures, list_series
 from monai_attn.io.dicom.files import dicom_files
 from monai_attn.io.dicomseg.described import Described, described
 from monai_attn.io.label_text import labels_beside
 from monai_attn.labels import Code, Label, LabelTable, default_colour
 
-__all__ = ["contoured_cases", "structure_files"]
+__all__ = ["contoured_cases", "drawn_in", "joined_structures", "structure_files"]
 
 
 def structure_files(folder: Path) -> list[Path]:
@@ -38,7 +38,7 @@ def contoured_cases(folder: Path, files: Sequence[Path]) -> LabelledSet:
     """
     series = list_series(folder)
     headers = {path: described(path) for path in files}
-    structures = _structures(folder, headers.values())
+    structures = joined_structures(folder, headers.values())
     chosen = {path: _series_of(path, header, series) for path, header in headers.items()}
     twice = [uid for uid, count in Counter(one.uid for one in chosen.values()).items() if count > 1]
     if twice:
@@ -54,11 +54,11 @@ def contoured_cases(folder: Path, files: Sequence[Path]) -> LabelledSet:
             names[path],
             {"image": _image(folder, one, series)},
             path,
-            structures=tuple(name.strip().lower() for name, _ in headers[path].structures),
+            structures=drawn_in(headers[path]),
             patient=headers[path].patient,
         )
         for path, one in chosen.items()
-        if not structures.names.keys().isdisjoint(name.strip().lower() for name, _ in headers[path].structures)
+        if not structures.names.keys().isdisjoint(drawn_in(headers[path]))
     ]
     left = len(files) - len(entries)
     notes = [f"{left} files hold none of the structures and are left out."] if left else []
@@ -67,8 +67,17 @@ def contoured_cases(folder: Path, files: Sequence[Path]) -> LabelledSet:
     return labelled_set(folder, entries, inputs, structures, kind="DICOM series with SEG or RTSTRUCT", notes=notes)
 
 
-def _structures(folder: Path, headers: Iterable[Described]) -> Structures:
-    """The structures of all files by name in small letters, in the order in which they appear."""
+def drawn_in(header: Described) -> tuple[str, ...]:
+    """The names of a file's structures in small letters."""
+    return tuple(name.strip().lower() for name, _ in header.structures)
+
+
+def joined_structures(folder: Path, headers: Iterable[Described]) -> Structures:
+    """The structures of all files by name in small letters, in the order in which they appear.
+
+    A file `labels` in the folder chooses among them. Raises `InputError` for a name that no file holds, and
+    `LabelError` for files without a structure.
+    """
     found: dict[str, tuple[str, Code | None]] = {}
     for header in headers:
         for name, code in header.structures:
@@ -84,6 +93,8 @@ def _structures(folder: Path, headers: Iterable[Described]) -> Structures:
                 f"{', '.join(name for name, _ in found.values())}."
             )
         found = {key: (name, found[key][1]) for key, name in wanted.items()}
+    if not found:
+        raise LabelError("The files of structures hold none. Keep those that were drawn on an image.")
     table = LabelTable(
         tuple(
             Label(value, name, default_colour(value), code)
