@@ -6,6 +6,7 @@ stands, and whose hashes hold, says that the case is complete. What a mask means
 decided here; the atomic write of one single file is `monai_attn.io.atomic`.
 """
 
+from monai_attn.results.claims import Claim, Claims, sweep_claims
 from monai_attn.results.commit import Writer, commit, text_writer
 from monai_attn.results.fingerprint import files_digest, voxels_digest
 from monai_attn.results.folder import replace_folder
@@ -14,6 +15,8 @@ from monai_attn.results.staging import check_folder
 from monai_attn.results.standing import Standing, State, standing_of
 
 __all__ = [
+    "Claim",
+    "Claims",
     "Standing",
     "State",
     "Writer",
@@ -23,6 +26,7 @@ __all__ = [
     "recover",
     "replace_folder",
     "standing_of",
+    "sweep_claims",
     "text_writer",
     "voxels_digest",
 ]

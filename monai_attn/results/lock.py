@@ -16,8 +16,8 @@ __all__ = ["FileLock"]
 class FileLock:
     """Holds a file until `release`, or until this process is gone. Works on Linux, macOS, Windows and NFS 4.
 
-    `path` is a file in a folder that exists; the file is made when it is missing, readable by its owner alone. No
-    process waits for the lock: `take` answers at once.
+    `path` is a file in a folder that exists; with `create` the file is made when it is missing, readable by its owner
+    alone. No process waits for the lock: `take` answers at once.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -30,14 +30,15 @@ class FileLock:
     False
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
+        self._flags = os.O_RDWR | (os.O_CREAT if create else 0)
         self._handle: int | None = None
 
     def take(self) -> bool:
         """True when this process now holds the file; False when another process does, or the file cannot be made."""
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self.path, self._flags, 0o600)
         except OSError:
             return False
         try:
@@ -47,6 +48,13 @@ class FileLock:
             return False
         self._handle = handle
         return True
+
+    def is_file(self, path: Path) -> bool:
+        """Whether the file that is held is the file at a path; False when no file is held, or none is there."""
+        try:
+            return self._handle is not None and os.path.samestat(os.fstat(self._handle), path.stat())
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Let go of the file; the file itself stays.

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from monai_attn.errors import FileError
+from monai_attn.results.claims import sweep_claims
 from monai_attn.results.staging import PREFIX, Staging
 
 __all__ = ["recover"]
@@ -30,7 +31,8 @@ def recover(folder: Path, cases: Collection[str] = ()) -> list[str]:
     A commit that had begun is completed: all its files were on the disk before the first got its name. A commit that
     had not begun is removed. What a living process works on is left alone, which a lock of the system tells.
     Temporary files of single results are removed for the given `cases` only, ten minutes after the last change.
-    Nothing happens in a folder that is missing or may not be changed.
+    Claims of dead processes go too, see `monai_attn.results.claims`. Nothing happens in a folder that is missing or may
+    not be changed.
     """
     placed: list[str] = []
     for root in _hidden(folder):
@@ -40,6 +42,7 @@ def recover(folder: Path, cases: Collection[str] = ()) -> list[str]:
         else:
             with suppress(OSError):  # it has something in it meanwhile: a process has just begun
                 root.rmdir()
+    sweep_claims(folder)
     for path in _temporaries(folder, cases):
         with suppress(OSError):
             path.unlink()
