@@ -23,6 +23,7 @@ __all__ = [
     "InputError",
     "LabelError",
     "OverrideError",
+    "StaleError",
     "TrustError",
     "sentence",
 ]
@@ -57,6 +58,14 @@ class FileError(InputError):
     >>> read("no_such_image.nii.gz")
     Traceback (most recent call last):
     monai_attn.errors.FileError: no_such_image.nii.gz does not exist. Check the path.
+    """
+
+
+class StaleError(FileError):
+    """The results of a finished case were made in another way, or from other images, than is asked for now.
+
+    >>> issubclass(StaleError, FileError)
+    True
     """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +45,8 @@ class Parts:
     - `table`: values, names and colours of the labels; empty where the bundle does not name them.
     - `inputs`: the images of a case, the reference image first.
     - `amp`: whether the bundle runs its network in mixed precision on CUDA.
-    - `name`, `version`, `weights_sha256`, `overrides`: for the provenance of the mask.
+    - `name`, `version`, `weights_sha256`, `config_sha256`, `overrides`: for the provenance of the mask. The digest of
+      the config is of its text as it is read, without overrides.
     - `made_for`: what the bundle was trained on, in numbers (see `monai_attn.preflight.MadeFor`); empty where the
       bundle does not say it.
     """
@@ -62,6 +65,7 @@ class Parts:
     weights_sha256: str
     overrides: Mapping[str, Any]
     made_for: Mapping[str, Any] = field(default_factory=dict)
+    config_sha256: str = ""
 
 
 def open_bundle(
@@ -87,6 +91,7 @@ def open_bundle(
     parser = ConfigParser()
     read_config(root)  # refuses a damaged file in one sentence
     parser.read_config(str(config_file(root)))  # MONAI's reading, which also takes ids of several levels as keys
+    config_sha256 = hashlib.sha256(json.dumps(parser.get(), sort_keys=True, default=str).encode()).hexdigest()
     overrides = dict(overrides or {})
     check_ids(overrides, parser.get())
     require_trust(root, parser.get(), trust=trust)
@@ -119,6 +124,7 @@ def open_bundle(
         weights_sha256=weights_sha256,
         overrides=overrides,
         made_for=dict(metadata.get("made_for") or {}),
+        config_sha256=config_sha256,
     )
 
 

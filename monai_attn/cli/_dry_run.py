@@ -64,7 +64,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
     if standing.state is State.DONE and not standing.check_voxels:
         return done
     images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
-    if decide(prepared, images).standing.state is State.DONE:
+    if decide(recipe, prepared, images).standing.state is State.DONE:
         return done
     warnings = segmenter.check(images, region=recipe.region, force=recipe.force)
     image = images[next(iter(images))]

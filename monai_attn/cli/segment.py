@@ -17,6 +17,7 @@ from monai_attn.cli._progress import PatchBar, print_row
 from monai_attn.cli._values import names, region, series_by_name
 from monai_attn.notice import RESEARCH_USE
 
+REDO = ("stale", "all")
 __all__ = ["add_parser", "run"]
 
 EXAMPLES = """examples:
@@ -116,7 +117,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="segment cases again that have results, and replace these; otherwise finished cases are skipped",
+        help="segment cases again that have results, and replace these, also files changed by hand; "
+        "otherwise finished cases are skipped",
+    )
+    parser.add_argument(
+        "--redo",
+        choices=REDO,
+        default="",
+        help="segment finished cases again: stale ones, made with another bundle, weights, options or images, or all; "
+        "files that a person has changed stay",
     )
     parser.add_argument(
         "--force",
@@ -141,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases
-    from monai_attn.cohort import Recipe, done_cases, run_cases
+    from monai_attn.cohort import Recipe, run_cases, survey
     from monai_attn.report import check_matplotlib
     from monai_attn.results import check_folder
 
@@ -160,6 +169,7 @@ def run(args: argparse.Namespace) -> int:
         volume=args.volume,
         suv_factor=args.suv_factor,
         overwrite=args.overwrite,
+        redo=args.redo,
         report=args.report,
         maps=args.maps,
         dicom_seg=args.dicom_seg,
@@ -173,9 +183,9 @@ def run(args: argparse.Namespace) -> int:
     cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs], case_name=args.case_name)
     if args.dry_run:
         return dry_run(recipe, cases, segmenter)
-    done = done_cases(recipe, cases, segmenter.parts)
-    if done:
-        print(f"{len(done)} done, {len(cases) - len(done)} to do.")
+    found = survey(recipe, cases, segmenter.parts)
+    if found.done or found.stale:
+        print(found.sentence)
     failed = without = 0
     with PatchBar([case.name for case in cases], quiet=args.quiet) as windows:
         for row in run_cases(recipe, cases, segmenter, lambda case, *counts: windows.update(case.name, *counts)):

@@ -8,7 +8,7 @@ from monai_attn.cases import Case, find_cases
 from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete
 from monai_attn.cohort.measure import Measured, find_label, measure_case
 from monai_attn.cohort.pairs import Pair, find_pairs
-from monai_attn.cohort.plan import done_cases
+from monai_attn.cohort.plan import Survey, done_cases, survey
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.cohort.run import run_cases
 
@@ -20,6 +20,7 @@ __all__ = [
     "Pair",
     "Recipe",
     "Row",
+    "Survey",
     "compare_pair",
     "comparison_rows",
     "complete",
@@ -29,4 +30,5 @@ __all__ = [
     "find_pairs",
     "measure_case",
     "run_cases",
+    "survey",
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.backends.execution import Execution
+from monai_attn.errors import InputError
 from monai_attn.io import write_dicom_seg, write_rtstruct
 from monai_attn.measure import Structure
 from monai_attn.segmentation import result_files
@@ -20,7 +21,11 @@ from monai_attn.volume import Box
 if TYPE_CHECKING:  # the commands that only measure and compare do without torch
     from monai_attn.segmenter import Segmenter
 
-__all__ = ["Recipe", "Row"]
+__all__ = ["ALL", "REDO", "STALE", "Recipe", "Row"]
+
+STALE, ALL = "stale", "all"
+REDO = (STALE, ALL)
+"""Which finished cases are done again: those that were made in another way, or all."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,12 @@ class Recipe:
 
     `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run
     its code. `region` is a box in mm of the patient (RAS+). `series`, `volume` and `suv_factor` choose in the images.
-    `report`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `overwrite` does finished cases again. `force`
-    segments images that the plausibility checks refuse.
+    `report`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `force` segments images that the plausibility
+    checks refuse.
+
+    Finished cases are skipped. `redo` "stale" does those again that were made in another way or from other images, and
+    "all" every finished case. Both leave files of others, and files that a person has changed. `overwrite` replaces
+    these too. Raises `InputError` for another word in `redo`.
 
     >>> recipe = Recipe("hippocampus_mri", Path("out"), report=True)
     >>> [path.name for path in recipe.files("case_1")]
@@ -52,6 +61,11 @@ class Recipe:
     rtstruct: bool = False
     maps: tuple[str, ...] = ()
     force: bool = False
+    redo: str = ""
+
+    def __post_init__(self) -> None:
+        if self.redo not in ("", *REDO):
+            raise InputError(f"redo={self.redo!r} is not known. Choose one of {', '.join(REDO)}, or leave it out.")
 
     def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
         """The DICOM files of a case that are asked for, and the function that writes each.

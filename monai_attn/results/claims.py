@@ -15,11 +15,11 @@ import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 
+from monai_attn.results.claim_files import is_alive, machine, owner_of, place_of, take_place
 from monai_attn.results.lock import FileLock
 
 __all__ = ["Claim", "Claims", "sweep_claims"]
@@ -54,11 +54,11 @@ class Claim:
     @property
     def path(self) -> Path:
         """The file of the claim."""
-        return _place(self.folder, self.case, self.number)
+        return place_of(self.folder, self.case, self.number)
 
     def holds(self) -> bool:
         """Whether the case is still this process's own: nobody has passed over the claim."""
-        return self.lock.is_file(self.path) and not _place(self.folder, self.case, self.number + 1).exists()
+        return self.lock.is_file(self.path) and not place_of(self.folder, self.case, self.number + 1).exists()
 
     def release(self) -> None:
         """Let the case go. The dead claims go first, so that nobody who looks meanwhile finds the case free."""
@@ -87,6 +87,7 @@ class Claims:
         self.run = run
         self.lease_s = lease_s
         self._held: list[Claim] = []
+        self._made: list[Path] = []
         self._guard = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -100,6 +101,8 @@ class Claims:
         self._ended.set()
         for claim in list(self._held):
             self.release(claim)
+        for folder in reversed(self._made):  # nothing came into it
+            _remove_empty(folder)
 
     def take(self, case: str) -> Claim | None:
         """The case for this process alone; None while another process works on the case.
@@ -123,14 +126,15 @@ class Claims:
 
     def _placed(self, case: str, fresh: Path, lock: FileLock) -> Claim | None:
         """The claim at the first place that no process has, where all claims before are dead."""
-        now, deaths, passed = fresh.stat().st_mtime, 0, []
+        now, deaths = fresh.stat().st_mtime, 0
+        passed: list[Path] = []
         for number in count():
-            path = _place(self.folder, case, number)
-            held = _take_place(fresh, path, lock)
+            path = place_of(self.folder, case, number)
+            held = take_place(fresh, path, lock)
             if held is not None:
                 return Claim(self.folder, case, number, deaths, held, tuple(passed))
-            owner = _owner(path)
-            if _is_alive(path, owner, now, self.lease_s):
+            owner = owner_of(path)
+            if is_alive(path, owner, now, self.lease_s):
                 return None
             passed.append(path)
             deaths += bool(self.run) and owner.get("run") == self.run
@@ -146,8 +150,9 @@ class Claims:
 
     def _fresh(self) -> tuple[Path, FileLock]:
         """A claim that has no place yet, with its text, and locked. A folder that has just gone is made again."""
-        owner = {"machine": _machine(), "host": socket.gethostname(), "pid": os.getpid(), "run": self.run}
+        owner = {"machine": machine(), "host": socket.gethostname(), "pid": os.getpid(), "run": self.run}
         while True:
+            self._made += [one for one in reversed(self.folder.parents) if not one.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / f"{FRESH}{secrets.token_hex(8)}"
             try:
@@ -187,82 +192,26 @@ def sweep_claims(folder: Path, *, run: str = "") -> None:
         fresh, lock = claims._fresh()
         now = fresh.stat().st_mtime
         for path in sorted(place.iterdir()):
-            owner = {} if path == fresh else _owner(path)
-            young = now - path.stat().st_mtime < LEASE_S
-            if _is_alive(path, owner, now, LEASE_S) or (young and owner.get("run") not in ("", run)):
-                continue
-            if path.name.startswith(FRESH):
-                path.unlink(missing_ok=True)
-            elif (claim := claims.take(path.name.rpartition(".")[0])) is not None:
-                claims.release(claim)
+            with suppress(OSError):  # it has gone meanwhile
+                _sweep(path, claims, now)
         lock.release()
         fresh.unlink(missing_ok=True)
     _remove_empty(place)
 
 
-def _place(folder: Path, case: str, number: int) -> Path:
-    """Where the claim of this number lies."""
-    return folder / f"{case}.{number}"
-
-
-def _take_place(fresh: Path, path: Path, lock: FileLock) -> FileLock | None:
-    """Give a claim its place, and give the lock of the file there; None where another claim is.
-
-    A hard link is the one step on which network file systems agree.
-    """
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return lock if lock.is_file(path) else None  # the link may be made, and only the server's answer lost
-    except (FileNotFoundError, PermissionError):
-        raise
-    except OSError:  # a file system without hard links
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            return None
-        lock.release()
-        lock = FileLock(path, create=False)
-        path.write_bytes(fresh.read_bytes())
-        lock.take()
-    return lock
-
-
-def _owner(path: Path) -> dict[str, object]:
-    """What a claim says of its owner; nothing while the claim is being written. Raises `OSError` where it is gone."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _is_alive(path: Path, owner: dict[str, object], now: float, lease_s: float) -> bool:
-    """Whether the owner of a claim lives, as far as a file can tell. Raises `OSError` where the claim is gone."""
-    if owner.get("machine") == _machine() and _is_free(path):
-        return False
-    return now - path.stat().st_mtime < lease_s
-
-
-def _is_free(path: Path) -> bool:
-    """Whether no process of this computer holds the lock of a claim."""
-    lock = FileLock(path, create=False)
-    free = lock.take()
-    lock.release()
-    return free
-
-
-@cache
-def _machine() -> str:
-    """What tells this computer, since its last start, from others; within it the locks of the system can be trusted."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return socket.gethostname()
+def _sweep(path: Path, claims: Claims, now: float) -> None:
+    """Remove one claim if its owner is dead. Raises `OSError` where the claim is gone."""
+    owner = owner_of(path)
+    young = now - path.stat().st_mtime < LEASE_S
+    if is_alive(path, owner, now, LEASE_S) or (young and owner.get("run") not in ("", claims.run)):
+        return
+    if path.name.startswith(FRESH):
+        path.unlink(missing_ok=True)
+    elif (claim := claims.take(path.name.rpartition(".")[0])) is not None:
+        claims.release(claim)
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove the folder of the claims when no claim is left."""
+    """Remove a folder when nothing is left in it."""
     with suppress(OSError):
         folder.rmdir()

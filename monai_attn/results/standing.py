@@ -26,19 +26,24 @@ from monai_attn.results.record import FILES, INPUT, attested, is_broken, is_cut_
 
 __all__ = ["Standing", "State", "standing_of"]
 
+OPTIONAL = frozenset({"config_sha256"})
+"""Keys of the provenance that records of earlier versions lack."""
+
 
 class State(Enum):
     """What is to be done with a case.
 
-    `TO_DO`: compute the case. `DONE`: all files stand and fit, nothing is computed. `REFUSED`: files of somebody, or
-    of another recipe, lie there; only `--overwrite` replaces them.
+    `TO_DO`: compute the case. `DONE`: all files stand and fit, nothing is computed. `STALE`: a finished case of ours,
+    made in another way; `--redo stale` makes it again. `REFUSED`: files of somebody lie there, or files that a person
+    has changed; only `--overwrite` replaces them.
 
     >>> [state.value for state in State]
-    ['to do', 'done already', 'left as it is']
+    ['to do', 'done already', 'stale', 'left as it is']
     """
 
     TO_DO = "to do"
     DONE = "done already"
+    STALE = "stale"
     REFUSED = "left as it is"
 
 
@@ -46,7 +51,7 @@ class State(Enum):
 class Standing:
     """The state of a case in a folder of results.
 
-    `why` says in a sentence why a case is refused. `replace` are files of this case that may be replaced. With
+    `why` says in a sentence why a case is stale or refused. `replace` are files of this case that may be replaced. With
     `check_voxels`, the digests of the images that were segmented decide: the files of the images have changed since.
     `warnings` are those of the finished result.
 
@@ -70,8 +75,9 @@ def standing_of(
     region. `files` is the `files_digest` of the images. `maps` are beginnings of names: one file of each is wanted too.
 
     A case is done when the record and all wanted files are there, the hashes hold, and both were made in this way.
-    A case of which files are missing or broken is done again. A case that was made otherwise, or whose files a person
-    has changed, is refused, and so are files that no record of ours names.
+    A case of which files are missing or broken is done again. A case that was made otherwise is stale. A case whose
+    files a person has changed is refused, and so are files that no record of ours names. What an older record does not
+    say of `OPTIONAL` keys is not compared.
 
     A record of an earlier version names no files: the case is done when the provenance fits and all wanted files stand.
 
@@ -87,19 +93,20 @@ def standing_of(
     hold = attested(record)
     changed = [path for path, holds in hold.items() if not holds and path.exists() and not is_broken(path)]
     foreign = [path for path in there if FILES in manifest and path != record and path not in hold]
-    differs = [key for key, value in made.items() if _plain(manifest["provenance"].get(key)) != _plain(value)]
+    differs = [key for key, value in made.items() if _differs(key, value, manifest["provenance"])]
     if changed:
         return _refused(f"{changed[0].name} was changed after it was written")
     if foreign:
         return _refused(f"{foreign[0].name} exists and does not belong to the case")
+    replace = frozenset({record, *there, *(path for path in hold if os.path.lexists(path))})
     if differs:
-        return _refused(f"The case was segmented otherwise ({', '.join(_words(key) for key in differs)})")
+        why = f"The case was segmented otherwise ({', '.join(_words(key) for key in differs)})."
+        return Standing(State.STALE, why, replace)
     lacks = [path for path in wanted if path not in there or not hold.get(path, True)]
     lacks += [record.with_name(name) for name in maps if not any(path.name.startswith(name) for path in hold)]
     given = manifest.get(INPUT, {})
     same = not isinstance(given, dict) or given.get("files") in (None, files)
     voxels = None if same else {str(key): str(value) for key, value in dict(given.get("voxels", {})).items()}
-    replace = frozenset({record, *there, *(path for path in hold if os.path.lexists(path))})
     warnings = tuple(map(str, manifest["provenance"].get("warnings") or ()))
     return Standing(State.TO_DO if lacks else State.DONE, "", replace, voxels, warnings)
 
@@ -142,6 +149,13 @@ def _voxels_of_mask(path: Path) -> dict[int, int]:
     except (AttnError, MemoryError):
         return {}
     return {int(value): int(count) for value, count in zip(values, counts, strict=True) if value}
+
+
+def _differs(key: str, value: Any, provenance: Mapping[str, Any]) -> bool:
+    """Whether a key of the provenance says another way than is asked for."""
+    if key in OPTIONAL and key not in provenance:
+        return False
+    return bool(_plain(provenance.get(key)) != _plain(value))
 
 
 def _plain(value: Any) -> Any:

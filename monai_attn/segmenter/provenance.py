@@ -38,6 +38,7 @@ def describe_run(
         "bundle": parts.name,
         "bundle_version": parts.version,
         "weights_sha256": parts.weights_sha256,
+        "config_sha256": parts.config_sha256,
         "overrides": dict(parts.overrides),
         "device": device,
         **ran,

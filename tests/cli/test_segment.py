@@ -143,7 +143,9 @@ def test_a_rerun_says_how_many_cases_are_done_and_does_the_others(bundle, image,
     assert printed.count(" s -> ") == 2
     assert segment(*arguments, "--set", "inferer::overlap=0.25") == 2
     said = capsys.readouterr().err
-    assert said.count("The case was segmented otherwise (overrides). It is left as it is; --overwrite") == 3
+    assert (
+        said.count("The case was segmented otherwise (overrides). The results are left as they are; --redo stale") == 3
+    )
     (tmp_path / "out" / "a_seg.json").unlink()
     (tmp_path / "out" / "a_seg.csv").unlink()
     (tmp_path / "out" / "a_seg.nii.gz").unlink()

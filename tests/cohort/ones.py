@@ -17,7 +17,8 @@ class Ones:
     """Gives 1 where the image is positive; `during` is called with the number of the case."""
 
     def __init__(self, during=lambda _: None, **made) -> None:
-        self.made = {"bundle": "ones", "bundle_version": "1", "weights_sha256": "0", "overrides": {}, **made}
+        self.made = {"bundle": "ones", "bundle_version": "1", "weights_sha256": "0", "config_sha256": "0"}
+        self.made |= {"overrides": {}, **made}
         names = {"bundle": "name", "bundle_version": "version"}
         parts = {names.get(key, key): value for key, value in self.made.items()}
         self.parts = SimpleNamespace(inputs=(ImageInput("image"),), **parts)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from monai_attn.results import Claims, claims, sweep_claims
+from monai_attn.results import Claims, claim_files, claims, sweep_claims
 from monai_attn.results.claims import FOLDER
 
 
@@ -19,7 +19,8 @@ def elsewhere(monkeypatch):
     """Claims that are made now seem to be of another computer afterwards."""
 
     def move() -> None:
-        monkeypatch.setattr(claims, "_machine", lambda: "another")
+        monkeypatch.setattr(claim_files, "machine", lambda: "another")
+        monkeypatch.setattr(claims, "machine", lambda: "another")
 
     return move
 
@@ -115,7 +116,7 @@ def test_without_hard_links_a_case_has_one_owner_too(tmp_path, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(claims.os, "link", refuse)
+    monkeypatch.setattr(claim_files.os, "link", refuse)
     with Claims(tmp_path) as mine, Claims(tmp_path) as other:
         claim = mine.take("case_1")
         assert claim.holds()
@@ -157,3 +158,10 @@ def test_four_processes_that_share_cases_do_each_once(tmp_path):
     assert len(logs) == 60
     assert max(map(len, logs)) == 1
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_folders_that_were_made_for_claims_alone_go(tmp_path):
+    with Claims(tmp_path / "deep" / "out") as mine:
+        mine.release(mine.take("case_1"))
+        assert (tmp_path / "deep" / "out").is_dir()
+    assert list(tmp_path.iterdir()) == []
