@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,9 @@ def read_images(
     if suv_factor is not None and not pet & set(files):
         raise InputError(f"suv_factor={suv_factor:g} (--suv-factor) is for PET, and none of the images is one.")
     return {
-        name: read(file.path, series=file.series, volume=volume, suv_factor=suv_factor if name in pet else None)
+        name: (replace(file, volume=volume) if file.volume is None else file).read(
+            suv_factor=suv_factor if name in pet else None
+        )
         for name, file in files.items()
     }
 

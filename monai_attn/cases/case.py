@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from monai_attn.cases.images import ImageFile
 
 __all__ = ["Case"]
 
@@ -14,7 +16,8 @@ class Case:
     """One study of one person: the name that its results bear, and where its images are.
 
     `source` is a file or folder, or for several images a mapping of each image's name to its file or folder.
-    `label` is the reference mask, where the case has one. No file is opened.
+    `label` is the reference mask, where the case has one. No file is opened. `images` says more of the images, where
+    the series of each was chosen already. A case with a `problem` cannot be segmented, and the sentence says why.
 
     >>> Case("case_017", Path("case_017/t1.nii.gz")).paths
     (PosixPath('case_017/t1.nii.gz'),)
@@ -23,6 +26,8 @@ class Case:
     name: str
     source: Path | Mapping[str, Path]
     label: Path | None = None
+    images: Mapping[str, ImageFile] = field(default_factory=dict)
+    problem: str = ""
 
     @property
     def paths(self) -> tuple[Path, ...]:

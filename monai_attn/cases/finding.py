@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from monai_attn.cases.bids import bids_cases, holds_bids
 from monai_attn.cases.case import Case
 from monai_attn.cases.datasets import dataset_cases, holds_dataset
 from monai_attn.cases.folders import holds_named, image_files, is_leftover, subfolders
@@ -29,8 +30,9 @@ def find_cases(
 
     - A file is a case. For a bundle of several images, a file called like one of them stands for that image alone.
     - `t1=PATH ct=PATH` together are one case.
-    - A table (.csv) has a case in each row, see `table_cases`.
+    - A table (.csv) has a case in each row, see `table_cases`, or is a table of series, see `series_table_cases`.
     - A folder with a `dataset.json` holds the cases that it lists, see `dataset_cases`.
+    - A data set in BIDS holds a case in each image of the kind, see `bids_cases`.
     - For one image, a folder holds a case in each image file. For several, a folder is a case when it has a file
       called like one of the images, and otherwise each of its folders is that has one.
     - A folder without such files is one DICOM case, searched with its subfolders; or a case for each subfolder when
@@ -73,6 +75,8 @@ def _found(path: Path, names: Sequence[str]) -> Sequence[Found]:
         return [path]
     if holds_dataset(path):
         return dataset_cases(path, names)
+    if holds_bids(path):
+        return bids_cases(path, names)
     if len(names) > 1:
         inside = [path] if holds_named(path, names) else [one for one in subfolders(path) if holds_named(one, names)]
     else:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monai_attn.cases.folders import named_images
 from monai_attn.errors import FileError, InputError
-from monai_attn.io import Series, list_series, read, stem
+from monai_attn.io import Series, list_series, read, read_slices, stem
 from monai_attn.volume import Volume
 
 __all__ = ["ImageFile", "ImageInput", "choice_of", "find_images"]
@@ -34,6 +34,8 @@ class ImageInput:
 class ImageFile:
     """Where an image is: a file or DICOM folder, which series of the folder, and which volume of the file, from 0.
 
+    `files` are the slices, where they are known: the folder is not searched then.
+
     >>> ImageFile(Path("t1.nii.gz")).place, ImageFile(Path("t1_and_flair.nii.gz"), volume=1).place
     ('t1.nii.gz', ImageFile(path=PosixPath('t1_and_flair.nii.gz'), series=None, volume=1))
     """
@@ -41,15 +43,21 @@ class ImageFile:
     path: Path
     series: str | None = None
     volume: int | None = None
+    files: tuple[Path, ...] = field(default=(), repr=False)
 
     @property
     def place(self) -> str | ImageFile:
         """The path where it says all, as configs take it; else the value itself, which `LoadVolumed` reads."""
         return str(self.path) if self.series is None and self.volume is None else self
 
-    def read(self) -> Volume:
-        """The image, as `monai_attn.io.read` gives it and with the errors of that function."""
-        return read(self.path, series=self.series, volume=self.volume)
+    def read(self, *, suv_factor: float | None = None) -> Volume:
+        """The image, as `monai_attn.io.read` gives it and with the errors of that function.
+
+        `suv_factor` is the factor from the values of a PET to SUV.
+        """
+        if self.files:
+            return read_slices(self.files, self.path.name, volume=self.volume, suv_factor=suv_factor)
+        return read(self.path, series=self.series, volume=self.volume, suv_factor=suv_factor)
 
 
 def find_images(

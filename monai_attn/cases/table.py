@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monai_attn.cases.case import Case
 from monai_attn.cases.naming import checked_name, same_name
+from monai_attn.cases.series_table import holds_series_table, series_table_cases
 from monai_attn.errors import FileError, InputError
 
 __all__ = ["read_table", "table_cases"]
@@ -16,11 +17,15 @@ __all__ = ["read_table", "table_cases"]
 def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     """The cases of a table (.csv, UTF-8), one a row, for a bundle whose images are called `names`.
 
+    A table of series, as a plan writes it, gives its cases too, see `series_table_cases`.
+
     The column `case` names the results. Each other column is an image, with paths relative to the table; an empty
     cell is a missing image. Empty rows are left out. Raises `InputError` with the line for a table that is not clear,
     and `FileError` for an image that does not exist.
     """
     header, lines = read_table(path)
+    if holds_series_table(header):
+        return series_table_cases(path, names)
     columns = [name for name in header if name in names]
     if sorted(header) != sorted({"case", *columns}) or not columns:
         raise InputError(f"{path.name} needs the columns case and {', '.join(names)}; it has {', '.join(header)}.")

@@ -7,6 +7,7 @@ computed.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from monai_attn.cli.words import command_words
 if TYPE_CHECKING:
     from monai_attn.cohort import Row
 
-__all__ = ["PatchBar", "print_row"]
+__all__ = ["PatchBar", "TimeLeft", "print_row"]
 
 
 def print_row(row: Row) -> None:
@@ -37,17 +38,46 @@ def print_row(row: Row) -> None:
         print(f"  {name:<{width}}  {volume_ml:9.3f} ml")
 
 
+class TimeLeft:
+    """How many of the cases are finished, and how long the others will take at the speed so far.
+
+    Cases that an earlier run finished do not count.
+
+    >>> str(TimeLeft(3))
+    '0 of 3 cases'
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.finished = 0
+        self._start = time.monotonic()
+
+    def count(self, row: Row) -> None:
+        """One more case is finished."""
+        self.finished += not row.done
+
+    def __str__(self) -> str:
+        from monai_attn.preflight.estimate import duration
+
+        said = f"{self.finished} of {self.total} cases"
+        rest = self.total - self.finished
+        if not self.finished or rest <= 0:
+            return said
+        return f"{said}, about {duration((time.monotonic() - self._start) / self.finished * rest)} left"
+
+
 class PatchBar:
     """A progress bar that counts the windows of a case, on the terminal only.
 
-    `cases` are the names in their order. With `quiet`, and where stderr is no terminal, nothing is drawn. The class
-    is used in a `with` block, which takes the bar away at the end.
+    `cases` are the names in their order, and `left` says how long the others will take. With `quiet`, and where stderr
+    is no terminal, nothing is drawn. The class is used in a `with` block, which takes the bar away at the end.
     """
 
-    def __init__(self, cases: Sequence[str], *, quiet: bool) -> None:
+    def __init__(self, cases: Sequence[str], left: TimeLeft, *, quiet: bool) -> None:
         from tqdm import tqdm
 
         self.cases = list(cases)
+        self.left = left
         self.bar = tqdm(unit=" windows", leave=False, disable=True if quiet else None)
 
     def __enter__(self) -> PatchBar:
@@ -64,5 +94,11 @@ class PatchBar:
         if windows < self.bar.n:
             self.bar.reset()
         self.bar.total = total
-        self.bar.set_description(f"{self.cases.index(case) + 1}/{len(self.cases)} {case}", refresh=False)
+        several = f"{self.left}: " if len(self.cases) > 1 else ""
+        self.bar.set_description(f"{several}{case}", refresh=False)
         self.bar.update(windows - self.bar.n)
+
+    def rest(self) -> None:
+        """Say how many cases are finished, between two cases."""
+        if len(self.cases) > 1:
+            self.bar.set_description(str(self.left))

@@ -13,8 +13,9 @@ from pathlib import Path
 from monai_attn.cli._dry_run import dry_run
 from monai_attn.cli._execution import add_execution, execution_of
 from monai_attn.cli._output import add_suv_factor
-from monai_attn.cli._progress import PatchBar, print_row
-from monai_attn.cli._values import names, region, series_by_name
+from monai_attn.cli._progress import PatchBar, TimeLeft, print_row
+from monai_attn.cli._studies import add_studies, check_studies, find_study_cases
+from monai_attn.cli._values import count, names, region, series_by_name
 from monai_attn.notice import RESEARCH_USE
 
 REDO = ("stale", "all")
@@ -80,9 +81,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="series of a DICOM folder to take: its UID, number (#2) or description. "
         "With several images write NAME=SERIES; may be repeated",
     )
+    add_studies(parser)
     parser.add_argument("--volume", type=int, help="volume of a 4-D image to take; the first is 0")
     add_suv_factor(parser)
     add_execution(parser)
+    parser.add_argument(
+        "--executor",
+        default="here",
+        metavar="WHERE",
+        help="where the cases are computed: here, processes, dask, dask=tcp://HOST:PORT, or dask=slurm (pbs, lsf, sge) "
+        "through dask-jobqueue (default: here)",
+    )
+    parser.add_argument(
+        "--workers", type=count, help="number of processes or jobs; default: the cores, divided by --threads (1)"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -150,10 +162,12 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.bundle.locate import find_bundle
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases
-    from monai_attn.cohort import Recipe, run_cases, survey
+    from monai_attn.cohort import Recipe, run_cases, spread_cases, survey, workers_of
     from monai_attn.report import check_matplotlib
     from monai_attn.results import check_folder
 
+    check_studies(args)
+    workers = workers_of(args.executor, args.workers, args.threads)
     find_bundle(args.bundle)  # and the paths and the name: before the bundle is opened, which takes seconds
     check_paths(args.input)
     if args.case_name is not None:
@@ -180,17 +194,27 @@ def run(args: argparse.Namespace) -> int:
         check_matplotlib()
     check_folder(recipe.output)
     segmenter = recipe.segmenter()
-    cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs], case_name=args.case_name)
+    if args.studies:
+        cases = find_study_cases(args, segmenter.parts.inputs)
+    else:
+        cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs], case_name=args.case_name)
     if args.dry_run:
         return dry_run(recipe, cases, segmenter)
     found = survey(recipe, cases, segmenter.parts)
     if found.done or found.stale:
         print(found.sentence)
     failed = without = 0
-    with PatchBar([case.name for case in cases], quiet=args.quiet) as windows:
-        for row in run_cases(recipe, cases, segmenter, lambda case, *counts: windows.update(case.name, *counts)):
+    left = TimeLeft(len(cases) - len(found.done))
+    with PatchBar([case.name for case in cases], left, quiet=args.quiet) as windows:
+        if workers is None:
+            rows = run_cases(recipe, cases, segmenter, lambda case, *counts: windows.update(case.name, *counts))
+        else:
+            rows = spread_cases(recipe, cases, segmenter.parts, workers)
+        for row in rows:
+            left.count(row)
             windows.bar.clear()
             print_row(row)
+            windows.rest()
             failed += bool(row.error)
             without += not row.files
     if failed == 0:

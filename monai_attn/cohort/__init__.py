@@ -6,21 +6,26 @@ results or with the sentence that says why there are none.
 
 from monai_attn.cases import Case, find_cases
 from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete
+from monai_attn.cohort.executors import DaskWorkers, LocalProcesses, Workers, workers_of
 from monai_attn.cohort.measure import Measured, find_label, measure_case
 from monai_attn.cohort.pairs import Pair, find_pairs
 from monai_attn.cohort.plan import Survey, done_cases, survey
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.cohort.run import run_cases
+from monai_attn.cohort.spread import spread_cases
 
 __all__ = [
     "Case",
     "Compared",
     "Criteria",
+    "DaskWorkers",
+    "LocalProcesses",
     "Measured",
     "Pair",
     "Recipe",
     "Row",
     "Survey",
+    "Workers",
     "compare_pair",
     "comparison_rows",
     "complete",
@@ -30,5 +35,7 @@ __all__ = [
     "find_pairs",
     "measure_case",
     "run_cases",
+    "spread_cases",
     "survey",
+    "workers_of",
 ]

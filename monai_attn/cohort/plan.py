@@ -51,7 +51,9 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     Raises `FileError` for results that are in the way, and with `overwrite` for links, folders and pipes, which are
     never replaced. Raises `InputError` for images that are missing, or whose results cannot be DICOM as asked for.
     """
-    found = find_images(case.source, parts.inputs, recipe.series)
+    if case.problem:
+        raise InputError(case.problem)
+    found = dict(case.images) or find_images(case.source, parts.inputs, recipe.series)
     for one in found.values():
         if one.path.is_symlink() and not one.path.exists():
             raise FileError(f"{one.path.name} is a link to a file that is not there.")
@@ -59,7 +61,7 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     if recipe.dicom_files(case.name) and not (reference.is_dir() or is_dicom(reference)):
         raise InputError(f"{reference.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
     choice = [{name: one.series for name, one in found.items()}, recipe.volume, recipe.suv_factor]
-    digest = files_digest({name: one.path for name, one in found.items()}, choice)
+    digest = files_digest({name: one.files or one.path for name, one in found.items()}, choice)
     for path in recipe.files(case.name) if recipe.overwrite else ():
         check_free(path, overwrite=True)
     return look_again(recipe, case, Prepared(found, digest, Standing(State.TO_DO)), parts)

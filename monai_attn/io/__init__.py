@@ -16,7 +16,7 @@ a DICOM SEG or RTSTRUCT. Every rule on what a header may say stands in docs/coor
 from __future__ import annotations
 
 from monai_attn.io.atomic import atomic_path, write_bytes_atomic
-from monai_attn.io.dicom import Series, is_dicom, list_series, read_series, series_of_file
+from monai_attn.io.dicom import Series, is_dicom, list_series, read_series, read_slices, series_of_file
 from monai_attn.io.dicomseg import (
     Masks,
     holds_structures,
@@ -43,6 +43,7 @@ __all__ = [
     "read_masks",
     "read_rtstruct",
     "read_series",
+    "read_slices",
     "series_of_file",
     "stem",
     "write",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ from monai_attn.volume import Volume
 __all__ = ["files_digest", "voxels_digest"]
 
 
-def files_digest(images: Mapping[str, Path], choice: Any = None) -> str:
+def files_digest(images: Mapping[str, Path | Sequence[Path]], choice: Any = None) -> str:
     """A digest of names, sizes and times of the files of a case, and of what was chosen in them (series, volume).
 
     Reads no content, so that a thousand cases take a moment. The same digest means the same images; another digest
     only that the files were copied or changed, which `voxels_digest` decides. Holds no path and no name in clear.
 
-    `images` maps the bundle's name of an image ("t1", "ct") to a file or a folder; the files below a folder all
+    `images` maps the bundle's name of an image ("t1", "ct") to a file, a folder or files; the files below a folder all
     count. `choice` is anything that JSON or `str` can write. Raises `OSError` for a path that does not exist.
 
     >>> files_digest({}) == files_digest({}, choice=None)
@@ -35,7 +35,10 @@ def files_digest(images: Mapping[str, Path], choice: Any = None) -> str:
     >>> files_digest({}) == files_digest({}, choice=3)
     False
     """
-    listed = {name: sorted(_files(path)) for name, path in images.items()}
+    listed = {
+        name: sorted(_files(path) if isinstance(path, Path) else (one for each in path for one in _named(each)))
+        for name, path in images.items()
+    }
     return hashlib.sha256(json.dumps([listed, choice], default=str).encode()).hexdigest()
 
 
@@ -59,6 +62,12 @@ def voxels_digest(image: Volume) -> str:
     for plane in np.moveaxis(array, 2, 0):
         digest.update(np.ascontiguousarray(plane).tobytes())
     return digest.hexdigest()
+
+
+def _named(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time of one file among others."""
+    status = path.stat()
+    yield path.name, status.st_size, status.st_mtime_ns
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int]]:

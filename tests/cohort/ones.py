@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +13,7 @@ import numpy as np
 
 from monai_attn import Volume, write
 from monai_attn.cases import Case, ImageInput, find_cases
+from monai_attn.cohort import Recipe
 from monai_attn.labels import LabelTable
 from monai_attn.segmentation import Segmentation
 
@@ -46,3 +51,30 @@ def make_cases(folder: Path, count: int = 5) -> list[Case]:
         array.ravel()[:number] = 1
         write(Volume(array, np.diag([1.0, 2.0, 3.0, 1.0])), folder / f"case_{number}.nii.gz")
     return find_cases([folder])
+
+
+@dataclass(frozen=True)
+class OnesRecipe(Recipe):
+    """A recipe whose segmenter is `Ones`, in other processes too; `hurts` says what a case does to its process."""
+
+    pause_s: float = 0.0
+    killers: tuple[int, ...] = ()
+
+    def segmenter(self) -> Ones:
+        """`Ones`, which notes that it was opened, and kills its process at an image of so many positive voxels."""
+        (self.output.parent / f"opened-{os.getpid()}-{time.time_ns()}").touch()
+        return Dying(self)
+
+
+class Dying(Ones):
+    """Waits before each case, and dies of some."""
+
+    def __init__(self, recipe: OnesRecipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+
+    def __call__(self, images, **options) -> Segmentation:
+        time.sleep(self.recipe.pause_s)
+        if np.count_nonzero(images["image"].array > 0) in self.recipe.killers:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(images, **options)

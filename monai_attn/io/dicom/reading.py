@@ -25,7 +25,7 @@ from monai_attn.io.names import named_path
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
 
-__all__ = ["list_series", "read_dicom", "read_series", "series_of_file"]
+__all__ = ["list_series", "read_dicom", "read_series", "read_slices", "series_of_file"]
 
 
 @quiet()
@@ -117,6 +117,26 @@ def read_series(series: Series, *, volume: int | None = None, suv_factor: float 
     name = f"Series {series.key}"
     with foreign_errors(name):
         return _volume(series, volume, name, (), suv_factor)
+
+
+@quiet()
+@no_foreign_errors
+def read_slices(
+    files: Sequence[Path], name: str, *, volume: int | None = None, suv_factor: float | None = None
+) -> Volume:
+    """The volume of one series whose files are known, as `read_dicom` gives it; no folder is searched.
+
+    `name` stands for the series in messages. Raises `FileError` for a damaged or missing file, and what `read_dicom`
+    raises.
+    """
+    for path in files:
+        if not path.is_file():
+            raise FileError(f"{path.name} of {name} does not exist any more. Search the folder again.")
+    headers, unread = read_headers(files)
+    found, _ = group_series(headers, unread)
+    if unread or not found:
+        raise FileError(unread[0].why if unread else f"{name} holds no DICOM images.")
+    return _volume(choose_series(found, None, name), volume, name, (), suv_factor)
 
 
 def _scan(folder: Path, *, recursive: bool = True) -> tuple[list[Series], Counter[str], list[Unread]]:

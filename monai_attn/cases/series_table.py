@@ -1,0 +1,87 @@
+"""A table of the series of many studies: written by a plan, changed in a spreadsheet, read as the cases to segment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai_attn.cases.case import Case
+from monai_attn.cases.choosing import Judged
+from monai_attn.cases.images import ImageFile
+from monai_attn.cases.naming import checked_name
+from monai_attn.cases.studies import Study
+from monai_attn.errors import FileError, InputError
+from monai_attn.measure import from_csv, to_csv
+
+__all__ = ["holds_series_table", "series_table", "series_table_cases"]
+
+COLUMNS = ("case", "image", "folder", "series", "chosen", "why")
+"""The columns that a table of series begins with; the other columns are for the reader."""
+
+YES = {"yes", "y", "1", "true", "x"}
+
+
+def series_table(studies: Sequence[tuple[Study, Sequence[Judged]]], names: Sequence[str], home: Path) -> str:
+    """A table (CSV) of every series of these studies: whether it was chosen, why, and what it is like.
+
+    `names` are those of the bundle's images and `home` is the folder in which the table will lie: paths are relative to
+    it. A series that was not chosen names the first image, so that a "yes" in `chosen` takes the series.
+    """
+    return to_csv([row for study, judged in studies for row in _rows(study, judged, names, home)])
+
+
+def _rows(study: Study, judged: Sequence[Judged], names: Sequence[str], home: Path) -> Iterator[dict[str, Any]]:
+    for one in judged:
+        series = one.series
+        yield {
+            "case": study.name,
+            "image": one.image or names[0],
+            "folder": Path(os.path.relpath(series.folder, home)).as_posix(),
+            "series": series.uid,
+            "chosen": "yes" if one.image else "no",
+            "why": one.why,
+            "number": series.number,
+            "modality": series.modality,
+            "description": series.description,
+            "orientation": series.plane,
+            "slices": series.slices,
+            "volumes": series.volumes,
+            "rows": series.size[0],
+            "columns": series.size[1],
+            "pixel_mm": " x ".join(f"{edge:.4g}" for edge in series.pixel_mm),
+            "step_mm": round(series.step_mm, 4),
+            "gaps": series.gaps,
+            "copies": series.copies,
+        }
+
+
+def holds_series_table(header: Sequence[str]) -> bool:
+    """Whether the columns of a table are those of a table of series."""
+    return set(COLUMNS) <= set(header)
+
+
+def series_table_cases(path: Path, names: Sequence[str]) -> list[Case]:
+    """The cases of a table of series: of each row with "yes" in `chosen`, its series is that image of its case.
+
+    Raises `InputError` for an unknown image, or an image that a case has twice. Raises `FileError` for a folder that
+    does not exist.
+    """
+    found: dict[str, dict[str, ImageFile]] = {}
+    for line, row in enumerate(from_csv(path.read_text(encoding="utf-8-sig")), start=2):
+        if row["chosen"].strip().casefold() not in YES:
+            continue
+        where, folder = f"Line {line} of {path.name}", path.parent / row["folder"]
+        images = found.setdefault(checked_name(row["case"]), {})
+        if row["image"] not in names:
+            raise InputError(f"{where}: the bundle takes {', '.join(names)}, not {row['image']!r}.")
+        if row["image"] in images:
+            raise InputError(f"{where}: {row['case']} has {row['image']} twice. Write no for one of them.")
+        if not folder.is_dir():
+            raise FileError(f"{where}: the folder {row['folder']} does not exist.")
+        images[row["image"]] = ImageFile(folder, row["series"] or None)
+    return [
+        Case(name, {image: file.path for image, file in images.items()}, images=images)
+        for name, images in found.items()
+    ]
