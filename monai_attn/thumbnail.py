@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PIXELS", "image_thumbnail", "label_thumbnail"]
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["PIXELS", "image_thumbnail", "label_thumbnail", "outline_thumbnail"]
 
 PIXELS = 128
 """The longest edge of each plane in the picture."""
@@ -66,6 +70,32 @@ def label_thumbnail(
     return _png(planes, spacing_mm)
 
 
+def outline_thumbnail(
+    array: NDArray[np.generic],
+    labels: NDArray[np.generic],
+    affine: NDArray[np.float64],
+    colours: Mapping[int, tuple[float, float, float]],
+    unit: str = "",
+) -> bytes:
+    """The planes of an image with most labelled voxels as PNG, with the outline of each label in its colour.
+
+    `array` and `labels` are `(I, J, K)` on one grid; the other values are those of `image_thumbnail` and
+    `label_thumbnail`. Without a labelled voxel the middle planes are shown.
+    """
+    ras, spacing_mm = _to_ras(array, affine)
+    turned, _ = _to_ras(labels, affine)
+    lower, upper = HU_WINDOW if unit == "HU" else _percentiles(ras)
+    planes, outlines = [], []
+    for axes in PLANES:
+        counts = np.count_nonzero(turned, axis=tuple({0, 1, 2} - {axes[0]}))
+        index = int(counts.argmax()) if counts.any() else ras.shape[axes[0]] // 2
+        plane = _plane(ras, axes, index).astype(np.float64)
+        grey = np.clip(np.nan_to_num((plane - lower) / (upper - lower)), 0, 1)
+        planes.append(np.repeat((255 * grey).astype(np.uint8)[..., None], 3, axis=2))
+        outlines.append(_plane(turned, axes, index))
+    return _png(planes, spacing_mm, outlines, colours)
+
+
 def _to_ras(
     array: NDArray[np.generic], affine: NDArray[np.float64]
 ) -> tuple[NDArray[np.generic], tuple[float, float, float]]:
@@ -93,8 +123,28 @@ def _percentiles(array: NDArray[np.generic]) -> tuple[float, float]:
     return lower, upper if upper > lower else lower + 1.0
 
 
-def _png(planes: list[NDArray[np.uint8]], spacing_mm: tuple[float, float, float]) -> bytes:
-    """The planes side by side, each with pixels that are square in millimetres."""
+def _outline(
+    picture: Image.Image, labels: NDArray[np.generic], colours: Mapping[int, tuple[float, float, float]]
+) -> Image.Image:
+    """A picture with the outlines of the labels, one pixel of the picture wide."""
+    from PIL import Image
+
+    drawn = np.asarray(picture).copy()
+    for value, colour in colours.items():
+        mask = Image.fromarray(np.uint8(255) * (labels == value)).resize(picture.size, Image.Resampling.NEAREST)
+        inside = np.pad(np.asarray(mask) > 0, 1)
+        core = inside[1:-1, 1:-1] & inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
+        drawn[inside[1:-1, 1:-1] & ~core] = np.rint(255 * np.array(colour))
+    return Image.fromarray(drawn)
+
+
+def _png(
+    planes: list[NDArray[np.uint8]],
+    spacing_mm: tuple[float, float, float],
+    labels: list[NDArray[np.generic]] | None = None,
+    colours: Mapping[int, tuple[float, float, float]] | None = None,
+) -> bytes:
+    """The planes side by side, each with pixels that are square in millimetres; with outlines of labels if given."""
     from PIL import Image
 
     sizes_mm = [
@@ -108,6 +158,8 @@ def _png(planes: list[NDArray[np.uint8]], spacing_mm: tuple[float, float, float]
         )
         for plane, (across, up) in zip(planes, sizes_mm, strict=True)
     ]
+    if labels is not None:
+        tiles = [_outline(tile, plane, colours or {}) for tile, plane in zip(tiles, labels, strict=True)]
     sheet = Image.new("RGB", (sum(tile.width for tile in tiles) + 2 * GAP, max(tile.height for tile in tiles)))
     left = 0
     for tile in tiles:

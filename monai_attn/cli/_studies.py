@@ -109,15 +109,15 @@ def rules_of(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Series
                     raise InputError(f"--{rule} {text}: the bundle takes {', '.join(names)}. Write {names[0]}={text}.")
                 name, value = names[0], text
             given[name][rule].append(value)
-    for name, rule in given.items():
+    for name, ruled in given.items():
         for one in ("modality", "orientation"):
-            if len(rule[one]) > 1:
+            if len(ruled[one]) > 1:
                 raise InputError(f"--{one} is given twice for {name}. Give it once.")
     return {
         name: SeriesRules(
-            next(iter(rule["modality"]), "").upper(),
-            tuple(rule["description"]),
-            next(iter(rule["orientation"]), "").lower(),
+            next(iter(ruled["modality"]), "").upper(),
+            tuple(ruled["description"]),
+            next(iter(ruled["orientation"]), "").lower(),
         )
-        for name, rule in given.items()
+        for name, ruled in given.items()
     }

@@ -16,6 +16,7 @@ from monai_attn.cli._output import add_suv_factor
 from monai_attn.cli._progress import PatchBar, TimeLeft, print_row
 from monai_attn.cli._studies import add_studies, check_studies, find_study_cases
 from monai_attn.cli._values import count, names, region, series_by_name
+from monai_attn.cli.cohort import write_page
 from monai_attn.notice import RESEARCH_USE
 
 REDO = ("stale", "all")
@@ -117,6 +118,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--report", action="store_true", help="also write CASE_report.html: key images, measurements and provenance"
     )
     parser.add_argument(
+        "--cohort",
+        action="store_true",
+        help="also write a small picture of each case, and for all of them cohort.csv, .json and .html, which "
+        "shows the odd cases first (see monai-attn cohort)",
+    )
+    parser.add_argument(
         "--dicom-seg",
         action="store_true",
         help="also write CASE_seg.dcm, when the image is a DICOM series; it holds the patient's identity",
@@ -185,12 +192,13 @@ def run(args: argparse.Namespace) -> int:
         overwrite=args.overwrite,
         redo=args.redo,
         report=args.report,
+        picture=args.cohort,
         maps=args.maps,
         dicom_seg=args.dicom_seg,
         rtstruct=args.rtstruct,
         force=args.force,
     )
-    if recipe.report:
+    if recipe.report or args.cohort:
         check_matplotlib()
     check_folder(recipe.output)
     segmenter = recipe.segmenter()
@@ -204,6 +212,7 @@ def run(args: argparse.Namespace) -> int:
     if found.done or found.stale:
         print(found.sentence)
     failed = without = 0
+    errors: dict[str, str] = {}
     left = TimeLeft(len(cases) - len(found.done))
     with PatchBar([case.name for case in cases], left, quiet=args.quiet) as windows:
         if workers is None:
@@ -217,6 +226,10 @@ def run(args: argparse.Namespace) -> int:
             windows.rest()
             failed += bool(row.error)
             without += not row.files
+            if row.error and not row.files:
+                errors[row.case] = row.error
+    if args.cohort and without < len(cases):
+        write_page(recipe.output, errors, overwrite=True)
     if failed == 0:
         print(RESEARCH_USE)
         return 0

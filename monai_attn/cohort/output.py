@@ -19,6 +19,7 @@ from monai_attn.measure import Structure, measure_structures
 from monai_attn.results import Writer, commit, voxels_digest
 from monai_attn.results.record import INPUT
 from monai_attn.segmentation import Segmentation, result_files
+from monai_attn.thumbnail import outline_thumbnail
 from monai_attn.volume import Volume
 
 __all__ = ["Saved", "save_case"]
@@ -55,6 +56,8 @@ def save_case(
     if recipe.report:
         page = partial(_page, case, image, segmentation, prepared.reference)
         besides[recipe.report_file(case.name)] = lambda path: path.write_text(page(), encoding="utf-8", newline="")
+    if recipe.picture:
+        besides[recipe.picture_file(case.name)] = lambda path: path.write_bytes(_picture(image, segmentation))
     files |= {path: _tried(write, problems) for path, write in besides.items()}
     voxels = {name: voxels_digest(one) for name, one in images.items()}
     about = {**segmentation.about(), INPUT: {"files": prepared.files_digest, "voxels": voxels}}
@@ -99,6 +102,12 @@ def _dicom(recipe: Recipe, case: str, reference: ImageFile, segmentation: Segmen
         )
 
     return {path: writer(write) for path, write in recipe.dicom_files(case).items()}
+
+
+def _picture(image: Volume, segmentation: Segmentation) -> bytes:
+    """Three planes of the image with the outlines of the structures, as PNG."""
+    colours = {label.value: label.rgb for label in segmentation.table}
+    return outline_thumbnail(image.array, segmentation.labels.array, image.affine, colours, image.unit)
 
 
 def _page(case: Case, image: Volume, segmentation: Segmentation, reference: ImageFile) -> str:

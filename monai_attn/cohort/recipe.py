@@ -34,8 +34,8 @@ class Recipe:
 
     `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run
     its code. `region` is a box in mm of the patient (RAS+). `series`, `volume` and `suv_factor` choose in the images.
-    `report`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `force` segments images that the plausibility
-    checks refuse.
+    `report`, `picture`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `force` segments images that the
+    plausibility checks refuse.
 
     Finished cases are skipped. `redo` "stale" does those again that were made in another way or from other images, and
     "all" every finished case. Both leave files of others, and files that a person has changed. `overwrite` replaces
@@ -62,6 +62,7 @@ class Recipe:
     maps: tuple[str, ...] = ()
     force: bool = False
     redo: str = ""
+    picture: bool = False
 
     def __post_init__(self) -> None:
         if self.redo not in ("", *REDO):
@@ -80,13 +81,18 @@ class Recipe:
         """The path of the HTML report of a case."""
         return self.output / f"{case}_report.html"
 
+    def picture_file(self, case: str) -> Path:
+        """The path of the small picture of a case: three planes with the outlines of the structures."""
+        return self.output / f"{case}_seg.png"
+
     def files(self, case: str) -> tuple[Path, ...]:
         """The files of a finished case: mask, record, table, and the DICOM files and report that are asked for.
 
         Maps are not among them, because the number of attention maps depends on the network.
         """
         page = (self.report_file(case),) if self.report else ()
-        return (*result_files(self.output, case), *self.dicom_files(case), *page)
+        picture = (self.picture_file(case),) if self.picture else ()
+        return (*result_files(self.output, case), *self.dicom_files(case), *page, *picture)
 
     def segmenter(self) -> Segmenter:
         """The bundle, opened and ready. Raises `BundleError`, `OverrideError`, `TrustError` or `InputError`.
