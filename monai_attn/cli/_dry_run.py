@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monai_attn.cohort import Case, Recipe
+    from monai_attn.preflight.estimate import Estimate
     from monai_attn.segmenter import Segmenter
     from monai_attn.volume import Volume
 
@@ -32,23 +33,39 @@ def dry_run(recipe: Recipe, cases: Sequence[Case], segmenter: Segmenter) -> int:
     from monai_attn.cohort.attempt import attempt
 
     failed = 0
+    expected: list[Estimate] = []
     for case in cases:
         lines: list[str] = []
         with attempt() as work:
-            lines = _look(recipe, case, segmenter)
+            lines = _look(recipe, case, segmenter, expected)
         if work.error:
             print(f"{case.name}: {command_words(str(work.error), 'segment')}", file=sys.stderr)
             failed += 1
         for line in lines:
             print(line)
+    if len(cases) > 1:
+        print(_in_all(expected, len(cases) - failed - len(expected), failed))
     print(f"Dry run with {recipe.bundle}: nothing was segmented, nothing written.")
     return 0 if failed == 0 else 1 if failed < len(cases) else 2
 
 
-def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
+def _in_all(expected: Sequence[Estimate], done: int, failed: int) -> str:
+    """One line on all cases: how many of each kind, and the time and memory of those that would be segmented."""
+    from monai_attn.preflight.estimate import duration
+
+    counts = f"{done} done, {len(expected)} to do, {failed} with a problem."
+    if not expected:
+        return counts
+    seconds = [one.seconds for one in expected if one.seconds is not None]
+    time = f"about {duration(sum(seconds))} one after the other" if len(seconds) == len(expected) else "time not known"
+    return f"{counts} In all {time}; {max(one.bytes for one in expected) / 2**30:.1f} GiB of memory for the largest."
+
+
+def _look(recipe: Recipe, case: Case, segmenter: Segmenter, expected: list[Estimate]) -> list[str]:
     """What would be done with a case. Raises what the run would raise.
 
-    The lines begin with the grid and the mask's path; a case that is done already has one line.
+    The lines begin with the grid and the mask's path; a case that is done already has one line. The estimate of a case
+    to do is added to `expected`.
     """
     from monai_attn.bundle.case import read_images
     from monai_attn.bundle.describe import describe_bundle
@@ -76,7 +93,8 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> list[str]:
     lines += [f"  note: {note}" for note in notes_of(images, missing)]
     lines += [f"  warning: {warning}" for warning in warnings]
     description = describe_bundle(recipe.bundle, recipe.overrides)
-    return [*lines, f"  {estimate(description, part, recipe.execution)}"]
+    expected.append(estimate(description, part, recipe.execution))
+    return [*lines, f"  {expected[-1]}"]
 
 
 def _grid(image: Volume) -> str:

@@ -1,0 +1,179 @@
+"""Lesions at two time points: which is which, what is new, gone, merged or split, and the RECIST 1.1 sum as an aid.
+
+Both label maps lie on one grid, after registration. Research use: a radiologist chooses target lesions and decides on
+the response. Source: Eisenhauer et al. 2009, RECIST 1.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from monai_attn.errors import InputError
+from monai_attn.measure.blocks import Block, Mask, check_grid
+from monai_attn.measure.lesions import Lesion, find_lesions
+from monai_attn.volume import Volume
+
+__all__ = ["Change", "Response", "match_over_time", "recist_response", "target_lesions"]
+
+MIN_TARGET_MM = 10.0
+"""The shortest longest axial diameter of a target lesion. Lymph nodes, which have another rule, are not told apart."""
+
+MAX_TARGETS, MAX_PER_ORGAN = 5, 2
+"""So many target lesions in all, and in one organ."""
+
+PARTIAL, PROGRESS, PROGRESS_MM = -0.30, 0.20, 5.0
+"""Partial response from this change against the first sum; progress from this change, and by so much, against the least
+sum."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of lesions: their numbers at the earlier and at the later time point.
+
+    `kind` is "same" (one and one), "new", "gone", "merged" (several became one), "split" (one became several) or
+    "several" (several and several that overlap).
+    """
+
+    earlier: tuple[int, ...]
+    later: tuple[int, ...]
+
+    @property
+    def kind(self) -> str:
+        """The change in a word."""
+        if not self.earlier:
+            return "new"
+        if not self.later:
+            return "gone"
+        one, other = len(self.earlier) > 1, len(self.later) > 1
+        return {(False, False): "same", (True, False): "merged", (False, True): "split"}.get((one, other), "several")
+
+
+def match_over_time(
+    earlier: Volume,
+    later: Volume,
+    value: int,
+    *,
+    connectivity: int = 26,
+    min_ml: float = 0.0,
+    reach_mm: float = 0.0,
+) -> list[Change]:
+    """What became of each lesion of the label `value`: lesions that overlap are the same, or parts of the same.
+
+    The numbers are those of `measure_lesions` with the same options. With `reach_mm` lesions also belong together whose
+    boxes are no further apart than that along each axis, as small lesions after an imperfect registration. The list
+    begins with what was there before; new lesions come last.
+
+    Raises `GeometryError` when the grids differ, and `InputError` for a negative `reach_mm`.
+
+    >>> before, after = np.zeros((8, 3, 3), np.uint8), np.zeros((8, 3, 3), np.uint8)
+    >>> before[0:2] = before[3:5] = after[0:5] = after[7:] = 1
+    >>> [change.kind for change in match_over_time(Volume(before), Volume(after), 1)]
+    ['merged', 'new']
+    """
+    if not reach_mm >= 0:
+        raise InputError(f"The reach is 0 mm or more, not {reach_mm}.")
+    check_grid(earlier, later, "The earlier and the later label map")
+    before = find_lesions(earlier, value, connectivity=connectivity, min_ml=min_ml)
+    after = find_lesions(later, value, connectivity=connectivity, min_ml=min_ml)
+    reach = np.ceil(reach_mm / np.asarray(earlier.spacing_mm) - 1e-6).astype(int) if reach_mm else None
+    total = len(before) + len(after)
+    links = [
+        (one, len(before) + other)
+        for one, first in enumerate(before)
+        for other, second in enumerate(after)
+        if _meet(first, second, reach)
+    ]
+    rows, columns = zip(*links, strict=True) if links else ((), ())
+    graph = sparse.coo_matrix((np.ones(len(links)), (rows, columns)), shape=(total, total))
+    _, groups = connected_components(graph, directed=False) if total else (0, np.empty(0, int))
+    changes = []
+    for group in dict.fromkeys(groups.tolist()):
+        members = np.flatnonzero(groups == group)
+        changes.append(
+            Change(
+                tuple(int(one) + 1 for one in members if one < len(before)),
+                tuple(int(one) - len(before) + 1 for one in members if one >= len(before)),
+            )
+        )
+    return changes
+
+
+def target_lesions(lesions: Sequence[Lesion]) -> list[Lesion]:
+    """The largest lesions that can be targets: from 10 mm, at most five, and at most two of an organ.
+
+    Lesions of which no organ is known count as of one organ.
+    """
+    chosen: list[Lesion] = []
+    for lesion in sorted(lesions, key=lambda one: (-one.axial_diameter_mm, one.number)):
+        organ = sum(one.organ == lesion.organ for one in chosen)
+        if lesion.axial_diameter_mm >= MIN_TARGET_MM and organ < MAX_PER_ORGAN and len(chosen) < MAX_TARGETS:
+            chosen.append(lesion)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Response:
+    """The sum of diameters at a time point in mm, its changes as shares, and the category as an aid.
+
+    `category` is "CR", "PR", "SD" or "PD"; "" at the first time point, and where there was no target lesion.
+    """
+
+    sum_mm: float
+    from_first: float
+    from_least: float
+    category: str
+
+
+def recist_response(sums_mm: Sequence[float], new: Sequence[bool]) -> list[Response]:
+    """The response at each time point from the sums of the longest axial diameters of the target lesions, in mm.
+
+    `new` says of each time point whether lesions are there that were not there at any earlier one. Complete response:
+    the sum is 0. Progress: 20 % and 5 mm above the least sum so far, or a new lesion. Partial response: 30 % below the
+    first sum. Shares are nan where they would be divided by 0. No time point gives an empty list.
+
+    >>> [one.category for one in recist_response([50.0, 30.0, 40.0, 0.0], [False] * 4)]
+    ['', 'PR', 'PD', 'CR']
+    """
+    found: list[Response] = []
+    for number, (total, fresh) in enumerate(zip(sums_mm, new, strict=True)):
+        if number == 0:
+            found.append(Response(total, 0.0, 0.0, ""))
+            continue
+        first, least = sums_mm[0], min(sums_mm[:number])
+        from_first, from_least = _share(total, first), _share(total, least)
+        grown = total - least >= PROGRESS_MM and (least == 0 or from_least >= PROGRESS)
+        if fresh or grown:
+            category = "PD"
+        elif not first:
+            category = ""
+        elif total == 0:
+            category = "CR"
+        else:
+            category = "PR" if from_first <= PARTIAL else "SD"
+        found.append(Response(total, from_first, from_least, category))
+    return found
+
+
+def _share(value: float, of: float) -> float:
+    return (value - of) / of if of else float("nan")
+
+
+def _meet(one: tuple[Block, Mask], other: tuple[Block, Mask], reach: np.ndarray | None) -> bool:
+    """Whether two lesions share a voxel, or with `reach` (voxels) whether their blocks are that near."""
+    (block, mask), (second, theirs) = one, other
+    start = [max(a.start, b.start) for a, b in zip(block, second, strict=True)]
+    stop = [min(a.stop, b.stop) for a, b in zip(block, second, strict=True)]
+    if reach is not None:
+        return all(a <= b + far for a, b, far in zip(start, stop, reach, strict=True))
+    if any(a >= b for a, b in zip(start, stop, strict=True)):
+        return False
+    common = [
+        part[tuple(slice(a - s.start, b - s.start) for a, b, s in zip(start, stop, where, strict=True))]
+        for part, where in ((mask, block), (theirs, second))
+    ]
+    return bool((common[0] & common[1]).any())
