@@ -6,6 +6,7 @@ Only `monai_attn.io.write` calls it, and compares the file with the volume after
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +15,26 @@ from monai_attn.io.segment_keys import segment_keys
 from monai_attn.labels import LabelTable
 from monai_attn.volume import RAS_TO_LPS, Volume
 
-__all__ = ["write_itk"]
+if TYPE_CHECKING:
+    from SimpleITK import Image
+
+__all__ = ["itk_image", "write_itk"]
+
+
+def itk_image(volume: Volume) -> Image:
+    """A volume as an image of SimpleITK, in ITK's LPS+ millimetres. Raises `RuntimeError` for a sheared grid.
+
+    >>> itk_image(Volume(np.zeros((2, 3, 4), np.int16), np.diag([1.0, 1.0, 2.0, 1.0]))).GetSpacing()
+    (1.0, 1.0, 2.0)
+    """
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume.array.T))  # (K, J, I)
+    lps = RAS_TO_LPS @ volume.affine
+    image.SetSpacing(volume.spacing_mm)
+    image.SetOrigin(lps[:3, 3].tolist())
+    image.SetDirection((lps[:3, :3] / np.array(volume.spacing_mm)).ravel().tolist())
+    return image
 
 
 def write_itk(volume: Volume, path: Path, table: LabelTable | None = None) -> None:
@@ -32,11 +52,7 @@ def write_itk(volume: Volume, path: Path, table: LabelTable | None = None) -> No
             f"{path.name}: the voxel axes are not at right angles, which this format does not promise to keep. "
             "Write .nii.gz, or resample the image first."
         )
-    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume.array.T))  # (K, J, I)
-    lps = RAS_TO_LPS @ volume.affine
-    image.SetSpacing(volume.spacing_mm)
-    image.SetOrigin(lps[:3, 3].tolist())
-    image.SetDirection((lps[:3, :3] / np.array(volume.spacing_mm)).ravel().tolist())
+    image = itk_image(volume)
     if table is not None and path.name.lower().endswith(".nrrd"):
         for key, value in segment_keys(table, volume.shape).items():
             image.SetMetaData(key, value)

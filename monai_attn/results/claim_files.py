@@ -14,7 +14,7 @@ from pathlib import Path
 
 from monai_attn.results.lock import FileLock
 
-__all__ = ["is_alive", "machine", "owner_of", "place_of", "take_place"]
+__all__ = ["is_alive", "is_free", "machine", "owner_of", "place_of", "take_place"]
 
 
 def place_of(folder: Path, case: str, number: int) -> Path:
@@ -58,12 +58,12 @@ def owner_of(path: Path) -> dict[str, object]:
 
 def is_alive(path: Path, owner: dict[str, object], now: float, lease_s: float) -> bool:
     """Whether the owner of a claim lives, as far as a file can tell. Raises `OSError` where the claim is gone."""
-    if owner.get("machine") == machine() and _is_free(path):
+    if owner.get("machine") == machine() and is_free(path):
         return False
     return now - path.stat().st_mtime < lease_s
 
 
-def _is_free(path: Path) -> bool:
+def is_free(path: Path) -> bool:
     """Whether no process of this computer holds the lock of a claim."""
     lock = FileLock(path, create=False)
     free = lock.take()

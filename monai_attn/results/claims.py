@@ -8,6 +8,7 @@ because the file system gives all times.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -19,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 
-from monai_attn.results.claim_files import is_alive, machine, owner_of, place_of, take_place
+from monai_attn.results.claim_files import is_alive, is_free, machine, owner_of, place_of, take_place
 from monai_attn.results.lock import FileLock
 
 __all__ = ["Claim", "Claims", "sweep_claims"]
@@ -34,7 +35,7 @@ BEATS = 6
 """So often within a lease the owner touches its claims."""
 
 FRESH = ".new-"
-"""How the name of a claim begins before the claim gets its place."""
+"""How the name of a claim begins before the claim gets its place; then come letters for the computer."""
 
 
 @dataclass
@@ -154,7 +155,7 @@ class Claims:
         while True:
             self._made += [one for one in reversed(self.folder.parents) if not one.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{FRESH}{secrets.token_hex(8)}"
+            path = self.folder / f"{FRESH}{_short(machine())}-{secrets.token_hex(8)}"
             try:
                 path.write_text(json.dumps(owner), encoding="utf-8")
             except FileNotFoundError:  # another process removed the empty folder
@@ -201,14 +202,22 @@ def sweep_claims(folder: Path, *, run: str = "") -> None:
 
 def _sweep(path: Path, claims: Claims, now: float) -> None:
     """Remove one claim if its owner is dead. Raises `OSError` where the claim is gone."""
-    owner = owner_of(path)
     young = now - path.stat().st_mtime < LEASE_S
+    if path.name.startswith(FRESH):  # it may be empty; a living owner whose file goes tries again
+        here = path.name.startswith(f"{FRESH}{_short(machine())}-")
+        if not young or (here and is_free(path)):
+            path.unlink(missing_ok=True)
+        return
+    owner = owner_of(path)
     if is_alive(path, owner, now, LEASE_S) or (young and owner.get("run") not in ("", claims.run)):
         return
-    if path.name.startswith(FRESH):
-        path.unlink(missing_ok=True)
-    elif (claim := claims.take(path.name.rpartition(".")[0])) is not None:
+    if (claim := claims.take(path.name.rpartition(".")[0])) is not None:
         claims.release(claim)
+
+
+def _short(name: str) -> str:
+    """Eight letters for a name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def _remove_empty(folder: Path) -> None:
