@@ -168,8 +168,8 @@ def test_folders_that_were_made_for_claims_alone_go(tmp_path):
 
 
 def test_a_claim_of_a_process_that_died_before_it_wrote_anything_goes(tmp_path):
-    with Claims(tmp_path) as mine:
-        name = mine._fresh()[0].name
-    (tmp_path / FOLDER / name).write_bytes(b"")
+    path, lock = Claims(tmp_path)._fresh()
+    lock.release()
+    path.write_bytes(b"")
     sweep_claims(tmp_path)
     assert list(tmp_path.iterdir()) == []
