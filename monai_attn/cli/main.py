@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main"]
 
-COMMANDS = ("segment", "learn", "measure", "compare", "report", "cohort", "convert", "info", "bundles", "network", "demo")
+COMMANDS = (
+    *("segment", "learn", "measure", "compare", "report", "cohort", "followup", "convert", "info", "bundles"),
+    *("network", "demo"),
+)
 """The subcommands, in the order of the help text; each is a module of this room."""
 
 CANCELLED = 130

@@ -10,15 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 
 from monai_attn.errors import InputError
-from monai_attn.measure.blocks import Block, Mask, check_grid
+from monai_attn.measure.blocks import check_grid
 from monai_attn.measure.lesions import Lesion, find_lesions
 from monai_attn.volume import Volume
 
-__all__ = ["Change", "Response", "match_over_time", "recist_response", "target_lesions"]
+__all__ = [
+    "Change",
+    "Response",
+    "match_numbered",
+    "match_over_time",
+    "numbered_lesions",
+    "recist_response",
+    "target_lesions",
+]
 
 MIN_TARGET_MM = 10.0
 """The shortest longest axial diameter of a target lesion. Lymph nodes, which have another rule, are not told apart."""
@@ -71,36 +79,56 @@ def match_over_time(
     Raises `GeometryError` when the grids differ, and `InputError` for a negative `reach_mm`.
 
     >>> before, after = np.zeros((8, 3, 3), np.uint8), np.zeros((8, 3, 3), np.uint8)
+
     >>> before[0:2] = before[3:5] = after[0:5] = after[7:] = 1
+
     >>> [change.kind for change in match_over_time(Volume(before), Volume(after), 1)]
     ['merged', 'new']
+    """
+    one, other = (
+        numbered_lesions(labels, value, connectivity=connectivity, min_ml=min_ml) for labels in (earlier, later)
+    )
+    return match_numbered(one, other, reach_mm=reach_mm)
+
+
+def numbered_lesions(labels: Volume, value: int, *, connectivity: int = 26, min_ml: float = 0.0) -> Volume:
+    """A label map in which every lesion of the label `value` has its number of `measure_lesions`, from 1.
+
+    >>> numbered_lesions(Volume(np.array([[[7, 0, 7, 7]]])), 7).array.tolist()
+    [[[2, 0, 1, 1]]]
+    """
+    found = find_lesions(labels, value, connectivity=connectivity, min_ml=min_ml)
+    array = np.zeros(labels.shape, np.int32)
+    for number, (block, mask) in enumerate(found, 1):
+        array[block][mask] = number
+    return labels.with_array(array)
+
+
+def match_numbered(
+    earlier: Volume, later: Volume, *, counts: tuple[int, int] | None = None, reach_mm: float = 0.0
+) -> list[Change]:
+    """What became of each lesion, from two maps of `numbered_lesions` on one grid; see `match_over_time`.
+
+    `counts` are the numbers of lesions, where some may have lost all their voxels on the grid of the other time point.
     """
     if not reach_mm >= 0:
         raise InputError(f"The reach is 0 mm or more, not {reach_mm}.")
     check_grid(earlier, later, "The earlier and the later label map")
-    before = find_lesions(earlier, value, connectivity=connectivity, min_ml=min_ml)
-    after = find_lesions(later, value, connectivity=connectivity, min_ml=min_ml)
-    reach = np.ceil(reach_mm / np.asarray(earlier.spacing_mm) - 1e-6).astype(int) if reach_mm else None
-    total = len(before) + len(after)
-    links = [
-        (one, len(before) + other)
-        for one, first in enumerate(before)
-        for other, second in enumerate(after)
-        if _meet(first, second, reach)
-    ]
-    rows, columns = zip(*links, strict=True) if links else ((), ())
+    before, after = counts or (int(earlier.array.max(initial=0)), int(later.array.max(initial=0)))
+    total = before + after
+    if not total:
+        return []
+    links = _overlapping(earlier, later) | (_near(earlier, later, reach_mm) if reach_mm else set())
+    rows, columns = [one - 1 for one, _ in links], [before + other - 1 for _, other in links]
     graph = sparse.coo_matrix((np.ones(len(links)), (rows, columns)), shape=(total, total))
-    _, groups = connected_components(graph, directed=False) if total else (0, np.empty(0, int))
-    changes = []
-    for group in dict.fromkeys(groups.tolist()):
-        members = np.flatnonzero(groups == group)
-        changes.append(
-            Change(
-                tuple(int(one) + 1 for one in members if one < len(before)),
-                tuple(int(one) - len(before) + 1 for one in members if one >= len(before)),
-            )
+    _, groups = connected_components(graph, directed=False)
+    members = [np.flatnonzero(groups == group).tolist() for group in dict.fromkeys(groups.tolist())]
+    return [
+        Change(
+            tuple(one + 1 for one in group if one < before), tuple(one - before + 1 for one in group if one >= before)
         )
-    return changes
+        for group in members
+    ]
 
 
 def target_lesions(lesions: Sequence[Lesion]) -> list[Lesion]:
@@ -163,17 +191,25 @@ def _share(value: float, of: float) -> float:
     return (value - of) / of if of else float("nan")
 
 
-def _meet(one: tuple[Block, Mask], other: tuple[Block, Mask], reach: np.ndarray | None) -> bool:
-    """Whether two lesions share a voxel, or with `reach` (voxels) whether their blocks are that near."""
-    (block, mask), (second, theirs) = one, other
-    start = [max(a.start, b.start) for a, b in zip(block, second, strict=True)]
-    stop = [min(a.stop, b.stop) for a, b in zip(block, second, strict=True)]
-    if reach is not None:
-        return all(a <= b + far for a, b, far in zip(start, stop, reach, strict=True))
-    if any(a >= b for a, b in zip(start, stop, strict=True)):
-        return False
-    common = [
-        part[tuple(slice(a - s.start, b - s.start) for a, b, s in zip(start, stop, where, strict=True))]
-        for part, where in ((mask, block), (theirs, second))
-    ]
-    return bool((common[0] & common[1]).any())
+def _overlapping(earlier: Volume, later: Volume) -> set[tuple[int, int]]:
+    """The pairs of lesions that share a voxel."""
+    one, other = (np.asarray(numbered.array, np.int64) for numbered in (earlier, later))
+    both = (one > 0) & (other > 0)
+    pairs = np.stack([one[both], other[both]], axis=1)
+    return {(int(first), int(second)) for first, second in np.unique(pairs, axis=0)}
+
+
+def _near(earlier: Volume, later: Volume, reach_mm: float) -> set[tuple[int, int]]:
+    """The pairs of lesions whose blocks are no further apart than `reach_mm` along each axis."""
+    reach = np.floor(reach_mm / np.asarray(earlier.spacing_mm) + 1e-6)
+    blocks = [ndimage.find_objects(np.asarray(one.array)) for one in (earlier, later)]
+    return {
+        (one, other)
+        for one, first in enumerate(blocks[0], 1)
+        for other, second in enumerate(blocks[1], 1)
+        if first is not None
+        and second is not None
+        and all(
+            max(a.start, b.start) - min(a.stop, b.stop) <= far for a, b, far in zip(first, second, reach, strict=True)
+        )
+    }
