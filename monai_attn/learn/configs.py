@@ -283,6 +283,7 @@ def _network(plan: Plan, table: LabelTable) -> Config:
         "kernel_sizes": [_short(kernel) for kernel in plan.kernels],
         "attention": "gate",
         "norm": plan.norm,
+        "bias": plan.bias,
         "deep_supervision": plan.deep_supervision,
     }
     return {**network, "presence": images} if several else network

@@ -70,7 +70,7 @@ class Plan:
     - `minutes`: for the training with its validations. `steps`: about how many steps fit into them; None before the
       time of a step was measured. `step_seconds`, `case_seconds`: the time of a step and of the validation of a case.
     - `spacing_mm`, `window` (voxels), `batch` (windows), `channels`, `strides`, `kernels`: grid and network.
-      `norm`: its normalisation, as `AttnUNet` takes it.
+      `norm`, `bias`: its normalisation, and whether convolutions have biases, as `AttnUNet` takes them.
     - `normalisation`: of each image. `mirror`: the axes that are mirrored; `pairs`: values that exchange their places.
     - `zoom`, `rotate`: the random factors and the largest angles in radians. `foreground`: the share of the windows
       that hold a structure.
@@ -99,6 +99,7 @@ class Plan:
     average: float
     overlap: float
     norm: Any = "voxel"
+    bias: bool = True
     background: float = BACKGROUND
     deep_supervision: bool = True
     steps: int | None = None
@@ -155,6 +156,7 @@ def make_plan(fingerprint: Fingerprint, minutes: float, machine: Machine, valida
         "Muon, with layer normalisation of each voxel: it had learned more than AdamW after 100 steps and after 2000."
     )
     why["head_rate"] = "The last layers learn with AdamW, for which a tenth of the rate is right."
+    why["bias"] = "With this normalisation a convolution without bias loses how bright a region is."
     why["background"] = "The network begins with background everywhere, so that no step is spent on learning that."
     why["overlap"] = "Windows overlap by half when an image is segmented, which smooths the seams."
     why["deep_supervision"] = "Each level learns from the labels, which brings short trainings further."
@@ -271,13 +273,14 @@ def _normalisation(image: ImageFingerprint) -> Normalisation:
 def _range(image: ImageFingerprint) -> tuple[float, float]:
     """The grey values that are told apart: those of the structures, and in CT at least from fat to soft bone.
 
-    A tenth of the range of the structures is added on either side.
+    A tenth of the range of the structures is added on either side. Values of 800 HU and more are bone or metal all the
+    same; a longer range would leave less of it to soft tissue.
     """
     low, high = image.values["p5"], image.values["p95"]
     margin = 0.1 * (high - low)
     low, high = low - margin, high + margin
     if image.unit == "HU":
-        low, high = max(min(low, -300.0), -1024.0), min(max(high, 500.0), 2000.0)
+        low, high = max(min(low, -300.0), -1024.0), min(max(high, 500.0), 800.0)
     return float(f"{low:.3g}"), float(f"{max(high, low + 1e-3):.3g}")
 
 

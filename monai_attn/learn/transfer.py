@@ -93,7 +93,9 @@ def with_start(plan: Plan, start: Start) -> Plan:
     why["learning_rate"] = f"{SLOWER:g} times the usual rate, so that what was learned is kept."
     norm = start.network.get("norm") or ["instance", {"affine": True}]
     slower, heads = SLOWER * plan.learning_rate, SLOWER * plan.head_rate
-    return replace(new, learning_rate=slower, head_rate=heads, norm=norm, why=why)
+    return replace(
+        new, learning_rate=slower, head_rate=heads, norm=norm, bias=bool(start.network.get("bias", False)), why=why
+    )
 
 
 def copy_weights(start: Start, root: Path) -> dict[str, Any]:

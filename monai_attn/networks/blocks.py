@@ -58,6 +58,8 @@ class ConvStack(nn.Module):
 
     - `kernel_size`: odd numbers.
     - `dropout`: the probability with which a whole channel is dropped, once, after the last norm.
+    - `bias`: whether convolutions add a number of their own to each channel. Instance and batch normalisation subtract
+      it again. `VoxelNorm` does not: without a bias it takes the level of the grey values away from a lone image.
     - `residual`: the input is added before the last activation. Where the shapes differ, it passes average pooling and
       a 1x1 convolution first (ResNet-D; He et al. 2019, arXiv 1812.01187).
     """
@@ -75,6 +77,7 @@ class ConvStack(nn.Module):
         depth: int = 2,
         residual: bool = False,
         dropout: float = 0.0,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -87,7 +90,7 @@ class ConvStack(nn.Module):
                     kernel_size=tuple(kernel_size),
                     stride=tuple(stride) if first else 1,
                     padding=tuple(k // 2 for k in kernel_size),
-                    bias=False,  # the norm that follows would subtract it again
+                    bias=bias,
                 )
             )
             layers.append(get_norm_layer(norm, spatial_dims=spatial_dims, channels=out_channels))

@@ -33,6 +33,7 @@ class Levels:
     depth: int
     residual: bool
     dropout: float
+    bias: bool = False
 
     def __post_init__(self) -> None:
         if self.spatial_dims not in (2, 3):
@@ -89,6 +90,7 @@ class Levels:
             depth=self.depth,
             residual=self.residual,
             dropout=self.dropout,
+            bias=self.bias,
         )
 
 

@@ -60,6 +60,7 @@ class AttnFCN(SkipNetwork):
         depth: int = 2,
         residual: bool = False,
         dropout: float = 0.0,
+        bias: bool = False,
         deep_supervision: bool = False,
     ) -> None:
         levels = Levels(
@@ -72,6 +73,7 @@ class AttnFCN(SkipNetwork):
             depth=depth,
             residual=residual,
             dropout=dropout,
+            bias=bias,
         )
         super().__init__(levels, deep_supervision=deep_supervision)
         gating = [out_channels] * len(levels.steps)

@@ -33,14 +33,12 @@ class VoxelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Each voxel's channels with mean 0 and variance 1, scaled and shifted for each channel; in the type of `x`."""
+        wide = x.to(self.weight.dtype)  # float32, also under autocast
         if self.training and x.device.type == "cpu":  # torch's own is faster there, backwards above all
-            last = F.layer_norm(
-                x.movedim(1, -1), [x.shape[1]], self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps
-            )
-            return last.movedim(-1, 1)
+            last = F.layer_norm(wide.movedim(1, -1), [x.shape[1]], self.weight, self.bias, self.eps)
+            return last.movedim(-1, 1).to(x.dtype)
         # Spelt out: torch's layer_norm wants the channels last, and moving them there and back costs OpenVINO
         # as much as the convolutions.
-        wide = x.to(self.weight.dtype)  # float32, also under autocast
         centred = wide - wide.mean(dim=1, keepdim=True)
         normal = centred * torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.eps)
         per_channel = [1, -1] + [1] * (x.dim() - 2)

@@ -80,6 +80,7 @@ class AttnUNet(SkipNetwork):
         depth: int = 2,
         residual: bool = False,
         dropout: float = 0.0,
+        bias: bool = False,
         presence: int = 0,
         deep_supervision: bool = False,
     ) -> None:
@@ -95,6 +96,7 @@ class AttnUNet(SkipNetwork):
             depth=depth,
             residual=residual,
             dropout=dropout,
+            bias=bias,
         )
         super().__init__(levels, deep_supervision=deep_supervision)
         attentions = attention_per_level(attention, spatial_dims, channels[:-1], channels[1:], levels.steps)

@@ -66,3 +66,12 @@ def test_a_network_takes_it_by_name_everywhere_and_learns(network):
     model(torch.randn(2, 1, 8, 8, 8)).square().mean().backward()
     assert norms
     assert all(norm.weight.grad is not None and norm.weight.grad.isfinite().all() for norm in norms)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_only_a_bias_keeps_the_level_of_a_lone_image(bias):
+    """Constant images of 1 and 2 give the same features without a bias: only their sign is left."""
+    torch.manual_seed(0)
+    network = AttnUNet(3, 1, 2, channels=[4, 8], strides=[2], norm="voxel", bias=bias).eval()
+    dark, bright = (network(torch.full((1, 1, 8, 8, 8), level))[0, :, 3:5, 3:5, 3:5] for level in (1.0, 2.0))
+    assert torch.allclose(dark, bright, atol=1e-3) != bias
