@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from monai_attn.cases import ImageInput
 from monai_attn.cases.labelled import LabelledCase, LabelledSet
 from monai_attn.labels import LabelTable
 from monai_attn.measure.blocks import label_array, label_blocks
@@ -107,10 +108,13 @@ class FingerprintSoFar:
             scored = np.isin(labels.array, case.scored(self.labelled.labels))
             self._ranges.add(images, labels.with_array(np.where(scored, labels.array, 0)))
 
-    def fingerprint(self) -> Fingerprint:
-        """The fingerprint of all cases so far. Raises `InputError` without a case."""
+    def fingerprint(self, inputs: Sequence[ImageInput] | None = None) -> Fingerprint:
+        """The fingerprint of all cases so far. Raises `InputError` without a case.
+
+        `inputs` are the images with the modality and unit that became known since; by default those of the data set.
+        """
         labelled, seen = self.labelled, self._seen
-        images = (_image(one.name, one.modality, one.unit, seen) for one in labelled.images)
+        images = (_image(one.name, one.modality, one.unit, seen) for one in inputs or labelled.images)
         return Fingerprint(
             cases=len(seen),
             images=tuple(image for image in images if image is not None),
@@ -119,7 +123,7 @@ class FingerprintSoFar:
             ),
             pairs=pairs_of(labelled.labels),
             gaps=sum(len(case.images) < len(labelled.images) for case in self._cases),
-            made_for=self._ranges.made_for(),
+            made_for=self._ranges.made_for(inputs),
         )
 
 

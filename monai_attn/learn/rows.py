@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,37 +57,56 @@ def split_of(labelled: LabelledSet, names: Sequence[str], folds: int | None = No
 
     The parts that the data set gives are kept. Where it gives none, every tenth case of the sorted names is for
     validation and two of ten are for the test. Of five cases or fewer none is for the test. With `folds`, the cases for
-    training and validation are also dealt to that many folds.
+    training and validation are also dealt to that many folds. All cases of a patient go to one part, and to one fold.
     """
     given = {part: [name for name in names if labelled[name].part == part] for part in PARTS}
-    free = sorted(name for name in names if labelled[name].part is None)
+    people = _people(labelled, [name for name in names if labelled[name].part is None])
+    place = {labelled[name].patient: part for part in PARTS for name in given[part] if labelled[name].patient}
+    for group in [group for group in people if labelled[group[0]].patient in place]:
+        given[place[labelled[group[0]].patient]] += group  # another case of this patient has its part
+        people.remove(group)
     if not given["train"]:
-        parts = _dealt(free, test=not given["test"], validation=not given["validation"])
+        parts = _dealt(people, test=not given["test"], validation=not given["validation"])
     else:
-        parts = {"train": free, "validation": [], "test": []}
+        parts = {"train": _joined(people), "validation": [], "test": []}
     split: dict[str, Any] = {part: sorted([*given[part], *parts[part]]) for part in PARTS}
     if not split["validation"]:
-        learned = split["train"]
+        learned = _people(labelled, split["train"])
         kept = max(len(learned) // 10, 1) if len(learned) > 2 else 0
-        split["validation"] = learned[:: max(len(learned) // kept, 1)][:kept] if kept else list(learned)
-        split["train"] = [name for name in learned if name not in split["validation"]] if kept else learned
+        aside = _joined(learned[:: max(len(learned) // kept, 1)][:kept]) if kept else split["train"]
+        split["validation"] = aside
+        split["train"] = [name for name in split["train"] if name not in aside] if kept else split["train"]
     if folds:
-        both = sorted({*split["train"], *split["validation"]})
-        split["folds"] = [both[number::folds] for number in range(folds)]
+        both = _people(labelled, {*split["train"], *split["validation"]})
+        split["folds"] = [_joined(both[number::folds]) for number in range(folds)]
     return split
 
 
-def _dealt(names: Sequence[str], *, test: bool, validation: bool) -> dict[str, list[str]]:
-    """Names without a part, dealt to the parts that have none."""
-    few = len(names) <= 5
+def _people(labelled: LabelledSet, names: Collection[str]) -> list[list[str]]:
+    """The names of each patient's cases, in the order of the names; a case without a patient stands alone."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(names):
+        patient = labelled[name].patient
+        found.setdefault(("patient", patient) if patient else ("case", name), []).append(name)
+    return list(found.values())
+
+
+def _joined(people: Sequence[Sequence[str]]) -> list[str]:
+    """The cases of some patients, by name."""
+    return sorted(name for group in people for name in group)
+
+
+def _dealt(people: Sequence[Sequence[str]], *, test: bool, validation: bool) -> dict[str, list[str]]:
+    """Cases without a part, dealt to the parts that have none; all cases of a patient go to one part."""
+    few = len(people) <= 5
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    for number, name in enumerate(names):
-        if validation and number % 10 == 0 and len(names) > 2:
-            parts["validation"].append(name)
+    for number, group in enumerate(people):
+        if validation and number % 10 == 0 and len(people) > 2:
+            parts["validation"] += group
         elif test and number % 10 in (1, 6) and not few:
-            parts["test"].append(name)
+            parts["test"] += group
         else:
-            parts["train"].append(name)
+            parts["train"] += group
     return parts
 
 

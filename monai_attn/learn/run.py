@@ -31,6 +31,7 @@ from monai_attn.learn.write import check_output, write_bundle, write_json
 from monai_attn.measure import to_csv
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
+from monai_attn.preflight.labelled_sets import with_modalities
 from monai_attn.preflight.memory import available_bytes
 from monai_attn.training import Point
 
@@ -130,7 +131,7 @@ def learn(
         raise InputError(f"{folds} folds are none. Give 2 or more, such as 5, or leave folds out.")
     start = None if initial is None else find_start(initial)
     split = split_of(labelled, [case.name for case in labelled], folds)
-    fingerprint = _checked(root, labelled, split["train"], tell)
+    labelled, fingerprint = _checked(root, labelled, split["train"], tell)
     task = _Task(root, place.absolute(), labelled, fingerprint, split, dict(overrides or {}), start, folds or 1)
     plan, scoring = _planned(task, end, tell)
     left = end - scoring - time.monotonic()
@@ -139,8 +140,13 @@ def learn(
     return _result(root, labelled, plan, end, finished, tell)
 
 
-def _checked(root: Path, labelled: LabelledSet, learned: Sequence[str], progress: Progress) -> Fingerprint:
-    """Read and check every case; the fingerprint of those that the network learns from. Raises `InputError`."""
+def _checked(
+    root: Path, labelled: LabelledSet, learned: Sequence[str], progress: Progress
+) -> tuple[LabelledSet, Fingerprint]:
+    """Read and check every case; the fingerprint of those that the network learns from. Raises `InputError`.
+
+    The data set comes back with the modality of images of which it does not say one.
+    """
     so_far = FingerprintSoFar(labelled, learned)
     figures = read_cases(
         labelled.cases,
@@ -153,7 +159,8 @@ def _checked(root: Path, labelled: LabelledSet, learned: Sequence[str], progress
     if findings:
         progress(Now("check", text=findings_text(findings)))
     write_bytes_atomic(root / "docs" / "data_check.txt", f"{findings_text(findings)}\n".encode(), overwrite=True)
-    return so_far.fingerprint()
+    known = with_modalities(labelled, figures)
+    return known, so_far.fingerprint(known.images)
 
 
 @dataclass(frozen=True)

@@ -40,19 +40,23 @@ class MadeForSoFar:
         """Count one case: its images by name, and its label map."""
         self.cases += 1
         for name, volume in images.items():
-            values = values_of(volume) if self.inputs[name].unit else {}
-            self._images.setdefault(name, []).append((size_mm(volume), _ends(volume.spacing_mm), values))
+            figures = (size_mm(volume), _ends(volume.spacing_mm), values_of(volume))
+            self._images.setdefault(name, []).append(figures)
         found = structure_figures(Volume(label_array(labels), labels.affine), self.table)
         for value, structure in found.items():
             self._structures.setdefault(value, []).append(structure)
 
-    def made_for(self) -> MadeFor:
-        """The ranges of all cases so far; numbers are rounded to four digits. Raises `InputError` without a case."""
+    def made_for(self, inputs: Sequence[ImageInput] | None = None) -> MadeFor:
+        """The ranges of all cases so far; numbers are rounded to four digits. Raises `InputError` without a case.
+
+        `inputs` are the images with the units that became known since, by default those given at the start.
+        """
+        units = {one.name: one.unit for one in inputs or self.inputs.values()}
         if not self.cases:
             raise InputError("There is no training case, so nothing can be said about them.")
         return MadeFor(
             self.cases,
-            {name: _image_range(rows) for name, rows in self._images.items()},
+            {name: _image_range(rows, values=bool(units[name])) for name, rows in self._images.items()},
             {value: _structure_range(self._structures[value]) for value in sorted(self._structures)},
         )
 
@@ -68,12 +72,12 @@ def made_for(cases: Sequence[Mapping[str, str]], inputs: Sequence[ImageInput], t
     return ranges.made_for()
 
 
-def _image_range(rows: Sequence[tuple[Size, Range, dict[str, float]]]) -> ImageRange:
-    """The smallest and the largest of sizes, spacings and percentiles over the cases of one image."""
+def _image_range(rows: Sequence[tuple[Size, Range, dict[str, float]]], *, values: bool) -> ImageRange:
+    """The smallest and the largest of sizes and spacings over the cases of one image, with `values` of percentiles."""
     edges = [_ends(edge) for edge in zip(*(size for size, _, _ in rows), strict=True)]
-    values = {name: _ends(row[2][name] for row in rows) for name in rows[0][2]}
+    percentiles = {name: _ends(row[2][name] for row in rows) for name in rows[0][2]} if values else {}
     size = (tuple(edge[0] for edge in edges), tuple(edge[1] for edge in edges))
-    return ImageRange(size, _ends(edge for _, spacing, _ in rows for edge in spacing), values)
+    return ImageRange(size, _ends(edge for _, spacing, _ in rows for edge in spacing), percentiles)
 
 
 def _structure_range(rows: Sequence[StructureFigures]) -> StructureRange:
