@@ -26,7 +26,7 @@ class MadeForSoFar:
     """The ranges of images and structures, for cases that come one after the other.
 
     Grey values count for the images that have a unit. A structure that a label map does not have is left out for that
-    case, and an image that a case lacks is left out of the range of that image.
+    case. A case without one of the images is left out of the range of that image.
     """
 
     def __init__(self, inputs: Sequence[ImageInput], table: LabelTable) -> None:

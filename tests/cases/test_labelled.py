@@ -47,6 +47,11 @@ def test_a_decathlon_folder_gives_its_cases_image_structures_and_licence(tmp_pat
     assert row["drawn"].tolist() == row["scored"].tolist() == [1, 1, 1, 1]
 
 
+def test_cases_with_four_digits_are_no_channels_of_nnunet(tmp_path):
+    found = find_labelled(dataset(tmp_path, [entry("case_0001"), entry("case_0002")]))
+    assert [case.name for case in found] == ["case_0001", "case_0002"]
+
+
 def test_what_was_not_drawn_is_unknown_and_what_is_cut_is_not_scored(tmp_path):
     found = find_labelled(dataset(tmp_path, [entry("a", drawn=[1, "Spinal cord"], cut=[2]), entry("b", drawn=[])]))
     assert found["a"].drawn == {1, 2}

@@ -64,6 +64,12 @@ def test_the_training_list_of_nnunet_may_say_what_was_drawn(tmp_path):
     assert found["b"].drawn is None
 
 
+def test_the_training_list_of_older_nnunet_names_files_that_do_not_exist(tmp_path):
+    rows = [{"image": f"./imagesTr/{case}.nii.gz", "label": f"./labelsTr/{case}.nii.gz"} for case in "ab"]
+    found = find_labelled(nnunet(tmp_path, {"0": "background", "1": "core"}, training=rows))
+    assert {case.name: list(case.images) for case in found} == {"a": ["t1", "flair"], "b": ["t1"]}
+
+
 def test_regions_become_a_label_map_in_which_the_last_region_lies_on_top(tmp_path):
     brats = {"background": 0, "whole tumour": [1, 2, 3], "core": [2, 3], "enhancing": [3]}
     found = find_labelled(nnunet(tmp_path, brats, regions_class_order=[1, 2, 3]))

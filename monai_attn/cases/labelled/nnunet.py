@@ -29,9 +29,17 @@ CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
 def holds_channels(folder: Path) -> bool:
-    """Whether a folder holds images whose names end in the number of a channel, `imagesTr/CASE_0000.nii.gz`."""
+    """Whether a folder holds images whose names end in the number of a channel, `imagesTr/CASE_0000.nii.gz`.
+
+    Cases of the Decathlon may be called `case_0001`. They are told from channels by the list in `dataset.json`, which
+    names files that exist; that of nnU-Net names none, or files without the number.
+    """
     images = folder / FOLDERS[0][0]
-    return images.is_dir() and any(CHANNEL.fullmatch(stem(path)) for path in image_files(images)[:3])
+    if not images.is_dir() or not any(CHANNEL.fullmatch(stem(path)) for path in image_files(images)[:3]):
+        return False
+    rows = read_json(folder / FILE).get("training")
+    listed = [row["image"] for row in rows or [] if isinstance(row, Mapping) and isinstance(row.get("image"), str)]
+    return not any((folder / image).is_file() for image in listed[:3])
 
 
 def numbered_cases(folder: Path) -> LabelledSet:
