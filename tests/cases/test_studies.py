@@ -116,7 +116,8 @@ def test_gaps_copies_and_series_sent_twice_are_seen(tmp_path):
     positions[3].unlink()
     found, _ = find(folder, tmp_path)
     first, twice, gap = found.studies[0].series
-    assert (first.copies, twice.same_as, gap.slices, gap.gaps <= 1) == (8, "2", 7, True)
+    assert {first.copies, twice.copies} == {0, 8}  # the order of two series of one number is that of their UIDs
+    assert (twice.same_as, gap.slices, gap.gaps <= 1) == ("2", 7, True)
     why = {one.series.description + one.series.same_as: one.why for one in choose_series(found.studies[0], T1, {})}
     assert why == {"one": "the best that fits", "one2": "the same images as series 2", "gap": "series 2 fits better"}
 
