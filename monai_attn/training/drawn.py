@@ -44,7 +44,7 @@ class PrepareDrawn:
         return image, (label, drawn)
 
 
-class DrawnDice(Metric):
+class DrawnDice(Metric):  # type: ignore[misc]
     """The mean Dice over structures that were drawn and are to be scored, for `key_val_metric`.
 
     - `classes`: how many classes the network has, background among them.

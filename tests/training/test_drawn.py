@@ -50,7 +50,7 @@ def test_a_trainer_gives_the_loss_what_was_drawn_and_learns():
         decollate=False,
     )
     trainer.add_event_handler(
-        Events.ITERATION_COMPLETED, lambda engine: losses.append(float(engine.state.output["loss"]))
+        Events.ITERATION_COMPLETED, lambda engine: losses.append(float(engine.state.output["loss"].detach()))
     )
     trainer.run()
     assert math.isfinite(losses[-1])
