@@ -114,5 +114,6 @@ def _page(case: Case, image: Volume, segmentation: Segmentation, reference: Imag
     """The report. It names no patient, also where the folder of the images does."""
     from monai_attn.report import anonymous_case, case_page, read_identity
 
-    identity = read_identity(reference.path, series=reference.series)
+    one = reference.files[0] if reference.files else reference.path  # a folder of many studies is not searched again
+    identity = read_identity(one, series=None if reference.files else reference.series)
     return case_page(anonymous_case(case.name, identity), image, segmentation)
