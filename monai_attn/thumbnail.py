@@ -17,6 +17,9 @@ __all__ = ["PIXELS", "image_thumbnail", "label_thumbnail", "outline_thumbnail"]
 PIXELS = 128
 """The longest edge of each plane in the picture."""
 
+OUTLINED = 240
+"""The longest edge of each plane in a picture with outlines, which a person looks at more closely."""
+
 GAP = 4
 """Black pixels between the planes."""
 
@@ -151,7 +154,7 @@ def _png(
         (plane.shape[1] * spacing_mm[axes[1]], plane.shape[0] * spacing_mm[axes[2]])
         for plane, axes in zip(planes, PLANES, strict=True)
     ]
-    scale = PIXELS / max(edge for size in sizes_mm for edge in size)
+    scale = (PIXELS if labels is None else OUTLINED) / max(edge for size in sizes_mm for edge in size)
     tiles = [
         Image.fromarray(plane).resize(
             (max(1, round(across * scale)), max(1, round(up * scale))), Image.Resampling.NEAREST

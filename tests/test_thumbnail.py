@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from monai_attn import LabelTable, Segmentation, Volume
-from monai_attn.thumbnail import GAP, PIXELS, image_thumbnail, label_thumbnail
+from monai_attn.thumbnail import GAP, OUTLINED, PIXELS, image_thumbnail, label_thumbnail, outline_thumbnail
 
 RED = (1.0, 0.0, 0.0)
 
@@ -67,3 +67,25 @@ def test_a_volume_and_a_segmentation_say_what_they_are() -> None:
     assert "odd &lt;size&gt;" in page
     assert "not a medical device" in page
     assert pixels(volume._repr_png_()).shape[2] == 3
+
+
+def test_outlines_lie_at_the_edge_of_the_labels_and_leave_the_grey_values_inside() -> None:
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[5:15, 5:15, 5:15] = 1
+    grey = np.full(labels.shape, 1.0)
+    grey[:10] = 0.0
+    picture = pixels(outline_thumbnail(grey, labels, np.eye(4), {1: RED}))
+    assert picture.shape == (OUTLINED, 3 * OUTLINED + 2 * GAP, 3)
+    axial = picture[:, :OUTLINED]
+    red = (axial == (255, 0, 0)).all(axis=2)
+    rows, columns = np.nonzero(red)
+    edge = OUTLINED // 20
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5 * edge, 15 * edge - 1, 5 * edge, 15 * edge - 1)
+    assert not red[6 * edge : 14 * edge, 6 * edge : 14 * edge].any()
+    assert np.count_nonzero(red) == 4 * 10 * edge - 4  # one pixel wide
+
+
+def test_without_a_label_the_middle_planes_are_shown() -> None:
+    grey = np.random.default_rng(0).normal(size=(12, 12, 12))
+    shown = pixels(outline_thumbnail(grey, np.zeros(grey.shape, np.uint8), np.eye(4), {1: RED}))
+    assert len(np.unique(shown)) > 20

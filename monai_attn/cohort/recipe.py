@@ -88,11 +88,11 @@ class Recipe:
     def files(self, case: str) -> tuple[Path, ...]:
         """The files of a finished case: mask, record, table, and the DICOM files and report that are asked for.
 
-        Maps are not among them, because the number of attention maps depends on the network.
+        Maps are not among them, because the number of attention maps depends on the network. The picture is not either:
+        a finished case is not segmented again for a picture.
         """
         page = (self.report_file(case),) if self.report else ()
-        picture = (self.picture_file(case),) if self.picture else ()
-        return (*result_files(self.output, case), *self.dicom_files(case), *page, *picture)
+        return (*result_files(self.output, case), *self.dicom_files(case), *page)
 
     def segmenter(self) -> Segmenter:
         """The bundle, opened and ready. Raises `BundleError`, `OverrideError`, `TrustError` or `InputError`.

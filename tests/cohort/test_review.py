@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from ones import Ones, make_cases
@@ -76,3 +77,11 @@ def test_a_picture_is_a_file_of_the_case(folder):
     assert set(record["files"]) == {"case_1_seg.nii.gz", "case_1_seg.csv", "case_1_seg.png"}
     assert (folder / "case_1_seg.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "case_1_seg.png").stat().st_size < 50_000
+
+
+def test_a_finished_case_is_not_segmented_again_for_its_picture(tmp_path):
+    cases, recipe = make_cases(tmp_path / "in", 2), Recipe(bundle="ones", output=tmp_path / "out")
+    list(run_cases(recipe, cases, Ones()))
+    assert all(row.done for row in run_cases(replace(recipe, picture=True), cases, Ones()))
+    page = write_review(recipe.output, review_cohort(recipe.output, failed={"x": "No."}))[-1]
+    assert page.is_file()
