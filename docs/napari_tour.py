@@ -15,16 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
-import numpy as np
 from napari.qt import get_qapp
-from qtpy.QtCore import Qt
 
+from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.keep import rescue
-from monai_attn.napari.layers.volumes import displayed_point, grid_of, labels_layer, origin_of, volume_of, world_of
+from monai_attn.napari.layers.volumes import displayed_point, grid_of, labels_layer, origin_of, volume_of
 
 IMAGES = Path(__file__).parent / "images"
 PLUGIN = "monai_attn"
-LEFT_HIPPOCAMPUS_MM = ((-45.0, -47.0, -32.0), (-9.0, 5.0, 8.0))
+HIPPOCAMPI_MM = ((-27.0, -21.0, -14.0), (27.0, -21.0, -14.0))
 
 
 def settle(seconds: float = 0.6, until: Callable[[], bool] = lambda: True, limit: float = 300) -> None:
@@ -43,16 +42,15 @@ def shoot(viewer: napari.Viewer, name: str) -> None:
 
 def window() -> napari.Viewer:
     viewer = napari.Viewer(show=True)
-    viewer.window.resize(1500, 900)
+    viewer.window.resize(1280, 800)
     settle()
     return viewer
 
 
 def panel(viewer: napari.Viewer, title: str) -> object:
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, title)
-    viewer.window._qt_window.resizeDocks([dock], [400], Qt.Orientation.Horizontal)
+    panel = dock_of(viewer).show_tab(title)
     settle()
-    return widget
+    return panel
 
 
 def look_and_inspect() -> None:
@@ -65,7 +63,6 @@ def look_and_inspect() -> None:
     settle(2)
     shoot(viewer, "linked")
     look.linked.setChecked(False)
-    viewer.window.remove_dock_widget("all")
     structures = panel(viewer, "Structures")
     settle(2, until=lambda: bool(structures.inspection and structures.inspection.findings))
     structures.step(1)
@@ -75,7 +72,6 @@ def look_and_inspect() -> None:
     settle(2)
     shoot(viewer, "3d")
     viewer.dims.ndisplay = 2
-    viewer.window.remove_dock_widget("all")
     correct = panel(viewer, "Correct")
     mask = next(layer for layer in viewer.layers if layer._type_string == "labels")
     viewer.layers.selection.active = mask
@@ -86,17 +82,15 @@ def look_and_inspect() -> None:
     correct.margin.setValue(3)
     correct.actions["grow"].click()
     settle(1, until=lambda: correct.actions["grow"].isEnabled())
-    viewer.window.remove_dock_widget("all")
     viewer.add_labels(data, **keywords)
     compare = panel(viewer, "Compare")
     compare.compare()
     settle(3)
     mask.visible = viewer.layers["prediction"].visible = False
     shoot(viewer, "compare")
-    viewer.window.remove_dock_widget("all")
     viewer.layers.selection.active = mask
     mask.visible = True
-    panel(viewer, "Save all")
+    panel(viewer, "Save")
     shoot(viewer, "save")
     viewer.close()
 
@@ -108,26 +102,19 @@ def segment() -> None:
     form_panel = panel(viewer, "Segment")
     form = form_panel.form
     form.bundles.setCurrentText("hippocampus_mri")
-    form_panel.draw_region()
-    lower, upper = np.array(LEFT_HIPPOCAMPUS_MM)
-    middle = (lower + upper) / 2
-    viewer.dims.point = displayed_point(grid_of(brain), middle)
-    box = [
-        (r, a, middle[2])
-        for r, a in ((lower[0], lower[1]), (upper[0], lower[1]), (upper[0], upper[1]), (lower[0], upper[1]))
-    ]
-    viewer.layers["region"].add([np.array([world_of(point) for point in box])], shape_type="rectangle")
-    form.all_slices.setChecked(False)
-    form.thickness.setValue(upper[2] - lower[2])
-    for name in ("attention", "entropy"):
-        form.maps[name].setChecked(True)
+    viewer.dims.point = displayed_point(grid_of(brain), HIPPOCAMPI_MM[0])
+    for point_mm in HIPPOCAMPI_MM:  # as a click does
+        form_panel.region.boxes.place(point_mm)
     settle(2)
     shoot(viewer, "segment")
+    form_panel.region.boxes.set(form_panel.region.boxes.boxes[:1])
+    for name in ("attention", "entropy"):
+        form.maps[name].setChecked(True)
+    settle(1)
     clicked = time.monotonic()
     form_panel.start()
     settle(1, until=lambda: form_panel.running.worker is None)
     print(f"first mask of the sample after {time.monotonic() - clicked:.1f} s")
-    viewer.layers["region"].visible = False
     for layer in viewer.layers:
         layer.visible = layer is brain or "entropy" in layer.name
     viewer.scene.camera.zoom *= 2.5

@@ -33,6 +33,7 @@ PAGE = (
 )
 
 NAPARI = (
+    {"dock"},
     {"save"},
     {"compare", "correct"},
     {"open", "segment", "structures"},

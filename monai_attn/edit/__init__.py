@@ -8,6 +8,7 @@ from monai_attn.edit.brush import Brush, paint
 from monai_attn.edit.change import Change
 from monai_attn.edit.margins import grow, shrink
 from monai_attn.edit.pieces import close_holes, keep_largest
+from monai_attn.edit.scribbles import refine_by_scribbles
 from monai_attn.edit.slices import interpolate_slices
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "interpolate_slices",
     "keep_largest",
     "paint",
+    "refine_by_scribbles",
     "shrink",
 ]

@@ -24,7 +24,9 @@ def test_every_command_of_the_manifest_is_there() -> None:
     manifest.validate_imports()
 
 
-@pytest.mark.parametrize("title", ["Open", "Look", "Segment", "Structures", "Correct", "Compare", "Save all"])
+@pytest.mark.parametrize(
+    "title", ["monai-attn", "Open", "Look", "Segment", "Structures", "Correct", "Compare", "Save all"]
+)
 def test_the_panels_have_the_names_of_the_documentation(title: str) -> None:
     widgets = PluginManifest.from_file(MANIFEST).contributions.widgets or []
     assert title in [widget.display_name for widget in widgets]

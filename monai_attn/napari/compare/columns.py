@@ -13,11 +13,19 @@ from monai_attn.report.page import number
 __all__ = ["MISTAKES", "SCORE_FIELDS"]
 
 SCORE_FIELDS = (
-    Field("Structure", "", lambda one: str(one.name), number=False),
+    Field("Structure", "Name of the structure", lambda one: str(one.name), number=False),
     Field("Dice", "2 |A∩B| / (|A| + |B|)", lambda one: number(one.dice, 3)),
-    Field("NSD", "Share of both surfaces within the tolerance", lambda one: number(one.nsd, 3)),
+    Field(
+        "NSD",
+        "Normalised surface Dice: the share of both surfaces within the tolerance",
+        lambda one: number(one.nsd, 3),
+    ),
     Field("HD95", "95th percentile of the distances of the surfaces, mm", lambda one: number(one.hd95_mm, 1)),
-    Field("ASSD", "Mean distance of the surfaces, mm", lambda one: number(one.assd_mm, 2)),
+    Field(
+        "ASSD",
+        "Average symmetric surface distance: the mean distance of the surfaces, mm",
+        lambda one: number(one.assd_mm, 2),
+    ),
     Field("Δ ml", "Prediction minus reference", lambda one: number(one.volume_difference_ml, 2)),
     Field("ml", "Volume of the prediction", lambda one: number(one.prediction_ml, 2)),
     Field("Ref. ml", "Volume of the reference", lambda one: number(one.reference_ml, 2)),
@@ -31,7 +39,13 @@ such as a distance to an empty mask, docs/measurements.md says what stands there
 """
 
 MISTAKES = (
-    Field("Error", "", lambda one: str(one.kind.name), lambda one: str(one.kind.colour), number=False),
+    Field(
+        "Error",
+        "Kind of the error, with its colour on the map",
+        lambda one: str(one.kind.name),
+        lambda one: str(one.kind.colour),
+        number=False,
+    ),
     Field(
         "Structure", "What the prediction says there, else the reference", lambda one: str(one.structure), number=False
     ),

@@ -7,14 +7,15 @@ from large to small, and a place to look at for each error.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from monai_attn.errors import InputError
+from monai_attn.errors import AttnError, InputError
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import ERRORS, Comparison, Detection, compare, detect_lesions, error_map
 from monai_attn.measure.blocks import Block, check_grid, label_array
@@ -22,8 +23,12 @@ from monai_attn.measure.lesions import find_lesions
 from monai_attn.measure.structures import Point
 from monai_attn.napari.layers.blocks import displayed_blocks
 from monai_attn.napari.layers.styles import extended
+from monai_attn.napari.layers.volumes import volume_of
 from monai_attn.napari.structures.lesions import lesion_labels
 from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 __all__ = [
     "Errors",
@@ -33,6 +38,8 @@ __all__ = [
     "deepest",
     "error_steps",
     "lesion_text",
+    "safely",
+    "snapshot",
 ]
 
 MOST = 200
@@ -212,3 +219,17 @@ def _mistake(
 def _along_memory(array: NDArray[np.integer]) -> NDArray[np.integer]:
     """The array with its axes in the order of memory, in which searching the labels is fastest."""
     return array.T if array.flags.f_contiguous else array
+
+
+def snapshot(layer: Layer, layers: Iterable[Layer]) -> Volume:
+    """A copy of what a layer shows now: it may be painted on while it is compared."""
+    volume = volume_of(layer, layers)
+    return volume.with_array(volume.array.copy(order="K"))
+
+
+def safely(steps: Any) -> Any:
+    """The steps; then the result, or why there is none: of an exception a worker would show the traceback."""
+    try:
+        return (yield from steps()), ""
+    except AttnError as error:
+        return None, str(error)

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QModelIndex
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from monai_attn.errors import AttnError
 from monai_attn.measure import ERRORS, rows
 from monai_attn.napari.compare.columns import MISTAKES, SCORE_FIELDS
-from monai_attn.napari.compare.comparing import Errors, LayerComparison, compare_steps, error_steps, lesion_text
+from monai_attn.napari.compare.comparing import (
+    Errors,
+    LayerComparison,
+    compare_steps,
+    error_steps,
+    lesion_text,
+    safely,
+    snapshot,
+)
 from monai_attn.napari.layers.styles import layer_table, restyle
-from monai_attn.napari.layers.volumes import displayed_point, go_to, labels_layer, volume_of
+from monai_attn.napari.layers.volumes import displayed_point, go_to, labels_layer
 from monai_attn.napari.qt.choices import LayerBox, is_mask
 from monai_attn.napari.qt.controls import row, spin
+from monai_attn.napari.qt.fields import combo_box, words
+from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
 from monai_attn.napari.qt.table_model import TableModel, table_view
 from monai_attn.napari.structures.exports import ask_and_save, case_of, save_rows
 from monai_attn.notice import RESEARCH_USE
-from monai_attn.volume import Volume
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Layer
 
 __all__ = ["CompareWidget"]
 
@@ -50,9 +58,16 @@ class CompareWidget(QWidget):
         self.predictions = LayerBox(viewer, is_mask)
         self.references = LayerBox(viewer, lambda layer: is_mask(layer) and layer is not self.predictions.layer)
         self.scores, self.mistakes = TableModel(SCORE_FIELDS, self), TableModel(MISTAKES, self)
-        self.tolerance_mm = spin(1.0, (0.0, 50.0), " mm", "Tolerance of the surface Dice, NSD.")
-        self.of = QComboBox()
-        self.message = QLabel(RESEARCH_USE)
+        self.tolerance_mm = spin(
+            1.0,
+            (0.0, 50.0),
+            " mm",
+            "Surfaces no farther apart count as equal.",
+        )
+        self.of = combo_box(())
+        self.of.setToolTip("The structure whose errors are shown and listed.")
+        self.message = words()
+        self.message.setText(RESEARCH_USE)
         self._lay_out()
         self.destroyed.connect(partial(_release, weakref.ref(self)))
         self.resume()
@@ -90,7 +105,7 @@ class CompareWidget(QWidget):
         self.predictions.choose(prediction)  # so that a layer added later leaves the choice and its scores alone
         self.references.choose(reference)
         try:
-            one, other = (_snapshot(layer, self.viewer.layers) for layer in (prediction, reference))
+            one, other = (snapshot(layer, self.viewer.layers) for layer in (prediction, reference))
         except AttnError as error:
             self._refuse(str(error))
             return
@@ -106,7 +121,7 @@ class CompareWidget(QWidget):
 
     def _start(self, steps: Any, done: Any) -> None:
         self._stop()
-        self.worker = create_worker(_safely, steps, _start_thread=False)
+        self.worker = create_worker(named("comparing", safely, steps), _start_thread=False)
         self.worker.yielded.connect(partial(self._say, self.worker))
         self.worker.returned.connect(partial(self._finished, self.worker, done))
         self._enable()
@@ -203,39 +218,29 @@ class CompareWidget(QWidget):
 
     def _lay_out(self) -> None:
         self.start, self.cancel, self.csv = (QPushButton(text) for text in ("Compare", "Stop", "CSV …"))
-        self.message.setWordWrap(True)
+        self.predictions.setToolTip("The mask that is judged.")
+        self.references.setToolTip("The mask that is taken as right.")
+        self.start.setToolTip("Compute the scores and the map of errors (Ctrl+Return).")
+        self.cancel.setToolTip("Stop the comparison.")
+        self.csv.setToolTip("Save the scores as a table.")
         score_view, self.mistake_view = table_view(self.scores), table_view(self.mistakes)
-        form, layout = QFormLayout(), QVBoxLayout(self)
-        form.addRow("Prediction", self.predictions)
-        form.addRow("Reference", self.references)
+        form = narrow_form()
+        choice = narrow_form()
+        choice.addRow("Mask", self.predictions)
+        choice.addRow("Reference", self.references)
         form.addRow("Tolerance", self.tolerance_mm)
-        layout.addLayout(form)
-        layout.addWidget(row(self.start, self.cancel, self.csv))
-        layout.addWidget(score_view, 1)
-        layout.addWidget(row(QLabel("Errors of"), self.of))
-        layout.addWidget(self.mistake_view, 1)
-        layout.addWidget(self.message)
-        score_view.setMinimumWidth(430)
+        for view in (score_view, self.mistake_view):
+            view.setMinimumHeight(70)
+        self.main, self.stopping = self.start, self.cancel
+        errors_of = row(QLabel("Errors of"), self.of)
+        above = (choice, score_view, errors_of, self.mistake_view, Advanced((form,)))
+        lay_out_page(self, above, (row(self.start, self.cancel, self.csv), self.message), grows=3)
         self.predictions.chosen.connect(self._chosen)
         self.references.chosen.connect(self._chosen)
         self.of.currentIndexChanged.connect(self._errors_of)
         self.mistake_view.clicked.connect(self.fly_to)
         for push, action in ((self.start, self.compare), (self.cancel, self._cancel), (self.csv, self._save_csv)):
             push.clicked.connect(lambda _checked=False, act=action: act())
-
-
-def _snapshot(layer: Layer, layers: Iterable[Layer]) -> Volume:
-    """A copy of what a layer shows now: it may be painted on while it is compared."""
-    volume = volume_of(layer, layers)
-    return volume.with_array(volume.array.copy(order="K"))
-
-
-def _safely(steps: Any) -> Any:
-    """The steps; then the result, or why there is none: of an exception a worker would show the traceback."""
-    try:
-        return (yield from steps()), ""
-    except AttnError as error:
-        return None, str(error)
 
 
 def _release(panel: weakref.ref[CompareWidget]) -> None:

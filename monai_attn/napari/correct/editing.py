@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
 __all__ = [
+    "MODE_TIPS",
     "OPERATIONS",
+    "TIPS",
     "Choices",
     "Correction",
     "Seal",
@@ -106,6 +108,16 @@ OPERATIONS: dict[str, Callable[[Correction], Change]] = {
     "interpolate": lambda one: interpolate_slices(one.labels, one.value, one.choices.axis, protected=one.protected),
 }
 """What can be done to a label, by the name it has on its button."""
+
+MODE_TIPS = {"paint": "Paint the selected label with the mouse.", "erase": "Take labels away with the mouse."}
+
+TIPS = {
+    "grow": "Add what lies within the margin of the surface, in space.",
+    "shrink": "Take away what lies within the margin of the surface, in space.",
+    "fill holes": "Add what the structure encloses.",
+    "keep largest": "Remove all pieces but the largest. Voxels that touch by a corner are one piece.",
+    "interpolate": "Paint the empty slices between painted ones, across the plane that is shown.",
+}
 
 
 def apply_change(layer: Labels, change: Change, grid: Volume) -> int:

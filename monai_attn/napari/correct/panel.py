@@ -9,20 +9,14 @@ from napari.layers import Labels
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QGridLayout,
-    QGroupBox,
-    QLabel,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QGridLayout, QGroupBox, QLabel, QWidget
 
 from monai_attn.edit import Change
 from monai_attn.errors import AttnError
 from monai_attn.napari.correct.brush import HandBrush, gate_images, shown_axis
 from monai_attn.napari.correct.editing import (
+    MODE_TIPS,
+    TIPS,
     Choices,
     Correction,
     Seal,
@@ -30,21 +24,18 @@ from monai_attn.napari.correct.editing import (
     correction_sentence,
     structure_title,
 )
+from monai_attn.napari.correct.scribble_box import ScribbleBox
+from monai_attn.napari.correct.scribbling import is_scribbles
 from monai_attn.napari.keep.window import UnsavedBar, watch
 from monai_attn.napari.qt.controls import button, check_box, offer_layers, releasing, row, spin
+from monai_attn.napari.qt.fields import combo_box, words
+from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
 
 if TYPE_CHECKING:
     import napari.viewer
 
 __all__ = ["CorrectWidget"]
-
-TIPS = {
-    "grow": "Add what lies within the margin of the surface, in space.",
-    "shrink": "Take away what lies within the margin of the surface, in space.",
-    "fill holes": "Add what the structure encloses.",
-    "keep largest": "Remove all pieces but the largest. Voxels that touch by a corner are one piece.",
-    "interpolate": "Paint the empty slices between painted ones, across the plane that is shown.",
-}
 
 
 class CorrectWidget(QWidget):
@@ -85,36 +76,42 @@ class CorrectWidget(QWidget):
         return bool(super().event(event))
 
     def _build(self) -> None:
-        self.target, self.said = QLabel(), QLabel()
-        self.unsaved = UnsavedBar(watch(self.viewer))
-        layout = QVBoxLayout(self)
-        for part in (self.unsaved, self.target, self._brush_group(), self._shape_group(), self.said):
-            layout.addWidget(part)
-        for text in (self.target, self.said):
-            text.setWordWrap(True)
-        layout.addStretch()
+        self.target, self.said, self.unsaved = words(), words(), UnsavedBar(watch(self.viewer))
+        intensities = self._range_group()
+        self.scribble = ScribbleBox(self.viewer, lambda: self.layer, self.image.currentData, self.said.setText)
+        groups = (self._brush_group(), self.scribble, self._shape_group())
+        above = (self.unsaved, *groups, Advanced((intensities,)))
+        self.main, self.stopping = self.modes["paint"], None
+        lay_out_page(self, above, (self.target, row(*self.modes.values(), *self.steps.values()), self.said))
 
     def _brush_group(self) -> QGroupBox:
         self.diameter = spin(2 * self.brush.radius_mm, (0.5, 200.0), " mm", "Diameter of the brush in the patient.")
         self.ball = check_box("ball", "Paint through the slices too: a ball in the patient, however thick the slices.")
+        self.modes = {mode: button(mode, MODE_TIPS[mode], self._set_mode) for mode in MODE_TIPS}
+        self.diameter.valueChanged.connect(self._set_brush)
+        self.ball.toggled.connect(self._set_brush)
+        group = QGroupBox("Brush")
+        form = narrow_form(group)
+        form.addRow("diameter", row(self.diameter, self.ball))
+        return group
+
+    def _range_group(self) -> QGroupBox:
         self.gated = check_box("only intensities", "Paint only voxels of the image whose intensity is in the range.")
-        self.low, self.high = spin(0.0, (-1e6, 1e6)), spin(0.0, (-1e6, 1e6))
-        self.image = QComboBox()
+        self.low = spin(0.0, (-1e6, 1e6), "", "The lowest intensity that is painted, in the image's own unit.")
+        self.high = spin(0.0, (-1e6, 1e6), "", "The highest intensity that is painted, in the image's own unit.")
+        self.image = combo_box(())
         self.image.setToolTip("The image, on the grid of the mask, whose intensities are meant.")
-        self.modes = {mode: button(mode, f"napari's mode: {mode}.", self._set_mode) for mode in ("paint", "erase")}
-        for number in (self.diameter, self.low, self.high):
+        for number in (self.low, self.high):
             number.valueChanged.connect(self._set_brush)
-        for box in (self.ball, self.gated):
-            box.toggled.connect(self._set_brush)
+        self.gated.toggled.connect(self._set_brush)
         self.gated.toggled.connect(self._suggest_range)
         self.image.currentIndexChanged.connect(self._set_brush)
-        group = QGroupBox("Brush")
-        form = QFormLayout(group)
-        form.addRow("diameter", row(self.diameter, self.ball))
+        group = QGroupBox("Range of intensities")
+        form = narrow_form(group)
         form.addRow(self.gated)
-        form.addRow("from", row(self.low, QLabel("to"), self.high))
+        form.addRow("from", self.low)
+        form.addRow("to", self.high)
         form.addRow("of", self.image)
-        form.addRow(row(*self.modes.values()))
         return group
 
     def _shape_group(self) -> QGroupBox:
@@ -137,7 +134,6 @@ class CorrectWidget(QWidget):
             (self.actions["fill holes"], self.by_slice),
             (self.actions["keep largest"], self.actions["interpolate"]),
             (self.replace,),
-            tuple(self.steps.values()),
         ]
         for number, line in enumerate(rows):
             for column, part in enumerate(line):
@@ -148,6 +144,8 @@ class CorrectWidget(QWidget):
         if self.layer is not None:
             self.layer.events.selected_label.disconnect(self._show_target)
         active = self.viewer.layers.selection.active
+        if is_scribbles(active):
+            active = self.scribble.scribbles.mask
         self.layer = active if isinstance(active, Labels) and active.ndim == 3 else None
         if self.layer is not None:
             self.layer.events.selected_label.connect(self._show_target)
@@ -161,7 +159,7 @@ class CorrectWidget(QWidget):
 
     def _show_target(self, event: Any = None) -> None:  # noqa: ARG002
         layer = self.layer
-        for part in (self.shapes, *self.modes.values()):
+        for part in (self.shapes, self.scribble, *self.modes.values()):
             part.setEnabled(layer is not None and self.worker is None)
         if layer is None:
             self.target.setText("Select a labels layer, and in it the label to correct.")
@@ -169,13 +167,14 @@ class CorrectWidget(QWidget):
             self.target.setText(f"Label: {structure_title(layer, int(layer.selected_label))}, in {layer.name}")
 
     def _set_brush(self) -> None:
+        gated = self.gated.isChecked()
         for part in (self.low, self.high, self.image):
-            part.setEnabled(self.gated.isChecked())
-        if self.gated.isChecked():
+            part.setEnabled(gated)
+        if gated:
             self.high.setMinimum(self.low.value())
         brush = self.brush
         brush.radius_mm, brush.ball = self.diameter.value() / 2, self.ball.isChecked()
-        brush.gate = (self.low.value(), self.high.value()) if self.gated.isChecked() else None
+        brush.gate = (self.low.value(), self.high.value()) if gated else None
         brush.gate_image = self.image.currentData()
         brush.show_size()
 
@@ -197,6 +196,7 @@ class CorrectWidget(QWidget):
     def _step(self, name: str) -> None:
         if self.layer is not None:
             getattr(self.layer, name)()
+            self.said.clear()  # what it said is no longer so
 
     def choices(self) -> Choices:
         """What is set on the panel, for the plane that is shown. Raises `GeometryError` for a layer without a place."""
@@ -214,7 +214,7 @@ class CorrectWidget(QWidget):
             show_error(str(error))
             return
         self._task = layer, correction, Seal(layer)
-        self.worker = create_worker(_compute, correction, _start_thread=False)
+        self.worker = create_worker(named("correcting", _compute, correction), _start_thread=False)
         self.worker.returned.connect(self._finish)  # methods of a widget: Qt does not call them when it is gone
         self.worker.errored.connect(self._fail)
         self.worker.finished.connect(self._done)

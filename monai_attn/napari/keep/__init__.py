@@ -1,1 +1,1 @@
-"""Masks that were painted and not saved, kept from a crash."""
+"""Masks that were painted or computed and not saved: kept from a crash, asked about before they go."""

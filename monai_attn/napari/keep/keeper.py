@@ -12,17 +12,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, finalize, ref
+from weakref import WeakKeyDictionary, WeakSet, finalize, ref
 
 from napari.layers import Labels
 
 from monai_attn.errors import AttnError
-from monai_attn.labels import LabelTable
-from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key, write_rescue
-from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
+from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key
+from monai_attn.napari.keep.task import MaskToKeep
+from monai_attn.napari.layers.provenance import EDITED, PROVENANCE, marked
 from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, volume_of
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["Keeper", "MaskToKeep", "keeper_of", "saved"]
+__all__ = ["Keeper", "keeper_of", "saved"]
 
 PAUSE_S, LONGEST_S = 2.0, 20.0
 """A mask is kept when nobody painted for the first time span, or painted without a pause for the second."""
@@ -40,30 +39,6 @@ PAUSE_S, LONGEST_S = 2.0, 20.0
 log = logging.getLogger(__name__)
 _keepers: dict[int, Keeper] = {}
 """By the `id` of the viewer, until it is gone."""
-
-
-@dataclass(frozen=True, eq=False)
-class MaskToKeep:
-    """What a thread needs to write one mask; `round` tells whether it was saved meanwhile.
-
-    It is made in the window's thread, so that the writing thread asks no layer. `labels` lies on the native grid,
-    `(I, J, K)`. `path` is the file of an earlier round, which is written over; None where there is none.
-    """
-
-    layer: Labels
-    labels: Volume
-    table: LabelTable
-    sources: frozenset[str]
-    provenance: dict[str, Any]
-    path: Path | None
-    folder: Path | None
-    round: int
-
-    def write(self) -> Path:
-        """Write it; give the file."""
-        return write_rescue(
-            self.labels, self.table, self.sources, provenance=self.provenance, path=self.path, folder=self.folder
-        )
 
 
 class Keeper:
@@ -77,6 +52,7 @@ class Keeper:
     """
 
     def __init__(self, viewer: ViewerModel, *, folder: Path | None = None) -> None:
+        viewer = getattr(viewer, "__wrapped__", viewer)  # napari gives plugins a proxy, which is soon gone
         self._viewer, self.folder = ref(viewer), folder
         self.files: WeakKeyDictionary[Labels, Path] = WeakKeyDictionary()
         self.schedule: Callable[[float], None] = lambda seconds: None  # noqa: ARG005
@@ -86,6 +62,7 @@ class Keeper:
         self._steps: WeakKeyDictionary[Labels, tuple[int, int]] = WeakKeyDictionary()
         self._callbacks: WeakKeyDictionary[Labels, Callable[..., None]] = WeakKeyDictionary()
         self._offered: set[Path] = set()
+        self._unsaved: WeakSet[Labels] = WeakSet()
         viewer.layers.events.inserted.connect(self._inserted)
         for layer in viewer.layers:
             self._watch(layer)
@@ -141,18 +118,30 @@ class Keeper:
     def restore(self, rescue: Rescue) -> Labels:
         """Add an unsaved mask as a layer; it stays kept until it is saved. Raises `FileError`.
 
-        The layer is named "unsaved mask" and counts as edited by hand. Its provenance comes back with it.
+        The layer is named "unsaved mask". Provenance, warnings and whether a hand changed the mask come back with it.
         """
-        data, keywords, _ = labels_layer(rescue.labels(), name="unsaved mask", table=rescue.table)
-        made = {PROVENANCE: dict(rescue.provenance)} if rescue.provenance else {}
+        given = dict(rescue.provenance)
+        name = marked("unsaved mask", given.get("warnings"))
+        edited = bool(given.pop(EDITED, True))  # files of earlier versions held painted masks only
+        made = {PROVENANCE: given} if given else {}
+        data, keywords, _ = labels_layer(rescue.labels(), name=name, table=rescue.table)
         keywords["metadata"] = {**keywords["metadata"], **made}
         layer = Labels(data, **keywords)
         viewer = self._viewer()
         if viewer is not None:
             self.files[layer] = rescue.path
             viewer.add_layer(layer)
-            self._changed(layer)
+            (self._changed if edited else self._note)(layer)
         return layer
+
+    def computed(self, layer: Labels) -> None:
+        """Keep a mask that a network has just made, at once: nobody has painted on it yet."""
+        if isinstance(layer, Labels) and layer.ndim == 3:
+            self._note(layer, pause_s=0.0)
+
+    def unsaved(self) -> list[Labels]:
+        """The masks that are open, were painted or computed, and are in no file of the user's yet."""
+        return [layer for layer in self.layers if layer in self._unsaved]
 
     def forget(self, layer: Labels) -> None:
         """The mask is safe: its file goes.
@@ -160,6 +149,7 @@ class Keeper:
         A round of writing that is still on its way removes its own file when it ends.
         """
         self._pending.pop(layer, None)
+        self._unsaved.discard(layer)
         self._rounds[layer] = self._rounds.get(layer, 0) + 1
         path = self.files.pop(layer, None)
         if path is not None:
@@ -206,15 +196,20 @@ class Keeper:
         if origin is not None and (origin.role != "labels" or origin.display_only):
             return
         layer.metadata[EDITED] = True
+        self._note(layer)
+
+    def _note(self, layer: Labels, *, pause_s: float = PAUSE_S) -> None:
+        """Keep a mask in the next round, after a pause without painting."""
+        self._unsaved.add(layer)
         self._steps[layer] = step_counts(layer)
         since = self._pending.setdefault(layer, time.monotonic())
-        self.schedule(max(min(PAUSE_S, since + LONGEST_S - time.monotonic()), 0.0))
+        self.schedule(max(min(pause_s, since + LONGEST_S - time.monotonic()), 0.0))
 
     def _task(self, layer: Labels) -> MaskToKeep:
         """One mask as it is now. Raises `GeometryError` where its place in the patient is not known."""
         layers = self.layers
         grid, labels = grid_of(layer, layers), volume_of(layer, layers)
-        provenance = dict(layer.metadata.get(PROVENANCE, {}))
+        provenance = {**layer.metadata.get(PROVENANCE, {}), EDITED: bool(layer.metadata.get(EDITED))}
         path, sources = self.files.get(layer), _sources(grid, layers)
         return MaskToKeep(
             layer, labels, layer_table(layer), sources, provenance, path, self.folder, self._rounds.get(layer, 0)
@@ -223,7 +218,7 @@ class Keeper:
 
 def keeper_of(viewer: ViewerModel) -> Keeper | None:
     """The keeper that watches a viewer already."""
-    return _keepers.get(id(viewer))
+    return _keepers.get(id(getattr(viewer, "__wrapped__", viewer)))  # napari gives plugins a proxy
 
 
 def saved(data: Any) -> None:

@@ -17,9 +17,11 @@ from qtpy.QtCore import QCoreApplication, QTimer
 from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout
 
 from monai_attn.errors import AttnError
-from monai_attn.napari.keep.keeper import Keeper, MaskToKeep, keeper_of
+from monai_attn.napari.keep.keeper import Keeper, keeper_of
 from monai_attn.napari.keep.rescue import Rescue
+from monai_attn.napari.keep.task import MaskToKeep
 from monai_attn.napari.qt.controls import button, row
+from monai_attn.napari.qt.jobs import named
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -66,7 +68,7 @@ class Clock:
         if not tasks:
             return
         self.busy = True
-        worker = create_worker(_write, tasks, _start_thread=False)
+        worker = create_worker(named("keeping unsaved masks", _write, tasks), _start_thread=False)
         worker.yielded.connect(lambda done: self.keeper.written(*done))
         worker.errored.connect(lambda error: show_error(f"Unsaved masks are not kept: {error}"))
         worker.finished.connect(self.rest)
@@ -186,7 +188,7 @@ def _sentence(found: list[Rescue]) -> str:
     """How many masks are unsaved, and the times of at most three of them."""
     many = f"{len(found)} masks were" if len(found) > 1 else "A mask was"
     when = ", ".join(one.clock for one in found[:3]) + (", ..." if len(found) > 3 else "")
-    return f"{many} painted and not saved ({when})."
+    return f"{many} not saved ({when})."
 
 
 def _write(tasks: list[MaskToKeep]) -> Generator[tuple[MaskToKeep, Path], None, None]:

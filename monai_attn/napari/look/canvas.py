@@ -34,7 +34,9 @@ __all__ = ["CanvasNotes", "canvas_notes"]
 NOTE_PLACES = {
     "place": "top_left",
     "honesty": "top_left",
+    "warning": "top_left",
     "window": "top_right",
+    "map": "top_right",
     "cursor": "bottom_left",
     "left": "middle_left",
     "right": "middle_right",
@@ -46,7 +48,7 @@ NOTE_PLACES = {
 LEGEND = "legend"
 
 EDGES = ("left", "right", "top", "bottom")
-COLOURS = {"honesty": "#ff9f1c", **dict.fromkeys(EDGES, "#ffa600")}
+COLOURS = {"honesty": "#ff9f1c", "warning": "#ff5c5c", **dict.fromkeys(EDGES, "#ffa600")}
 SIZES = {"cursor": 10.0, **dict.fromkeys(EDGES, 14.0)}
 
 SHOWN_EVENTS = ("visible", "contrast_limits", "projection_mode", "name")
@@ -152,6 +154,8 @@ class CanvasNotes:
         """What depends on the layers and their looks: window, warnings, place, legend."""
         for viewer in self._alive():
             self._say("honesty", readout.honesty_text(viewer.layers))
+            self._say("map", readout.map_text(viewer.layers))
+            self._say("warning", readout.warning_banner(viewer.layers))
             self._say("window", readout.window_text(readout.shown_image(viewer.layers)))
         self._place()
         if self._in_3d():

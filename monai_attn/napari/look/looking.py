@@ -27,6 +27,7 @@ __all__ = [
     "SLABS",
     "drag_window",
     "image_volume",
+    "looks_like_ct",
     "opening_window",
     "set_slab",
     "set_window",
@@ -78,7 +79,20 @@ def opening_window(image: Volume) -> GreyWindow:
 
     Lower and upper grey value are in the unit of the image.
     """
-    return written_window(image, settings().window_of(kind_of(image)))
+    return written_window(image, settings().window_of("CT" if looks_like_ct(image) else kind_of(image)))
+
+
+def looks_like_ct(image: Volume) -> bool:
+    """Whether an image without modality and unit, as most NIfTI files are, has values such as a CT in HU.
+
+    Some voxels are below -500, as air is, and none is below -3100 or above 40000, beyond what scanners write. Every
+    sixteenth slice is looked at.
+    """
+    if image.modality or image.unit:
+        return False
+    some = np.asarray(image.array[:: max(1, image.shape[0] // 16)])
+    lowest, highest = float(some.min()), float(some.max())
+    return -3100 <= lowest < -500 and 100 < highest < 40_000
 
 
 def set_slab(viewer: ViewerModel, mode: str, thickness_mm: float) -> None:
@@ -114,7 +128,8 @@ def drag_window(viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
     Acts with the left button while the active layer is not painted on or edited.
 
     The panel adds it to `viewer.mouse_drag_callbacks`. How far a drag changes the window is `windows.dragged`. The
-    camera stays while one drags; the new window is remembered when the button is let go.
+    camera stays while one drags. The new window holds for this image alone: only a preset or typed numbers are
+    remembered.
     """
     layer, active = shown_image(viewer.layers), viewer.layers.selection.active
     editing = active is not None and str(active.mode) != "pan_zoom"
@@ -122,17 +137,12 @@ def drag_window(viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
         return
     start, pressed = centre_width(*layer.contrast_limits), np.array(event.pos, float)
     yield
-    moved = False
     while event.type == "mouse_move":
-        event.handled = moved = True  # the camera stays where it is
+        event.handled = True  # the camera stays where it is
         right_px, down_px = np.array(event.pos, float) - pressed
         centre, width = dragged(start, right_px, down_px)
         layer.contrast_limits = (centre - width / 2, centre + width / 2)
         yield
-    volume = image_volume(layer)
-    if moved and volume is not None:
-        centre, width = centre_width(*layer.contrast_limits)
-        _remember(kind_of(volume), f"{centre:.6g}/{width:.6g}")
 
 
 def _remember(kind: str, text: str) -> None:

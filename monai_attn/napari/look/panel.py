@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
 
 from monai_attn.errors import AttnError
 from monai_attn.napari.layers.links import Links, closing
@@ -21,7 +21,9 @@ from monai_attn.napari.look.looking import SLABS, drag_window, image_volume, set
 from monai_attn.napari.look.planes import WORLD_ORDER, show_3d, show_plane
 from monai_attn.napari.look.readout import shown_image
 from monai_attn.napari.look.views import LinkedViews
-from monai_attn.napari.qt.controls import button, check_box, row, spin
+from monai_attn.napari.qt.controls import button, check_box, row, spin, switch
+from monai_attn.napari.qt.fields import combo_box, words
+from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -48,10 +50,11 @@ class LookWidget(QWidget):
         self.viewer, self.notes = viewer, canvas_notes(viewer)
         self.layer: Layer | None = None
         self.views: LinkedViews | None = None
-        layout = QVBoxLayout(self)
-        for group in (self._window_group(), self._slab_group(), self._view_group()):
-            layout.addWidget(group)
-        layout.addStretch()
+        self.stopping = None
+        self.linked = self.main = switch(VIEWS, "Axial, coronal and sagittal beside the canvas, with a crosshair.")
+        self.linked.toggled.connect(self._link)
+        more = Advanced((self._slab_group(), self._convention_group()))
+        lay_out_page(self, (self._view_group(), self._window_group(), more), (self.linked,))
         self.links, self.layer_links = Links(), Links()
         layers = viewer.layers.events
         self.links.follow(self._follow, layers.inserted, layers.removed, layers.reordered)
@@ -73,8 +76,8 @@ class LookWidget(QWidget):
 
     def _window_group(self) -> QGroupBox:
         """Preset, centre, width, and dragging on the canvas."""
-        self.target, self.unit = QLabel(), QLabel()
-        self.preset = QComboBox()
+        self.target, self.unit = words(), QLabel()
+        self.preset = combo_box(())
         self.preset.setToolTip("Remembered for the next image of this kind (CT, PET, others).")
         self.preset.activated.connect(self._use_preset)
         self.centre = spin(40.0, RANGE, "", "The value drawn in the middle grey.")
@@ -88,7 +91,7 @@ class LookWidget(QWidget):
         )
         self.drag.toggled.connect(self._set_drag)
         self.window_group = QGroupBox("Window")
-        form = QFormLayout(self.window_group)
+        form = narrow_form(self.window_group)
         form.addRow(self.target)
         form.addRow("preset", self.preset)
         form.addRow("centre", row(self.centre, self.unit))
@@ -98,37 +101,41 @@ class LookWidget(QWidget):
 
     def _slab_group(self) -> QGroupBox:
         """How thick a slab is drawn, and whether as maximum, mean or minimum."""
-        self.slab, self.thickness = QComboBox(), spin(10.0, (0.1, 500.0), " mm", "Thickness around the slice.")
+        self.slab, self.thickness = combo_box(()), spin(10.0, (0.1, 500.0), " mm", "Thickness around the slice.")
         self.slab.addItems(list(SLABS))
         self.slab.setToolTip("Draw images as the maximum, mean or minimum of a slab. Labels stay single slices.")
         self.slab.activated.connect(self._use_slab)
         self.thickness.valueChanged.connect(self._use_slab)
         group = QGroupBox("Slab")
-        form = QFormLayout(group)
+        form = narrow_form(group)
         form.addRow("draw", self.slab)
         form.addRow("thickness", self.thickness)
         return group
 
     def _view_group(self) -> QGroupBox:
-        """Planes and 3-D, left and right, legend, and linked views."""
+        """Planes and 3-D, and the legend."""
         self.planes = {
             name: button(name, f"Show {name} on the canvas.", self._show_plane) for name in (*WORLD_ORDER, "3-D")
         }
         self.planes["3-D"].setText("3-D")
-        self.convention = QComboBox()
-        self.convention.addItems(list(CONVENTIONS))
-        self.convention.activated.connect(self._use_convention)
         self.legend = check_box("Legend", "Name the structures that are seen on the canvas, with their colours.")
         self.legend.setChecked(self.notes.legend)
         self.legend.toggled.connect(self._use_legend)
-        self.linked = check_box(VIEWS, "Axial, coronal and sagittal beside the canvas, with a crosshair.")
-        self.linked.toggled.connect(self._link)
-        self._show_convention()
         group = QGroupBox("View")
-        form = QFormLayout(group)
-        form.addRow(row(*self.planes.values()))
-        form.addRow(self.convention)
-        form.addRow(row(self.linked, self.legend))
+        grid = QGridLayout(group)
+        for number, plane in enumerate(self.planes.values()):
+            grid.addWidget(plane, number // 2, number % 2)
+        grid.addWidget(self.legend, 2, 0, 1, 2)
+        return group
+
+    def _convention_group(self) -> QGroupBox:
+        """On which side the patient's right is shown."""
+        self.convention = combo_box(list(CONVENTIONS))
+        self.convention.setToolTip("On which side of the screen the patient's right is shown.")
+        self.convention.activated.connect(self._use_convention)
+        self._show_convention()
+        group = QGroupBox("Left and right")
+        QVBoxLayout(group).addWidget(self.convention)
         return group
 
     def _follow(self, _event: Any = None) -> None:

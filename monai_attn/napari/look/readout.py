@@ -8,11 +8,13 @@ Works on a `ViewerModel`, without a window. Every sentence is made by a function
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from monai_attn.napari.layers.provenance import warnings_of
 from monai_attn.napari.layers.volumes import GROWING, compatible, oblique_degrees, origin_of, patient_point, ras_of
 from monai_attn.napari.look.planes import shown_plane
 from monai_attn.report.planes import LETTERS
@@ -26,11 +28,13 @@ __all__ = [
     "coordinates",
     "cursor_text",
     "honesty_text",
+    "map_text",
     "place_text",
     "plane_place",
     "shown_grid",
     "shown_image",
     "value_text",
+    "warning_banner",
     "window_text",
 ]
 
@@ -39,6 +43,9 @@ OBLIQUE_FROM_DEG = 0.1
 
 CUTS = {"axial": 2, "coronal": 1, "sagittal": 0}
 """The patient axis (R, A, S) that a plane cuts."""
+
+BANNER_LETTERS, BANNER_LINES = 52, 6
+"""The most letters of a line and the most lines of the warnings on the canvas, so that the image stays in view."""
 
 UNIT_PREFIX = {"g/ml": "SUV "}
 UNIT_SUFFIX = {"g/ml": ""}
@@ -168,6 +175,30 @@ def honesty_text(layers: Sequence[Layer]) -> str:
         lines.append("slices are sheared (gantry tilt), drawn upright")
     lines += [f"{layer.name}: lies in another direction, does not overlay" for layer in _astray(visible, grid)]
     return "\n".join(lines)
+
+
+def map_text(layers: Sequence[Layer]) -> str:
+    """What the topmost visible map of a network means, for the canvas; "" where no map is seen."""
+    for layer in reversed(layers):
+        meaning = layer.metadata.get("legend")
+        if layer.visible and meaning and origin_of(layer) is not None:
+            return "\n".join([str(layer.name)[-BANNER_LETTERS:], *textwrap.wrap(str(meaning), BANNER_LETTERS)])
+    return ""
+
+
+def warning_banner(layers: Sequence[Layer]) -> str:
+    """The warnings on the masks that are visible, for the canvas and its screenshots; "" for none.
+
+    Lines of at most `BANNER_LETTERS`; a text of more than `BANNER_LINES` lines is cut with an ellipsis. Masks with the
+    same warnings are named once.
+    """
+    masks = [layer for layer in layers if layer.visible and layer._type_string == "labels"]
+    texts = dict.fromkeys(text for layer in masks for text in warnings_of(layer))
+    if not texts:
+        return ""
+    lines = ["CHECK this mask before it is used"]
+    lines += [line for text in texts for line in textwrap.wrap(text, BANNER_LETTERS)]
+    return "\n".join(lines if len(lines) <= BANNER_LINES else [*lines[: BANNER_LINES - 1], "..."])
 
 
 def _along(axis: int, point_ras_mm: Sequence[float]) -> str:

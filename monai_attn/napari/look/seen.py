@@ -54,12 +54,13 @@ def legend_of(layer: Labels, values: Iterable[int]) -> list[Label]:
 def labels_seen(viewer: ViewerModel) -> list[Label]:
     """The named structures that are on the canvas, those of the topmost layer first.
 
-    Layers that are switched off are passed over. Two layers with the same structure both name it. [] without labels.
+    Layers that are switched off are passed over. What two layers have with one name and colour is named once.
     """
     if viewer.dims.ndim < 3:
         return []
     layers = [layer for layer in reversed(viewer.layers) if layer._type_string == "labels" and layer.visible]
-    return [label for layer in layers if layer.ndim == 3 for label in legend_of(layer, values_seen(layer, viewer.dims))]
+    seen = [label for layer in layers if layer.ndim == 3 for label in legend_of(layer, values_seen(layer, viewer.dims))]
+    return list({(label.name, label.colour): label for label in seen}.values())
 
 
 def _values(slice_: NDArray[np.integer]) -> NDArray[np.integer]:

@@ -6,12 +6,13 @@ from typing import Any
 
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.look.canvas import canvas_notes
+from monai_attn.napari.open.first import put_first
 
 __all__ = ["activate"]
 
 
 def activate(context: Any = None) -> None:  # noqa: ARG001
-    """Give the current window our text on its canvas, and keep its masks.
+    """Give the current window our text on its canvas, keep its masks, and list our kinds of files first for saving.
 
     napari calls this when the plugin is first used. The plugin calls it when a file or sample is opened, which may be
     in another window.
@@ -20,6 +21,7 @@ def activate(context: Any = None) -> None:  # noqa: ARG001
     """
     from napari import current_viewer
 
+    put_first()
     viewer = current_viewer()
     if viewer is not None:
         watch(viewer)

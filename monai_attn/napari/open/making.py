@@ -12,7 +12,7 @@ from typing import Any
 from monai_attn.cases.kinds import is_label_map
 from monai_attn.cases.offers import Offer
 from monai_attn.io import read, read_series, stem
-from monai_attn.napari.layers.provenance import PROVENANCE
+from monai_attn.napari.layers.provenance import PROVENANCE, marked
 from monai_attn.napari.layers.volumes import META, LayerTuple, image_layer, labels_layer
 from monai_attn.napari.look.looking import opening_window
 from monai_attn.napari.open.dicomseg import OpenImage, structure_layers
@@ -45,7 +45,9 @@ def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple
     volume = read(offer.path, volume=offer.volume)
     table, provenance = record_beside(offer.path)
     if is_label_map(volume, stem(offer.path), table=table):
-        layer = labels_layer(volume, name=offer.name, table=table, path=str(offer.path))
+        layer = labels_layer(
+            volume, name=marked(offer.name, provenance.get("warnings")), table=table, path=str(offer.path)
+        )
         layer[1]["metadata"][PROVENANCE] = provenance
         return [layer]
     return [_image(volume, offer)]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from monai_attn.cases.offers import UPRIGHT_DEG
 from monai_attn.napari.layers.volumes import META, LayerTuple, Origin, compatible, oblique_degrees
+from monai_attn.napari.look.looking import looks_like_ct
 from monai_attn.napari.open.dicomseg import OpenImage
 
 __all__ = ["layer_notes", "overlay_warnings"]
@@ -24,6 +25,8 @@ def layer_notes(layers: Sequence[LayerTuple]) -> list[str]:
     for _, keywords, _ in layers:
         origin: Origin = keywords["metadata"][META]
         notes = list(origin.grid.notes)
+        if origin.role == "image" and looks_like_ct(origin.grid):
+            notes.append("Its values look like those of a CT in HU: it is drawn in the window of CT.")
         angle = oblique_degrees(origin.grid)
         if angle >= UPRIGHT_DEG and not origin.display_only:
             notes.append(f"Oblique by {angle:.1f} degrees: drawn upright, in the planes of the scan.")

@@ -10,9 +10,11 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_attn.cases.folders import image_files, subfolders
 from monai_attn.cases.offers import Offer, offers_in
-from monai_attn.errors import AttnError, Cancelled
+from monai_attn.errors import AttnError, Cancelled, FileError
 from monai_attn.io.names import suffix_of
+from monai_attn.napari.layers.apart import set_apart
 from monai_attn.napari.layers.volumes import LayerTuple
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.open.dicomseg import OpenImage
@@ -24,7 +26,16 @@ from monai_attn.napari.settings import PLUGIN
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["OFFER_COLUMNS", "add_layers", "patterns_of", "read_steps", "row_of", "scan_steps", "use_from_now_on"]
+__all__ = [
+    "OFFER_COLUMNS",
+    "add_layers",
+    "next_beside",
+    "patterns_of",
+    "read_steps",
+    "row_of",
+    "scan_steps",
+    "use_from_now_on",
+]
 
 OFFER_COLUMNS = ("Kind", "Name", "Voxels", "Spacing (mm)", "Notes")
 """Of the table of what can be opened; `row_of` gives its cells."""
@@ -79,12 +90,14 @@ def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
 
     Adds the text of the canvas too, where it is missing. [] when nothing needs to be said.
     """
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
     canvas_notes(viewer)
     sentences = [*layer_notes(layers), *new_overlay_warnings(open_images(viewer.layers), layers)]
     for layer in layers:
-        viewer.add_layer(Layer.create(*layer))
+        added = viewer.add_layer(Layer.create(*layer))
+        if isinstance(added, Labels):
+            set_apart(added, viewer.layers)
     return sentences
 
 
@@ -94,6 +107,18 @@ def row_of(offer: Offer) -> tuple[str, ...]:
     The last cell says why an offer cannot be opened, or what to know before it is opened.
     """
     return offer.kind, offer.name, offer.size, offer.spacing_mm, offer.problem or offer.warning
+
+
+def next_beside(path: Path) -> Path | None:
+    """The folder after a folder, or the image file after a file, in the same folder and in the order of their names.
+
+    None for the last one, and where the folder cannot be read.
+    """
+    try:
+        found = subfolders(path.parent) if path.is_dir() else image_files(path.parent)
+    except FileError:
+        return None
+    return next((one for one in sorted(found) if one.name > path.name), None)
 
 
 def patterns_of(path: Path) -> tuple[str, ...]:

@@ -11,24 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from monai_attn.cases.offers import Offer
 from monai_attn.errors import AttnError
+from monai_attn.napari.keep.leaving import may_leave
 from monai_attn.napari.layers.volumes import LayerTuple
-from monai_attn.napari.open.opening import OFFER_COLUMNS, add_layers, read_steps, row_of, scan_steps, use_from_now_on
+from monai_attn.napari.open.opening import (
+    add_layers,
+    next_beside,
+    read_steps,
+    scan_steps,
+    use_from_now_on,
+)
 from monai_attn.napari.open.reading import open_images
+from monai_attn.napari.open.table import OfferTable
 from monai_attn.napari.qt.controls import button, check_box, row
+from monai_attn.napari.qt.fields import words
+from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.page import Advanced, lay_out_page
 from monai_attn.napari.settings import PLUGIN, settings
 
 if TYPE_CHECKING:
@@ -36,9 +40,14 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenWidget", "show_chooser"]
 
-TITLE = "Open"
+DOCK, TITLE = "monai-attn", "Open"
+"""The dock of all panels as napari names it, and the tab of this panel."""
 
-NAME_COLUMN = OFFER_COLUMNS.index("Name")
+SAMPLES = {"sample brain": "mni152", "sample CT": "phantom"}
+SAMPLE_TIPS = {
+    "sample brain": "A T1-weighted MR image of the head, the mean of 152 adults (MNI152).",
+    "sample CT": "An artificial CT with organs and lesions of known volume, and their mask.",
+}
 
 
 class OpenWidget(QWidget):
@@ -65,35 +74,29 @@ class OpenWidget(QWidget):
             button("folder ...", "Choose a folder: DICOM with its subfolders, or image files.", self._choose),
             button("file ...", "Choose one file; a DICOM slice stands for its series.", self._choose),
         )
-        self.said = QLabel("Choose a folder or file, or drop one on the window.")
-        self.said.setWordWrap(True)
-        self.table = QTableWidget(0, len(OFFER_COLUMNS))
-        self.table.setHorizontalHeaderLabels(OFFER_COLUMNS)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.NoEditTriggers)
-        self.table.verticalHeader().setVisible(False)
-        self.table.setWordWrap(False)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(NAME_COLUMN, QHeaderView.Interactive)
-        header.resizeSection(NAME_COLUMN, 150)
-        header.setStretchLastSection(True)
-        self.table.setMinimumSize(460, 140)
+        self.samples = row(*(button(name, tip, self._open_sample) for name, tip in SAMPLE_TIPS.items()))
+        self.said = words()
+        self.said.setText("Choose a folder or file, or drop one on the window. To try: a sample.")
+        self.table = OfferTable()
         self.table.itemChanged.connect(self._show_state)
         self.reslice = check_box(
-            "Reslice oblique series to patient axes (display only)",
-            "Interpolates oblique images so that they lie over others. A resliced layer cannot be saved or segmented.",
+            "Reslice oblique series",
+            "Interpolates oblique images along the patient's axes, so that they lie over others. "
+            "A resliced layer cannot be saved or segmented.",
         )
-        self.open = button("open ticked", "Read the ticked rows and add them to the viewer.", self._read)
+        self.open = button("open ticked", "Read the ticked rows and add them to the viewer (Ctrl+Return).", self._read)
         self.cancel = button("cancel", "Stop after what is being read now.", self._cancel)
         self.always = button(
             "use monai-attn for these files from now on",
             "Files with this ending, or folders, open with monai-attn without a question. Undo it in Preferences.",
             self._always,
         )
-        layout = QVBoxLayout(self)
-        for part in (self.choose, self.said, self.table, self.reslice, row(self.open, self.cancel), self.always):
-            layout.addWidget(part)
+        self.always.setText("Always use monai-attn here")
+        self.next = button("next case", "List the next folder or file beside this one (Alt+PgDown).", self._next)
+        self.main, self.stopping = self.open, self.cancel
+        more = Advanced((self.reslice, self.always))
+        above = (self.choose, self.samples, self.said, self.table, more)
+        lay_out_page(self, above, (row(self.open, self.cancel, self.next),), grows=3)
 
     def show_path(self, path: Path) -> None:
         """List what is at a path, in a worker.
@@ -111,19 +114,7 @@ class OpenWidget(QWidget):
         Ticked are those that `Offer.chosen` says. The table before is thrown away.
         """
         self.path, self.offers = path, list(offers)
-        self.table.blockSignals(True)
-        self.table.setRowCount(len(offers))
-        for place, offer in enumerate(offers):
-            for column, text in enumerate(row_of(offer)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                item.setFlags(Qt.ItemIsSelectable if offer.problem else Qt.ItemIsSelectable | Qt.ItemIsEnabled)
-                self.table.setItem(place, column, item)
-            if not offer.problem:
-                first = self.table.item(place, 0)
-                first.setFlags(first.flags() | Qt.ItemIsUserCheckable)
-                first.setCheckState(Qt.Checked if offer.chosen else Qt.Unchecked)
-        self.table.blockSignals(False)
+        self.table.show_offers(offers)
         self.said.setText(f"{path.name}: {len(offers)} to choose from.")
         self._show_state()
 
@@ -132,8 +123,7 @@ class OpenWidget(QWidget):
 
         In the order of the table; [] when none is.
         """
-        rows = range(self.table.rowCount())
-        return [self.offers[place] for place in rows if self.table.item(place, 0).checkState() == Qt.Checked]
+        return [self.offers[place] for place in self.table.ticked()]
 
     def _choose(self, what: str) -> None:
         """Ask for a folder or file, beginning beside the last one or in the folder of the preferences."""
@@ -148,6 +138,32 @@ class OpenWidget(QWidget):
             chosen, _ = QFileDialog.getOpenFileName(self, "Open a file", start)
         if chosen:
             self.show_path(Path(chosen))
+
+    def next_case(self) -> None:
+        """List the folder or file beside the one that is listed, and take the images of this one away.
+
+        Asks first where a mask is not saved. Says so where there is no next one.
+        """
+        if self.worker is not None or self.path is None:
+            return
+        path = next_beside(self.path)
+        if path is None:
+            show_info(f"{self.path.name} is the last one in its folder.")
+        elif may_leave(self.viewer, self):
+            self.viewer.layers.clear()
+            self.show_path(path)
+
+    def _next(self, _: str) -> None:
+        self.next_case()
+
+    def _open_sample(self, name: str) -> None:
+        """Open one of the samples that File > Open Sample has too."""
+        try:
+            self.viewer.open_sample(PLUGIN, SAMPLES[name])
+        except AttnError as error:
+            show_error(str(error))
+        else:
+            self.said.setText("Opened. Next: the tab Segment (Alt+3).")
 
     def _listed(self, result: tuple[list[Offer], str]) -> None:
         """Show what a worker found, or why nothing can be opened."""
@@ -172,7 +188,8 @@ class OpenWidget(QWidget):
             show_warning(text)
         for text in failed:
             show_error(text)
-        self.said.setText(f"Opened {len(layers)}, {len(failed)} failed." if failed else f"Opened {len(layers)}.")
+        done = f"Opened {len(layers)}, {len(failed)} failed." if failed else f"Opened {len(layers)}."
+        self.said.setText(f"{done} Next: the tab Segment (Alt+3)." if layers else done)
 
     def _always(self, _: str) -> None:
         if self.path is not None:
@@ -181,7 +198,7 @@ class OpenWidget(QWidget):
 
     def _start(self, then: Any, steps: Any, *given: Any, **choices: Any) -> None:
         """Run a generator in a worker; `then` is called with what the generator returns."""
-        self.worker = create_worker(steps, *given, _start_thread=False, **choices)
+        self.worker = create_worker(named("reading images", steps, *given), _start_thread=False, **choices)
         self.worker.yielded.connect(self.said.setText)
         self.worker.returned.connect(then)
         self.worker.finished.connect(self._done)
@@ -204,6 +221,8 @@ class OpenWidget(QWidget):
         self.open.setEnabled(not busy and bool(self.ticked()))
         self.cancel.setEnabled(busy)
         self.always.setEnabled(self.path is not None)
+        self.next.setEnabled(self.path is not None and not busy)
+        self.samples.setEnabled(not busy)
 
 
 def show_chooser(viewer: napari.viewer.Viewer, path: Path, offers: Sequence[Offer]) -> OpenWidget:
@@ -211,7 +230,9 @@ def show_chooser(viewer: napari.viewer.Viewer, path: Path, offers: Sequence[Offe
 
     The reader calls it when a path dropped on the window holds more than one series, so that the user chooses.
     """
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)
-    panel: OpenWidget = widget
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+    dock.show()
+    dock.raise_()
+    panel: OpenWidget = widget.show_tab(TITLE)
     panel.show_offers(path, offers)
     return panel

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from monai_attn.errors import GeometryError
 from monai_attn.napari.layers.volumes import grid_of, origin_of
+from monai_attn.napari.qt.calm import CalmComboBox
 from monai_attn.volume import same_grid
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LayerBox", "is_mask", "on_its_grid"]
 
 
-class LayerBox(QComboBox):
+class LayerBox(CalmComboBox):
     """The layers of a viewer that `fits` accepts, the newest first; `chosen` tells when it is another one.
 
     The newest is chosen until the user chooses; with `keep`, the first one. Maps of a network come after what was

@@ -11,7 +11,9 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-__all__ = ["button", "check_box", "offer_layers", "releasing", "row", "spin"]
+from monai_attn.napari.qt.calm import CalmDoubleSpinBox
+
+__all__ = ["button", "check_box", "offer_layers", "releasing", "row", "spin", "switch"]
 
 
 def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str = "") -> QDoubleSpinBox:
@@ -20,7 +22,7 @@ def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str =
     `suffix` is the unit with a blank before it, such as " mm"; `tip` is shown when the mouse rests on the box. Qt moves
     a value beyond the limits to the nearer limit.
     """
-    box = QDoubleSpinBox()
+    box = CalmDoubleSpinBox()
     box.setRange(*limits)
     box.setDecimals(1)
     box.setValue(value)
@@ -39,12 +41,23 @@ def check_box(text: str, tip: str) -> QCheckBox:
     return box
 
 
+def switch(text: str, tip: str) -> QPushButton:
+    """A button that stays down until it is clicked again.
+
+    Up at first; `tip` is shown when the mouse rests on the button.
+    """
+    push = QPushButton(text)
+    push.setCheckable(True)
+    push.setToolTip(tip)
+    return push
+
+
 def button(name: str, tip: str, action: Callable[[str], None]) -> QPushButton:
     """A button that calls `action` with its name.
 
     The name is shown with a capital letter. One method of a panel can so serve several buttons.
     """
-    push = QPushButton(name.capitalize())
+    push = QPushButton(name[:1].upper() + name[1:])
     push.setToolTip(tip)
     push.clicked.connect(lambda: action(name))
     return push

@@ -11,6 +11,8 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QScrollArea, QSizePolicy, QWidget
 from typing_extensions import override
 
+from monai_attn.napari.qt.calm import CalmComboBox
+
 __all__ = ["ScrollColumn", "combo_box", "words"]
 
 
@@ -52,7 +54,7 @@ def combo_box(items: Sequence[str]) -> QComboBox:
 
     At least four letters wide; the list that opens shows the items in full.
     """
-    box = QComboBox()
+    box = CalmComboBox()
     box.addItems(list(items))
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(4)

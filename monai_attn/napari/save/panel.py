@@ -13,30 +13,28 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QFormLayout,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from monai_attn.errors import AttnError, InputError
+from monai_attn.labels import LabelTable
 from monai_attn.napari.correct.brush import gate_images
 from monai_attn.napari.correct.editing import Seal
+from monai_attn.napari.correct.scribbling import is_scribbles
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.keep.window import watch
+from monai_attn.napari.layers.provenance import warning_text
 from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.qt.controls import button, check_box, offer_layers, releasing, row
+from monai_attn.napari.qt.fields import combo_box, words
+from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
+from monai_attn.napari.save.asking import ask_mask_file
+from monai_attn.napari.save.lesion_list import LesionList
 from monai_attn.napari.save.saving import MASK_FORMATS, Saving, free_of_identity, save_all
+from monai_attn.napari.save.writer import save_mask
 from monai_attn.napari.settings import settings
-from monai_attn.napari.structures.lesions import lesion_labels
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -73,64 +71,46 @@ class SaveAllWidget(QWidget):
 
     def _build(self) -> None:
         """Make the fields and buttons and put them in the order in which they are filled in."""
-        self.target, self.said = QLabel(), QLabel()
-        for text in (self.target, self.said):
-            text.setWordWrap(True)
-        self.image, self.form = QComboBox(), QComboBox()
+        self.target, self.said, self.warned = words(), words(), words()
+        self.image, self.form = combo_box(()), combo_box(list(MASK_FORMATS))
+        self.form.setToolTip("The kind of file of the mask; NIfTI is read by nearly every program.")
         self.image.setToolTip("The image on the mask's grid: for intensities, and for the pictures of the report.")
         self.image.currentIndexChanged.connect(self._name_case)
-        self.form.addItems(list(MASK_FORMATS))
         self.case, self.folder = QLineEdit(), QLineEdit()
         self.case.setToolTip("What the files are called. No patient's name: it would stand in file names and report.")
         self.folder.setPlaceholderText("folder")
-        self.lesions = QListWidget()
-        self.lesions.setToolTip("Labels whose pieces are measured and pictured one by one.")
-        self.lesions.setMaximumHeight(110)
+        self.folder.setToolTip("Where the files go.")
+        self.lesions = LesionList()
         self.replace = check_box(
             "replace files that exist", "Otherwise nothing is written when one of the files exists."
         )
         self.browse = button("choose", "Choose the folder.", self._choose)
-        self.save = button("save all", "Write mask, table, measurements and report.", self._start)
+        self.save = button("save all", "Write mask, table, measurements and report into the folder.", self._start)
+        self.save_mask = button("save mask ...", "Save the mask alone, as NIfTI or another kind.", self._save_mask)
         self.stop = button("cancel", "Stop; nothing is written.", self._cancel)
         self.show_report = button("show report", "Open the report in the browser.", self._show)
-        form = QFormLayout()
+        form, more = narrow_form(), narrow_form()
         form.addRow("image", self.image)
         form.addRow("case", self.case)
         form.addRow("folder", row(self.folder, self.browse))
-        form.addRow("mask as", self.form)
-        form.addRow("lesions", self.lesions)
-        form.addRow(self.replace)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.target)
-        layout.addLayout(form)
-        for part in (row(self.save, self.stop), self.said, self.show_report):
-            layout.addWidget(part)
-        layout.addStretch()
+        more.addRow("mask as", self.form)
+        more.addRow("lesions", self.lesions)
+        more.addRow(self.replace)
+        self.main, self.stopping = self.save_mask, self.stop
+        below = (self.warned, row(self.save_mask), row(self.save, self.stop), self.said, self.show_report)
+        lay_out_page(self, (self.target, form, Advanced((more,))), below)
 
     def _follow(self, event: Any = None) -> None:  # noqa: ARG002
         """Take over the active mask, and offer the images on the grid of the mask."""
         active = self.viewer.layers.selection.active
-        mask = active if isinstance(active, Labels) and active.ndim == 3 else None
+        mask = active if isinstance(active, Labels) and active.ndim == 3 and not is_scribbles(active) else None
         if mask is None and self.layer in self.viewer.layers:
             mask = self.layer  # another kind of layer was clicked: stay
         self.layer = mask
         offer_layers(self.image, gate_images(self.viewer, mask) if mask is not None else [])
         self._name_case()
-        self._list_lesions()
+        self.lesions.show_labels(layer_table(mask) if mask is not None else LabelTable())
         self._enable()
-
-    def _list_lesions(self) -> None:
-        """List the labels of the mask; ticked are those whose name speaks of lesions."""
-        self.lesions.clear()
-        if self.layer is None:
-            return
-        table = layer_table(self.layer)
-        likely = lesion_labels(table)
-        for label in table:
-            item = QListWidgetItem(label.name)
-            item.setData(Qt.ItemDataRole.UserRole, label.value)
-            item.setCheckState(Qt.CheckState.Checked if label.value in likely else Qt.CheckState.Unchecked)
-            self.lesions.addItem(item)
 
     def _name_case(self) -> None:
         """Suggest a name for the case that names no patient, unless the user has typed a name."""
@@ -145,7 +125,10 @@ class SaveAllWidget(QWidget):
         """Which buttons can be used now, and what is missing before the mask can be saved."""
         busy = self.worker is not None
         self.save.setEnabled(self.layer is not None and self.image.count() > 0 and not busy)
+        self.save_mask.setEnabled(self.layer is not None and not busy)
         self.stop.setEnabled(busy)
+        self.warned.setText(warning_text(self.layer))
+        self.warned.setVisible(bool(self.warned.text()))
         self.show_report.setVisible("report" in self.done)
         if self.layer is None:
             self.target.setText("Select the labels layer to save.")
@@ -160,6 +143,27 @@ class SaveAllWidget(QWidget):
         if folder:
             self.folder.setText(folder)
 
+    def _save_mask(self, name: str) -> None:  # noqa: ARG002
+        """Ask for a file and write the mask; the ending decides the kind, NIfTI without one."""
+        if self.layer is None:
+            return
+        start = Path(self.folder.text().strip() or Path.home()) / f"{self.case.text() or 'case'}_seg.nii.gz"
+        chosen = ask_mask_file(self, start)
+        if chosen is not None:
+            self.write_mask(chosen)
+
+    def write_mask(self, path: str | Path) -> None:
+        """Write the mask to a file, which is replaced; say what was written, or show why nothing was."""
+        if self.layer is None:
+            return
+        try:
+            files = save_mask(path, self.layer)
+        except AttnError as error:
+            show_error(str(error))
+            return
+        self.said.setText("Saved: " + ", ".join(file.name for file in files))
+        self._enable()
+
     def saving(self) -> Saving:
         """What the panel says, with a copy of the mask as it is now.
 
@@ -172,8 +176,6 @@ class SaveAllWidget(QWidget):
             raise InputError("Select the labels layer to save, and open the image that it belongs to.")
         if folder is None:
             raise InputError("Choose a folder for the results.")
-        items = [self.lesions.item(number) for number in range(self.lesions.count())]
-        checked = [item for item in items if item is not None and item.checkState() == Qt.CheckState.Checked]
         return Saving.of(
             layer,
             image,
@@ -181,7 +183,7 @@ class SaveAllWidget(QWidget):
             self.case.text(),
             layers=self.viewer.layers,
             form=self.form.currentText(),
-            lesions=[int(item.data(Qt.ItemDataRole.UserRole)) for item in checked],
+            lesions=self.lesions.ticked(),
             overwrite=self.replace.isChecked(),
         )
 
@@ -199,7 +201,7 @@ class SaveAllWidget(QWidget):
             return
         assert layer is not None
         self._task = layer, Seal(layer)
-        self.worker = create_worker(save_all, saving, _start_thread=False)
+        self.worker = create_worker(named("saving", save_all, saving), _start_thread=False)
         self.worker.yielded.connect(self._say)  # methods of a widget: Qt does not call them when it is gone
         self.worker.returned.connect(self._finish)
         self.worker.errored.connect(self._fail)

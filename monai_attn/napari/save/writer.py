@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import AttnError, GeometryError, InputError
 from monai_attn.io import holds_structures, is_dicom, write_dicom_seg
+from monai_attn.io.names import suffix_of
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.layers.provenance import provenance_of
 from monai_attn.napari.layers.styles import extended, layer_table
@@ -27,17 +28,24 @@ from monai_attn.volume import Volume, same_grid
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
-__all__ = ["check_native", "write_label_map", "write_seg"]
+__all__ = ["check_native", "save_mask", "write_label_map", "write_seg"]
+
+PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")
+"""Endings of pictures, in which a mask would lose its place in the patient."""
 
 
 def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> list[str]:
-    """napari's writer of .nii.gz, .nii, .nrrd and .mha: the mask, and beside it a JSON with names and provenance.
+    """napari's writer of masks: the mask, and beside it a JSON with names and provenance.
 
+    The ending of `path` decides: .nii.gz (also without an ending), .nii, .nrrd, .mha, or .dcm (`write_seg`).
     `data` is the array of the layer as napari shows it; the mask is written in the order of the image's own voxels. An
     existing file is replaced, as napari has asked before. Each is there completely or not at all; the mask is read back
     and compared. Gives the paths of the files. Raises `AttnError` with the reason when that cannot be.
     """
+    if path.lower().endswith(".dcm"):
+        return write_seg(path, data, meta)
     layer, layers = _layer(data, meta)
+    path = _named(path)
     with _said_by_napari():
         files = segmentation_of(layer, layers).write(path, overwrite=True)
     saved(data)
@@ -70,6 +78,15 @@ def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> lis
         )
     saved(data)
     return [path]
+
+
+def save_mask(path: str | Path, layer: Labels) -> list[Path]:
+    """Write the mask of a layer that is open as the ending of the path says; give the files.
+
+    The same as File > Save Selected Layers, for the button "Save mask...". Raises `AttnError` with the reason.
+    """
+    data, meta, _ = layer.as_layer_data_tuple()
+    return [Path(file) for file in write_label_map(str(path), data, meta)]
 
 
 def segmentation_of(layer: Labels, layers: Iterable[Layer] = ()) -> Segmentation:
@@ -119,6 +136,16 @@ def _said_by_napari() -> Iterator[None]:
         yield
     except AttnError as error:
         raise AttnError(str(error)) from error
+
+
+def _named(path: str) -> str:
+    """A path with an ending: .nii.gz where there is none. Raises `AttnError` for the endings of pictures."""
+    if Path(path).suffix.lower() in PICTURES:
+        raise AttnError(
+            f"A mask is saved as .nii.gz, .nrrd, .mha or .dcm, which keep its place in the patient, not as "
+            f"{Path(path).suffix}. For a picture, choose napari's own file type below the file name."
+        )
+    return path if suffix_of(path) else f"{path}.nii.gz"
 
 
 def _is_series(path: Path) -> bool:

@@ -18,7 +18,7 @@ from monai_attn.volume import Box
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["chosen_region", "draw_region"]
+__all__ = ["chosen_region", "draw_region", "keep_last"]
 
 
 def draw_region(viewer: napari.viewer.Viewer, changed: Callable[[Any], None]) -> None:
@@ -33,6 +33,17 @@ def draw_region(viewer: napari.viewer.Viewer, changed: Callable[[Any], None]) ->
     layer = viewer.layers[REGION]
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
+
+
+def keep_last(viewer: napari.viewer.Viewer) -> None:
+    """Remove all shapes of the layer of regions but the last one: a new rectangle replaces the one before.
+
+    Nothing happens while a shape is being drawn.
+    """
+    layer = next((one for one in viewer.layers if isinstance(one, Shapes) and one.name == REGION), None)
+    if layer is not None and len(layer.data) > 1 and not getattr(layer, "_is_creating", False):
+        layer.selected_data = set(range(len(layer.data) - 1))
+        layer.remove_selected()
 
 
 def chosen_region(viewer: napari.viewer.Viewer, kind: str, image: Image, thickness_mm: float | None) -> Box:

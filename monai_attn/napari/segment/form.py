@@ -12,7 +12,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
     QGroupBox,
     QLineEdit,
     QProgressBar,
@@ -24,8 +23,10 @@ from qtpy.QtWidgets import (
 
 from monai_attn.backends.execution import DEVICES, Execution, backend_choices, precision_choices
 from monai_attn.bundle.describe import BundleDescription
-from monai_attn.napari.qt.controls import check_box, row, spin
-from monai_attn.napari.qt.fields import ScrollColumn, combo_box, words
+from monai_attn.napari.qt.controls import check_box, row, spin, switch
+from monai_attn.napari.qt.fields import combo_box, words
+from monai_attn.napari.qt.page import Advanced, CheckColumn, lay_out_page, narrow_form
+from monai_attn.napari.segment.findings import finding_lines, marked_line
 from monai_attn.napari.segment.overlays import LEGENDS
 from monai_attn.napari.segment.region import box_text
 from monai_attn.napari.segment.work import WorkProgress
@@ -35,7 +36,12 @@ from monai_attn.volume import Box
 
 __all__ = ["SegmentForm"]
 
-REGIONS = {"whole": "whole image", "shape": "drawn rectangle", "view": "what is on the screen"}
+REGIONS = {
+    "whole": "whole image",
+    "boxes": "boxes placed by a click",
+    "shape": "drawn rectangle",
+    "view": "what is on the screen",
+}
 """What can be segmented, and the words for it."""
 
 MAP_BOXES = {
@@ -44,7 +50,6 @@ MAP_BOXES = {
     "flip_variance": "difference of mirror images",
     "probabilities": "probabilities",
 }
-MARKS = {"error": ("●", "#e5484d"), "warning": ("●", "#f2a03d"), "note": ("●", "#8ab4f8")}
 NONE = "—"
 
 
@@ -60,22 +65,25 @@ class SegmentForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.bundles, self.folder = combo_box(()), QPushButton("Folder…")
-        self.folder.setToolTip("A MONAI bundle of your own; you are asked before any of its code runs.")
+        self.folder.setToolTip("A MONAI bundle (model) of your own; you are asked before any of its code runs.")
         self.task = words()
         self.images: dict[str, QComboBox] = {}
-        self.image_fields = QFormLayout()
+        self.image_fields = narrow_form()
         self.device, self.backend = combo_box(("auto", *DEVICES)), combo_box(backend_choices())
         self.precision = combo_box(precision_choices())
         self.precision.setToolTip("Other precisions than f32 are compared with f32 before they are used.")
         self.region = combo_box(())
         for key, text in REGIONS.items():
             self.region.addItem(text, key)
+        self.click = switch("Click on it", "Click on the structure in the image: a box appears around the click.")
+        self.clear = QPushButton("Clear")
+        self.clear.setToolTip("Take all boxes away.")
+        self.guide = words()
         self.draw = QPushButton("Draw")
-        self.draw.setToolTip("Drag a rectangle around the structure, in any plane.")
+        self.draw.setToolTip("Drag a rectangle around the structure, in any plane; it replaces the one before.")
         self.all_slices = check_box(
-            "all slices", "Through all slices, or as thick as said around the drawn or shown one."
+            "through all slices", "The rectangle goes through all slices, instead of as thick as said around its own."
         )
-        self.all_slices.setChecked(True)
         self.thickness = spin(40.0, (1.0, 2000.0), " mm", "Thickness of the region across the plane.")
         self.overrides = QLineEdit()
         self.overrides.setToolTip(
@@ -89,49 +97,46 @@ class SegmentForm(QWidget):
         self.jump = QPushButton("Jump to the most uncertain")
         self.findings, self.estimate, self.box = words(), words(), words()
         self.run, self.cancel = QPushButton("Segment"), QPushButton("Cancel")
+        self.run.setToolTip("Start the network on these images (Ctrl+Return).")
+        self.cancel.setToolTip("Stop the run; nothing is changed (Ctrl+Backspace).")
+        self.jump.setToolTip("Fly to the piece of the mask of which the network was least sure.")
+        self.bundles.setToolTip("The bundle (model): a trained network with all that it needs to run.")
+        self.device.setToolTip("What computes: auto takes a graphics card where there is one.")
+        self.backend.setToolTip("The program that runs the network: auto takes the fastest one for the device.")
+        self.region.setToolTip("Which part of the image is segmented.")
         self.bar, self.status = QProgressBar(), words()
+        self.main, self.stopping = self.run, self.cancel
         self._lay_out()
         self._connect()
 
     def _lay_out(self) -> None:
         """Put the fields into boxes, which scroll, above the buttons and the notice, which stay in view."""
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        bundle = QGroupBox("Bundle (model) and images")
-        rows = QVBoxLayout(bundle)
+        self.model = QGroupBox("Bundle (model) and images")
+        rows = QVBoxLayout(self.model)
         rows.addWidget(row(self.bundles, self.folder))
         rows.addWidget(self.task)
         rows.addLayout(self.image_fields)
-        where = QGroupBox("Region and device")
-        fields = QFormLayout(where)
-        fields.addRow("region", row(self.region, self.draw))
-        fields.addRow("thickness", row(self.all_slices, self.thickness))
+        where = QGroupBox("Region")
+        fields = narrow_form(where)
+        fields.addRow(row(self.click, self.clear))
+        fields.addRow(self.guide)
         fields.addRow(self.box)
-        fields.addRow("run on", row(self.device, self.backend, self.precision))
-        fields.addRow("settings", self.overrides)
-        why = QGroupBox("Why and how sure")
-        lines = QVBoxLayout(why)
-        boxes = list(self.maps.values())
-        lines.addWidget(row(*boxes[:2]))
-        lines.addWidget(row(*boxes[2:]))
-        lines.addWidget(self.legend)
-        lines.addWidget(self.jump)
-        check_group = QGroupBox("Check")
-        checks = QVBoxLayout(check_group)
-        checks.addWidget(self.findings)
-        checks.addWidget(self.estimate)
+        other = narrow_form()
+        other.addRow("region", row(self.region, self.draw))
+        other.addRow("thickness", self.thickness)
+        other.addRow(self.all_slices)
+        how = narrow_form()
+        for text, part in (("device", self.device), ("back-end", self.backend), ("precision", self.precision)):
+            how.addRow(text, part)
+        how.addRow("settings", self.overrides)
+        why = Advanced((*self.maps.values(), self.legend, self.jump), "Why, and how sure")
         for button in (self.folder, self.draw):
             button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-        for group in (bundle, where, why, check_group):
-            column.addWidget(group)
-        column.addStretch()
-        area = ScrollColumn(inner)
-        outer = QVBoxLayout(self)
-        outer.addWidget(area, 1)
         notice = words()
         notice.setText(f"<i>{RESEARCH_USE}</i>")
-        for part in (row(self.run, self.cancel), self.bar, self.status, notice):
-            outer.addWidget(part)
+        self.check = CheckColumn(self.findings, self.estimate)
+        below = (self.check, row(self.run, self.cancel), self.bar, self.status, notice)
+        lay_out_page(self, (self.model, where, why, Advanced((other, how))), below)
         self.legend.setVisible(False)
         self.bar.setRange(0, 1)
         self.set_running(False, ready=False)
@@ -203,22 +208,17 @@ class SegmentForm(QWidget):
             self.images[one.name] = combo
             self.image_fields.addRow(f"{one.name} ({one.modality})" if one.modality else one.name, combo)
 
-    def show_check(self, result: Outlook, region: Box | None) -> None:
+    def show_check(self, result: Outlook, regions: Mapping[str, Box]) -> None:
         """The findings, worst first, and the estimate; without a finding a sentence says that image and bundle fit."""
-        order = list(MARKS)
-        lines = []
-        for finding in sorted(result.findings, key=lambda one: order.index(one.severity)):
-            mark, colour = MARKS[finding.severity]
-            lines.append(f'<span style="color:{colour}">{mark}</span> {html.escape(finding.text)}')
-        self.findings.setText("<br>".join(lines) or "Image and bundle suit each other.")
+        self.findings.setText(finding_lines(result.findings) or "The image suits the bundle (model).")
         self.estimate.setText(str(result.estimate or ""))
-        self.box.setText(box_text(region) if region else "")
-        self.box.setVisible(region is not None)
+        lines = [f"{name} {box_text(box)}".strip() for name, box in regions.items()]
+        self.box.setText("<br>".join(html.escape(line) for line in lines))
+        self.box.setVisible(bool(regions))
 
-    def show_problem(self, text: str) -> None:
-        """Why there is nothing to check yet."""
-        mark, colour = MARKS["warning"]
-        self.findings.setText(f'<span style="color:{colour}">{mark}</span> {html.escape(text)}')
+    def show_problem(self, text: str, severity: str = "warning") -> None:
+        """Why there is nothing to check yet; as a "note" it only says what to do next."""
+        self.findings.setText(marked_line(severity, text))
         self.estimate.setText("")
         self.box.setVisible(False)
 

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.bundle.locate import shipped
 from monai_attn.errors import AttnError, InputError
-from monai_attn.napari.segment.drawing import chosen_region, draw_region
 from monai_attn.napari.segment.form import SegmentForm
+from monai_attn.napari.segment.regions import RegionChoice
 from monai_attn.napari.segment.request import Request, overrides_of
 from monai_attn.napari.segment.running import Running
-from monai_attn.napari.segment.sources import choose_images, image_layers, volumes_of
+from monai_attn.napari.segment.several import outlook_of
+from monai_attn.napari.segment.sources import choose_images, image_layers, likely_bundles, volumes_of
 from monai_attn.napari.segment.trust import Disclosure, TrustDialog, disclosure_of
 from monai_attn.napari.segment.uncertain import UncertainTour
 from monai_attn.napari.settings import settings
-from monai_attn.preflight.outlook import Outlook, outlook
-from monai_attn.volume import Box
+from monai_attn.preflight.outlook import Outlook
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -53,6 +53,7 @@ class SegmentWidget(QWidget):
         self.ask_trust: Callable[[Disclosure], bool] = self._ask_trust
         self._trusted: set[Disclosure] = set()
         self.form = SegmentForm()
+        self.main, self.stopping = self.form.run, self.form.cancel
         self.running = Running(viewer, self.form, self)
         self.tour = UncertainTour(viewer)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -61,15 +62,18 @@ class SegmentWidget(QWidget):
         layout.addWidget(self.form)
         self._offer_bundles()
         self._settle = QTimer(self)
+        self.region = RegionChoice(viewer, self.form, self._reference, self._settle.start, self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self.refresh)
+        self._bundle_by_hand = False
         self._connect()
-        self._choose_bundle()
+        self._layers_changed()
 
     def _connect(self) -> None:
         form = self.form
         form.bundles.currentIndexChanged.connect(self._choose_bundle)
+        form.bundles.activated.connect(self._chosen_by_hand)
         form.folder.clicked.connect(self._ask_folder)
         form.changed.connect(self._settle.start)
         form.draw.clicked.connect(self.draw_region)
@@ -110,25 +114,22 @@ class SegmentWidget(QWidget):
         except AttnError as error:
             show_error(str(error))
             return
+        self._bundle_by_hand = True
         self.form.bundles.addItem(bundle.name, str(folder))
         self.form.bundles.setCurrentIndex(self.form.bundles.count() - 1)
-
-    def region(self) -> Box | None:
-        """The chosen region; None for the whole image. Raises `AttnError` when it is not known."""
-        kind = self.form.region.currentData()
-        if kind == "whole":
-            return None
-        return chosen_region(self.viewer, kind, self._reference(), self.form.thickness_mm())
 
     def request(self) -> Request:
         """The choices as they stand. Raises `AttnError` when something is missing."""
         bundle = self.description()
         names = self.form.chosen_images()
+        images = volumes_of(names, list(self.viewer.layers))
+        regions = self.region.regions()
         return Request(
             bundle=bundle,
-            images=volumes_of(names, list(self.viewer.layers)),
+            images=images,
             name=next(iter(names.values()), ""),
-            region=self.region(),
+            region=next(iter(regions.values())) if len(regions) == 1 else None,
+            regions=regions,
             execution=self.form.execution(settings().threads or None),
             overrides=overrides_of(self.form.overrides.text()),
             maps=self.form.chosen_maps(),
@@ -140,22 +141,16 @@ class SegmentWidget(QWidget):
             request = self.request()
         except AttnError as error:
             self.check = Outlook()
-            self.form.show_problem(str(error))
+            self.form.show_problem(str(error), "note" if self.region.waiting else "warning")
         else:
-            self.check = outlook(
-                request.bundle,
-                request.images,
-                region=request.region,
-                execution=request.execution,
-                extra_runs=request.maps.count("flip_variance"),
-            )
-            self.form.show_check(self.check, request.region)
+            self.check = outlook_of(request)
+            self.form.show_check(self.check, request.regions)
+        self.region.show_guide()
         self.form.set_running(self.running.worker is not None, ready=self.check.ready)
 
     def draw_region(self) -> None:
-        """Make or choose the layer of regions, ready to draw a rectangle."""
-        draw_region(self.viewer, self._region_changed)
-        self.form.region.setCurrentIndex(self.form.region.findData("shape"))
+        """Make or choose the layer of rectangles, ready to draw one."""
+        self.region.draw()
 
     def start(self) -> None:
         """Start the segmentation, after asking whether a bundle from outside may run.
@@ -176,7 +171,7 @@ class SegmentWidget(QWidget):
             show_error(str(error))
             return
         if not trusted:
-            self.form.status.setText("Not run: the bundle is not trusted.")
+            self.form.status.setText("Not run: the bundle (model) is not trusted.")
             return
         windows = self.check.estimate.windows if self.check.estimate else None
         self.tour.restart()
@@ -196,6 +191,15 @@ class SegmentWidget(QWidget):
             raise InputError("Open an image first, with File > Open or the panel Open; it is then offered here.")
         return self.viewer.layers[name]
 
+    def _suit_bundle(self) -> None:
+        """Choose the first bundle that takes the images that are open, until the user has chosen one."""
+        images = image_layers(list(self.viewer.layers))
+        if self._bundle_by_hand or not images:
+            return
+        names = likely_bundles([self.form.bundles.itemText(row) for row in range(len(shipped()))], images)
+        with QSignalBlocker(self.form.bundles):
+            self.form.bundles.setCurrentText(names[0] if names else self.form.bundles.currentText())
+
     def _choose_bundle(self) -> None:
         try:
             bundle = describe_bundle(self.bundle)
@@ -205,16 +209,18 @@ class SegmentWidget(QWidget):
         images = image_layers(list(self.viewer.layers))
         self.form.show_bundle(bundle)
         self.form.offer_images(bundle, [layer.name for layer in images], choose_images(bundle, images))
+        self.region.suit(bundle)
         self._settle.start()
 
     def _layers_changed(self, event: Any = None) -> None:  # noqa: ARG002
+        self._suit_bundle()
         self._choose_bundle()
 
-    def _region_changed(self, event: Any = None) -> None:  # noqa: ARG002
-        self._settle.start()
+    def _chosen_by_hand(self) -> None:
+        self._bundle_by_hand = True
 
     def _ask_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder of a MONAI bundle")
+        folder = QFileDialog.getExistingDirectory(self, "Folder of a MONAI bundle (model)")
         if folder:
             self.add_bundle(folder)
 

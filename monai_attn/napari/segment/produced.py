@@ -11,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 
 from monai_attn.measure.blocks import label_counts
-from monai_attn.napari.layers.provenance import PROVENANCE, RUN
+from monai_attn.napari.layers.provenance import PROVENANCE, RUN, marked
 from monai_attn.napari.layers.volumes import LayerTuple, displayed_point, labels_layer
 from monai_attn.napari.segment.overlays import map_layers
 from monai_attn.napari.segment.request import Request
@@ -19,9 +19,6 @@ from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
 
 __all__ = ["RunLayers", "middle_of", "produced", "result_layers", "sentence_of"]
-
-MARK = "CHECK:"
-"""Begins the names of layers whose mask is unlikely (`Segmentation.warnings`)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTup
     Where the segmentation has warnings, the name of the layers begins with `MARK`. All layers of one run share a random
     identifier in their metadata, by which a map finds its mask again.
     """
-    name = f"{MARK} {request.title}" if segmentation.warnings else request.title
+    name = marked(request.title, segmentation.warnings)
     labels = labels_layer(segmentation.labels, name=name, table=segmentation.table)
     labels[1]["metadata"][PROVENANCE] = dict(segmentation.provenance)
     layers = [labels, *map_layers(segmentation, name=name)]

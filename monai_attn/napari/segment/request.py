@@ -21,7 +21,8 @@ __all__ = ["Request", "overrides_of"]
 class Request:
     """What to segment and how; `images` by the names that the bundle gives them, the reference first.
 
-    `name` is that of the reference image's layer. `region` is a box in RAS+ mm, None for the whole image. `overrides`
+    `name` is that of the reference image's layer. `region` is a box in RAS+ mm, None for the whole image
+    or several `regions` by name. `overrides`
     change the bundle's config by id. `trust` says that a bundle from outside may run its code. `maps` are the maps of
     attention and uncertainty that are wanted.
     """
@@ -34,6 +35,7 @@ class Request:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     trust: bool = False
     maps: tuple[str, ...] = ()
+    regions: Mapping[str, Box] = field(default_factory=dict)
 
     @property
     def source(self) -> dict[str, Volume] | list[Volume]:

@@ -12,6 +12,7 @@ from monai_attn.napari.segment.growing import Growing
 from monai_attn.napari.segment.loading import load_torch_library, without_collections
 from monai_attn.napari.segment.produced import RunLayers, produced
 from monai_attn.napari.segment.request import Request
+from monai_attn.napari.segment.several import segment_several
 from monai_attn.napari.segment.work import Work
 from monai_attn.preflight.speeds import remember
 from monai_attn.segmentation import Segmentation
@@ -56,9 +57,12 @@ class Runner:
             work.say("Segmenting")
             work.tell(done, total)
 
-        segmentation = segmenter(
-            request.source, region=request.region, progress=progress, finished=growing.take, maps=request.maps
-        )
+        if len(request.regions) > 1:
+            segmentation = segment_several(segmenter, request, progress)
+        else:
+            segmentation = segmenter(
+                request.source, region=request.region, progress=progress, finished=growing.take, maps=request.maps
+            )
         seconds = float(segmentation.provenance["seconds"])
         remember(request.bundle, request.execution, windows=work.windows, seconds=seconds)
         return segmentation
@@ -68,12 +72,12 @@ class Runner:
         key = request.bundle.root, request.execution, dict(request.overrides)
         if self._segmenter is None or key != self._key:
             self._segmenter = None  # free the memory of the last one first
-            work.say("Loading PyTorch and the bundle")
+            work.say("Loading PyTorch and the bundle (model)")
             with without_collections():
                 load_torch_library()
                 from monai_attn.segmenter import Segmenter
 
-            work.say("Loading the bundle")
+            work.say("Loading the bundle (model)")
             self._segmenter = Segmenter.from_bundle(
                 request.bundle.root,
                 overrides=request.overrides,

@@ -9,13 +9,18 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from monai_attn.errors import AttnError, Cancelled
+from monai_attn.napari.keep.guard import add_reason
+from monai_attn.napari.keep.window import watch
+from monai_attn.napari.layers.apart import set_apart
 from monai_attn.napari.layers.volumes import go_to
+from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.segment.form import SegmentForm
 from monai_attn.napari.segment.growing import GrowingLayer
 from monai_attn.napari.segment.produced import RunLayers
@@ -49,6 +54,7 @@ class Running(QObject):
         self.work: Work[RunLayers] | None = None
         self.worker: Any = None
         self._total: int | None = None
+        add_reason(viewer, partial(_what_runs, ref(self)))
 
     def free(self) -> bool:
         """Whether a run can start; says so in the window when the last one still finishes its patches."""
@@ -65,7 +71,7 @@ class Running(QObject):
         """
         self._total = windows
         self.work = Work(partial(self.runner.run, request))
-        self.worker = worker = create_worker(self.work.outcome, _start_thread=False)
+        self.worker = worker = create_worker(named("a segmentation", self.work.outcome), _start_thread=False)
         self.work.abandoned = lambda: bool(worker.abort_requested)  # napari asks workers to quit when it closes
         worker.yielded.connect(self._show_progress)
         worker.returned.connect(self._show_outcome)
@@ -109,12 +115,14 @@ class Running(QObject):
             for data, keywords, kind in made.layers
         ]
         mask = added[0]
+        set_apart(mask, self.viewer.layers)
         if len(added) > 1:
             mask.contour = 1  # and let the maps be seen inside
         self.viewer.layers.move(self.viewer.layers.index(mask), len(self.viewer.layers))
         self.viewer.layers.selection.active = mask
         if made.place is not None:
             go_to(self.viewer, made.place)
+        watch(self.viewer).computed(mask)
         self.form.show_done(made.sentence)
         if made.warnings:
             show_warning("Check this mask before it is used.\n" + "\n".join(made.warnings))
@@ -139,3 +147,17 @@ class Running(QObject):
         """The worker has ended, however it did."""
         self.worker = None
         self.over.emit()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Say on the button what it waits for, until a cancelled run has ended its last patches."""
+        ending = self.worker is None and self.work is not None and self.work.alive
+        self.form.run.setText("Ending the last patches …" if ending else "Segment")
+        if ending:
+            QTimer.singleShot(100, self, self._wait)
+
+
+def _what_runs(running: ref[Running]) -> str:
+    """What closing the window would stop; "" for nothing."""
+    one = running()
+    return "A segmentation is running and would be stopped." if one is not None and one.worker is not None else ""

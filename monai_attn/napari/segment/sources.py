@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from monai_attn.bundle.describe import BundleDescription
+from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.errors import InputError
 from monai_attn.napari.layers.volumes import grid_of, origin_of, volume_of
 from monai_attn.volume import Volume
@@ -16,7 +16,7 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["choose_images", "image_layers", "volumes_of"]
+__all__ = ["choose_images", "image_layers", "likely_bundles", "volumes_of"]
 
 
 def image_layers(layers: Sequence[Layer]) -> list[Image]:
@@ -41,6 +41,20 @@ def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[st
         if likely and _likelihood(slot.name, slot.modality, likely[0]) > 0:
             chosen[slot.name] = likely[0].name
     return chosen
+
+
+def likely_bundles(names: Sequence[str], layers: Sequence[Image]) -> list[str]:
+    """Those of the shipped bundles that take the images, the one that takes most of them first; [] for none.
+
+    A bundle that needs several images is left out while one is missing.
+    """
+    counts = {}
+    for name in names:
+        bundle = describe_bundle(name)
+        chosen = choose_images(bundle, layers)
+        if chosen and (bundle.optional or len(chosen) == len(bundle.images)):
+            counts[name] = len(chosen)
+    return sorted(counts, key=lambda name: -counts[name])
 
 
 def volumes_of(names: Mapping[str, str], layers: Sequence[Layer]) -> dict[str, Volume]:

@@ -50,7 +50,7 @@ def disclosure_of(bundle: BundleDescription) -> Disclosure | None:
         name=bundle.name,
         authors=bundle.authors or "not named",
         code=tuple(code_of_bundle(read_config(bundle.root), bundle.root)),
-        licence="\n\n".join(texts) or "The bundle comes without a licence.",
+        licence="\n\n".join(texts) or "The bundle (model) comes without a licence.",
     )
 
 
@@ -62,7 +62,7 @@ class TrustDialog(QDialog):
 
     def __init__(self, disclosure: Disclosure, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Run the code of this bundle?")
+        self.setWindowTitle("Run the code of this bundle (model)?")
         self.resize(640, 520)
         layout = QVBoxLayout(self)
         count = len(disclosure.code)

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from monai_attn.errors import AttnError
+from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.structures.inspection import Inspection, LabelMeasured, MeasuringJob
 from monai_attn.napari.structures.watch import Watch
 
@@ -77,7 +78,7 @@ class Measuring(QObject):
                 self._take(job, result)
             self._end(job)
             return
-        self._worker = create_worker(_safely, job, _start_thread=False)
+        self._worker = create_worker(named("measuring", _safely, job), _start_thread=False)
         self._worker.yielded.connect(lambda result: self._take(job, result))
         self._worker.finished.connect(lambda: self._end(job))
         self._worker.start()

@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QWidget
 
 from monai_attn.errors import AttnError
+from monai_attn.napari.layers.provenance import warning_text, warnings_of
 from monai_attn.napari.layers.volumes import displayed_point, go_to
 from monai_attn.napari.qt.choices import LayerBox, is_mask, on_its_grid
 from monai_attn.napari.qt.keys import bind_free_keys, release_keys
@@ -162,7 +163,7 @@ class StructuresWidget(StructuresForm):
         inspection = self.inspection
         count = len(key_image_names(inspection)) if inspection is not None else 0
         lesions = f"{count} lesion{'s' * (count != 1)}. " if inspection is not None and inspection.lesions else ""
-        self._say(f"{lesions}{RESEARCH_USE}")
+        self._say(" ".join(text for text in (warning_text(self.masks.layer), f"{lesions}{RESEARCH_USE}") if text))
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
@@ -194,7 +195,8 @@ class StructuresWidget(StructuresForm):
 
     def _save_csv(self) -> None:
         if self.inspection is not None:
-            rows = self.inspection.rows(case=case_of(self.inspection.layer))
+            said = {"warnings": " ".join(warnings_of(self.inspection.layer))}
+            rows = [{**one, **said} for one in self.inspection.rows(case=case_of(self.inspection.layer))]
             ask_and_save(self, "Export measurements", "measurements.csv", partial(save_rows, rows))
 
     def _save_view(self) -> None:

@@ -17,6 +17,7 @@ from segmented import with_labels
 
 from monai_attn.io import write, write_dicom_seg
 from monai_attn.labels import LabelTable
+from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.layers.volumes import META, compatible, image_layer, labels_layer, origin_of
 from monai_attn.napari.open.dicomseg import OpenImage
 from monai_attn.napari.open.opening import (
@@ -194,14 +195,14 @@ def test_the_panel_lists_opens_and_survives(
     save(tmp_path / "study" / "b", slices_of(phantom(tilt=STRAIGHT), modality="CT"))
     viewer = make_napari_viewer()
     assert viewer.open(tmp_path / "study", plugin="monai_attn") == []  # several series: the panel asks
-    _, panel = viewer.window.add_plugin_dock_widget("monai_attn", "Open")
+    panel = dock_of(viewer).panel("Open")
     assert panel.table.rowCount() == 2
     panel.table.item(0, 0).setCheckState(panel.table.item(0, 0).checkState().Unchecked)
     assert len(panel.ticked()) == 1
     panel.open.click()
     qtbot.waitUntil(lambda: panel.worker is None, timeout=20_000)
     assert len(viewer.layers) == 1
-    assert panel.said.text() == "Opened 1."
+    assert panel.said.text() == "Opened 1. Next: the tab Segment (Alt+3)."
     panel.show_path(tmp_path / "missing")
     qtbot.waitUntil(lambda: panel.worker is None, timeout=20_000)
     assert "does not exist" in panel.said.text()

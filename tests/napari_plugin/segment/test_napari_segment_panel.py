@@ -226,7 +226,7 @@ def test_an_error_is_told_in_its_own_words_and_the_panel_is_ready_again(make_nap
     panel.ask_trust = lambda disclosure: bool(asked.append(disclosure)) or len(asked) > 1
     panel.start()
     assert panel.running.worker is None
-    assert panel.form.status.text() == "Not run: the bundle is not trusted."
+    assert panel.form.status.text() == "Not run: the bundle (model) is not trusted."
     panel.start()
     assert until(lambda: panel.running.worker is None)
     assert errors

@@ -1,0 +1,146 @@
+"""Scribbles over a mask: "here" and "not here" on a layer of their own, and what they make of the mask. No Qt.
+
+The panel "Correct" owns one `Scribbles`. What the scribbles change is computed by `edit.refine_by_scribbles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels
+
+from monai_attn.edit import Change, refine_by_scribbles
+from monai_attn.edit.change import Mask
+from monai_attn.errors import InputError, LabelError
+from monai_attn.labels import Label, LabelTable
+from monai_attn.napari.correct.editing import apply_change, check_free_label
+from monai_attn.napari.layers.styles import layer_table, locked_values
+from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, to_native, volume_of
+from monai_attn.volume import Volume, same_grid
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+__all__ = ["HERE", "NOT_HERE", "Refinement", "Scribbles", "is_scribbles"]
+
+SCRIBBLES = "scribbles"
+"""Name and role of the layer."""
+
+HERE, NOT_HERE = 1, 2
+"""The labels of the scribbles' layer."""
+
+TABLE = LabelTable((Label(HERE, "here", "#37d67a"), Label(NOT_HERE, "not here", "#ff4d4d")))
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """One refinement, ready to be computed in a thread: it sees arrays, no layer. Arrays are `(I, J, K)`."""
+
+    labels: Volume
+    value: int
+    image: Volume
+    here: Mask
+    not_here: Mask
+    probability: Volume | None
+    protected: frozenset[int] | None
+
+    def compute(self) -> tuple[Change, Change]:
+        """What the label gains and loses. Raises `InputError` as `refine_by_scribbles` does."""
+        return refine_by_scribbles(
+            self.labels,
+            self.value,
+            self.image,
+            here=self.here,
+            not_here=self.not_here,
+            probability=self.probability,
+            protected=self.protected,
+        )
+
+
+class Scribbles:
+    """The scribbles of a viewer over one mask; `layer` is theirs, None before `begin` and after `end`."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self.layer: Labels | None = None
+        self.mask: Labels | None = None
+
+    def begin(self, mask: Labels, kind: int) -> Labels:
+        """Make ready to scribble over the selected label of a mask: `kind` is `HERE` or `NOT_HERE`.
+
+        Raises `LabelError` for the background and for a locked label, `GeometryError` for a mask without a place.
+        """
+        if not mask.selected_label:
+            raise LabelError("The selected label is 0, the background. Select the label to correct.")
+        check_free_label(mask, int(mask.selected_label))
+        layers = self.viewer.layers
+        if self.layer is None or self.layer not in layers or self.mask is not mask:
+            self.end()
+            grid = grid_of(mask, layers)
+            empty = Volume(np.zeros(grid.shape, np.uint8), grid.affine, frame_of_reference=grid.frame_of_reference)
+            data, keywords, _ = labels_layer(empty, name=SCRIBBLES, table=TABLE, role=SCRIBBLES, display_only=True)
+            self.layer, self.mask = self.viewer.add_labels(data, **keywords), mask
+        layers.selection.active = self.layer
+        self.layer.selected_label = kind
+        self.layer.mode = "paint"
+        return self.layer
+
+    def end(self) -> None:
+        """Take the scribbles away; the mask becomes active again. Doing it again does no harm."""
+        layer, self.layer = self.layer, None
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+            if self.mask in self.viewer.layers:
+                self.viewer.layers.selection.active = self.mask
+
+    def refinement(self, image: Image | None, *, replace_others: bool = False) -> Refinement:
+        """What is to be computed of the scribbles as they are now.
+
+        `image` lies on the grid of the mask. The network's probability of the structure is used where its layer is
+        open. Raises `InputError` without an image.
+        """
+        assert self.layer is not None
+        assert self.mask is not None
+        if image is None:
+            raise InputError("Scribbles need the image of the mask. Open the image on the grid of the mask first.")
+        layers = list(self.viewer.layers)
+        mask, value = self.mask, int(self.mask.selected_label)
+        labels = volume_of(mask, layers)
+        drawn = to_native(np.asarray(self.layer.data), labels)
+        return Refinement(
+            labels.with_array(labels.array.copy(order="K")),
+            value,
+            volume_of(image, layers),
+            drawn == HERE,
+            drawn == NOT_HERE,
+            _probability_of(mask, value, labels, layers),
+            locked_values(mask) if replace_others else None,
+        )
+
+    def apply(self, changes: tuple[Change, Change], grid: Volume) -> int:
+        """Write both changes into the mask as one step of undo; the number of voxels that changed."""
+        assert self.mask is not None
+        with self.mask.block_history():
+            return sum(apply_change(self.mask, change, grid) for change in changes)
+
+
+def is_scribbles(layer: Layer | None) -> bool:
+    """Whether a layer holds scribbles, and so is no mask."""
+    origin = origin_of(layer) if layer is not None else None
+    return origin is not None and origin.role == SCRIBBLES
+
+
+def _probability_of(mask: Labels, value: int, labels: Volume, layers: Iterable[Layer]) -> Volume | None:
+    """The network's probability of a structure on the mask's grid, where its layer is open."""
+    name = next((label.name for label in layer_table(mask) if label.value == value), None)
+    for layer in layers:
+        origin = origin_of(layer)
+        if origin is None or origin.role != "probability" or name is None:
+            continue
+        if layer.name.split(" [")[0].endswith(f"probability of {name}") and same_grid(origin.grid, labels):
+            return origin.grid
+    return None

@@ -1,0 +1,75 @@
+"""Where the dock goes: beside the canvas, or as a tab over napari's own docks where the screen is small.
+
+napari's two docks at the left and its canvas alone need 606 x 535 pixels. On a screen of 1366 x 768 pixels at scale 1.5
+(910 x 512 points) nothing else fits beside them.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TypeVar
+
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+__all__ = ["is_small", "main_window", "settle_dock"]
+
+Kind = TypeVar("Kind", bound=QWidget)
+
+ROOM = QSize(1000, 600)
+"""Points of a screen below which napari's docks and ours do not fit beside each other."""
+
+NAPARIS = ("layer controls", "layer list")
+"""Titles of napari's docks at the left."""
+
+WIDTH = 340
+"""Points that the dock takes beside the canvas."""
+
+
+def is_small(screen: QSize) -> bool:
+    """Whether a screen of so many points is too small for docks on both sides.
+
+    >>> is_small(QSize(1280, 800)), is_small(QSize(910, 512))
+    (False, True)
+    """
+    return bool(screen.width() < ROOM.width() or screen.height() < ROOM.height())
+
+
+def settle_dock(panel: QWidget) -> None:
+    """Give the dock that holds a panel its place and width; nothing happens while the panel is in no dock."""
+    window, dock = main_window(panel), _parent(panel, QDockWidget)
+    if dock is None or window is None or dock.isFloating():
+        return
+    if not is_small(panel.screen().availableGeometry().size()):
+        if window.dockWidgetArea(dock) == Qt.DockWidgetArea.LeftDockWidgetArea:  # as a small screen left it
+            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
+        return
+    docks = {one.windowTitle(): one for one in window.findChildren(QDockWidget)}
+    others = [docks[title] for title in NAPARIS if title in docks]
+    for one, other in pairwise([*others, dock]):
+        window.tabifyDockWidget(one, other)
+    dock.raise_()
+    QTimer.singleShot(0, window, lambda: _into_screen(window))  # it grew while the docks lay beside each other
+
+
+def _into_screen(window: QMainWindow) -> None:
+    """Make a window no larger than its screen."""
+    room = window.screen().availableGeometry()
+    size = window.size().boundedTo(room.size())
+    if size != window.size():
+        window.resize(size)
+        window.move(room.topLeft())
+
+
+def main_window(panel: QWidget) -> QMainWindow | None:
+    """The window of napari that a panel is in, also while its dock floats; None for a panel in no window."""
+    return _parent(panel, QMainWindow)
+
+
+def _parent(panel: QWidget, kind: type[Kind]) -> Kind | None:
+    """The first widget of a kind around a panel."""
+    parent = panel.parentWidget()
+    while parent is not None and not isinstance(parent, kind):
+        parent = parent.parentWidget()
+    return parent

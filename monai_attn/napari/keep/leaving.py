@@ -1,0 +1,53 @@
+"""The question before unsaved masks would go from the window: save first, go on all the same, or stay.
+
+Asked when the next case is opened and when napari's window is closed. Whatever the answer, an unsaved mask stays in
+the user's state folder and is offered again when its image is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from monai_attn.napari.keep.keeper import keeper_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+
+__all__ = ["ask", "may_leave", "unsaved_masks", "unsaved_sentence"]
+
+
+def unsaved_masks(viewer: ViewerModel) -> list[Labels]:
+    """The masks of a viewer that were painted or computed and are in no file of the user's; [] for none."""
+    keeper = keeper_of(viewer)
+    return keeper.unsaved() if keeper is not None else []
+
+
+def unsaved_sentence(masks: list[Labels]) -> str:
+    """What is said of unsaved masks: their layers' names, at most three of them."""
+    names = ", ".join(layer.name for layer in masks[:3]) + (", ..." if len(masks) > 3 else "")
+    count = f"{len(masks)} masks are" if len(masks) > 1 else "A mask is"
+    return f"{count} not saved: {names}."
+
+
+def ask(parent: QWidget | None, sentence: str) -> bool:
+    """Show a sentence with "Go on" and "Stay"; whether the user goes on. Enter and Esc stay."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Not saved")
+    box.setText(sentence)
+    box.setInformativeText("Save it in the tab Save. If you go on, a copy is kept for 30 days and offered again.")
+    go = box.addButton("Go on", QMessageBox.ButtonRole.AcceptRole)
+    stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(stay)
+    box.exec()
+    return bool(box.clickedButton() is go)
+
+
+def may_leave(viewer: Any, parent: QWidget | None, asking: Callable[[QWidget | None, str], bool] = ask) -> bool:
+    """Whether the layers of a viewer may go: yes when all masks are saved, else what the user answers."""
+    masks = unsaved_masks(getattr(viewer, "__wrapped__", viewer))
+    return not masks or asking(parent, unsaved_sentence(masks))

@@ -1,0 +1,146 @@
+"""Which part of the image is segmented: boxes placed by clicks, a drawn rectangle, the view, or the whole image.
+
+`RegionChoice` joins the fields of the form with the boxes on the canvas. It asks for a box by itself where the image is
+far larger than what the bundle was made for. Once the user has chosen a kind of region, the choice stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+from monai_attn.bundle.describe import BundleDescription
+from monai_attn.errors import AttnError, InputError
+from monai_attn.napari.layers.links import Links, closing
+from monai_attn.napari.layers.volumes import grid_of
+from monai_attn.napari.segment.boxes import BoxTool
+from monai_attn.napari.segment.drawing import chosen_region, draw_region, keep_last
+from monai_attn.napari.segment.form import SegmentForm
+from monai_attn.napari.segment.guide import DEFAULT_SIZE_MM, named_boxes, needs_box, trained_size_mm
+from monai_attn.volume import Box, Volume
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Image
+
+__all__ = ["RegionChoice"]
+
+
+class RegionChoice(QObject):
+    """The region of the panel "Segment". `reference` gives the image, `changed` is called when the region may differ.
+
+    `boxes` are the boxes on the canvas. `suit` is called with the bundle whenever bundle or image have changed.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        form: SegmentForm,
+        reference: Callable[[], Image],
+        changed: Callable[[], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self.viewer, self.form, self._reference, self._changed = viewer, form, reference, changed
+        self.boxes = BoxTool(viewer, self._grid, lambda: self._size_mm, self._boxes_changed)
+        self._by_hand = False
+        self._size_mm = DEFAULT_SIZE_MM
+        self._thickness_mm = form.thickness.value()
+        self._links = Links()
+        self._links.follow(self._turned, viewer.dims.events.ndisplay)
+        form.click.toggled.connect(self.boxes.switch)
+        form.click.clicked.connect(self._click_by_hand)
+        form.clear.clicked.connect(self.boxes.clear)
+        form.region.activated.connect(self._kind_by_hand)
+        parent.destroyed.connect(closing(self._links, self.boxes))
+
+    @property
+    def kind(self) -> str:
+        """A key of `form.REGIONS`."""
+        return str(self.form.region.currentData())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the next thing to do is to place a box: no fault, but an invitation."""
+        return self.kind == "boxes" and not self.boxes.boxes
+
+    def regions(self) -> dict[str, Box]:
+        """The chosen regions by name; {} for the whole image, "" as the name of the only one.
+
+        Raises `AttnError` where the region is not known, with what to do next while it is `waiting` for a box.
+        """
+        if self.kind == "whole":
+            return {}
+        if self.kind == "boxes":
+            boxes = self.boxes.boxes
+            if not boxes:
+                raise InputError(self._invitation())
+            return {"": boxes[0]} if len(boxes) == 1 else named_boxes(boxes, grid_of(self._reference()))
+        return {"": chosen_region(self.viewer, self.kind, self._reference(), self.form.thickness_mm())}
+
+    def draw(self) -> None:
+        """Make or choose the layer of rectangles, ready to draw one."""
+        self._by_hand = True
+        draw_region(self.viewer, self._drawn)
+        self.show("shape")
+
+    def show(self, kind: str) -> None:
+        """Choose a kind of region; with boxes the mouse places them."""
+        self.form.region.setCurrentIndex(self.form.region.findData(kind))
+        self.form.click.setChecked(kind == "boxes")
+
+    def suit(self, bundle: BundleDescription) -> None:
+        """Ask for a box of the bundle's trained size where the image is far larger; else take the whole image."""
+        self._size_mm = trained_size_mm(bundle)
+        grid = self._grid()
+        if self.form.thickness.value() == self._thickness_mm:  # the user has not set another
+            self._thickness_mm = self._size_mm[2]
+            self.form.thickness.setValue(self._thickness_mm)
+        if not self._by_hand and grid is not None:
+            self.show("boxes" if needs_box(bundle, grid) else "whole")
+
+    def show_guide(self) -> None:
+        """Say how boxes are changed, once there are some."""
+        some = bool(self.boxes.boxes)
+        self.form.guide.setText(
+            "Drag a face to resize a box, its inside to move it. Click elsewhere for a second box." if some else ""
+        )
+        self.form.guide.setVisible(some)
+        self.form.clear.setEnabled(some)
+
+    def _invitation(self) -> str:
+        """What to do while there is no box."""
+        if self.viewer.dims.ndisplay == 3:
+            return "Boxes are placed in 2-D: show a plane first (tab Look), then click on the structure."
+        edges = " x ".join(f"{edge:.0f}" for edge in self._size_mm)
+        return f"Click on the structure in the image: a box of {edges} mm appears there. Click on each side for both."
+
+    def _kind_by_hand(self) -> None:
+        self._by_hand = True
+        self.form.click.setChecked(self.kind == "boxes")
+
+    def _click_by_hand(self, on: bool) -> None:
+        self._by_hand = True
+        if on:
+            self.show("boxes")
+
+    def _boxes_changed(self) -> None:
+        if self.boxes.boxes and self.kind != "boxes":
+            self.show("boxes")
+        self._changed()
+
+    def _drawn(self, event: Any = None) -> None:  # noqa: ARG002
+        keep_last(self.viewer)
+        self._changed()
+
+    def _turned(self, event: Any = None) -> None:  # noqa: ARG002
+        self._changed()
+
+    def _grid(self) -> Volume | None:
+        """The grid of the reference image; None while there is no image."""
+        try:
+            return grid_of(self._reference())
+        except AttnError:
+            return None

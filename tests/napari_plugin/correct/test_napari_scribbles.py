@@ -1,0 +1,105 @@
+"""Scribbles over a mask: on a layer of their own, with the network's probability, as one step of undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monai_attn import Volume
+from monai_attn.errors import InputError, LabelError
+from monai_attn.labels import LabelTable
+from monai_attn.measure import dice
+from monai_attn.napari.correct.scribble_box import ScribbleBox
+from monai_attn.napari.correct.scribbling import HERE, NOT_HERE, Scribbles, is_scribbles
+from monai_attn.napari.layers.styles import restyle
+from monai_attn.napari.layers.volumes import grid_of, image_layer, labels_layer, to_display, volume_of
+from monai_attn.napari.qt.choices import is_mask
+
+TILT = np.array([[-1.0, 0.1, 0.1, 40], [0.1, 1.0, -0.1, -30], [-0.1, 0.1, 1.2, 5], [0, 0, 0, 1]])
+
+
+def scene(viewer: Any) -> tuple[Any, Any, np.ndarray]:
+    """An image of a bright ball, a mask that missed half of it, and the ball."""
+    index = np.indices((40, 36, 30), dtype=float)
+    ball = sum((axis - at) ** 2 for axis, at in zip(index, (20, 18, 15), strict=True)) < 81
+    noise = np.random.default_rng(1).normal(0, 5, ball.shape)
+    volume = Volume((100 * ball + noise).astype(np.float32), TILT)
+    data, keywords, _ = image_layer(volume, name="image")
+    image = viewer.add_image(data, **keywords)
+    half = volume.with_array((ball & (index[0] < 20)).astype(np.uint8))
+    data, keywords, _ = labels_layer(half, name="mask", table=LabelTable.of_names({1: "cyst"}))
+    mask = viewer.add_labels(data, **keywords)
+    mask.selected_label = 1
+    return image, mask, ball
+
+
+def test_a_stroke_completes_the_mask_and_undo_brings_it_back(model: Any) -> None:
+    image, mask, ball = scene(model)
+    before = np.array(mask.data)
+    scribbles = Scribbles(model)
+    layer = scribbles.begin(mask, HERE)
+    assert is_scribbles(layer)
+    assert not is_mask(layer)
+    assert (layer.mode, layer.selected_label) == ("paint", HERE)
+    stroke = np.zeros(ball.shape, bool)
+    stroke[22:27, 18, 15] = True
+    layer.data_setitem(np.nonzero(to_display(stroke, grid_of(mask))), HERE)
+    refinement = scribbles.refinement(image)
+    voxels = scribbles.apply(refinement.compute(), refinement.labels)
+    assert voxels > 500
+    assert dice(volume_of(mask, model.layers).array == 1, ball) > 0.95
+    mask.undo()
+    np.testing.assert_array_equal(mask.data, before)  # one step, though some voxels came and some went
+    scribbles.end()
+    assert layer not in model.layers
+    assert model.layers.selection.active is mask
+
+
+def test_the_probability_of_the_run_is_used_where_it_is_open(model: Any) -> None:
+    image, mask, ball = scene(model)
+    scribbles = Scribbles(model)
+    scribbles.begin(mask, NOT_HERE)
+    assert scribbles.refinement(image).probability is None
+    probable = Volume(ball.astype(np.float32), TILT)
+    data, keywords, _ = image_layer(probable, name="image net probability of cyst", role="probability")
+    model.add_image(data, **keywords)
+    found = scribbles.refinement(image).probability
+    assert found is not None
+    np.testing.assert_array_equal(found.array, probable.array)
+
+
+def test_what_cannot_be_scribbled_on_is_refused(model: Any) -> None:
+    _, mask, _ = scene(model)
+    scribbles = Scribbles(model)
+    scribbles.begin(mask, HERE)
+    with pytest.raises(InputError, match="need the image of the mask"):
+        scribbles.refinement(None)
+    restyle(mask, 1, locked=True)
+    with pytest.raises(LabelError, match="is locked"):
+        scribbles.begin(mask, HERE)
+    mask.selected_label = 0
+    with pytest.raises(LabelError, match="background"):
+        scribbles.begin(mask, HERE)
+
+
+@pytest.mark.gui
+def test_the_mask_follows_a_stroke_of_the_mouse(make_napari_viewer: Any, plugin: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=False)
+    image, mask, ball = scene(viewer)
+    said: list[str] = []
+    box = ScribbleBox(viewer, lambda: mask, lambda: image, said.append)
+    qtbot.addWidget(box)
+    box.buttons["it is here"].click()
+    layer = viewer.layers.selection.active
+    assert is_scribbles(layer)
+    layer.n_edit_dimensions, layer.brush_size = 3, 3
+    place = layer.world_to_data(mask.data_to_world(np.argwhere(mask.data).mean(axis=0)))
+    middle = np.round(place).astype(int)
+    other = 2 * np.round(np.argwhere(np.array(image.data) > 60).mean(axis=0)).astype(int) - middle
+    layer.paint(tuple(int(x) for x in other), HERE)
+    qtbot.waitUntil(lambda: any("by scribbles" in text for text in said), timeout=20_000)
+    assert dice(volume_of(mask, viewer.layers).array == 1, ball) > 0.9
+    box.buttons["done"].click()
+    assert viewer.layers.selection.active is mask
