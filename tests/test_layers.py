@@ -23,13 +23,13 @@ PAGE = (
     {"segmenter"},
     {"preflight"},
     {"bundle"},
-    {"report", "transforms", "inferers"},
+    {"report", "dicom_export", "transforms", "inferers"},
     {"segmentation", "backends"},
     {"results"},
     {"cases"},
     {"io", "measure", "edit", "networks", "losses"},
     {"volume", "labels", "shapes"},
-    {"errors", "thumbnail", "folders", "notice", "progress"},
+    {"errors", "thumbnail", "folders", "notice", "progress", "wording"},
 )
 
 NAPARI = (
@@ -45,8 +45,8 @@ NAPARI = (
 """The page of the plugin, a house within the house."""
 
 WITHOUT_TORCH = {
-    "report", "segmentation", "results", "cases", "io", "measure", "edit", "volume", "labels", "shapes",
-    "errors", "thumbnail", "folders", "notice", "progress", "preflight",
+    "report", "dicom_export", "segmentation", "results", "cases", "io", "measure", "edit", "volume", "labels", "shapes",
+    "errors", "thumbnail", "folders", "notice", "progress", "wording", "preflight",
 }  # fmt: skip
 """The left half of the page: files and numbers."""
 

@@ -9,6 +9,7 @@ from monai_attn.cases.datasets import folder_of, labelled_cases
 from monai_attn.cases.record import split_record_of
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
+from monai_attn.wording import counted
 
 __all__ = ["all_cases", "split_cases", "unseen_cases", "unseen_of"]
 
@@ -122,7 +123,7 @@ def _check_fit(
 ) -> None:
     unlisted, missing = sorted(set(names) - set(listed)), sorted(set(wanted) - set(names))
     if unlisted or missing:
-        what = f"{len(unlisted)} cases it does not list ({unlisted[0]} ...)" if unlisted else ""
+        what = f"{counted(len(unlisted), 'case')} it does not list ({unlisted[0]} ...)" if unlisted else ""
         lack = f"{len(missing)} of its cases missing ({missing[0]} ...)" if missing else ""
         raise InputError(
             f"{dataset} does not fit the split {split}: {' and '.join(filter(None, (what, lack)))}. "

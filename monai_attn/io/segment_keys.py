@@ -20,6 +20,7 @@ from monai_attn.io.nrrd import nrrd_volumes, read_nrrd
 from monai_attn.io.nrrd_header import read_nrrd_header
 from monai_attn.labels import MAX_VALUE, Code, Label, LabelTable, default_colour
 from monai_attn.volume import Volume, same_grid
+from monai_attn.wording import counted
 
 __all__ = ["Segment", "holds_layers", "read_layers", "read_segments", "segment_keys"]
 
@@ -146,7 +147,7 @@ def read_layers(path: Path, *, like: Volume | None = None) -> Masks:
     count = nrrd_volumes(path)
     if max(layers) >= count:
         raise FileError(
-            f"{path.name} names a segment in layer {max(layers)}, counted from 0, but holds {count} layers. "
+            f"{path.name} names a segment in layer {max(layers)}, counted from 0, but holds {counted(count, 'layer')}. "
             "Export it again."
         )
     values = [segment.label.value for segment in segments]
@@ -183,4 +184,5 @@ def _nameless(volume: Volume, layer: int, named: set[int]) -> tuple[str, ...]:
     if not others:
         return ()
     values = ", ".join(map(str, list(others)[:5])) + (", ..." if len(others) > 5 else "")
-    return (f"Layer {layer}: {sum(others.values())} voxels have values that no segment has ({values}); left out.",)
+    strange = counted(sum(others.values()), "voxel has a value", "voxels have values")
+    return (f"Layer {layer}: {strange} that no segment has ({values}); left out.",)

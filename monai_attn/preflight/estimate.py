@@ -16,6 +16,7 @@ from monai_attn.preflight.memory import peak_bytes
 from monai_attn.preflight.speeds import seconds_per_window
 from monai_attn.preflight.windows import count_windows, network_shape
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 __all__ = ["DEFAULT", "Estimate", "duration", "estimate"]
 
@@ -49,7 +50,7 @@ class Estimate:
             return f"Time: not known before the run; {memory}."
         how = "as timed on this machine" if self.measured else "a guess before the first run"
         most = "at most " if self.at_most else ""
-        return f"{most}{self.windows} patches, about {duration(self.seconds)} ({how}); {memory}."
+        return f"{most}{counted(self.windows, 'patch', 'patches')}, about {duration(self.seconds)} ({how}); {memory}."
 
 
 def estimate(

@@ -15,6 +15,7 @@ from monai_attn.preflight.figures import size_mm, values_of
 from monai_attn.preflight.findings import Finding
 from monai_attn.preflight.made_for import ImageRange, MadeFor
 from monai_attn.volume import Box, Volume
+from monai_attn.wording import counted
 
 __all__ = ["check_images"]
 
@@ -84,10 +85,11 @@ def _blank(what: str, image: Volume, *, region: bool) -> Iterator[Finding]:
     if array.dtype.kind == "f":
         strange = int(array.size - np.count_nonzero(np.isfinite(array)))
         if strange:
+            one, several = f"voxel{where} that is no finite number", f"voxels{where} that are no finite numbers"
             yield Finding(
                 "error",
-                f"{what} has {strange} voxels{where} that are no finite numbers (NaN or infinite), and a network makes "
-                "nothing of them. Replace them in the file, for example by 0.",
+                f"{what} has {counted(strange, one, several)} (NaN or infinite), and a network makes nothing "
+                "of such values. Replace them in the file, for example by 0.",
             )
             return
     found = values_of(image)

@@ -22,6 +22,7 @@ from monai_attn.report.tables import comparison_table, detection_table, lesion_t
 from monai_attn.report.window import window_of
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 __all__ = ["CaseOptions", "case_page"]
 
@@ -169,7 +170,7 @@ def _lesions(scene: Scene, segmentation: Segmentation, image: Volume, options: C
         parts = [lesion_table(lesions) if lesions else paragraph("No lesion was found.")]
         parts.append(_counted(options))
         if len(lesions) > options.pictures:
-            parts.append(paragraph(f"Pictures: the {options.pictures} largest of {len(lesions)} lesions."))
+            parts.append(paragraph(f"Pictures: the {options.pictures} largest of {counted(len(lesions), 'lesion')}."))
         for lesion, (block, mask) in list(zip(lesions, masks, strict=True))[: options.pictures]:
             target = Target.of(scene, labels, block, mask, lesion)
             title = f"{name}, lesion {lesion.number}"

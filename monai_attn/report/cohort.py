@@ -16,6 +16,7 @@ from monai_attn.measure import Comparison, Structure, summarise
 from monai_attn.report.page import html_page, html_table, number, paragraph, picture, section
 from monai_attn.report.plots import agreement_plot, dice_plot, volume_plot
 from monai_attn.report.tables import summary_table
+from monai_attn.wording import counted
 
 __all__ = ["CohortCase", "cohort_page"]
 
@@ -56,7 +57,9 @@ def cohort_page(title: str, cases: Sequence[CohortCase]) -> str:
     failed = [case for case in cases if case.error]
     compared = [case for case in cases if case.comparisons]
     measured = sum(1 for case in cases if case.structures)
-    counts = f"{len(cases)} cases: {measured} measured, {len(compared)} compared, {len(failed)} with a problem."
+    counts = (
+        f"{counted(len(cases), 'case')}: {measured} measured, {len(compared)} compared, {len(failed)} with a problem."
+    )
     marked = [(case.case, str(text)) for case in cases for text in case.provenance.get("warnings") or ()]
     warnings = html_table(["case", "warning on the mask"], marked, numeric_from=2)
     problems = html_table(["case", "problem"], [[case.case, case.error] for case in failed], numeric_from=2)

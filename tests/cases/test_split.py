@@ -54,7 +54,7 @@ def test_somebody_elses_data_are_split_by_name_and_no_case_is_in_two_parts(tmp_p
 
 
 def test_data_that_fit_the_split_in_part_are_refused(tmp_path, split_file):
-    with pytest.raises(InputError, match=r"1 cases it does not list \(new \.\.\.\) and 1 of its cases missing \(b"):
+    with pytest.raises(InputError, match=r"1 case it does not list \(new \.\.\.\) and 1 of its cases missing \(b"):
         split_cases(make(tmp_path / "data", ["a", "c", "d", "new"]), split_file, "train")
 
 

@@ -115,7 +115,7 @@ def test_points_are_left_out_and_regions_without_contours_are_empty(tmp_path):
     path = structure_set(tmp_path / "rs.dcm", {"isocentre": [[(-4, -6, 4)]]}, kind="POINT")
     masks = read_rtstruct(path, image)
     assert len(masks.table) == 0
-    assert masks.notes == ("'isocentre': 1 contours of POINT enclose no area; left out.",)
+    assert masks.notes == ("'isocentre': 1 contour of POINT encloses no area; left out.",)
     masks = read_rtstruct(structure_set(tmp_path / "two.dcm", {"planned": []}), image)
     assert not masks.mask(1).array.any()
 
@@ -150,7 +150,7 @@ def test_contours_outside_are_cut_off_and_noted_or_refused_when_nothing_is_insid
     assert masks.mask(1).array.sum() == 5 * 3
     assert masks.notes == ("'a': 2 contours reach beyond the image; what lies outside was cut off.",)
     path = structure_set(tmp_path / "rs.dcm", {"a": [box(image, (30, 30), (34, 34), 1)]})
-    with pytest.raises(GeometryError, match="all 1 contours lie outside the image, which spans R "):
+    with pytest.raises(GeometryError, match="1 contour, and it lies outside the image, which spans R "):
         read_rtstruct(path, image)
 
 

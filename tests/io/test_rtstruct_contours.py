@@ -24,7 +24,7 @@ def test_a_contour_that_is_in_the_file_twice_is_one_contour(tmp_path, how):
     drawn = [square(1), square(2), TWICE[how](square(2)), square(3)]
     voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"GTV": drawn}))
     assert voxels == 27
-    assert notes == ("'GTV': 1 contours are in the file twice; each was used once.",)
+    assert notes == ("'GTV': 1 contour is in the file twice; each was used once.",)
 
 
 def test_a_structure_that_is_in_the_file_twice_keeps_its_holes_and_islands(tmp_path):
@@ -43,7 +43,7 @@ def test_exclusive_contours_cancel_as_the_standard_has_it_and_a_note_says_so(tmp
     voxels, notes = read_voxels(path)
     assert voxels == 9
     assert notes[0] == (
-        "'GTV': 1 contours are in the file twice and cancel one another, since the file asks for exclusive or "
+        "'GTV': 1 contour is in the file twice and cancel one another, since the file asks for exclusive or "
         "(CLOSEDPLANAR_XOR)."
     )
 
@@ -52,7 +52,7 @@ def test_contours_that_overlap_in_part_are_joined_and_exclusive_ones_are_not(tmp
     two = [box(IMAGE, (0.5, 0.5), (4.5, 4.5), 1), box(IMAGE, (2.5, 2.5), (6.5, 6.5), 1)]
     voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"a": two}))
     assert voxels == 16 + 16 - 4
-    assert notes == ("'a': 1 contours overlap another one of their slice in part; what either holds is inside.",)
+    assert notes == ("'a': 1 contour overlaps another one of their slice in part; what either holds is inside.",)
     voxels, notes = read_voxels(structure_set(tmp_path / "xor.dcm", {"a": two}, kind="CLOSEDPLANAR_XOR"))
     assert (voxels, notes) == (16 + 16 - 8, ())
 
@@ -62,7 +62,7 @@ def test_two_outlines_that_cross_and_hold_the_same_voxels_are_joined_and_no_hole
     for number, order in enumerate((drawn, drawn[::-1])):
         voxels, notes = read_voxels(structure_set(tmp_path / f"{number}.dcm", {"GTV": order}))
         assert voxels == 9
-        assert notes == ("'GTV': 1 contours overlap another one of their slice in part; what either holds is inside.",)
+        assert notes == ("'GTV': 1 contour overlaps another one of their slice in part; what either holds is inside.",)
 
 
 def test_the_hole_within_two_outlines_that_cross_stays_a_hole(tmp_path):
@@ -75,7 +75,7 @@ def test_a_wall_thinner_than_a_voxel_leaves_nothing_and_is_noted(tmp_path):
     voxels, notes = read_voxels(structure_set(tmp_path / "rs.dcm", {"bladder wall": wall}))
     assert voxels == 0
     assert notes == (
-        "'bladder wall': 1 contours hold the same voxels as the contour around them; the wall between is thinner than "
+        "'bladder wall': 1 contour holds the same voxels as the contour around it; the wall between is thinner than "
         "a voxel and lost.",
     )
 
@@ -122,9 +122,7 @@ def test_regions_of_one_number_without_contours_for_each_are_refused(tmp_path):
         ds.StructureSetROISequence[1].ROINumber = 1
         del ds.ROIContourSequence[1]
 
-    with pytest.raises(
-        FileError, match=r"regions 'GTV' and 'PTV' have one number, 1, and 1 items of contours: nothing"
-    ):
+    with pytest.raises(FileError, match=r"regions 'GTV' and 'PTV' have one number, 1, and 1 item of contours: nothing"):
         read_rtstruct(changed(path, collide), IMAGE)
 
 
@@ -144,7 +142,7 @@ def test_an_offset_vector_moves_the_contour(tmp_path):
 
     masks = read_rtstruct(changed(path, move), IMAGE)
     assert np.argwhere(masks.mask(1).array).min(axis=0).tolist() == [3, 3, 3]
-    assert masks.notes == ("'GTV': 1 contours were moved by their Contour Offset Vector, up to 8.77 mm.",)
+    assert masks.notes == ("'GTV': 1 contour was moved by its Contour Offset Vector, up to 8.77 mm.",)
 
     def break_it(ds):
         ds.ROIContourSequence[0].ContourSequence[0].ContourOffsetVector = [2, 3]
@@ -166,7 +164,7 @@ def test_regions_of_another_frame_of_reference_are_left_out_and_noted(tmp_path):
 
 def test_contours_of_two_points_enclose_nothing_and_are_noted(tmp_path):
     path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(1), square(2)[:2]]})
-    assert read_voxels(path) == (9, ("'GTV': 1 contours of fewer than three points enclose no area; left out.",))
+    assert read_voxels(path) == (9, ("'GTV': 1 contour of fewer than three points encloses no area; left out.",))
 
 
 def test_a_file_whose_regions_are_all_empty_says_so(tmp_path):

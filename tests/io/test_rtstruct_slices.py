@@ -54,7 +54,7 @@ def test_two_contours_follow_the_steps_of_the_other_structures(tmp_path):
     assert masks.mask(2).array.sum() == 27
     alone, notes = read_voxels(structure_set(tmp_path / "one.dcm", {"GTV": [square(2), square(4)]}))
     assert alone == 18
-    assert "1 of the 3 slices from its first to its last contour have none" in notes[0]
+    assert "1 of the 3 slices from its first to its last contour has none" in notes[0]
 
 
 def test_a_slab_thickness_of_two_slices_says_that_every_second_was_drawn(tmp_path):

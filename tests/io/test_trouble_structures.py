@@ -24,7 +24,7 @@ def trouble(shared_data) -> Path:
 
 READ = {
     "02_rt_duplicate_contour/once.dcm": (4963, ""),
-    "02_rt_duplicate_contour/one_twice.dcm": (4963, "1 contours are in the file twice"),
+    "02_rt_duplicate_contour/one_twice.dcm": (4963, "1 contour is in the file twice"),
     "02_rt_duplicate_contour/all_twice.dcm": (4963, "7 contours are in the file twice"),
     "08_rt_every_second_slice/every.dcm": (4963, ""),
     "08_rt_every_second_slice/second.dcm": (4963, "3 slices between were interpolated"),

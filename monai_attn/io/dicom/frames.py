@@ -18,6 +18,7 @@ from monai_attn.errors import FileError
 from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.macros import number_at, numbers_at, text_at
 from monai_attn.io.dicom.telling import telling
+from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -115,7 +116,7 @@ def check_frames(path: Path, header: Dataset) -> None:
     described, count = len(header.get(PER_FRAME) or []), int(number(header, "NumberOfFrames") or 1)
     if described and described != count:
         raise FileError(
-            f"{path.name} says it has {count} frames but describes {described}. It is truncated or damaged; "
+            f"{path.name} says it has {counted(count, 'frame')} but describes {described}. It is truncated or damaged; "
             "export it again."
         )
     for places in _places(header):

@@ -20,6 +20,7 @@ from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame
 from monai_attn.io.foreign import is_foreign
 from monai_attn.io.values import tidy
+from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -176,7 +177,8 @@ def _padding_note(stored: list[NDArray[Any]], frame: Frame) -> tuple[str, ...]:
     if not count:
         return ()
     value = padding * frame.slope + frame.intercept
-    return (f"{count} voxels hold the padding value, {value:g} after rescaling, and are kept: nothing was measured.",)
+    hold, kept = counted(count, "voxel holds", "voxels hold"), "is kept" if count == 1 else "are kept"
+    return (f"{hold} the padding value, {value:g} after rescaling, and {kept}: nothing was measured.",)
 
 
 def kept_as_stored(frame: Frame) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from monai_attn.io.foreign import foreign_errors, no_foreign_errors
 from monai_attn.io.names import named_path
 from monai_attn.io.values import pick_volume
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 __all__ = ["list_series", "read_dicom", "read_series", "read_slices", "series_of_file"]
 
@@ -223,7 +224,8 @@ def _checked_copies(copies: Sequence[tuple[Frame, Frame]]) -> str:
             raise FileError(
                 f"{one.path.name} and {other.path.name} claim to be the same image but differ. Remove the wrong one."
             )
-    return f"{len(copies)} images are in the folder more than once; the copies were left out."
+    twice = counted(len(copies), "image is", "images are")
+    return f"{twice} in the folder more than once; the copies were left out."
 
 
 def _counted(others: Counter[str]) -> str:

@@ -18,6 +18,7 @@ from monai_attn.io.dicom.grouping import Group, grouped
 from monai_attn.io.dicom.stack import check_plane, stack_affine
 from monai_attn.io.dicom.volumes import split_volumes, without_copies
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -66,7 +67,7 @@ class Series:
         spacing = " x ".join(f"{edge:.3g}" for edge in self.spacing_mm)
         parts = [self.key, self.modality or "no modality", repr(self.description), size]
         parts += [f"{spacing} mm", self.orientation] if spacing else []
-        parts += [f"{self.count} images"] + ([f"{self.volumes} volumes"] if self.volumes > 1 else [])
+        parts += [counted(self.count, "image")] + ([f"{self.volumes} volumes"] if self.volumes > 1 else [])
         return ", ".join(parts) + f", UID {self.uid}" + (f" ({self.problem})" if self.problem else "")
 
 

@@ -17,6 +17,7 @@ from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io.budget import MAX_BYTES
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 __all__ = ["Masks", "Part", "check_mask_memory", "cropped", "empty_grid", "smallest_type"]
 
@@ -105,7 +106,7 @@ class Masks:
         shared = int(np.count_nonzero(taken == first))
         raise LabelError(
             f"{self.table[first].name!r} (value {first}) and {self.table[second].name!r} (value {second}) share "
-            f"{shared} voxels, which a label map cannot hold. Take them one by one with mask({first}) and "
+            f"{counted(shared, 'voxel')}, which a label map cannot hold. Take them one by one with mask({first}) and "
             f"mask({second}), or choose structures that do not overlap with label_map(values=[...])."
         )
 

@@ -17,6 +17,7 @@ from monai_attn.io.dicomseg.objects import quoted, whole_number
 from monai_attn.io.dicomseg.rt_axis import Points
 from monai_attn.labels import Code, Label, default_colour
 from monai_attn.volume import RAS_TO_LPS, Volume
+from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -138,8 +139,9 @@ def _shared(drawn: list[Dataset], items: list[Dataset], roi: int, name: str) -> 
     if drawn and len(drawn) != len(items):
         names = " and ".join(repr(_name(item, roi)) for item in items)
         raise FileError(
-            f"{name}: the regions {names} have one number, {roi}, and {len(drawn)} items of contours: nothing says "
-            "whose they are. Export it again with a number for each region."
+            f"{name}: the regions {names} have one number, {roi}, and "
+            f"{counted(len(drawn), 'item')} of contours: nothing says whose they are. "
+            "Export it again with a number for each region."
         )
     return [(one,) for one in drawn] or [()] * len(items)
 
@@ -155,27 +157,29 @@ def _structure(region: Region, like: Volume, name: str) -> tuple[DrawnStructure 
     notes: tuple[str, ...] = ()
     if len(areas) < len(lines):
         kinds = sorted({quoted(line, "ContourGeometricType") or "no type" for line in lines} - set(AREAS))
-        notes = (
-            f"{region.name!r}: {len(lines) - len(areas)} contours of {', '.join(kinds[:5])} enclose no area; left out.",
-        )
+        others = _enclose(len(lines) - len(areas), f" of {', '.join(kinds[:5])}")
+        notes = (f"{region.name!r}: {others} no area; left out.",)
         if not areas:
             return None, notes
     read = [_points(line, region.name, name) for line in areas]
     contours = [like.to_index((points + offset) @ RAS_TO_LPS[:3, :3]) for points, offset in read if len(points) > 2]
     if len(contours) < len(areas):
         few = len(areas) - len(contours)
-        notes += (f"{region.name!r}: {few} contours of fewer than three points enclose no area; left out.",)
+        notes += (f"{region.name!r}: {_enclose(few, ' of fewer than three points')} no area; left out.",)
     moved = [float(np.linalg.norm(offset)) for _, offset in read if offset.any()]
     if moved:
-        notes += (
-            f"{region.name!r}: {len(moved)} contours were moved by their Contour Offset Vector, "
-            f"up to {max(moved):.2f} mm.",
-        )
+        were = counted(len(moved), "contour was moved by its", "contours were moved by their")
+        notes += (f"{region.name!r}: {were} Contour Offset Vector, up to {max(moved):.2f} mm.",)
     label = Label(region.value, region.name, _colour(region), _code(region))
     slabs = [abs(number(line, "ContourSlabThickness") or 0.0) for line in areas]
     exclusive = any(text(line, "ContourGeometricType") == EXCLUSIVE for line in areas)
     complete = text(region.item, "ROIDescription") == COMPLETE
     return DrawnStructure(label, contours, exclusive, min(slabs, default=0.0), complete), notes
+
+
+def _enclose(number: int, kind: str) -> str:
+    """The beginning of a note on contours of one kind: "2 contours of POINT enclose"."""
+    return counted(number, f"contour{kind} encloses", f"contours{kind} enclose")
 
 
 def _code(region: Region) -> Code | None:
@@ -201,8 +205,8 @@ def _points(line: Dataset, region: str, name: str) -> tuple[Points, Points]:
     stated = number(line, "NumberOfContourPoints")
     if stated is not None and stated * 3 != count:
         raise FileError(
-            f"{name}: {region!r} has a contour of {count // 3} points whose NumberOfContourPoints says {stated:g}. "
-            "The file was cut or changed; export it again."
+            f"{name}: {region!r} has a contour of {counted(count // 3, 'point')} whose "
+            f"NumberOfContourPoints says {stated:g}. The file was cut or changed; export it again."
         )
     return data.reshape(-1, 3), _offset(line, name)
 

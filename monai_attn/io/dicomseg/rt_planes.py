@@ -19,6 +19,7 @@ from monai_attn.io.dicomseg.rt_axis import NOTED, place_of, reaches_out
 from monai_attn.io.dicomseg.rt_items import DrawnStructure
 from monai_attn.shapes import between
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 __all__ = ["filled", "gaps_of", "usual_gap"]
 
@@ -126,20 +127,24 @@ def _notes(structure: DrawnStructure, like: Volume, axis: int, slices: Iterable[
     off = max((float(np.abs(c[:, axis] - place_of(c, axis)).max()) for c in structure.contours), default=0.0)
     if twice and structure.exclusive:
         yield (
-            f"{name!r}: {twice} contours are in the file twice and cancel one another, since the file asks for "
-            "exclusive or (CLOSEDPLANAR_XOR)."
+            f"{name!r}: {counted(twice, 'contour is', 'contours are')} in the file twice and cancel one another, "
+            "since the file asks for exclusive or (CLOSEDPLANAR_XOR)."
         )
     elif twice:
-        yield f"{name!r}: {twice} contours are in the file twice; each was used once."
+        yield f"{name!r}: {counted(twice, 'contour is', 'contours are')} in the file twice; each was used once."
     if across:
-        yield f"{name!r}: {across} contours overlap another one of their slice in part; what either holds is inside."
+        yield (
+            f"{name!r}: {counted(across, 'contour overlaps', 'contours overlap')} another one of their slice in "
+            "part; what either holds is inside."
+        )
     if lost:
         yield (
-            f"{name!r}: {lost} contours hold the same voxels as the contour around them; the wall between is thinner "
-            "than a voxel and lost."
+            f"{name!r}: {counted(lost, 'contour holds', 'contours hold')} the same voxels as the contour around "
+            f"{'it' if lost == 1 else 'them'}; the wall between is thinner than a voxel and lost."
         )
     if cut:
-        yield f"{name!r}: {cut} contours reach beyond the image; what lies outside was cut off."
+        reach = counted(cut, "contour reaches", "contours reach")
+        yield f"{name!r}: {reach} beyond the image; what lies outside was cut off."
     if off > NOTED:
         yield f"{name!r}: contours lie up to {off:.3f} of a slice off the slices; each was put in the nearest."
 
@@ -148,14 +153,18 @@ def _gap_notes(name: str, planes: dict[int, NDArray[np.bool_]], added: Iterable[
     """Sentences on the slices that were interpolated, and on those between the contours that stay empty."""
     added = set(added)
     if added:
-        yield f"{name!r} is drawn on 1 of {step} slices of the image; {len(added)} slices between were interpolated."
+        yield (
+            f"{name!r} is drawn on 1 of {step} slices of the image; "
+            f"{counted(len(added), 'slice between was', 'slices between were')} interpolated."
+        )
     if not planes:
         return
     first, last = min(planes), max(planes)
     empty = [place for place in range(first, last) if place not in planes and place not in added]
     if empty:
+        stay = "has none and stays" if len(empty) == 1 else "have none and stay"
         named = ", ".join(map(str, empty[:NAMED])) + (", ..." if len(empty) > NAMED else "")
         yield (
-            f"{name!r}: {len(empty)} of the {last - first + 1} slices from its first to its last contour have none "
-            f"and stay empty: {named}, counted from 0. Draw them if they were left out."
+            f"{name!r}: {len(empty)} of the {last - first + 1} slices from its first to its last contour {stay} empty: "
+            f"{named}, counted from 0. Draw them if they were left out."
         )

@@ -18,6 +18,7 @@ from monai_attn.io.dicomseg.rt_planes import filled, gaps_of, usual_gap
 from monai_attn.io.dicomseg.source import silent
 from monai_attn.io.foreign import no_foreign_errors
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 __all__ = ["read_rtstruct"]
 
@@ -62,8 +63,8 @@ def _read(path: Path, like: Volume) -> Masks:
             check_mask_memory((one.shape for _, one in parts.values()), 1, path.name)
     if every and not parts and all(is_outside(contour, like) for contour in every):
         raise GeometryError(
-            f"{path.name}: all {len(every)} contours lie outside the image, which spans {like.bounds}. "
-            "Give the image they were drawn on."
+            f"{path.name}: {counted(len(every), 'contour, and it lies', 'contours, and all lie')} outside the "
+            f"image, which spans {like.bounds}. Give the image they were drawn on."
         )
     table, name_notes = unique_table((structure.label for structure in structures), "regions")
     return Masks(empty_grid(like), table, parts, notes=notes + name_notes)

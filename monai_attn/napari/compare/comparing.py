@@ -26,6 +26,7 @@ from monai_attn.napari.layers.styles import extended
 from monai_attn.napari.layers.volumes import volume_of
 from monai_attn.napari.structures.lesions import lesion_labels
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -143,7 +144,7 @@ def compare_steps(
     table = extended(table, {value for array in arrays for value in displayed_blocks(_along_memory(array))})
     if not len(table):
         raise InputError("Both masks hold only background and nothing names labels, so there is nothing to compare.")
-    yield f"Comparing {len(table)} structures …"
+    yield f"Comparing {counted(len(table), 'structure')} …"
     scores = compare(prediction, reference, table, tolerance_mm=tolerance_mm)
     yield "Matching lesions …"
     detections = [detect_lesions(prediction, reference, value) for value in sorted(lesion_labels(table))]

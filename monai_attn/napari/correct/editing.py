@@ -20,6 +20,7 @@ from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table, locked_values
 from monai_attn.napari.layers.volumes import grid_of, patient_point, to_display, to_native, volume_of
 from monai_attn.volume import Volume
+from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -169,14 +170,16 @@ def correction_sentence(name: str, change: Change, grid: Volume, structure: str)
     `structure` is the structure's title. The volume is that of the changed voxels in ml, with "-" where they were
     removed: "grow: liver (5) +2.40 ml (300 voxels)."
     """
-    blocked = f"{change.in_the_way} voxels belong to other labels" if change.in_the_way else ""
+    blocked = (
+        f"{counted(change.in_the_way, 'voxel belongs', 'voxels belong')} to other labels" if change.in_the_way else ""
+    )
     if not change.voxels:
         if blocked:
             return f'{name}: {structure} stays as it is, {blocked}. Tick "may replace other labels", or unlock them.'
         return f"{name}: nothing to change in {structure}."
     sign = "-" if change.value == 0 else "+"
-    done = f"{name}: {structure} {sign}{change.voxels * grid.voxel_ml:.2f} ml ({change.voxels} voxels)"
-    return f"{done}; {blocked} and stay so." if blocked else f"{done}."
+    done = f"{name}: {structure} {sign}{change.voxels * grid.voxel_ml:.2f} ml ({counted(change.voxels, 'voxel')})"
+    return f"{done}; {blocked} and {'stays' if change.in_the_way == 1 else 'stay'} so." if blocked else f"{done}."
 
 
 def displayed_index(change: Change, grid: Volume) -> tuple[NDArray[np.generic], ...]:

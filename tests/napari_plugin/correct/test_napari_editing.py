@@ -128,6 +128,6 @@ def test_the_sentence_says_when_other_labels_are_in_the_way() -> None:
     array[3, 3, 4] = 0
     change = grow(Volume(array), 1, 1.0)
     said = correction_sentence("grow", change, labels, "liver (1)")
-    assert said == "grow: liver (1) +0.00 ml (1 voxels); 5 voxels belong to other labels and stay so."
+    assert said == "grow: liver (1) +0.00 ml (1 voxel); 5 voxels belong to other labels and stay so."
     assert grow(Volume(array), 1, 1.0, protected=()).in_the_way == 0
     assert grow(Volume(array), 1, 1.0, protected={2}).in_the_way == 5
