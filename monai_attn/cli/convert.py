@@ -227,17 +227,13 @@ def _named(output: Path, name: str) -> Path:
 
 def _write_dicom(args: argparse.Namespace, segmentation: Segmentation, path: Path) -> None:
     """Write a label map as DICOM SEG, or as RTSTRUCT with `--rtstruct`, in the series of the source."""
-    from monai_attn.io import write_dicom_seg, write_rtstruct
+    from monai_attn.dicom_export import write_dicom
 
-    write = write_rtstruct if args.rtstruct else write_dicom_seg
-    name, version = segmentation.algorithm
-    write(
-        segmentation.labels,
-        segmentation.table,
+    write_dicom(
+        segmentation,
         args.source,
         path,
-        algorithm=name,
-        algorithm_version=version,
+        "RTSTRUCT" if args.rtstruct else "SEG",
         series=args.series,
         volume=args.volume,
         overwrite=args.overwrite,

@@ -6,7 +6,7 @@ decides which files one case has and that they get their places together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from monai_attn.cases import Case, ImageFile
 from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.plan import Prepared
 from monai_attn.cohort.recipe import Recipe
+from monai_attn.dicom_export import DicomKind, write_dicom
 from monai_attn.measure import Structure, measure_structures
 from monai_attn.results import Writer, commit, voxels_digest
 from monai_attn.results.record import INPUT
@@ -87,21 +88,13 @@ def _tried(write: Writer, problems: list[str]) -> Writer:
 
 def _dicom(recipe: Recipe, case: str, reference: ImageFile, segmentation: Segmentation) -> dict[Path, Writer]:
     """The writers of the DICOM SEG and RTSTRUCT that are asked for, by the path of each file."""
-    name, release = segmentation.algorithm
 
-    def writer(write: Callable[..., None]) -> Writer:
-        return lambda path: write(
-            segmentation.labels,
-            segmentation.table,
-            reference.path,
-            path,
-            algorithm=name,
-            algorithm_version=release,
-            series=reference.series,
-            volume=recipe.volume,
+    def writer(kind: DicomKind) -> Writer:
+        return lambda path: write_dicom(
+            segmentation, reference.path, path, kind, series=reference.series, volume=recipe.volume
         )
 
-    return {path: writer(write) for path, write in recipe.dicom_files(case).items()}
+    return {path: writer(kind) for path, kind in recipe.dicom_files(case).items()}
 
 
 def _picture(image: Volume, segmentation: Segmentation) -> bytes:

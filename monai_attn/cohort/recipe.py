@@ -6,14 +6,14 @@ touches a file. The work is in `monai_attn.cohort.run`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.backends.execution import Execution
+from monai_attn.dicom_export import DicomKind
 from monai_attn.errors import InputError
-from monai_attn.io import write_dicom_seg, write_rtstruct
 from monai_attn.measure import Structure
 from monai_attn.segmentation import result_files
 from monai_attn.volume import Box
@@ -68,14 +68,18 @@ class Recipe:
         if self.redo not in ("", *REDO):
             raise InputError(f"redo={self.redo!r} is not known. Choose one of {', '.join(REDO)}, or leave it out.")
 
-    def dicom_files(self, case: str) -> dict[Path, Callable[..., None]]:
-        """The DICOM files of a case that are asked for, and the function that writes each.
+    def dicom_files(self, case: str) -> dict[Path, DicomKind]:
+        """The DICOM files of a case that are asked for, and the kind of each.
 
         Empty when neither `dicom_seg` nor `rtstruct` is set. The files hold the patient's identity, as their source
         does.
         """
-        seg = {self.output / f"{case}_seg.dcm": write_dicom_seg} if self.dicom_seg else {}
-        return {**seg, **({self.output / f"{case}_rtstruct.dcm": write_rtstruct} if self.rtstruct else {})}
+        files: dict[Path, DicomKind] = {}
+        if self.dicom_seg:
+            files[self.output / f"{case}_seg.dcm"] = "SEG"
+        if self.rtstruct:
+            files[self.output / f"{case}_rtstruct.dcm"] = "RTSTRUCT"
+        return files
 
     def report_file(self, case: str) -> Path:
         """The path of the HTML report of a case."""

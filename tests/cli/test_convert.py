@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,23 @@ def test_the_algorithm_is_that_of_the_provenance(case, tmp_path):
     assert convert(series.parent / "case_seg.nii.gz", tmp_path / "case.dcm", "--source", series) == 0
     segment = dcmread(tmp_path / "case.dcm").SegmentSequence[0]
     assert segment.SegmentAlgorithmName == "a bundle"
+
+
+@pytest.mark.parametrize(
+    ("provenance", "kind"),
+    [({"bundle": "b"}, "AUTOMATIC"), ({"bundle": "b", "edited_by_hand": True}, "SEMIAUTOMATIC"),
+     ({"edited_by_hand": True}, "MANUAL")],
+)  # fmt: skip
+def test_a_mask_that_a_hand_corrected_says_so_in_dicom(case, tmp_path, provenance, kind):
+    from pydicom import dcmread
+
+    series, segmentation = case
+    replace(segmentation, provenance=provenance).write(tmp_path / "mask.nii.gz")
+    assert convert(tmp_path / "mask.nii.gz", tmp_path / "seg.dcm", "--source", series) == 0
+    assert convert(tmp_path / "mask.nii.gz", tmp_path / "rt.dcm", "--source", series, "--rtstruct") == 0
+    assert {one.SegmentAlgorithmType for one in dcmread(tmp_path / "seg.dcm").SegmentSequence} == {kind}
+    regions = dcmread(tmp_path / "rt.dcm").StructureSetROISequence
+    assert {one.ROIGenerationAlgorithm for one in regions} == {kind}
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_a_case_without_its_dicom_file_has_its_mask_and_the_exit_code_1(bundle, 
     def fail(*args: object, **more: object) -> None:
         raise ValueError("20190229")
 
-    monkeypatch.setattr("monai_attn.cohort.recipe.write_dicom_seg", fail)
+    monkeypatch.setattr("monai_attn.dicom_export.write_dicom_seg", fail)
     monkeypatch.setattr("monai_attn.cohort.plan.is_dicom", lambda _: True)
     assert segment(image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--dicom-seg") == 1
     said = capsys.readouterr()

@@ -24,7 +24,14 @@ from monai_attn.io.dicomseg.copied import MAY_BE_EMPTY, put_back
 from monai_attn.io.dicomseg.objects import STRUCTURE_SET
 from monai_attn.io.dicomseg.rt_items import COMPLETE
 from monai_attn.io.dicomseg.rt_read import read_rtstruct
-from monai_attn.io.dicomseg.seg_write import CANNOT, MAKER, NOTICE, check_read_back, series_number
+from monai_attn.io.dicomseg.seg_write import (
+    CANNOT,
+    MAKER,
+    NOTICE,
+    check_algorithm_type,
+    check_read_back,
+    series_number,
+)
 from monai_attn.io.dicomseg.source import Source, check_labels, checked_text, open_source, plane_of, silent
 from monai_attn.io.foreign import foreign_errors
 from monai_attn.labels import Label, LabelTable
@@ -50,6 +57,7 @@ def write_rtstruct(
     *,
     algorithm: str,
     algorithm_version: str,
+    algorithm_type: str = "AUTOMATIC",
     series: str | None = None,
     volume: int | None = None,
     overwrite: bool = False,
@@ -61,8 +69,10 @@ def write_rtstruct(
     in `write_dicom_seg`. A file with a contour above 64 kB has implicit kinds of values. Source: DICOM PS3.3 A.19.
 
     `labels` is `(I, J, K)` on the grid of the series, and `path` is the file to write. `series` and `volume` choose
-    among several, as in `monai_attn.io.read`. `algorithm` and its version are shown in viewers beside the regions.
+    among several, as in `monai_attn.io.read`. `algorithm` and its version are shown in viewers beside the regions;
+    `algorithm_type` is one of `ALGORITHM_TYPES`.
     """
+    check_algorithm_type(algorithm_type)
     path = Path(path)
     checked_text(algorithm, "The algorithm's name")
     checked_text(algorithm_version, "The algorithm's version")
@@ -70,13 +80,13 @@ def write_rtstruct(
     check_labels(labels, table, source, Path(series_folder).name)
     with atomic_path(path, overwrite=overwrite) as temporary:
         with foreign_errors(path, CANNOT.format("DICOM RTSTRUCT"), kind=InputError), silent():
-            made = _structure_set(labels, table, source, (algorithm, algorithm_version))
+            made = _structure_set(labels, table, source, (algorithm, algorithm_version), algorithm_type)
             put_back(made, source.undecodable, implicit=made.file_meta.TransferSyntaxUID.is_implicit_VR)
             made.save_as(temporary, enforce_file_format=True)
         check_read_back(read_rtstruct(temporary, source.grid), labels, table, path.name)
 
 
-def _structure_set(labels: Volume, table: LabelTable, source: Source, algorithm: tuple[str, str]) -> Dataset:
+def _structure_set(labels: Volume, table: LabelTable, source: Source, algorithm: tuple[str, str], kind: str) -> Dataset:
     """The whole object, not yet saved, with implicit kinds of values where a contour is too long for explicit ones."""
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import (
@@ -109,7 +119,7 @@ def _structure_set(labels: Volume, table: LabelTable, source: Source, algorithm:
     made.StructureSetDate, made.StructureSetTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     made.ApprovalStatus = "UNAPPROVED"
     made.ReferencedFrameOfReferenceSequence = [_referenced(source)]
-    made.StructureSetROISequence = [_region(label, source, algorithm) for label in table]
+    made.StructureSetROISequence = [_region(label, source, algorithm, kind) for label in table]
     made.ROIContourSequence = drawn
     made.RTROIObservationsSequence = [_observation(label) for label in table]
     return made
@@ -135,14 +145,14 @@ def _image(header: Dataset, frame: Frame | None = None) -> Dataset:
     return item
 
 
-def _region(label: Label, source: Source, algorithm: tuple[str, str]) -> Dataset:
+def _region(label: Label, source: Source, algorithm: tuple[str, str], kind: str) -> Dataset:
     """The description of a label as a region of interest (PS3.3 C.8.8.5), with its number, name and algorithm."""
     return _item(
         ROINumber=label.value,
         ReferencedFrameOfReferenceUID=source.grid.frame_of_reference,
         ROIName=label.name,
         ROIDescription=COMPLETE,
-        ROIGenerationAlgorithm="AUTOMATIC",
+        ROIGenerationAlgorithm=kind,
         ROIGenerationDescription=" ".join(algorithm)[:64].rstrip(),
     )
 

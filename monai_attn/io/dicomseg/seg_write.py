@@ -84,8 +84,7 @@ def write_dicom_seg(
     `labels` is `(I, J, K)`, whole numbers with 0 as background. Segment numbers run from 1 in the order of the table;
     the description of each segment keeps the label value.
     """
-    if algorithm_type not in ALGORITHM_TYPES:
-        raise InputError(f"An algorithm's type is one of {', '.join(ALGORITHM_TYPES)}, not {algorithm_type!r}.")
+    check_algorithm_type(algorithm_type)
     path = Path(path)
     checked_text(algorithm, "The algorithm's name")
     checked_text(algorithm_version, "The algorithm's version")
@@ -98,6 +97,12 @@ def write_dicom_seg(
             put_back(segmentation, source.undecodable)
             segmentation.save_as(temporary)
         check_read_back(read_dicom_seg(temporary, like=source.grid), labels, table, path.name)
+
+
+def check_algorithm_type(kind: str) -> None:
+    """Refuse a type that DICOM does not know, for SEG and RTSTRUCT alike. Raises `InputError`."""
+    if kind not in ALGORITHM_TYPES:
+        raise InputError(f"An algorithm's type is one of {', '.join(ALGORITHM_TYPES)}, not {kind!r}.")
 
 
 def series_number(header: Dataset) -> int:

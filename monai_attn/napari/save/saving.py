@@ -17,8 +17,9 @@ from monai_attn import __version__
 from monai_attn.cases import ImageFile, names_of
 from monai_attn.cases.labelled import IMAGES, image_record
 from monai_attn.cohort import Measured, measure_case
+from monai_attn.dicom_export import write_dicom
 from monai_attn.errors import GeometryError, InputError
-from monai_attn.io import stem, write, write_dicom_seg
+from monai_attn.io import stem, write
 from monai_attn.io.atomic import check_free
 from monai_attn.labels import LabelTable
 from monai_attn.measure import to_csv, to_json
@@ -212,15 +213,4 @@ def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None
     """The mask as a DICOM SEG that refers to the image's series; `InputError` when the image has no file."""
     if saving.source is None:
         raise InputError("A DICOM SEG belongs to a DICOM series; this image was not opened from a file.")
-    name, version = segmentation.algorithm
-    write_dicom_seg(
-        segmentation.labels,
-        segmentation.table,
-        saving.source,
-        path,
-        algorithm=name,
-        algorithm_version=version,
-        algorithm_type=segmentation.algorithm_type,
-        series=saving.series,
-        volume=saving.volume,
-    )
+    write_dicom(segmentation, saving.source, path, series=saving.series, volume=saving.volume)

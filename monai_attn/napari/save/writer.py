@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monai_attn.dicom_export import write_dicom
 from monai_attn.errors import AttnError, GeometryError, InputError
-from monai_attn.io import holds_structures, is_dicom, write_dicom_seg
+from monai_attn.io import holds_structures, is_dicom
 from monai_attn.io.names import suffix_of
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.layers.provenance import provenance_of
@@ -63,19 +64,7 @@ def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> lis
     with _said_by_napari():
         segmentation = segmentation_of(layer, layers)
         source = dicom_source(layer.name, segmentation.labels, [layer, *layers])
-        name, version = segmentation.algorithm
-        write_dicom_seg(
-            segmentation.labels,
-            segmentation.table,
-            str(source.path),
-            path,
-            algorithm=name,
-            algorithm_version=version,
-            algorithm_type=segmentation.algorithm_type,
-            series=source.series,
-            volume=source.volume,
-            overwrite=True,
-        )
+        write_dicom(segmentation, str(source.path), path, series=source.series, volume=source.volume, overwrite=True)
     saved(data)
     return [path]
 
