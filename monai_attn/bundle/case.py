@@ -12,6 +12,7 @@ import numpy as np
 from monai_attn.cases import ImageFile, ImageInput, find_images
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import read
+from monai_attn.io.dicom.suv import GIVE_FACTOR
 from monai_attn.volume import Box, ImageSource, Volume, same_grid
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ __all__ = ["case_images", "check_kinds", "cut_case", "read_case", "read_images"]
 UNIT_NAMES = {"HU": "Hounsfield units", "g/ml": "SUV by body weight", "Bq/ml": "activity"}
 
 WAYS_TO_UNIT = {
-    "g/ml": "Give the factor from the stored values to SUV: --suv-factor (docs/dicom.md says how it is computed), or "
-    "convert the image to SUV by body weight first.",
+    "g/ml": f"{GIVE_FACTOR} Or convert the image to SUV by body weight first (docs/dicom.md).",
     "HU": "Export the image again in Hounsfield units.",
 }
 """What to do about an image in another unit, by the unit that the bundle needs."""
@@ -169,8 +169,9 @@ def _check_kind(image: Volume, wanted: ImageInput, which: str) -> None:
             "Choose another bundle, or another series of the folder (--series)."
         )
     if wanted.unit and image.unit and image.unit.lower() != wanted.unit.lower():
-        said = [f"{which} needs values in {_named(wanted.unit)}, and this image has values in {_named(image.unit)}."]
-        raise InputError(" ".join([*said, *image.notes, WAYS_TO_UNIT.get(wanted.unit, "Convert the image first.")]))
+        said = f"{which} needs values in {_named(wanted.unit)}, and this image has values in {_named(image.unit)}."
+        notes = [note.removesuffix(GIVE_FACTOR).rstrip() for note in image.notes]  # the way out says it, once
+        raise InputError(" ".join([said, *notes, WAYS_TO_UNIT.get(wanted.unit, "Convert the image first.")]))
 
 
 def _named(unit: str) -> str:

@@ -44,13 +44,13 @@ def build_parser() -> argparse.ArgumentParser:
     >>> build_parser().prog
     'monai-attn'
     """
-    import argparse
     import importlib
 
     from monai_attn import __version__
+    from monai_attn.cli._parser import Parser
     from monai_attn.notice import RESEARCH_USE
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="monai-attn",
         description="Segment MRI and CT with 3-D attention U-Nets. " + RESEARCH_USE,
         epilog="Exit codes: 0 all went well, 1 some cases failed, 2 bad use, bad input or an unexpected error, "
@@ -66,7 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; whatever goes wrong is one sentence on stderr.
 
-    Raises `SystemExit` only where `argparse` does: for options that cannot be parsed, `--help` and `--version`.
+    Raises `SystemExit` only where `argparse` does: for options that cannot be parsed, `--help` and `--version`. A help
+    text that stdout does not take is an error like any other.
 
     `argv` are the arguments without the program's name, by default those of the process. The codes: 0, 1 when some
     cases failed, 2 for bad use or an error, 130 cancelled, 141 when the reader of the output has gone.
@@ -78,9 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _run(arguments, interrupts)
         except BaseException as error:  # a panic of a library in Rust is no Exception
-            if isinstance(error, SystemExit):
-                _drop_unwritten()
-                raise
+            if isinstance(error, SystemExit):  # of argparse
+                lost = _drop_unwritten()
+                if lost is None or error.code:
+                    raise
+                error = lost
             return CANCELLED if _said_cancelled(error, interrupts) else _code_of(error, arguments)
 
 
@@ -153,12 +156,17 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
-def _drop_unwritten() -> None:
-    """Let go of what stdout does not take, so that Python does not complain about it again at the end."""
+def _drop_unwritten() -> OSError | ValueError | None:
+    """Let go of what stdout does not take, so that Python does not complain about it again at the end; give the error.
+
+    None when all was written.
+    """
     try:
         _flush()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
         _silence(sys.stdout)
+        return error
+    return None
 
 
 def _silence(stream: TextIO) -> None:

@@ -27,9 +27,10 @@ PHRASES = (
     (r"Read it with like=image, the image", "Name with --source the image"),
     (r"Read it with like=image\.", "Name its image with --source."),
     (r"suv_factor=\.\.\. \(--suv-factor\)", "--suv-factor"),
+    (r"suv_factor=(\S+) \(--suv-factor\)", r"--suv-factor \1"),
     (r"trust=True \(or --trust\)", "--trust"),
-    (r"\b(series|volume|threshold)=([\w.]+|'[^']*'|\"[^\"]*\")", r"--\1 \2"),
-    (r"\bsuv_factor=([\w.]+)", r"--suv-factor \1"),
+    (r"\b(series|volume|threshold)=([-+\w.]+|'[^']*'|\"[^\"]*\")", r"--\1 \2"),
+    (r"\bsuv_factor=([-+\w.]+)", r"--suv-factor \1"),
 )
 """A phrase of a message, and what a command says for it: one text, or one for `convert` and one for the others."""
 

@@ -28,6 +28,9 @@ __all__ = ["Named", "hex_of", "labels_beside", "safe_xml", "table_of"]
 MAX_BYTES = 2**24
 """A text file of names is smaller than this; a larger one is something else."""
 
+SHOWN = 5
+"""At most so many regions are named in a note."""
+
 Row = tuple[int, str, str]
 """Value, name, and colour as #rrggbb or empty."""
 
@@ -55,15 +58,19 @@ def labels_beside(mask: Path, within: Named | None = None) -> Named | None:
         if not path.is_file() or path == mask or path.stat().st_size > MAX_BYTES:
             continue
         try:
-            rows = parse(path)
+            rows, notes = parse(path), _regions(path) if ending == ".json" else ()
             found = table_of(rows, path.name) if rows else None
+            if notes:
+                found = replace(found or Named(LabelTable(()), path.name), notes=notes)
         except (FileError, LabelError):
             if used is None:
                 raise
             continue
-        if used is None:
-            used = found
-        elif found is not None:
+        if found is None:
+            continue
+        if used is None or not len(used.table):  # regions alone name nothing
+            used = replace(found, notes=(used.notes if used else ()) + found.notes)
+        else:
             used = replace(used, notes=used.notes + _contradiction(used, found))
     return used
 
@@ -168,23 +175,47 @@ def _fsl(path: Path) -> list[Row]:
 
 
 def _json(path: Path) -> list[Row]:
-    """`labels` as {"1": "liver"} (Decathlon) or {"liver": 1} (nnU-Net). A list is ours, and read elsewhere."""
+    """`labels` as {"1": "liver"} (Decathlon) or {"liver": 1} (nnU-Net). A list is ours, and read elsewhere.
+
+    nnU-Net's regions, {"whole tumour": [1, 2, 3]}, name a value only where they have a single one.
+    """
+    rows: list[Row] = []
+    for key, value in _labels_in(path).items():
+        values = value if isinstance(value, list) else [value]
+        if isinstance(value, str) and key.strip().isdecimal() and len(key) < 12:
+            rows.append((int(key), value, ""))
+        elif not all(isinstance(one, int) and not isinstance(one, bool) for one in values):
+            return []
+        elif len(values) == 1:
+            rows.append((values[0], key, ""))
+    return rows
+
+
+def _labels_in(path: Path) -> dict[str, Any]:
+    """The object `labels` of a JSON file; empty where there is none, or the file is damaged."""
     try:
         content = read_json_file(path)
     except FileError:
-        return []  # a mask's own record is read, and refused, by Segmentation.load
-    labels: Any = content.get("labels") if isinstance(content, dict) else None
-    if not isinstance(labels, dict):
-        return []
-    rows: list[Row] = []
-    for key, value in labels.items():
-        if isinstance(value, str) and key.strip().isdecimal() and len(key) < 12:
-            rows.append((int(key), value, ""))
-        elif isinstance(value, int) and not isinstance(value, bool):
-            rows.append((value, key, ""))
-        else:
-            return []
-    return rows
+        return {}  # a mask's own record is read, and refused, by Segmentation.load
+    labels = content.get("labels") if isinstance(content, dict) else None
+    return labels if isinstance(labels, dict) else {}
+
+
+def _regions(path: Path) -> tuple[str, ...]:
+    """A note on nnU-Net's regions of several values, which cannot name any of these values."""
+    regions = [f"{name!r} {value}" for name, value in _labels_in(path).items() if _is_region(value)]
+    if not regions:
+        return ()
+    more = "" if len(regions) <= SHOWN else ", ..."
+    return (
+        f"{path.name} names regions of several labels ({', '.join(regions[:SHOWN])}{more}). A region names none of its "
+        'labels, which are called "label N" where nothing else names them.',
+    )
+
+
+def _is_region(value: Any) -> bool:
+    """Whether an entry of `labels` lists several values."""
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(one, int) for one in value)
 
 
 PARSERS: dict[str, Callable[[Path], list[Row]]] = {

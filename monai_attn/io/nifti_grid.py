@@ -30,7 +30,8 @@ CORNERS = [np.array([i, j, k, 1.0]) for i in (0, 1) for j in (0, 1) for k in (0,
 def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Voxel index to millimetres RAS+, `(4, 4)`, and notes on what had to be decided.
 
-    - The sform counts when its code is not 0, else the qform when its code is not 0.
+    - The sform counts when its code is not 0, else the qform when its code is not 0. An sform without three
+      directions, such as one of zeros, gives way to a qform, with a note.
     - Both there, and a corner of the image more than 0.1 mm apart: the sform counts, with a note.
     - Neither: voxel sizes from pixdim, axes right, anterior, superior, the centre of the image at 0, with a note.
     - Lengths in metres or microns become millimetres, with a note; an unknown unit (code 0) is millimetres.
@@ -55,6 +56,9 @@ def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArra
             raise GeometryError(f"{name}: the qform {why}. Export the image again.") from error
         sform, qform = header.get_sform(), None
         notes.append(f"The qform of the header {why}; the sform is used.")
+    if sform is not None and qform is not None and not _spans(sform[:3, :3]):
+        notes.append("The sform of the header spans no volume; the qform is used.")
+        sform = None
     affine = sform if sform is not None else qform
     if affine is None:
         sizes = np.abs(np.asarray(header["pixdim"][1:4], dtype=np.float64))
@@ -78,3 +82,8 @@ def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArra
                 "Other programs may use the qform and show the image elsewhere."
             )
     return affine, tuple(notes)
+
+
+def _spans(axes: NDArray[np.float64]) -> bool:
+    """Whether three finite directions span a volume."""
+    return bool(np.isfinite(axes).all()) and int(np.linalg.matrix_rank(axes)) == 3

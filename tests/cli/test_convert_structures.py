@@ -122,7 +122,7 @@ def test_what_the_reader_decided_stands_on_the_screen_and_in_the_record(case, tm
     image = read(series)
     twice = structure_set(tmp_path / "twice.dcm", {"GTV": [box(image, (2.5, 2.5), (4.5, 4.5), 1)] * 2})
     assert convert(twice, tmp_path / "gtv.nii.gz", "--source", series) == 0
-    note = "'GTV': 1 contours are in the file twice; each was used once."
+    note = "'GTV': 1 contour is in the file twice; each was used once."
     assert f"note: {note}" in capsys.readouterr().out
     assert Segmentation.load(tmp_path / "gtv.nii.gz").provenance["notes"] == [note]
 
@@ -138,6 +138,9 @@ def test_what_the_reader_decided_stands_on_the_screen_and_in_the_record(case, tm
         ("belongs to one, for example label_map(threshold=0.5).", "for example --threshold 0.5."),
         ("threshold=0.7 is for fractional structures", "--threshold 0.7 is for fractional structures"),
         ("with suv_factor=... (--suv-factor); ", "with --suv-factor; "),
+        ("suv_factor=-1 is no factor.", "--suv-factor -1 is no factor."),
+        ("suv_factor=-1 (--suv-factor) is for PET, and", "--suv-factor -1 is for PET, and"),
+        ("x has no volume=-1.", "x has no --volume -1."),
         ("If you trust its source, say trust=True (or --trust).", "If you trust its source, say --trust."),
     ],
 )

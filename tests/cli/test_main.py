@@ -114,7 +114,10 @@ def test_a_file_name_that_is_no_utf_8_can_be_printed(mask):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
-@pytest.mark.parametrize("arguments", [["measure", "m.nii.gz"], ["bundles"], ["info", "m.nii.gz", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["measure", "m.nii.gz"], ["bundles"], ["info", "m.nii.gz", "--json"], ["--help"], ["--version"], ["info", "-h"]],
+)
 def test_a_full_disk_behind_stdout_is_a_sentence(mask, arguments):
     with Path("/dev/full").open("wb") as full:
         done = run(*arguments, cwd=mask.parent, stdout=full)

@@ -113,6 +113,20 @@ def test_files_beside_the_mask_that_contradict_one_another_are_noted(tmp_path, n
     assert Segmentation.load(tmp_path / "x.nii.gz").labels.notes == ()
 
 
+def test_a_region_of_nnunet_names_none_of_its_labels_and_a_note_says_so(tmp_path):
+    write(mask(), tmp_path / "x.nii.gz")
+    (tmp_path / "x.json").write_text('{"labels": {"background": 0, "whole tumour": [1, 7], "core": [7]}}')
+    back = Segmentation.load(tmp_path / "x.nii.gz")
+    assert names(back.table) == {1: "label 1", 7: "core"}
+    assert len(back.labels.notes) == 1
+    assert "x.json names regions of several labels ('whole tumour' [1, 7])." in back.labels.notes[0]
+    (tmp_path / "x.json").write_text('{"labels": {"background": 0, "whole tumour": [1, 7]}}')
+    (tmp_path / "x.tsv").write_text(BESIDE["x.tsv"])
+    back = Segmentation.load(tmp_path / "x.nii.gz")
+    assert names(back.table) == {1: "liver", 7: "spleen"}
+    assert len(back.labels.notes) == 1
+
+
 def test_names_beside_the_mask_that_contradict_those_within_are_noted(tmp_path):
     write(mask(), tmp_path / "x.nii.gz", table=TABLE)
     (tmp_path / "x.xml").write_text("<atlas><label index='1'>")  # not used, so its damage does no harm

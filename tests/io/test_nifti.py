@@ -156,8 +156,14 @@ def test_a_qform_that_is_no_rotation_is_refused_unless_there_is_an_sform(tmp_pat
     assert volume.notes == ("The qform of the header is not a rotation; the sform is used.",)
 
 
-def test_an_sform_that_is_flat_is_refused(tmp_path):
-    path = patched(saved(image(), tmp_path / "x.nii"), 280, b"\0" * 48)
+def test_an_sform_of_zeros_gives_way_to_the_qform(tmp_path):
+    back = read(patched(saved(image(), tmp_path / "x.nii"), 280, b"\0" * 48))
+    assert same_grid(back, phantom())
+    assert back.notes == ("The sform of the header spans no volume; the qform is used.",)
+
+
+def test_an_sform_that_is_flat_is_refused_where_no_qform_replaces_it(tmp_path):
+    path = patched(saved(image(qform=0), tmp_path / "x.nii"), 280, b"\0" * 48)
     with pytest.raises(GeometryError, match=r"x\.nii: .* its axes do not span space"):
         read(path)
 

@@ -11,6 +11,7 @@ from tiny_bundle import make_bundle_of_several
 from monai_attn.bundle.case import check_kinds
 from monai_attn.cases import ImageInput
 from monai_attn.errors import InputError
+from monai_attn.io.dicom.suv import GIVE_FACTOR
 from monai_attn.volume import Volume
 
 PET = ImageInput("pet", "PT", unit="g/ml")
@@ -32,6 +33,13 @@ def test_a_pet_in_another_unit_than_suv_is_refused_with_what_is_missing_and_the_
         check(PET, pet=pet)
     for words in ("g/ml (SUV by body weight)", f"values in {unit}", "PatientWeight is missing", "--suv-factor"):
         assert words in str(refusal.value)
+
+
+def test_the_way_to_suv_is_said_once():
+    pet = image("Bq/ml", "PT", (f"SUV cannot be derived: PatientWeight is missing. {GIVE_FACTOR}",))
+    with pytest.raises(InputError) as refusal:
+        check(PET, pet=pet)
+    assert str(refusal.value).count("--suv-factor") == 1
 
 
 def test_one_of_several_images_in_another_unit_is_named():
