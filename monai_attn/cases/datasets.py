@@ -31,8 +31,9 @@ def dataset_cases(folder: Path, names: Sequence[str] = ("image",)) -> list[Case]
 
     `names` are those of the bundle's images. For one image an entry is a path, or `{"image": path}`, and the case is
     called by its file, or by an "id" of the entry. For several an entry is `{"id": name, "t1": path, ...}`; an image
-    that is not listed is missing. Raises `FileError` for a missing file, and `InputError` for an entry that is not
-    clear or a name that is listed twice.
+    that is not listed is missing. Raises `InputError` for an entry that is not clear or a name that is listed twice.
+
+    Whether the images exist is not asked: a missing image is the failure of its case, and the other cases go on.
     """
     content = read_json(folder / FILE)
     part = next((part for part in LISTS if content.get(part)), LISTS[-1])
@@ -42,7 +43,8 @@ def dataset_cases(folder: Path, names: Sequence[str] = ("image",)) -> list[Case]
 def labelled_cases(folder: Path, names: Sequence[str] = ("image",)) -> dict[str, Case]:
     """The cases of the "training" list of `folder/dataset.json` by name, each with its reference mask.
 
-    An entry is as in `dataset_cases`, with "label". Raises `FileError` or `InputError`.
+    An entry is as in `dataset_cases`, with "label". Raises `InputError`, and `FileError` for a file that is missing:
+    a training or a score must not go on without one of its cases.
     """
     return {case.name: case for case in _cases(folder, read_json(folder / FILE), "training", names, labelled=True)}
 
@@ -81,7 +83,9 @@ def _case(folder: Path, where: str, row: Any, names: Sequence[str], *, labelled:
         raise InputError(
             f"{where} lacks {', '.join(needs[:-1])}{', or ' if needs[:-1] else ''}{needs[-1]}. Each needs them."
         )
-    images = {name: _resolve(folder, given[name]) for name in there}
+    images = {name: folder / str(given[name]) for name in there}
+    for name in there if labelled else ():
+        _resolve(folder, given[name])
     label = _resolve(folder, given["label"]) if labelled else None
     try:
         name = checked_name(str(given["id"])) if "id" in given else safe_name(stem(images[names[0]]))

@@ -9,7 +9,7 @@ from monai_attn.cases.case import Case
 from monai_attn.cases.datasets import dataset_cases, folder_of, holds_dataset
 from monai_attn.cases.finding import find_cases, named_cases
 from monai_attn.cases.folders import holds_dicom, holds_named, matches, named_images, subfolders
-from monai_attn.errors import InputError
+from monai_attn.errors import FileError, InputError
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
 
 __all__ = ["inference_cases", "several_image_cases"]
@@ -25,7 +25,7 @@ def inference_cases(dataset_dir: str | Path, pattern: str = "*") -> list[dict[st
     """
     folder = folder_of(dataset_dir)
     if holds_dataset(folder):
-        return [case.row() for case in find_cases([folder])]
+        return _rows(find_cases([folder]))
     places = matches(folder, pattern, _is_image)
     if not places and holds_dicom(folder):
         places = [folder]
@@ -44,7 +44,7 @@ def several_image_cases(dataset_dir: str | Path, images: Sequence[str]) -> list[
     """
     folder = folder_of(dataset_dir)
     if holds_dataset(folder):
-        return [case.row(images[0]) for case in named_cases(dataset_cases(folder, images), images)]
+        return _rows(named_cases(dataset_cases(folder, images), images), images[0])
     places = [place for place in (folder, *subfolders(folder)) if holds_named(place, images)]
     if not places:
         raise InputError(
@@ -52,7 +52,16 @@ def several_image_cases(dataset_dir: str | Path, images: Sequence[str]) -> list[
             f"{images[0]}.nii.gz or the like, in it or in its folders. Set --dataset_dir."
         )
     alone = places[:1] if places[0] == folder else places
-    return [case.row() for case in named_cases([Case("", named_images(place, images)) for place in alone], images)]
+    return _rows(named_cases([Case("", named_images(place, images)) for place in alone], images))
+
+
+def _rows(cases: Sequence[Case], image: str = "image") -> list[dict[str, str]]:
+    """The cases as a config wants them. Raises `FileError` for a missing image, at which MONAI's run would stop."""
+    for case in cases:
+        for path in case.paths:
+            if not path.exists():
+                raise FileError(f"The image {path.name} of the case {case.name!r} does not exist.")
+    return [case.row(image) for case in cases]
 
 
 def _is_image(path: Path) -> bool:

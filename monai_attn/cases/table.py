@@ -9,7 +9,7 @@ from pathlib import Path
 from monai_attn.cases.case import Case
 from monai_attn.cases.naming import checked_name, same_name
 from monai_attn.cases.series_table import holds_series_table, series_table_cases
-from monai_attn.errors import FileError, InputError
+from monai_attn.errors import InputError
 
 __all__ = ["read_table", "table_cases"]
 
@@ -20,8 +20,9 @@ def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     A table of series, as a plan writes it, gives its cases too, see `series_table_cases`.
 
     The column `case` names the results. Each other column is an image, with paths relative to the table; an empty
-    cell is a missing image. Empty rows are left out. Raises `InputError` with the line for a table that is not clear,
-    and `FileError` for an image that does not exist.
+    cell is a missing image. Empty rows are left out. Raises `InputError` with the line for a table that is not clear.
+
+    Whether the images exist is not asked: a missing image is the failure of its case, and the other cases go on.
     """
     header, lines = read_table(path)
     if holds_series_table(header):
@@ -67,7 +68,4 @@ def _case(path: Path, number: int, row: dict[str, str], names: Sequence[str], co
         name = checked_name(row["case"])
     except InputError as error:
         raise InputError(f"{line} needs a case, which names its files: {error}") from error
-    for column, image in images.items():
-        if not image.exists():
-            raise FileError(f"{line}: {row[column]} does not exist.")
     return Case(name, images if len(names) > 1 else images[names[0]])

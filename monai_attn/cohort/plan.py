@@ -55,8 +55,9 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
         raise InputError(case.problem)
     found = dict(case.images) or find_images(case.source, parts.inputs, recipe.series)
     for one in found.values():
-        if one.path.is_symlink() and not one.path.exists():
-            raise FileError(f"{one.path.name} is a link to a file that is not there.")
+        if not one.path.exists():
+            what = "is a link to a file that is not there" if one.path.is_symlink() else "does not exist"
+            raise FileError(f"{one.path.name} {what}.")
     reference = next(iter(found.values())).path
     if recipe.dicom_files(case.name) and not (reference.is_dir() or is_dicom(reference)):
         raise InputError(f"{reference.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
@@ -163,8 +164,8 @@ def done_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts) -> list[str]
 def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
     """The part of the provenance that decides whether a mask is the one asked for.
 
-    `region_mm` holds two corners in mm (RAS+), or None. Device, back-end and precision do not count: a case need not
-    be computed again on another computer.
+    `region_mm` holds two corners in mm (RAS+), or None. The device does not count: a case need not be computed again on
+    another computer. Back-end and precision count where they were chosen; see `asked_for`.
     """
     region = recipe.region
     return {
@@ -192,8 +193,14 @@ def _changed_ns(path: Path) -> int:
         return 0
 
 
+def asked_for(recipe: Recipe) -> dict[str, str]:
+    """The back-end and the precision that the user chose; empty where both are "auto"."""
+    chosen = {"backend": recipe.execution.backend, "precision": recipe.execution.precision}
+    return {key: value for key, value in chosen.items() if value != "auto"}
+
+
 def _standing(recipe: Recipe, case: str, parts: Parts, digest: str) -> Standing:
     """What stands in the output folder for this case, measured by this recipe."""
     _, record, _ = result_files(recipe.output, case)
     maps = [f"{case}_{name}" for name in recipe.maps]
-    return standing_of(record, recipe.files(case), made_from(parts, recipe), digest, maps=maps)
+    return standing_of(record, recipe.files(case), made_from(parts, recipe), digest, asked=asked_for(recipe), maps=maps)

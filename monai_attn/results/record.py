@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from monai_attn.errors import FileError
 from monai_attn.io.digest import sha256
+from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.plain import read_plain
 
-__all__ = ["FILES", "INPUT", "attested", "is_broken", "is_cut_off", "read_manifest", "with_files"]
+__all__ = ["FILES", "INPUT", "attested", "is_broken", "is_cut_off", "read_labels_record", "read_manifest", "with_files"]
 
 FILES = "files"
 """The key of the record under which the other files of the case stand, each with its sha256."""
@@ -55,6 +57,23 @@ def read_manifest(record: Path) -> dict[str, Any] | None:
         return None
     ours = isinstance(content, dict) and isinstance(content.get("provenance"), dict) and "labels" in content
     return content if ours else None
+
+
+def read_labels_record(path: Path) -> dict[str, Any]:
+    """What a record beside a mask says; nothing when there is no such file, or one without a list of labels: not ours.
+
+    Raises `FileError` for a file that is there and cannot be read: the names of the labels would be lost unsaid.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = read_json_file(path)
+    except FileError as error:
+        raise FileError(
+            f"{path.name}, which names the labels of the mask beside it, cannot be read: {error}"
+        ) from error
+    ours = isinstance(content, dict) and isinstance(content.get("labels"), list)
+    return content if ours else {}
 
 
 def attested(record: Path) -> dict[Path, bool]:

@@ -67,12 +67,19 @@ class Standing:
 
 
 def standing_of(
-    record: Path, wanted: Sequence[Path], made: Mapping[str, Any], files: str, *, maps: Sequence[str] = ()
+    record: Path,
+    wanted: Sequence[Path],
+    made: Mapping[str, Any],
+    files: str,
+    *,
+    asked: Mapping[str, str] | None = None,
+    maps: Sequence[str] = (),
 ) -> Standing:
     """The state of the case whose record is `record` and whose results are to be `wanted`.
 
     `made` is the part of the provenance that decides whether a mask is the one asked for: bundle, weights, overrides,
     region. `files` is the `files_digest` of the images. `maps` are beginnings of names: one file of each is wanted too.
+    `asked` are the back-end and precision that a user chose: a case fits that ran so, or for which the same was asked.
 
     A case is done when the record and all wanted files are there, the hashes hold, and both were made in this way.
     A case of which files are missing or broken is done again. A case that was made otherwise is stale. A case whose
@@ -94,8 +101,9 @@ def standing_of(
     changed = [path for path, holds in hold.items() if not holds and path.exists() and not is_broken(path)]
     foreign = [path for path in there if FILES in manifest and path != record and path not in hold]
     differs = [key for key, value in made.items() if _differs(key, value, manifest["provenance"])]
+    differs += [key for key, value in (asked or {}).items() if not _ran(manifest["provenance"], key, value)]
     if changed:
-        return _refused(f"{changed[0].name} was changed after it was written")
+        return _refused(f"{changed[0].name} was changed after it was written, or is cut off")
     if foreign:
         return _refused(f"{foreign[0].name} exists and does not belong to the case")
     replace = frozenset({record, *there, *(path for path in hold if os.path.lexists(path))})
@@ -156,6 +164,13 @@ def _differs(key: str, value: Any, provenance: Mapping[str, Any]) -> bool:
     if key in OPTIONAL and key not in provenance:
         return False
     return bool(_plain(provenance.get(key)) != _plain(value))
+
+
+def _ran(provenance: Mapping[str, Any], key: str, value: str) -> bool:
+    """Whether a case ran with this back-end or precision, or was asked to; True where its record does not say."""
+    asked = provenance.get("asked")
+    used = str(provenance.get(key, value)).split(", ")
+    return used == [value] or (isinstance(asked, Mapping) and asked.get(key) == value)
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from monai_attn.backends.execution import Execution
 from monai_attn.bundle import Parts
 from monai_attn.volume import Box, Volume
 
@@ -18,7 +19,7 @@ PACKAGES = ("monai_attn", "torch", "monai", "numpy")
 
 def describe_run(
     parts: Parts,
-    device: str,
+    execution: Execution,
     ran: Mapping[str, Any],
     images: Mapping[str, Sequence[Volume]],
     region: Box | None,
@@ -26,12 +27,14 @@ def describe_run(
 ) -> dict[str, Any]:
     """The provenance of a mask, in plain values that JSON can hold; no path, no identity of the patient.
 
-    - `ran`: which back-ends and precisions ran the network; see `monai_attn.backends.record.RunRecord`.
+    - `execution`: how the network was asked to run; `ran`: which back-ends and precisions ran it, see
+      `monai_attn.backends.record.RunRecord`.
     - `images`: the volumes of each image, the reference first. For a bundle of several images the provenance names
       those that were given and those that were missing.
     - `region`: the box in mm (RAS+) that was segmented; None for the whole image.
     - `seconds`: the time of the run.
     """
+    device = execution.resolved().device
     sources = {name: _described(volumes[0]) for name, volumes in images.items()}
     missing = [one.name for one in parts.inputs if one.name not in images]
     return {
@@ -42,6 +45,7 @@ def describe_run(
         "overrides": dict(parts.overrides),
         "device": device,
         **ran,
+        "asked": {"backend": execution.backend, "precision": execution.precision},
         "mixed_precision": parts.amp and device.startswith("cuda"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "source": next(iter(sources.values())),

@@ -101,12 +101,16 @@ def test_a_table_for_a_bundle_of_one_image(folder):
         (["case,t1", "x,a.nii.gz", ",a.nii.gz"], r"Line 3 of cases\.csv needs a case"),
         (["case,t1", "../x,a.nii.gz"], r"Line 2 of cases\.csv needs a case"),
         (["case,t1", "x,a.nii.gz", "x,b.nrrd"], r"cases\.csv lists the case 'x' twice"),
-        (["case,t1", "x,a.nii.gz", "", "y,p9/t1.nii.gz"], r"Line 4 of cases\.csv: p9/t1\.nii\.gz does not exist"),
     ],
 )
 def test_a_table_that_is_not_clear_is_refused_with_the_line(folder, lines, message):
     with pytest.raises(InputError, match=message):
         find_cases([table(folder, *lines)], THREE)
+
+
+def test_an_image_of_a_table_that_is_missing_is_a_fault_of_its_case_alone(folder):
+    found = find_cases([table(folder, "case,t1", "x,a.nii.gz", "", "y,p9/t1.nii.gz")], THREE)
+    assert [case.name for case in found] == ["x", "y"]
 
 
 def test_a_table_that_is_no_text_is_refused(folder):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from ones import Ones, make_cases
 
+from monai_attn import dicom_export
 from monai_attn.cases import find_cases
 from monai_attn.cohort import Recipe, run_cases
 from monai_attn.cohort import output as output_module
-from monai_attn.cohort import recipe as recipe_module
 from monai_attn.cohort import run as run_module
 from monai_attn.errors import Cancelled, FileError
 
@@ -123,13 +123,21 @@ def test_what_cannot_be_written_as_dicom_does_not_lose_the_mask(cases, tmp_path,
         args[3].write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(recipe_module, "write_dicom_seg", half)
+    monkeypatch.setattr(dicom_export, "write_dicom_seg", half)
     monkeypatch.setattr("monai_attn.cohort.plan.is_dicom", lambda path: True)  # noqa: ARG005
     (row,) = run_cases(Recipe(bundle="ones", output=tmp_path / "out", dicom_seg=True), cases[:1], Ones())
     assert row.error.startswith("case_1_seg.dcm was not written: ")
     assert row.error.endswith("The other files of the case are there.")
     assert sorted(path.name for path in row.files) == ["case_1_seg.csv", "case_1_seg.json", "case_1_seg.nii.gz"]
     assert sorted((tmp_path / "out").iterdir()) == sorted(row.files)
+
+
+def test_an_image_that_a_table_names_and_that_is_missing_is_a_row_of_its_case(cases, tmp_path):
+    table = tmp_path / "cases.csv"
+    table.write_text(f"case,image\ngone,nowhere.nii.gz\nhere,{cases[0].source}\n")
+    gone, here = run_cases(Recipe(bundle="ones", output=tmp_path / "out"), find_cases([table]), Ones())
+    assert (gone.error, gone.files) == ("nowhere.nii.gz does not exist.", ())
+    assert here.error == ""
 
 
 def test_a_report_that_cannot_be_drawn_does_not_lose_the_mask(cases, tmp_path, monkeypatch):
@@ -147,9 +155,9 @@ def test_a_report_that_cannot_be_drawn_does_not_lose_the_mask(cases, tmp_path, m
 
 def test_an_old_dicom_file_does_not_stay_beside_a_new_mask(cases, tmp_path, monkeypatch):
     monkeypatch.setattr("monai_attn.cohort.plan.is_dicom", lambda path: True)  # noqa: ARG005
-    monkeypatch.setattr(recipe_module, "write_dicom_seg", lambda *args, **more: args[3].write_bytes(b"old"))  # noqa: ARG005
+    monkeypatch.setattr(dicom_export, "write_dicom_seg", lambda *args, **more: args[3].write_bytes(b"old"))  # noqa: ARG005
     recipe = Recipe(bundle="ones", output=tmp_path / "out", dicom_seg=True, overwrite=True)
     list(run_cases(recipe, cases[:1], Ones()))
-    monkeypatch.setattr(recipe_module, "write_dicom_seg", lambda *args, **more: throw(FileError("no")))  # noqa: ARG005
+    monkeypatch.setattr(dicom_export, "write_dicom_seg", lambda *args, **more: throw(FileError("no")))  # noqa: ARG005
     list(run_cases(recipe, cases[:1], Ones()))
     assert not (tmp_path / "out" / "case_1_seg.dcm").exists()

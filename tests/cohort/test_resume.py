@@ -14,6 +14,7 @@ import pytest
 from ones import Ones, make_cases
 
 from monai_attn import Box, Volume, read, write
+from monai_attn.backends.execution import Execution
 from monai_attn.cohort import Recipe, done_cases, run_cases, survey
 from monai_attn.cohort.run import CaseRun
 from monai_attn.errors import InputError
@@ -116,6 +117,28 @@ def test_a_case_that_was_segmented_otherwise_is_left_alone_and_said(cases, recip
     again = replace(recipe, redo="stale")
     assert set(run(again, cases, **made).values()) == {"made"}
     assert set(run(again, cases, **made).values()) == {"done"}
+
+
+def test_a_table_that_is_cut_off_is_not_said_to_be_changed_alone(cases, recipe):
+    run(recipe, cases)
+    table = recipe.output / "case_1_seg.csv"
+    table.write_text(table.read_text()[:60])
+    assert run(recipe, cases)["case_1"] == (
+        "case_1_seg.csv was changed after it was written, or is cut off. It is left as it is; --overwrite segments the "
+        "case again."
+    )
+
+
+def test_another_precision_that_was_asked_for_is_another_recipe(cases, recipe):
+    asked = {"backend": "auto", "precision": "bf16"}
+    run(recipe, cases, backend="openvino", precision="f32", asked=asked)  # bf16 was refused for these
+    chosen = replace(recipe, execution=Execution(precision="int8"))
+    assert all("segmented otherwise (precision)" in error for error in run(chosen, cases).values())
+    for name in ("bf16", "f32", "auto"):
+        again = replace(recipe, execution=Execution(precision=name))
+        assert set(run(again, cases).values()) == {"done"}
+    other = replace(recipe, execution=Execution(backend="torch"))
+    assert all("segmented otherwise (backend)" in error for error in run(other, cases).values())
 
 
 def test_another_region_is_another_recipe(cases, recipe):
