@@ -14,7 +14,6 @@ import numpy as np
 
 from monai_attn.errors import FileError, LabelError
 from monai_attn.io import count_volumes, holds_structures, is_dicom, read, stem, write
-from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.label_names import label_names, names_for
 from monai_attn.io.names import named_path, suffix_of
 from monai_attn.io.reading import READERS
@@ -23,6 +22,7 @@ from monai_attn.measure import Structure, measure_structures, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks, mask_in
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.results import Writer, commit, text_writer
+from monai_attn.results.record import read_labels_record
 from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
@@ -103,7 +103,7 @@ class Segmentation:
                 f"Choose it with Segmentation.load(path, volume=0) to volume={count - 1}."
             )
         image = read(path, volume=volume)
-        record = _read_record(record_of(path))
+        record = read_labels_record(record_of(path))
         try:
             labels = image.with_array(label_array(image))
             named = table if table is not None else LabelTable.from_json(record.get("labels", []))
@@ -161,6 +161,14 @@ class Segmentation:
         return tuple(str(text) for text in self.provenance.get("warnings") or ())
 
     @property
+    def certainty(self) -> dict[int, float]:
+        """How sure the network was of each structure, 0 to 1, by label value; empty where the provenance lacks it.
+
+        The mean of the winner's probability over the structure's voxels; see `monai_attn.transforms.certainty`.
+        """
+        return {int(value): float(share) for value, share in (self.provenance.get("certainty") or {}).items()}
+
+    @property
     def algorithm(self) -> tuple[str, str]:
         """Name and version of what made it, as DICOM wants them: the bundle's, else "unknown" twice."""
         name, version = (str(self.provenance.get(key) or "unknown") for key in ("bundle", "bundle_version"))
@@ -214,8 +222,8 @@ class Segmentation:
         """The files that `save` writes, without the record, and what writes each: for `monai_attn.results.commit`."""
         mask, _, table = result_files(folder, stem)
         maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write, one) for name, one in self.maps.items()}
-        said = {"warnings": " ".join(self.warnings)}
-        measures = [row | said for row in rows(measured or (), case=stem)]
+        sure, said = self.certainty, {"warnings": " ".join(self.warnings)}
+        measures = [row | {"certainty": sure.get(row["value"], "")} | said for row in rows(measured or (), case=stem)]
         texts = {} if measured is None else {table: text_writer(to_csv(measures))}
         return {mask: partial(write, self.labels, table=self.table), **texts, **maps}
 
@@ -230,17 +238,3 @@ def _structures(path: Path) -> str:
     if is_dicom(path):
         return f"is a DICOM SEG or RTSTRUCT. {first} --source IMAGE."
     return f"holds segments in several layers, which may overlap. {first} --label NAME, or --each for all of them."
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    """What stands beside a mask; nothing when there is no such file, or one without a list of labels: not ours."""
-    if not path.is_file():
-        return {}
-    try:
-        content = read_json_file(path)
-    except FileError as error:
-        raise FileError(
-            f"{path.name}, which names the labels of the mask beside it, cannot be read: {error}"
-        ) from error
-    ours = isinstance(content, dict) and isinstance(content.get("labels"), list)
-    return content if ours else {}

@@ -14,7 +14,7 @@ from monai_attn.preflight.case import check_case
 from monai_attn.preflight.configs import CheckedImages, mask_warnings
 from monai_attn.preflight.findings import Finding
 from monai_attn.preflight.images import check_images
-from monai_attn.preflight.made_for import ImageRange, MadeFor, StructureRange
+from monai_attn.preflight.made_for import ImageRange, MadeFor, Range, StructureRange
 from monai_attn.preflight.masks import check_mask
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Finding",
     "ImageRange",
     "MadeFor",
+    "Range",
     "StructureRange",
     "check_case",
     "check_images",

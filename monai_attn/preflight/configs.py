@@ -6,7 +6,7 @@ A mask of `monai.bundle run` is refused or marked as one of the segmenter is. Wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from monai_attn.bundle.case import check_kinds
@@ -75,13 +75,22 @@ class CheckedImages:
         return prepared
 
 
-def mask_warnings(labels: Volume, metadata: Mapping[str, Any]) -> list[str]:
+def mask_warnings(
+    labels: Volume,
+    metadata: Mapping[str, Any],
+    *,
+    certainty: Mapping[int, float] | None = None,
+    images: Sequence[str] = (),
+) -> list[str]:
     """What makes a mask unlikely, by the metadata of its bundle; see `check_mask`.
 
-    `labels` is the label map `(I, J, K)` on the grid of the image. Without `made_for` the list is empty. Raises
+    `labels` is the label map `(I, J, K)` on the grid of the image. `images` names the images that the network saw, in
+    the order of the metadata; empty stands for a bundle of one image. Without `made_for` the list is empty. Raises
     `BundleError` for a `made_for` that cannot be read.
     """
-    return check_mask(MadeFor.from_json(metadata.get("made_for") or {}), labels, _table(metadata))
+    made_for = MadeFor.from_json(metadata.get("made_for") or {})
+    seen = images or [row["name"] for row in metadata.get("images", [])] or ["image"]
+    return check_mask(made_for, labels, _table(metadata), certainty=certainty, images=seen)
 
 
 def _table(metadata: Mapping[str, Any]) -> LabelTable:

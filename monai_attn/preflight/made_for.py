@@ -6,13 +6,13 @@ There are only ranges in it, no image and no name of a case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monai_attn.errors import BundleError
 
-__all__ = ["ImageRange", "MadeFor", "Range", "StructureRange"]
+__all__ = ["ImageRange", "MadeFor", "Range", "StructureRange", "choice_key"]
 
 Range = tuple[float, float]
 """The smallest and the largest value that the training cases have."""
@@ -44,12 +44,17 @@ class StructureRange:
     `largest_piece` is the share of the structure's voxels that its largest connected piece holds. `border` is the share
     of the structure's voxels that lie in the outermost layer of the image.
 
-    Volumes are in ml, the other two are shares from 0 to 1.
+    `certainty` is the mean of the winner's probability over the structure's voxels (see
+    `monai_attn.transforms.certainty`), by the choice of images that were given (`choice_key`). It is of cases that were
+    segmented, not of labels, and empty where it was not computed.
+
+    Volumes are in ml, the others are shares from 0 to 1.
     """
 
     volume_ml: Range
     largest_piece: Range
     border: Range
+    certainty: Mapping[str, Range] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,20 @@ class MadeFor:
                 "Write it again with: python -m monai_attn.preflight.refresh BUNDLE --dataset_dir DATA."
             ) from error
 
+    def with_certainty(self, ranges: Mapping[int, Mapping[str, Range]]) -> MadeFor:
+        """The same with the certainty of each structure, by label value; structures that it does not know are left out.
+
+        A structure that `ranges` lacks loses its certainty.
+
+        >>> liver = StructureRange((900.0, 2100.0), (0.9, 1.0), (0.0, 0.1))
+        >>> MadeFor(2, {}, {1: liver}).with_certainty({1: {"ct": (0.9, 0.95)}}).structures[1].certainty
+        {'ct': (0.9, 0.95)}
+        """
+        structures = {
+            value: replace(one, certainty=dict(ranges.get(value, {}))) for value, one in self.structures.items()
+        }
+        return replace(self, structures=structures)
+
     def to_json(self) -> dict[str, Any]:
         """The inverse of `from_json`.
 
@@ -98,7 +117,7 @@ class MadeFor:
                 name: {
                     "size_mm": [list(corner) for corner in one.size_mm],
                     "spacing_mm": list(one.spacing_mm),
-                    **({"values": {key: list(span) for key, span in one.values.items()}} if one.values else {}),
+                    **_unless_empty("values", {key: list(span) for key, span in one.values.items()}),
                 }
                 for name, one in self.images.items()
             },
@@ -107,10 +126,18 @@ class MadeFor:
                     "volume_ml": list(one.volume_ml),
                     "largest_piece": list(one.largest_piece),
                     "border": list(one.border),
+                    **(
+                        {"certainty": {key: list(span) for key, span in one.certainty.items()}} if one.certainty else {}
+                    ),
                 }
                 for value, one in self.structures.items()
             },
         }
+
+
+def _unless_empty(key: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A key of a JSON object that is left out where it holds nothing."""
+    return {key: content} if content else {}
 
 
 def _image(row: Mapping[str, Any]) -> ImageRange:
@@ -124,7 +151,17 @@ def _image(row: Mapping[str, Any]) -> ImageRange:
 
 def _structure(row: Mapping[str, Any]) -> StructureRange:
     """The ranges of a structure from JSON. Raises `KeyError` for a missing key."""
-    return StructureRange(_range(row["volume_ml"]), _range(row["largest_piece"]), _range(row["border"]))
+    certainty = {str(key): _range(span) for key, span in (row.get("certainty") or {}).items()}
+    return StructureRange(_range(row["volume_ml"]), _range(row["largest_piece"]), _range(row["border"]), certainty)
+
+
+def choice_key(names: Iterable[str]) -> str:
+    """The images that were given, in the order of the bundle, as a key of `StructureRange.certainty`.
+
+    >>> choice_key(["t1", "pet"])
+    't1+pet'
+    """
+    return "+".join(names)
 
 
 def _range(pair: Any) -> Range:

@@ -1,4 +1,4 @@
-"""Whether a mask is such as the labels of the training were: volumes, pieces, the border of the image.
+"""Whether a mask is such as those of known cases: volumes, pieces, the border of the image, how sure the network is.
 
 After the run: the mask is kept whatever is found, and the sentences become its warnings. A sentence does not say
 that a mask is wrong: a large tumour may well lie outside the range of the training.
@@ -6,11 +6,11 @@ that a mask is wrong: a large tumour may well lie outside the range of the train
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from monai_attn.labels import LabelTable
 from monai_attn.preflight.figures import StructureFigures, structure_figures
-from monai_attn.preflight.made_for import MadeFor, StructureRange
+from monai_attn.preflight.made_for import MadeFor, Range, StructureRange, choice_key
 from monai_attn.volume import Volume
 
 __all__ = ["check_mask"]
@@ -25,11 +25,26 @@ CUT = 0.005
 """So much more of a structure may lie at the border of the image or region than in any label of the training."""
 
 
-def check_mask(made_for: MadeFor | None, labels: Volume, table: LabelTable, *, region: bool = False) -> list[str]:
+UNSURE = 1.25
+"""A network that doubts this much more than of any known case is unlikely to be right. Doubt is 1 - certainty."""
+
+
+def check_mask(
+    made_for: MadeFor | None,
+    labels: Volume,
+    table: LabelTable,
+    *,
+    certainty: Mapping[int, float] | None = None,
+    images: Sequence[str] = (),
+    region: bool = False,
+) -> list[str]:
     """What makes a mask unlikely, one sentence each; empty without `made_for`, as for bundles of others.
 
     `labels` is the label map of what was segmented: the image, or the part of it in the region. A structure of which
     nothing was found is named, and an empty mask as a whole.
+
+    `certainty` is how sure the network is of each structure, by label value, and `images` names the images that it saw;
+    both are compared with `StructureRange.certainty`. Nothing is said where either side is not known.
 
     `region` only changes the words, "region" for "image". Volumes are compared in ml, pieces with 26 neighbours.
 
@@ -50,6 +65,7 @@ def check_mask(made_for: MadeFor | None, labels: Volume, table: LabelTable, *, r
             warnings.append(f"No {name} was found, and the training images held at least {least:.3g} ml.")
         else:
             warnings += _structure(name, figures[value], trained, "region" if region else "image")
+            warnings += _certainty(name, (certainty or {}).get(value), trained.certainty.get(choice_key(images)))
     return warnings
 
 
@@ -71,3 +87,13 @@ def _structure(name: str, found: StructureFigures, trained: StructureRange, wher
             f"The {name} is in pieces, of which the largest holds {100 * found.largest_piece:.0f} %; in the training "
             f"images it held at least {100 * trained.largest_piece[0]:.0f} %."
         )
+
+
+def _certainty(name: str, found: float | None, known: Range | None) -> Iterator[str]:
+    """A sentence on a structure of which the network is less sure than it is of known cases."""
+    if found is None or known is None or 1 - found <= UNSURE * (1 - known[0]):
+        return
+    yield (
+        f"The network is unsure of the {name}: the mean probability of its voxels is {100 * found:.0f} %; in known "
+        f"cases it is {100 * known[0]:.0f} to {100 * known[1]:.0f} %."
+    )

@@ -19,16 +19,20 @@ from monai_attn.bundle.locate import find_bundle, label_table, read_metadata
 from monai_attn.errors import AttnError, FileError
 from monai_attn.io import write_bytes_atomic
 from monai_attn.io.digest import sha256
+from monai_attn.preflight.made_for import MadeFor
 from monai_attn.preflight.training_data import made_for
 
-__all__ = ["main", "refresh", "refresh_after"]
+__all__ = ["main", "refresh", "refresh_after", "write_made_for"]
 
 
 def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: bool = False) -> dict[str, Any]:
     """Write `weights_sha256`, and with a data set `made_for`, into the metadata.json of a bundle; give the two keys.
 
-    Everything else in the file stays. Raises `FileError` without `models/model.pt`, `BundleError` for a folder that is
-    no bundle, and as `monai_attn.bundle.training_cases.training_cases` does.
+    Everything else in the file stays. The certainty of structures is that of the old weights: it goes where the weights
+    have changed, and `python -m monai_attn.segmenter.certainty` computes it anew.
+
+    Raises `FileError` without `models/model.pt`, `BundleError` for a folder that is no bundle, and as
+    `monai_attn.bundle.training_cases.training_cases` does.
     """
     folder = find_bundle(root)
     metadata = read_metadata(folder)
@@ -36,11 +40,27 @@ def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: b
     if not weights.is_file():
         raise FileError(f"{folder.name} has no models/model.pt. Put the trained weights there first.")
     new: dict[str, Any] = {"weights_sha256": sha256(weights)}
-    if dataset_dir is not None:
-        new["made_for"] = _made_for(folder, metadata, dataset_dir, trust)
-    text = json.dumps({**metadata, **new}, indent=4, ensure_ascii=False)
-    write_bytes_atomic(folder / "configs" / "metadata.json", f"{_short_lists(text)}\n".encode(), overwrite=True)
+    known = MadeFor.from_json(metadata.get("made_for") or {})
+    made = _made_for(folder, metadata, dataset_dir, trust) if dataset_dir is not None else known
+    same = metadata.get("weights_sha256") == new["weights_sha256"]
+    if made is not None and (dataset_dir is not None or not same):
+        kept = {value: one.certainty for value, one in known.structures.items()} if known and same else {}
+        new["made_for"] = made.with_certainty(kept).to_json()
+    _write(folder, {**metadata, **new})
     return new
+
+
+def write_made_for(folder: Path, made_for: MadeFor) -> None:
+    """Write what a bundle was made for into its metadata.json; everything else stays.
+
+    Raises `BundleError` for a folder that is no bundle.
+    """
+    _write(folder, {**read_metadata(folder), "made_for": made_for.to_json()})
+
+
+def _write(folder: Path, metadata: dict[str, Any]) -> None:
+    text = json.dumps(metadata, indent=4, ensure_ascii=False)
+    write_bytes_atomic(folder / "configs" / "metadata.json", f"{_short_lists(text)}\n".encode(), overwrite=True)
 
 
 def refresh_after(weights: str | Path) -> None:
@@ -54,12 +74,12 @@ def refresh_after(weights: str | Path) -> None:
         refresh(root)
 
 
-def _made_for(folder: Path, metadata: dict[str, Any], dataset_dir: str | Path, trust: bool) -> dict[str, Any]:
+def _made_for(folder: Path, metadata: dict[str, Any], dataset_dir: str | Path, trust: bool) -> MadeFor:
     from monai_attn.bundle.training_cases import training_cases
 
     names = [str(row["name"]) for row in metadata.get("images", [])] or ["image"]
     cases = training_cases(folder, dataset_dir, trust=trust)
-    return made_for(cases, image_inputs(metadata, names), label_table(metadata)).to_json()
+    return made_for(cases, image_inputs(metadata, names), label_table(metadata))
 
 
 def _short_lists(text: str) -> str:

@@ -19,14 +19,16 @@ from monai_attn.backends.execution import CalibrationImage
 from monai_attn.bundle import Parts, open_bundle, why
 from monai_attn.bundle.case import case_images, cut_case, read_case
 from monai_attn.errors import InputError
-from monai_attn.inferers.maps import Inference, check_maps, extra_runs, infer_with_maps
+from monai_attn.inferers.maps import Inference, check_maps, extra_runs
 from monai_attn.inferers.watching import RunWatch, watch_inferer
 from monai_attn.preflight import MadeFor, check_case, check_mask
 from monai_attn.progress import Finished, Progress
 from monai_attn.segmentation import Segmentation
 from monai_attn.segmenter.grid import checked_labels, in_whole
+from monai_attn.segmenter.mapping import with_maps
 from monai_attn.segmenter.provenance import describe_run
-from monai_attn.transforms.on_source import classes_exclude, maps_on_source
+from monai_attn.transforms.certainty import certainty_of
+from monai_attn.transforms.on_source import classes_exclude
 from monai_attn.volume import Box, ImageSource, Volume
 
 __all__ = ["Segmenter"]
@@ -139,16 +141,23 @@ class Segmenter:
         given = cut_case(images, region) if region else images
         warnings, notes = self._check(given, region=region, force=force)
         shown: dict[str, NDArray[np.generic]] = {}
-        array = self._labels(given, RunWatch(progress, finished), maps, shown)
+        array, certainty = self._labels(given, RunWatch(progress, finished), maps, shown)
         grid = given[next(iter(given))][0]
-        warnings += check_mask(self._made_for, grid.with_array(array), self.parts.table, region=region is not None)
+        warnings += check_mask(
+            self._made_for,
+            grid.with_array(array),
+            self.parts.table,
+            certainty=certainty,
+            images=list(given),
+            region=region is not None,
+        )
         if block:
             array = in_whole(array, block, whole)
             shown = {name: in_whole(one, block, whole) for name, one in shown.items()}
         labels = Volume(array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
         ran, seconds = self._network.record.provenance(), time.perf_counter() - start
-        provenance = describe_run(self.parts, self.device, ran, images, region, seconds)
-        provenance |= {"warnings": warnings, **({"notes": notes} if notes else {})}
+        provenance = describe_run(self.parts, self.execution, ran, images, region, seconds)
+        provenance |= {"certainty": certainty, "warnings": warnings, **({"notes": notes} if notes else {})}
         volumes = {name: replace(labels, array=one, modality="") for name, one in shown.items()}
         return Segmentation(labels, self.parts.table, provenance, volumes)
 
@@ -200,34 +209,24 @@ class Segmenter:
         watch: RunWatch,
         maps: Sequence[str],
         shown: dict[str, NDArray[np.generic]],
-    ) -> NDArray[np.generic]:
-        """The bundle's own pipeline, as MONAI's evaluator runs it, for one case; maps are left in `shown`."""
+    ) -> tuple[NDArray[np.generic], dict[int, float]]:
+        """The bundle's own pipeline, as MONAI's evaluator runs it, for one case; maps are left in `shown`.
+
+        Gives the labels, and how sure the network is of each.
+        """
         self._network.record.used.clear()
         if maps:
             check_maps(maps, self.parts.network)
             watch.runs += extra_runs(self.parts.inferer, maps)
         inferer = watch_inferer(self.parts.inferer, watch)
         try:
-            batch = self._infer(images, self._network, self._with_maps(inferer, maps, shown) if maps else inferer)
+            batch = self._infer(images, self._network, with_maps(inferer, self.parts, maps, shown) if maps else inferer)
             (result,) = decollate_batch(batch)
             case = self.parts.postprocessing(result)
         except RuntimeError as error:  # what MONAI and torch raise; ours and the callbacks' pass through
             raise why(error, f"The bundle {self.parts.name} failed on this image") from error
-        return checked_labels(case["pred"], images[next(iter(images))][0], self.parts.name)
-
-    def _with_maps(self, inferer: Inference, maps: Sequence[str], shown: dict[str, NDArray[np.generic]]) -> Inference:
-        """An inferer that leaves maps, on the grid of its image, in `shown`."""
-
-        def infer(image: torch.Tensor, network: torch.nn.Module) -> Any:
-            exclusive = classes_exclude(self.parts.postprocessing)
-            prediction, found = infer_with_maps(
-                inferer, network, image, maps, source=self.parts.network, exclusive=exclusive
-            )
-            values = torch.cat(list(found.values()), dim=1)[0]
-            shown.update(zip(found, maps_on_source(values, image), strict=True))
-            return prediction
-
-        return infer
+        labels = checked_labels(case["pred"], images[next(iter(images))][0], self.parts.name)
+        return labels, certainty_of(case["pred"])
 
     def _infer(
         self, images: Mapping[str, list[Volume]], network: torch.nn.Module, inferer: Inference

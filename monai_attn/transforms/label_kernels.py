@@ -18,7 +18,10 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-__all__ = ["classify", "label_cells", "label_voxels"]
+__all__ = ["add_certainty", "classify", "label_cells", "label_voxels"]
+
+FAR = np.float32(14.0)
+"""A class that is behind by so many logits has less than a millionth of the winner's probability."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -58,6 +61,42 @@ def classify(logits: Any, codes: Any, regions: bool, low: Any, high: Any, first:
                         codes[x + 1, y + 1, z + 1] = code
                         best[z] = 0.0 if regions else value
     return finite
+
+
+@compiled
+def add_certainty(
+    logits: Any, codes: Any, regions: bool, low: Any, high: Any, one: int, found: Any, first: int, last: int
+) -> None:
+    """Add the winner's probability of each voxel that is no background to `found` `(2, codes)`: sums, and counts.
+
+    Planes x in [first, last) and voxels between `low` and `high` count; see `classify` for the arrays. Probabilities
+    are those of a softmax over all classes, or of a sigmoid for regions, as whole numbers of 1 / `one`. Classes that
+    are less likely than the winner by `FAR` logits are left out, which changes less than one millionth a class.
+    """
+    best = np.empty(logits.shape[3], np.float32)
+    total = np.empty(logits.shape[3], np.float32)
+    for x in range(max(first, low[0]), min(last, high[0] + 1)):
+        for y in range(low[1], high[1] + 1):
+            begin, end = high[2] + 1, low[2]
+            for z in range(low[2], high[2] + 1):
+                code = codes[x + 1, y + 1, z + 1]
+                if code:
+                    best[z] = logits[code - 1 if regions else code, x, y, z]
+                    total[z] = 0.0
+                    begin, end = min(begin, z), z + 1
+            for c in range(logits.shape[0] if begin < end and not regions else 0):
+                row = logits[c, x, y]
+                for z in range(begin, end):
+                    if codes[x + 1, y + 1, z + 1]:
+                        behind = best[z] - row[z]
+                        if behind < FAR:
+                            total[z] += np.exp(-behind)
+            for z in range(begin, end):
+                code = codes[x + 1, y + 1, z + 1]
+                if code:
+                    share = 1.0 / (1.0 + np.exp(-best[z])) if regions else 1.0 / total[z]
+                    found[0, code] += np.int64(one * share + 0.5)
+                    found[1, code] += 1
 
 
 @compiled

@@ -22,6 +22,7 @@ from monai_attn.cases import checked_name, names_of
 from monai_attn.errors import FileError, GeometryError, LabelError
 from monai_attn.io import stem, write
 from monai_attn.results import Writer, commit, text_writer
+from monai_attn.transforms.certainty import certainty_of
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["SaveSegmentationd", "label_map"]
@@ -37,7 +38,9 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
 
     Beside the map, `<case>_<postfix>.json` holds what `provenance()` gives, if that is given, and which images
     `AlignImagesd` joined and which were missing. With `warnings` it holds the warnings of
-    `monai_attn.preflight.CheckedImages` on the images, and those that `warnings(mask)` gives; they are logged too.
+    `monai_attn.preflight.CheckedImages` on the images, and what `warnings(mask, certainty=..., images=...)` gives. They
+    are logged too. `certainty` is that of `certainty_of`, and goes into the JSON. `images` are the names of the images
+    that were joined, empty for one image.
 
     Raises `LabelError` for values that are no labels, `GeometryError` for another grid, and `InputError` for a name
     that would lead out of the folder. Raises `FileError` when the file exists and `overwrite` is not set, or when two
@@ -56,7 +59,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         postfix: str = "seg",
         overwrite: bool = False,
         provenance: Callable[[], Mapping[str, Any]] | None = None,
-        warnings: Callable[[Volume], Sequence[str]] | None = None,
+        warnings: Callable[..., Sequence[str]] | None = None,
     ) -> None:
         super().__init__(keys)
         self.output_dir = Path(output_dir)
@@ -110,18 +113,21 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         if self.provenance is not None:
             if self._made_by is None:
                 self._made_by = dict(self.provenance())
-            content = {**self._made_by, **_images_of(source), **self._warnings_of(source, mask)}
+            sure = certainty_of(prediction)
+            said = self._warnings_of(source, mask, sure)
+            content = {**self._made_by, **_images_of(source), **({"certainty": sure} if sure else {}), **said}
             text = json.dumps(content, indent=2, default=str) + "\n"
             files[path.with_name(stem(path) + ".json")] = text_writer(text)
         commit(files, overwrite=self.overwrite)
         self._written.add(path)
         logger.info("Mask %d is written.", len(self._written))
 
-    def _warnings_of(self, source: Any, mask: Volume) -> dict[str, list[str]]:
+    def _warnings_of(self, source: Any, mask: Volume, certainty: Mapping[int, float]) -> dict[str, list[str]]:
         """The warnings on images and mask, logged and ready for the JSON; nothing where warnings are not asked for."""
         if self.warnings is None:
             return {}
-        said = [*str(source.meta.get("warnings") or "").splitlines(), *self.warnings(mask)]
+        found = self.warnings(mask, certainty=certainty, images=_images_of(source).get("images", []))
+        said = [*str(source.meta.get("warnings") or "").splitlines(), *found]
         for sentence in said:
             logger.warning("Mask %d: %s", len(self._written), sentence)
         return {"warnings": said}

@@ -27,7 +27,9 @@ from torch import Tensor
 from monai_attn.errors import BundleError, InputError
 from monai_attn.progress import Finished
 from monai_attn.transforms.cells import along_axes, view_of
+from monai_attn.transforms.certainty import Certainty
 from monai_attn.transforms.way_back import WayBack, way_back
+from monai_attn.wording import counted
 
 __all__ = ["SourceLabels"]
 
@@ -89,6 +91,7 @@ class LabelSlabs:
         self.finished = finished
         self.values: NDArray[np.generic] = np.empty(0)  # codes to labels; known with the first slab
         self.labels: NDArray[np.generic] = np.empty(0)
+        self.certainty = Certainty(0, regions=regions is not None)
         self.planes = 0  # given so far
         self._box = tuple(slice(int(low), int(high) + 1) for low, high in way.region.T)
         shift = np.eye(4)
@@ -117,6 +120,9 @@ class LabelSlabs:
                 "The network gives logits that are not finite. Run it in float32, or look whether the image itself "
                 "holds values that are not finite."
             )
+        fresh = low.copy()
+        fresh[self.axis] = max(fresh[self.axis], 1 if start else 0)  # the first plane came with the slab before
+        self.certainty.add(logits, codes, fresh, high, _in_parts)
         end = start + int(shape[self.axis])
         last = end == self.way.network_shape[self.axis]
         span = (start if start else -1, end if last else end - 1)  # cells; those at the edges have a zero corner
@@ -128,12 +134,15 @@ class LabelSlabs:
     def finish(self) -> MetaTensor:
         """The label map `(1, I, J, K)`, uint8, or int32 for values above 255, with the affine of the source image.
 
-        Raises `InputError` when planes are missing.
+        Its meta data hold the certainty of each structure; see `certainty_of`. Raises `InputError` when planes are
+        missing.
         """
         planes = self.way.network_shape[self.axis]
         if self.planes != planes:
             raise InputError(f"The label map is not complete: {self.planes} of {planes} planes were given.")
-        return MetaTensor(torch.from_numpy(self.labels)[None], affine=torch.from_numpy(self.way.source_affine.copy()))
+        affine = torch.from_numpy(self.way.source_affine.copy())
+        meta = self.certainty.meta(self.values.tolist())
+        return MetaTensor(torch.from_numpy(self.labels)[None], affine=affine, meta=meta)
 
     def _check(self, shape: tuple[int, ...], start: int) -> None:
         """Refuse logits of another size than the network's grid. Raises `BundleError`.
@@ -151,11 +160,13 @@ class LabelSlabs:
         if start != max(self.planes - 1, 0):
             raise InputError(f"The next slab begins at plane {max(self.planes - 1, 0)}, not at {start}.")
         if self.regions is not None and len(self.regions) != shape[0]:
-            raise BundleError(f"The network has {shape[0]} channels, and regions names {len(self.regions)} labels.")
+            channels, labels = counted(shape[0], "channel"), counted(len(self.regions), "label")
+            raise BundleError(f"The network has {channels}, and regions names {labels}.")
         if not len(self.values):
             values = [0, *self.regions] if self.regions is not None else list(range(shape[0]))
             self.values = np.array(values, dtype=np.uint8 if max(values) <= np.iinfo(np.uint8).max else np.int32)
             self.labels = np.zeros(self.way.source_shape, dtype=self.values.dtype)
+            self.certainty = Certainty(len(values), regions=self.regions is not None)
 
     def _label(self, logits: Any, codes: Any, low: Any, high: Any, origin: Any, span: tuple[int, int]) -> VoxelBox:
         """Write the labels of all cells with `span[0] <= cell < span[1]` on the slab axis; the box they lie in."""

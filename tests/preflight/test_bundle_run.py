@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from commands import Finished, run_module
 
+from monai_attn import Segmenter
 from monai_attn.bundle.locate import read_metadata, shipped
 from monai_attn.errors import InputError
 from monai_attn.io import write
@@ -64,6 +65,12 @@ def test_bundle_run_writes_the_warnings_beside_the_mask_and_refuses_as_the_comma
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
     forced = bundle_run(tmp_path / "in", tmp_path / "out", "--force", "true")
     assert forced.code == 0, forced.text
-    warnings = json.loads((tmp_path / "out" / "wide_seg.json").read_text())["warnings"]
-    assert warnings[0].startswith("The image measures 80 x 50 x 36 mm")
-    assert len(warnings) > 1  # noise gives no hippocampus
+    record = json.loads((tmp_path / "out" / "wide_seg.json").read_text())
+    assert record["warnings"][0].startswith("The image measures 80 x 50 x 36 mm")
+    assert len(record["warnings"]) > 1  # noise gives no hippocampus
+    made = Segmenter.from_bundle("hippocampus_mri", device="cpu", backend="torch")(
+        tmp_path / "in" / "wide.nii.gz", force=True
+    )
+    assert {int(value): share for value, share in record["certainty"].items()} == made.certainty
+    assert record["warnings"] == list(made.warnings)
+    assert any("The network is unsure of the" in text for text in made.warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from monai_attn.labels import LabelTable
 from monai_attn.preflight import MadeFor, StructureRange, check_mask
@@ -53,6 +54,21 @@ def test_a_volume_far_outside_the_training_is_marked_and_one_near_it_is_not():
 def test_a_structure_at_the_border_is_marked():
     (cut,) = warnings(cube(1, 0), cube(2, 25), region=True)
     assert "The head touches the border of the region with 9.1 % of its voxels" in cut
+
+
+@pytest.mark.parametrize(("certainty", "marked"), [(0.95, False), (0.88, False), (0.87, True), (0.3, True)])
+def test_a_structure_that_the_network_doubts_more_than_in_known_cases_is_marked(certainty, marked):
+    known = MADE_FOR.with_certainty({1: {"t1": (0.9, 0.97), "ct": (0.5, 0.6)}})  # doubt: 10 %, times 1.25
+    mask = labels(cube(1, 5), cube(2, 25))
+    said = check_mask(known, mask, TABLE, certainty={1: certainty, 2: 0.1}, images=["t1"])
+    assert len(said) == marked
+    if marked:
+        assert said[0] == (
+            f"The network is unsure of the head: the mean probability of its voxels is {100 * certainty:.0f} %; in "
+            "known cases it is 90 to 97 %."
+        )
+    for images in (["ct"], ["t1", "ct"], []):  # another choice of images has another range, or none
+        assert not check_mask(known, mask, TABLE, certainty={1: 0.6}, images=images)
 
 
 def test_a_structure_in_pieces_is_marked():

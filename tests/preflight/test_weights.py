@@ -15,8 +15,8 @@ from monai_attn.bundle.parts import open_bundle
 from monai_attn.bundle.weights import read_weights
 from monai_attn.errors import BundleError, FileError, TrustError
 from monai_attn.io.digest import sha256
-from monai_attn.preflight import MadeFor
-from monai_attn.preflight.refresh import main, refresh
+from monai_attn.preflight import MadeFor, StructureRange
+from monai_attn.preflight.refresh import main, refresh, write_made_for
 from monai_attn.training import join_weights, save_weights
 
 
@@ -91,6 +91,7 @@ def test_the_metadata_of_a_shipped_bundle_say_what_it_was_made_for(name):
     assert known.to_json() == metadata["made_for"]
     assert list(known.images) == ([image["name"] for image in metadata.get("images", [])] or ["image"])
     assert list(known.structures) == [label["value"] for label in metadata["labels"]]
+    assert all(one.certainty for one in known.structures.values())
 
 
 DATA = {"hippocampus_mri": "hippocampus", "soft_tissue_sarcoma": "soft_tissue_sarcoma"}
@@ -103,6 +104,18 @@ def test_what_the_metadata_say_of_the_training_is_what_the_training_cases_show(s
     before = (root / "configs" / "metadata.json").read_text()
     refresh(root, dataset_dir=shared_data / DATA[name], trust=True)
     assert (root / "configs" / "metadata.json").read_text() == before
+
+
+def test_the_certainty_of_old_weights_does_not_stay_with_new_ones(bundle):
+    liver = StructureRange((1.0, 2.0), (0.9, 1.0), (0.0, 0.0), {"image": (0.8, 0.9)})
+    write_made_for(bundle, MadeFor(3, {}, {1: liver}))
+    refresh(bundle)
+    assert MadeFor.from_json(read_metadata(bundle)["made_for"]).structures[1] == liver
+    network = open_bundle(bundle, trust=True).network
+    with torch.no_grad():
+        next(network.parameters()).add_(1)
+    save_weights(network, bundle / "models" / "model.pt")
+    assert MadeFor.from_json(read_metadata(bundle)["made_for"]).structures[1].certainty == {}
 
 
 def test_the_command_writes_the_metadata_or_says_why_not(tmp_path, capsys):
