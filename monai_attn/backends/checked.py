@@ -1,4 +1,4 @@
-"""A network in the fastest back-end that gives the labels of PyTorch in float32.
+"""A network in the fastest back-end that gives the values of PyTorch in float32, but for rounding.
 
 Reduced precision can be silently wrong. In bf16, a strided 3-D convolution whose innermost output has length 1 gives
 garbage on some processors (pytorch#169688). A conversion may be wrong too. So every back-end is compared with PyTorch
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from monai_attn.backends.comparison import WindowComparison
 from monai_attn.backends.conversion import small_examples
 from monai_attn.backends.head import ComparedNetwork, Head, with_head_apart
 from monai_attn.backends.network import BackendNetwork
+from monai_attn.backends.pace import Pace
 from monai_attn.backends.record import RunRecord
 from monai_attn.errors import BackendError
 
@@ -46,8 +48,9 @@ class CheckedNetwork(ComparedNetwork):
     """A network in several variants, the fastest first; the last variant is the network itself, in PyTorch.
 
     - For each shape of windows, each variant is compared with the last one; see `WindowComparison`.
-    - A variant whose labels differ is not used again for that shape. The next variant takes its place, one warning says
-      so, and the provenance keeps it.
+    - A variant that differs by more than rounding is not used again for that shape. The next variant takes its place,
+      one warning says so, and the provenance keeps it.
+    - A back-end that is slower than PyTorch is not used after its first windows, unless the user named it; see `Pace`.
     - An output with NaN or infinity is never used where the network itself gives none.
     - Comparisons that agreed are kept in the cache under `key`, and not made again; with "" they are kept nowhere.
 
@@ -64,6 +67,7 @@ class CheckedNetwork(ComparedNetwork):
         self._head: Head | None = None
         self._rank: dict[tuple[int, ...], int] = {}
         self._comparisons: dict[tuple[int, tuple[int, ...]], WindowComparison] = {}
+        self._paces: dict[tuple[int, tuple[int, ...]], Pace] = {}
 
     @property
     def is_compared(self) -> bool:
@@ -78,20 +82,31 @@ class CheckedNetwork(ComparedNetwork):
         window = tuple(x.shape[1:])
         *checked, last = self.variants
         for rank, variant in list(enumerate(checked))[self._rank.get(window, 0) :]:
-            following = self.variants[rank + 1]
+            pace, output, problem = self._pace(rank, window), None, ""
             try:
-                output = self._run(variant, x)
-                problem = self._problem(rank, x, output)
+                if not pace.slow:
+                    output = pace.timed(partial(self._run, variant), x)
+                    problem = self._problem(rank, x, output)
             except BackendError as error:
-                if variant.asked and following.backend != variant.backend:
+                if variant.asked and self.variants[rank + 1].backend != variant.backend:
                     raise
                 problem = str(error)
-            if not problem:
-                return self._took(variant, output, x)
-            self._rank[window] = rank + 1
-            shape = " x ".join(map(str, window[1:]))
-            self.record.note(f"Windows of {shape} run in {following}, not in {variant}: {problem}")
+            if problem:
+                self._leave(rank, rank + 1, window, problem)
+                continue
+            if not variant.asked and pace.is_slow(last.network, x):
+                self._leave(rank, len(checked), window, str(pace))
+            if output is None:  # an earlier run has found that it is slow
+                break
+            return self._took(variant, output, x)
         return self._took(last, self._run(last, x), x)
+
+    def _leave(self, rank: int, following: int, window: tuple[int, ...], why: str) -> None:
+        """Let another variant run the next windows of this shape, with a note."""
+        self._rank[window] = following
+        shape = " x ".join(map(str, window[1:]))
+        to, left = self.variants[following], self.variants[rank]
+        self.record.note(f"Windows of {shape} run in {to}, not in {left}: {why}")
 
     def find_head(self, x: Tensor) -> Head | None:
         """The network's last layer, if all variants can leave it out of windows like `x`; else None.
@@ -128,13 +143,27 @@ class CheckedNetwork(ComparedNetwork):
             return "its values are not finite where those of torch f32 are."
         place = rank, tuple(x.shape[1:])
         if place not in self._comparisons:
-            variant, shape = self.variants[rank], "x".join(map(str, x.shape[1:]))
-            name = f"{variant.backend}-{variant.precision}-{shape}"
-            memory = Entry("agreed", self.key, name) if self.key else None
-            self._comparisons[place] = WindowComparison(variant.precision, memory, regions=self.regions)
-        return self._comparisons[place].problem(x, output, reference, self._head)
+            memory = self._memory(*place, "rounding")
+            self._comparisons[place] = WindowComparison(self.variants[rank].precision, memory, regions=self.regions)
+        timed = partial(self._pace(*place).timed_torch, reference)
+        return self._comparisons[place].problem(x, output, timed, self._head)
+
+    def _pace(self, rank: int, window: tuple[int, ...]) -> Pace:
+        """The times of one variant on windows of one shape. What the user asked for is never slow."""
+        if (rank, window) not in self._paces:
+            asked = self.variants[rank].asked
+            self._paces[rank, window] = Pace(None if asked else self._memory(rank, window, "slow"))
+        return self._paces[rank, window]
+
+    def _memory(self, rank: int, window: tuple[int, ...], what: str) -> Entry | None:
+        """The place in the cache for what is known of a variant and a shape; None where nothing is kept."""
+        variant, shape = self.variants[rank], "x".join(map(str, window))
+        return Entry("agreed", self.key, f"{variant.backend}-{variant.precision}-{shape}-{what}") if self.key else None
 
     def _took(self, variant: Variant, output: Any, x: Tensor) -> Any:
-        """The output, after the record has noted which variant gave it."""
+        """The output, after the record has noted which variant gave it, and how its labels compared."""
+        own = [one for (rank, _), one in self._comparisons.items() if self.variants[rank] is variant]
+        if voxels := sum(one.voxels for one in own):
+            self.record.compared[str(variant)] = sum(one.differ for one in own), voxels
         self.record.took(variant.backend, variant.precision, variant.network, x)
         return output

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from monai_attn.backends.agreement import LEAST_DICE, disagreement, shows_a_class
+from monai_attn.backends.agreement import differing, disagreement, shows_a_class
 from monai_attn.backends.cache import Entry
 from monai_attn.backends.head import Head
 from monai_attn.backends.outputs import main_output
@@ -24,13 +24,18 @@ class WindowComparison:
     - Comparisons end when a window has shown more than one class and agreed. The cache keeps that.
 
     `memory`: the place in the cache; None keeps nothing. `regions`: see `disagreement`.
+
+    `voxels` counts the voxels that were compared and agreed but for rounding, and `differ` those of them whose label
+    differs all the same, since two classes are nearly tied.
     """
 
     def __init__(self, precision: str, memory: Entry | None = None, *, regions: bool = False) -> None:
-        self.least_dice = LEAST_DICE[precision]
+        self.precision = precision
         self.memory = memory
         self.regions = regions
-        self.passed = bool(memory and memory.read())
+        known = (memory.read() if memory else None) or {}
+        self.passed = bool(known)
+        self.voxels, self.differ = int(known.get("voxels", 0)), int(known.get("differ", 0))
         self.met = 0
 
     def problem(self, x: Tensor, output: Any, reference: Callable[[Tensor], Any], head: Head | None = None) -> str:
@@ -45,8 +50,10 @@ class WindowComparison:
             logits = given if head is None else head(given)
             if self._is_due(window, logits):
                 expected = main_output(reference(window[None]))[0]
-                if problem := disagreement(expected, logits, self.least_dice, regions=self.regions):
+                if problem := disagreement(expected, logits, self.precision, regions=self.regions):
                     return problem
+                self.voxels += expected[0].numel()
+                self.differ += differing(expected, logits, regions=self.regions)
                 if shows_a_class(expected, self.regions):
                     self._pass()
         return ""
@@ -62,4 +69,4 @@ class WindowComparison:
         """End the comparisons, and keep in the cache that they agreed."""
         self.passed = True
         if self.memory:
-            self.memory.write({"least_dice": self.least_dice})
+            self.memory.write({"voxels": self.voxels, "differ": self.differ})

@@ -270,7 +270,7 @@ def test_a_conversion_that_gives_other_labels_is_not_used():
     network, x = Forgetful().eval(), image(1, 1, 8, 8, 8) + 5
     loaded = load_network(network, Execution("cpu"))
     assert torch.equal(loaded(x), network(x))
-    assert "its labels differ from those of torch f32" in loaded.record.notes[0]
+    assert "its values differ from those of torch f32" in loaded.record.notes[0]
 
 
 def test_neither_openvino_nor_torch_is_loaded_before_it_is_needed():
