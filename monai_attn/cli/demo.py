@@ -66,13 +66,13 @@ def run(args: argparse.Namespace) -> int:
     or matplotlib is missing. Each hippocampus is segmented in a region of its own, and both sides come into one
     mask.
     """
+    from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.io import read
     from monai_attn.io.atomic import check_free
     from monai_attn.measure import measure_structures, rows, to_csv
     from monai_attn.report import save_picture
     from monai_attn.results import commit, text_writer
     from monai_attn.segmentation import result_files
-    from monai_attn.segmenter import Segmenter
     from monai_attn.volume import Box
 
     table, picture = args.out / f"{STEM}_volumes.csv", args.out / f"{STEM}.png"
@@ -81,6 +81,10 @@ def run(args: argparse.Namespace) -> int:
     for path in (table, picture, mask, record, *([copy] if args.image else [])):
         check_free(path, overwrite=args.overwrite)
     brain = read(brain_file())
+    if args.own_process:
+        load_monai_lightly()
+    from monai_attn.segmenter import Segmenter
+
     segmenter = Segmenter.from_bundle(BUNDLE, device=args.device)
     start = time.perf_counter()
     regions = {side: Box.around(centre, SIZE_MM) for side, centre in CENTRES_MM.items()}

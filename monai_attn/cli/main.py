@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     with Interrupts() as interrupts:
         try:
-            return _run(arguments, interrupts)
+            return _run(arguments, interrupts, own_process=argv is None)
         except BaseException as error:  # a panic of a library in Rust is no Exception
             if isinstance(error, SystemExit):  # of argparse
                 lost = _drop_unwritten()
@@ -87,8 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return CANCELLED if _said_cancelled(error, interrupts) else _code_of(error, arguments)
 
 
-def _run(arguments: list[str], interrupts: Interrupts) -> int:
-    """Parse the arguments, run the command and write out what is left in stdout. Raises what the command raises."""
+def _run(arguments: list[str], interrupts: Interrupts, *, own_process: bool) -> int:
+    """Parse the arguments, run the command and write out what is left in stdout. Raises what the command raises.
+
+    `own_process`: the process is there for this command alone, which may then load less than a library must.
+    """
     import logging
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -97,6 +100,7 @@ def _run(arguments: list[str], interrupts: Interrupts) -> int:
             stream.reconfigure(errors="backslashreplace")
     _refuse_empty(arguments)
     args = build_parser().parse_args(arguments)
+    args.own_process = own_process
     interrupts.check()
     code: int = args.run(args)
     interrupts.check()

@@ -166,7 +166,8 @@ def run(args: argparse.Namespace) -> int:
     Names, paths and the output folder are checked before the bundle is opened, which takes seconds. Raises `AttnError`
     for options, paths or a bundle that cannot be used. Errors of single cases go to stderr, and the other cases go on.
     """
-    from monai_attn.bundle.locate import find_bundle
+    from monai_attn.bundle.light import load_monai_lightly
+    from monai_attn.bundle.locate import find_bundle, is_shipped
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases
     from monai_attn.cohort import Recipe, run_cases, spread_cases, survey, workers_of
@@ -175,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_studies(args)
     workers = workers_of(args.executor, args.workers, args.threads)
-    find_bundle(args.bundle)  # and the paths and the name: before the bundle is opened, which takes seconds
+    root = find_bundle(args.bundle)  # and the paths and the name: before the bundle is opened, which takes seconds
     check_paths(args.input)
     if args.case_name is not None:
         checked_name(args.case_name)
@@ -201,6 +202,8 @@ def run(args: argparse.Namespace) -> int:
     if recipe.report or args.cohort:
         check_matplotlib()
     check_folder(recipe.output)
+    if args.own_process and not args.set and is_shipped(root):
+        load_monai_lightly()
     segmenter = recipe.segmenter()
     if args.studies:
         cases = find_study_cases(args, segmenter.parts.inputs)
