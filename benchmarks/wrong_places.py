@@ -2,7 +2,8 @@
 
 Cuts random crops, of the sizes of the training images, out of the MNI152 brain that nilearn ships. A crop whose middle
 lies more than 30 mm from the middle of both hippocampi shows none, or a part of one. Prints the share of these crops
-whose mask carries a warning, and the share for which the volume of a structure alone is a reason.
+whose mask carries a warning, and the shares for which the volume of a structure, or the certainty of the network, is a
+reason by itself.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ def main() -> int:
             warnings.append(segmenter(crop).warnings)
     marked = sum(bool(said) for said in warnings)
     by_volume = sum(any(" ml" in text for text in said) for said in warnings)
-    print(f"{marked} of {len(warnings)} crops far from both hippocampi are marked; {by_volume} of them by a volume")
+    unsure = sum(any("The network is unsure" in text for text in said) for said in warnings)
+    print(
+        f"{marked} of {len(warnings)} crops far from both hippocampi are marked; {by_volume} of them by a volume, "
+        f"{unsure} by the certainty"
+    )
     return 0
 
 

@@ -90,6 +90,7 @@ class Converted:
         """
         entry = Entry("openvino", self.key, f"f32-{_text(example)}")
         if (about := entry.read()) is None:
+            logger.info("preparing the network for this computer, once")
             model, shape = _trace(self.network, example)
             about = {"output": shape}
             if not entry.write(about, lambda folder: save_model(model, folder)):

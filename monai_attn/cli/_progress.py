@@ -6,9 +6,10 @@ computed.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from monai_attn.cli.words import command_words
@@ -66,11 +67,32 @@ class TimeLeft:
         return f"{said}, about {duration((time.monotonic() - self._start) / self.finished * rest)} left"
 
 
+PREPARATION = logging.getLogger("monai_attn.backends.conversion")
+"""Says at the level INFO that a network is being prepared."""
+
+
+class _Said(logging.Filter):
+    """Shows what is logged at the level INFO, and keeps that from the log itself."""
+
+    def __init__(self, show: Callable[[str], object]) -> None:
+        super().__init__()
+        self.show = show
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record goes on into the log."""
+        if record.levelno != logging.INFO:
+            return True
+        self.show(record.getMessage())
+        return False
+
+
 class PatchBar:
     """A progress bar that counts the windows of a case, on the terminal only.
 
     `cases` are the names in their order, and `left` says how long the others will take. With `quiet`, and where stderr
-    is no terminal, nothing is drawn. The class is used in a `with` block, which takes the bar away at the end.
+    is no terminal, nothing is drawn. The class is used in a `with` block, which takes the bar away at the end. Within
+    the block it also shows what a back-end says about the preparation of a network, which may take a minute before the
+    first window.
     """
 
     def __init__(self, cases: Sequence[str], left: TimeLeft, *, quiet: bool) -> None:
@@ -81,9 +103,14 @@ class PatchBar:
         self.bar = tqdm(unit=" windows", leave=False, disable=True if quiet else None)
 
     def __enter__(self) -> PatchBar:
+        self._said = _Said(self.bar.set_description)
+        PREPARATION.addFilter(self._said)
+        PREPARATION.setLevel(logging.INFO)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        PREPARATION.removeFilter(self._said)
+        PREPARATION.setLevel(logging.NOTSET)
         self.bar.close()
 
     def update(self, case: str, windows: int, total: int | None = None) -> None:
