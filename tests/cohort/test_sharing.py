@@ -102,3 +102,50 @@ def test_a_case_of_which_two_processes_died_is_set_aside(tmp_path, monkeypatch):
     claim = Claims(tmp_path).take("case_1")
     with pytest.raises(Exception, match="2 processes died while they worked on the case, and it is set aside"):
         run_module.check_deaths(replace(claim, deaths=2))
+
+
+KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from ones import Ones, make_cases
+from monai_attn.cohort import Recipe, run_cases
+root, count, wanted = Path(sys.argv[1]), int(sys.argv[3]), int(sys.argv[4])
+cases, recipe = make_cases(root / "in", count), Recipe(bundle="ones", output=root / "out")
+chance, kills, running = random.Random(11), 0, set()
+
+def start():
+    child = os.fork()
+    if child == 0:
+        rows = list(run_cases(recipe, cases, Ones(lambda _: time.sleep(0.02))))
+        os._exit(any(row.error for row in rows))
+    running.add(child)
+
+start()
+start()
+while running:
+    time.sleep(chance.uniform(0.01, 0.4))
+    if kills < wanted and not all((recipe.output / f"{case.name}_seg.json").exists() for case in cases):
+        victim = chance.choice(sorted(running))
+        os.kill(victim, signal.SIGKILL)
+    for child in list(running):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
+            continue
+        running.remove(child)
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0:
+            kills += 1
+            start()
+        elif code:
+            sys.exit(f"a process ended with {code}")
+print(kills)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_killed_a_hundred_times_give_each_case_one_whole_result(tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent), "200", "100"]
+    kills = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert kills >= 20
+    assert_whole(tmp_path / "out", 200)
