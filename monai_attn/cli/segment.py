@@ -94,7 +94,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "through dask-jobqueue (default: here)",
     )
     parser.add_argument(
-        "--workers", type=count, help="number of processes or jobs; default: the cores, divided by --threads (1)"
+        "--workers", type=count, help="number of processes or workers; default: the cores, divided by --threads (1)"
     )
     parser.add_argument(
         "--set",
