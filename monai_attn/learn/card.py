@@ -38,6 +38,7 @@ DECISIONS = {
     "deep_supervision": "deep supervision",
     "validation_cases": "validation cases",
     "overlap": "overlap",
+    "in_memory": "prepared cases in memory",
     "initial": "first weights",
 }
 """The decisions of a plan in the order of the card, and what the card calls each."""

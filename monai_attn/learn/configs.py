@@ -12,11 +12,14 @@ from typing import Any
 from monai_attn.labels import LabelTable
 from monai_attn.learn.plan import Plan
 
-__all__ = ["evaluate_config", "inference_config", "multi_gpu_config", "train_config"]
+__all__ = ["PREPARED", "evaluate_config", "inference_config", "multi_gpu_config", "train_config"]
 
 Config = dict[str, Any]
 
 TRANSFORMS = "monai_attn.transforms."
+
+PREPARED = "prepared"
+"""The folder of prepared cases in that of a training; it is removed when the training is over."""
 
 WEIGHTS = "$@bundle_root + '/models/model.pt'"
 
@@ -103,7 +106,7 @@ def train_config(plan: Plan, table: LabelTable) -> Config:
             {"_target_": "SelectItemsd", "keys": ["image", "label", "places", "drawn"]},
         ],
         "augmentation": _augmentation(plan),
-        "train": _train(),
+        "train": _train(plan),
         "dice": {
             "_target_": "monai_attn.training.DrawnDice",
             "classes": len(table) + 1,
@@ -398,10 +401,10 @@ def _augmentation(plan: Plan) -> list[Config]:
     ]
 
 
-def _train() -> Config:
+def _train(plan: Plan) -> Config:
     return {
         "preprocessing": _compose("$[*@preprocessing.transforms, *@joining, *@body, *@storing, *@augmentation]"),
-        "dataset": _cached("@train_cases", "@train::preprocessing"),
+        "dataset": _cached("@train_cases", "@train::preprocessing") if plan.in_memory else _kept_on_disk(),
         "sampler": {
             "_target_": "torch.utils.data.RandomSampler",
             "data_source": "@train::dataset",
@@ -579,6 +582,12 @@ def _provenance() -> Config:
 def _cached(cases: str, transform: str) -> Config:
     settings = {"cache_rate": 1.0, "num_workers": 1, "progress": False}
     return {"_target_": "CacheDataset", "data": cases, "transform": transform, **settings}
+
+
+def _kept_on_disk() -> Config:
+    """Prepared training cases in the output folder, for data that do not fit into memory."""
+    place = {"cache_dir": f"$@output_dir + '/{PREPARED}'"}
+    return {"_target_": "PersistentDataset", "data": "@train_cases", "transform": "@train::preprocessing", **place}
 
 
 def _tensorboard(**settings: str) -> Config:

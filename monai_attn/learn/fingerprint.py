@@ -15,6 +15,7 @@ from monai_attn.cases import ImageInput
 from monai_attn.cases.labelled import LabelledCase, LabelledSet
 from monai_attn.labels import LabelTable
 from monai_attn.measure.blocks import label_array, label_blocks
+from monai_attn.preflight.figures import PATIENT_AXIS
 from monai_attn.preflight.made_for import MadeFor
 from monai_attn.preflight.training_data import MadeForSoFar
 from monai_attn.volume import Volume, same_grid
@@ -25,9 +26,6 @@ PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
 SAMPLE = 20_000
 """Grey values that one case gives to the statistics, at most."""
-
-PATIENT_AXIS = {"L": 0, "R": 0, "P": 1, "A": 1, "I": 2, "S": 2}
-"""The patient axis of each direction: 0 right-left, 1 anterior-posterior, 2 superior-inferior."""
 
 
 @dataclass(frozen=True)

@@ -57,12 +57,11 @@ def chosen_cases(scores: Scores) -> dict[str, str]:
     ordered = sorted(means, key=lambda case: means[case])
     if not ordered:
         return {}
-    chosen = {"worst": ordered[0], "median": ordered[len(ordered) // 2], "best": ordered[-1]}
-    return {
-        what: case
-        for what, case in reversed(chosen.items())
-        if list(chosen.values()).count(case) == 1 or what == "worst"
-    }
+    chosen: dict[str, str] = {}
+    for what, case in (("worst", ordered[0]), ("best", ordered[-1]), ("median", ordered[len(ordered) // 2])):
+        if case not in chosen.values():
+            chosen[what] = case
+    return {what: chosen[what] for what in ("best", "median", "worst") if what in chosen}
 
 
 def draw_cases(root: Path, labelled: LabelledSet, scores: Scores, folder: Path) -> dict[str, str]:

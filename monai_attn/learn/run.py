@@ -248,12 +248,14 @@ def _result(root: Path, labelled: LabelledSet, plan: Plan, end: float, finished:
     install_weights(root)
     split = read_json(root / "configs" / "split.json")
     cases: list[LabelledCase] = [labelled[name] for name in split["test"] or split["validation"]]
+    nothing = Scores((), (), len(cases), unseen=bool(split["test"]))
+    write_card(root, labelled, plan, split, nothing, curve_of(root), finished=finished, pictures={})  # if it ends here
     scores = score_cases(
         root,
         cases,
         labelled.labels,
         unseen=bool(split["test"]),
-        deadline=end - CLOSING / 2,
+        deadline=end - CLOSING / 2 if finished else time.monotonic(),
         progress=lambda done, total: progress(Now("score", done / max(total, 1))),
     )
     progress(Now("describe"))

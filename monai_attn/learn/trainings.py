@@ -12,6 +12,7 @@ from monai_attn.bundle.config import read_settings
 from monai_attn.errors import FileError
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json
+from monai_attn.learn.configs import PREPARED
 from monai_attn.learn.workflow import train
 from monai_attn.learn.write import write_json
 from monai_attn.preflight.refresh import refresh_after
@@ -47,7 +48,9 @@ def run_trainings(
             shutil.rmtree(folder)  # a training that was ended before its first state
         overrides = {"output_dir": str(folder), "resume": begun, "deadline": time.time() + share}
         fold = {} if len(folders) == 1 else {"fold": number}
-        if not train(root, dataset, {**overrides, **fold}, listener=listener, wanted=wanted):
+        finished = train(root, dataset, {**overrides, **fold}, listener=listener, wanted=wanted)
+        shutil.rmtree(folder / PREPARED, ignore_errors=True)
+        if not finished:
             return False
         (folder / FINISHED).touch()
     return True

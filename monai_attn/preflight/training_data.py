@@ -7,8 +7,10 @@ once, image by image; this takes minutes for a large data set.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from monai_attn.cases import ImageInput
+from monai_attn.cases import ImageFile, ImageInput
+from monai_attn.cases.labelled import LabelFile
 from monai_attn.errors import InputError
 from monai_attn.io import read
 from monai_attn.labels import LabelTable
@@ -61,15 +63,21 @@ class MadeForSoFar:
         )
 
 
-def made_for(cases: Sequence[Mapping[str, str]], inputs: Sequence[ImageInput], table: LabelTable) -> MadeFor:
+def made_for(cases: Sequence[Mapping[str, Any]], inputs: Sequence[ImageInput], table: LabelTable) -> MadeFor:
     """The ranges of images and structures over cases such as `{"t1": path, "ct": path, "label": path}`.
 
     See `MadeForSoFar`. Raises `InputError` without a case, and as `monai_attn.io.read` does.
     """
     ranges = MadeForSoFar(inputs, table)
     for case in cases:
-        ranges.add({one.name: read(case[one.name]) for one in inputs if one.name in case}, read(case["label"]))
+        images = {one.name: _read(case[one.name]) for one in inputs if one.name in case}
+        ranges.add(images, _read(case["label"]))
     return ranges.made_for()
+
+
+def _read(place: str | ImageFile | LabelFile) -> Volume:
+    """The volume at a place of a row of a config."""
+    return place.read() if isinstance(place, ImageFile | LabelFile) else read(place)
 
 
 def _image_range(rows: Sequence[tuple[Size, Range, dict[str, float]]], *, values: bool) -> ImageRange:

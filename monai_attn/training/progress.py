@@ -156,7 +156,7 @@ class BestWeights:
     - `enabled`: write files; false in all processes but the first.
     - `split`: as in `save_weights`.
 
-    Without any validation, `finish` writes the last weights.
+    As long as the score is 0, the newest weights are kept. Without any validation, `finish` writes the last weights.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class BestWeights:
 
     def _compare(self, engine: Engine) -> None:
         score = float(engine.state.metrics[self.metric])
-        if not score > self.best:
+        if not (score > self.best or score == self.best == 0):
             return
         self.best = score
         save_weights(self.network, self.folder / "model.pt", split=self.split)

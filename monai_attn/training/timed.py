@@ -21,6 +21,9 @@ __all__ = ["TimedSchedule", "learning_rate_factor"]
 
 logger = logging.getLogger(__name__)
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C, and the signal by which a job scheduler ends a job."""
+
 Stopped = Callable[[], bool]
 
 
@@ -72,7 +75,7 @@ class TimedSchedule:
         self._validation = self._begin
         self._validated = False
         self._interrupted = False
-        self._handler: Any = None
+        self._handlers: dict[int, Any] = {}
 
     @property
     def elapsed(self) -> float:
@@ -122,7 +125,7 @@ class TimedSchedule:
         del engine
         self._begin = time.monotonic()
         if threading.current_thread() is threading.main_thread():
-            self._handler = signal.signal(signal.SIGINT, self._interrupt)
+            self._handlers = {one: signal.signal(one, self._interrupt) for one in SIGNALS}
 
     def _set_rate(self, engine: Engine) -> None:
         factor = learning_rate_factor(_of_first(self.progress(engine.state.iteration - 1)), self.warmup, self.last)
@@ -154,9 +157,9 @@ class TimedSchedule:
 
     def _leave(self, engine: Engine | None = None) -> None:
         del engine
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            self._handler = None
+        for one, handler in self._handlers.items():
+            signal.signal(one, handler)
+        self._handlers = {}
 
     def _fail(self, error: BaseException) -> None:
         self._leave()

@@ -13,8 +13,11 @@ AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
 SHAPE = (24, 24, 16)
 
 
-def make_phantoms(folder: Path, cases: int = 8) -> Path:
-    """CTs with a bright ball on either side; in every third case the right ball was not drawn."""
+def make_phantoms(folder: Path, cases: int = 8, *, several: bool = False) -> Path:
+    """CTs with a bright ball on either side; in every third case the right ball was not drawn.
+
+    With `several` each case also has an MR image on a coarser grid, which every fourth case lacks.
+    """
     generator = np.random.default_rng(5)
     rows = []
     for number in range(cases):
@@ -31,9 +34,18 @@ def make_phantoms(folder: Path, cases: int = 8) -> Path:
             (folder / kind).mkdir(parents=True, exist_ok=True)
             nib.save(nib.Nifti1Image(array, AFFINE), folder / kind / f"{name}.nii.gz")
         drawn = [1, 2] if number % 3 else [1]
-        rows.append({"image": f"images/{name}.nii.gz", "label": f"labels/{name}.nii.gz", "drawn": drawn})
+        row = {"label": f"labels/{name}.nii.gz", "drawn": drawn}
+        if several:
+            (folder / "mr").mkdir(exist_ok=True)
+            coarse = nib.Nifti1Image(image[::2, ::2].astype(np.int16), AFFINE @ np.diag([2.0, 2.0, 1.0, 1.0]))
+            nib.save(coarse, folder / "mr" / f"{name}.nii.gz")
+            mr = {"mr": f"mr/{name}.nii.gz"} if number % 4 else {}
+            rows.append({"id": name, "ct": f"images/{name}.nii.gz", **mr, **row})
+        else:
+            rows.append({"image": f"images/{name}.nii.gz", **row})
     names = {"0": "background", "1": "left ball", "2": "right ball"}
-    content = {"name": "Two balls", "modality": {"0": "CT"}, "labels": names, "training": rows}
+    modality = {"ct": "CT", "mr": "MRI"} if several else {"0": "CT"}
+    content = {"name": "Two balls", "modality": modality, "labels": names, "training": rows}
     (folder / "dataset.json").write_text(json.dumps(content))
     return folder
 
@@ -41,3 +53,8 @@ def make_phantoms(folder: Path, cases: int = 8) -> Path:
 @pytest.fixture(scope="session")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_phantoms(tmp_path_factory.mktemp("phantoms"))
+
+
+@pytest.fixture(scope="session")
+def two_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_phantoms(tmp_path_factory.mktemp("two_images"), several=True)
