@@ -89,8 +89,6 @@ def choose_levels(spacing: Three, size: Sequence[float], deepest: int) -> tuple[
 
     >>> choose_levels((1.0, 1.0, 1.0), (40, 56, 40), 3)[0]
     [[2, 2, 2], [2, 2, 2], [2, 2, 2]]
-    >>> choose_levels((0.5, 0.5, 3.0), (64, 64, 16), 3)
-    ([[2, 2, 1], [2, 2, 1], [2, 2, 2]], [[3, 3, 1], [3, 3, 1], [3, 3, 3], [3, 3, 3]])
     """
     edges, left = list(spacing), [float(edge) for edge in size]
     strides: list[list[int]] = []
