@@ -200,8 +200,9 @@ def inference_config(plan: Plan, table: LabelTable) -> Config:
 
 
 def evaluate_config(plan: Plan) -> Config:
-    """evaluate.json, which is laid over train.json and scores the cases that the weights never saw."""
+    """evaluate.json, laid over train.json or inference.json: it scores the cases that the weights never saw."""
     return {
+        "split_file": "$@bundle_root + '/configs/split.json'",
         "output_dir": "$@bundle_root + '/runs/evaluate'",
         "overwrite": False,
         "include_seen": False,

@@ -90,7 +90,9 @@ def make_dataset(folder: Path, bundle: Path, cases: int = 10) -> Path:
                 _save(image.astype(np.float32), OBLIQUE @ np.diag([step, step, 1, 1]), folder / part / file)
             row[name] = f"./imagesTr/{file}"
         rows.append(row if len(names) == 1 else {"id": case, **row})
-    (folder / "dataset.json").write_text(json.dumps({"training": rows, "test": []}), encoding="utf-8")
+    table = {"0": "background"} | {str(row["value"]): row["name"] for row in config(bundle, "metadata")["labels"]}
+    content = {"labels": table, "training": rows, "test": []}
+    (folder / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
 
 
