@@ -14,11 +14,13 @@ import sys
 import numpy as np
 
 from monai_attn import Segmenter, read
-from monai_attn.cli.demo import CENTRES_MM
 from monai_attn.io.samples import brain_file
 
 SIZES = ((31, 40, 24), (43, 59, 47))
 """The smallest and the largest crop in voxels of 1 mm, as in the training data."""
+
+CENTRES_MM = {"left": (-27.0, -21.0, -12.0), "right": (27.0, -21.0, -12.0)}
+"""About the middle of each hippocampus of the MNI152 brain, RAS+."""
 
 FAR_MM = 30.0
 BRAIN_SHARE = 0.3

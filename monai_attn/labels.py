@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import LabelError
 
-__all__ = ["MAX_VALUE", "Code", "Label", "LabelTable", "default_colour"]
+__all__ = ["LATERALITIES", "MAX_VALUE", "Code", "Label", "LabelTable", "default_colour"]
 
 MAX_VALUE = 2**32 - 1
 """The largest value of a label: more fits no file of masks."""
+
+LATERALITIES = ("", "left", "right")
+"""The sides of the patient's body on which a structure can lie; "" where that is not said."""
 
 GOLDEN_ANGLE = 0.61803398875
 """Successive hues this far apart (in turns) never come close to an earlier one."""
@@ -43,9 +46,12 @@ class Code:
 
 @dataclass(frozen=True)
 class Label:
-    """One structure: its value in the label map, its name, its colour as `#rrggbb`, its code.
+    """One structure: its value in the label map, its name, its colour as `#rrggbb`, its code, its side of the body.
 
-    Raises `LabelError` for a value below 1 or above `MAX_VALUE`, an empty name, and a colour of another form.
+    `laterality` is "left" or "right" of the patient, or "" where the side is not said.
+
+    Raises `LabelError` for a value below 1 or above `MAX_VALUE`, an empty name, a colour of another form, and another
+    laterality.
 
     >>> Label(1, "liver", "#dd8265", Code("10200004", "SCT", "Liver")).name
     'liver'
@@ -55,6 +61,7 @@ class Label:
     name: str
     colour: str
     code: Code | None = None
+    laterality: str = ""
 
     def __post_init__(self) -> None:
         if self.value < 1:
@@ -68,6 +75,8 @@ class Label:
         digits = self.colour[1:]
         if self.colour[:1] != "#" or len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
             raise LabelError(f"Label {self.name!r}: a colour is written #rrggbb, not {self.colour!r}.")
+        if self.laterality not in LATERALITIES:
+            raise LabelError(f"Label {self.name!r}: its laterality is left, right or empty, not {self.laterality!r}.")
 
     @property
     def rgb(self) -> tuple[float, float, float]:
@@ -116,7 +125,7 @@ class LabelTable:
 
     @classmethod
     def from_json(cls, rows: list[dict[str, Any]]) -> LabelTable:
-        """The table of which `to_json` gave the rows; `colour` and `code` may be missing.
+        """The table of which `to_json` gave the rows; `colour`, `code` and `laterality` may be missing.
 
         Raises `LabelError` for what is no list of rows, and for a row without a whole number and a name.
 
@@ -128,8 +137,9 @@ class LabelTable:
         return cls(tuple(_label(row) for row in rows))
 
     def to_json(self) -> list[dict[str, Any]]:
-        """One plain dictionary per label."""
-        return [asdict(label) for label in self.labels]
+        """One plain dictionary per label; `laterality` stands only where the side is known."""
+        rows = [asdict(label) for label in self.labels]
+        return [{key: value for key, value in row.items() if key != "laterality" or value} for row in rows]
 
     def __iter__(self) -> Iterator[Label]:
         return iter(self.labels)
@@ -175,4 +185,5 @@ def _label(row: dict[str, Any]) -> Label:
         raise LabelError(
             f"A label needs a value and a name (and a code of value, scheme, meaning), not {str(row)[:200]}."
         ) from error
-    return Label(value, name, str(row.get("colour") or default_colour(value)), code)
+    colour, laterality = str(row.get("colour") or default_colour(value)), str(row.get("laterality") or "")
+    return Label(value, name, colour, code, laterality)

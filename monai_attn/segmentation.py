@@ -18,7 +18,7 @@ from monai_attn.io.label_names import label_names, names_for
 from monai_attn.io.names import named_path, suffix_of
 from monai_attn.io.reading import READERS
 from monai_attn.labels import Label, LabelTable
-from monai_attn.measure import Structure, measure_structures, rows, to_csv
+from monai_attn.measure import Sides, Structure, measure_sides, measure_structures, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks, mask_in
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.results import Writer, commit, text_writer
@@ -155,6 +155,11 @@ class Segmentation:
         """
         return measure_structures(self.labels, self.table, image)
 
+    def sides(self, *, head_size: bool = False, measured: Sequence[Structure] | None = None) -> list[Sides]:
+        """Left against right for each paired structure, in ml; `head_size` adds volumes scaled to the head."""
+        said = (self.provenance.get("finder") or {}).get("head_scale") if head_size else None
+        return measure_sides(measured or self.measure(), self.table, head_scale=float(said) if said else None)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What makes the mask unlikely, a sentence each, from the provenance; empty where nothing speaks against it."""
@@ -171,8 +176,8 @@ class Segmentation:
     @property
     def algorithm(self) -> tuple[str, str]:
         """Name and version of what made it, as DICOM wants them: the bundle's, else "unknown" twice."""
-        name, version = (str(self.provenance.get(key) or "unknown") for key in ("bundle", "bundle_version"))
-        return name, version
+        said = self.provenance
+        return str(said.get("bundle") or "unknown"), str(said.get("bundle_version") or "unknown")
 
     @property
     def algorithm_type(self) -> str:
@@ -217,7 +222,7 @@ class Segmentation:
         return commit(files, record=record, about=self.about(), overwrite=overwrite)
 
     def files(
-        self, folder: str | Path, *, stem: str, measured: Sequence[Structure] | None = None
+        self, folder: str | Path, *, stem: str, measured: Sequence[Structure | Sides] | None = None
     ) -> dict[Path, Writer]:
         """The files that `save` writes, without the record, and what writes each: for `monai_attn.results.commit`."""
         mask, _, table = result_files(folder, stem)

@@ -26,7 +26,7 @@ PAGE = (
     {"report", "dicom_export", "transforms", "inferers"},
     {"segmentation", "backends"},
     {"results"},
-    {"cases"},
+    {"cases", "finders"},
     {"io", "measure", "edit", "networks", "losses"},
     {"volume", "labels", "shapes"},
     {"errors", "thumbnail", "folders", "notice", "progress", "wording"},
@@ -45,8 +45,8 @@ NAPARI = (
 """The page of the plugin, a house within the house."""
 
 WITHOUT_TORCH = {
-    "report", "dicom_export", "segmentation", "results", "cases", "io", "measure", "edit", "volume", "labels", "shapes",
-    "errors", "thumbnail", "folders", "notice", "progress", "wording", "preflight",
+    "report", "dicom_export", "segmentation", "results", "cases", "finders", "io", "measure", "edit", "volume",
+    "labels", "shapes", "errors", "thumbnail", "folders", "notice", "progress", "wording", "preflight",
 }  # fmt: skip
 """The left half of the page: files and numbers."""
 

@@ -12,6 +12,7 @@ from monai_attn.bundle.config import component_of, components_of, config_ids, ov
 from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import find_bundle, label_table, read_config, read_metadata
 from monai_attn.cases import ImageInput
+from monai_attn.finders import Finder, finder_of
 from monai_attn.labels import LabelTable
 
 __all__ = [
@@ -53,6 +54,7 @@ class BundleDescription:
       in the config, "" where there is none. `runs`: how often the network sees each window (mirror images).
       `skips_air`: whether windows of background alone are left out. `streams`: whether labels are made slab by slab.
     - `made_for`: what the network was trained on, in numbers; see `monai_attn.preflight.made_for`.
+    - `finder`: what finds the regions in a far larger image; None where the bundle has none.
     - `weights`: the file of the weights, which may be missing. `licences`: the licence files that are there.
     - `scripts`: Python files that the bundle brings. `targets`: classes and functions outside MONAI, torch and NumPy
       that it would call. `expressions`: Python expressions (`$...`) that it would evaluate.
@@ -76,6 +78,7 @@ class BundleDescription:
     skips_air: bool
     streams: bool
     made_for: Mapping[str, Any]
+    finder: Finder | None
     weights: Path
     licences: tuple[Path, ...]
     scripts: tuple[Path, ...]
@@ -120,6 +123,7 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
         skips_air=isinstance(resolve(inferer.get("air"), config), int | float),
         streams=bool(inferer.get("labels")),
         made_for=dict(metadata.get("made_for") or {}),
+        finder=finder_of(metadata.get("finder") or {}, root),
         weights=_weights(config, root),
         licences=licences_of(root),
         scripts=scripts_of(root),

@@ -23,6 +23,7 @@ from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import check_weights, expected_sha256, load_weights, weights_file
 from monai_attn.cases import ImageInput
 from monai_attn.errors import AttnError, BundleError
+from monai_attn.finders import Finder, FinderEntry, finder_of
 from monai_attn.labels import LabelTable
 
 __all__ = ["Parts", "label_table", "open_bundle", "why"]
@@ -49,6 +50,7 @@ class Parts:
       the config is of its text as it is read, without overrides.
     - `made_for`: what the bundle was trained on, in numbers (see `monai_attn.preflight.MadeFor`); empty where the
       bundle does not say it.
+    - `finder`: what finds the bundle's regions in a far larger image; None where the bundle has none.
     """
 
     preprocessing: CaseTransform
@@ -66,6 +68,12 @@ class Parts:
     overrides: Mapping[str, Any]
     made_for: Mapping[str, Any] = field(default_factory=dict)
     config_sha256: str = ""
+    finder: Finder | None = None
+
+    @property
+    def entry(self) -> FinderEntry | None:
+        """What the metadata say about the regions of the finder; None without a finder."""
+        return None if self.finder is None else self.finder.entry
 
 
 def open_bundle(
@@ -125,6 +133,7 @@ def open_bundle(
         overrides=overrides,
         made_for=dict(metadata.get("made_for") or {}),
         config_sha256=config_sha256,
+        finder=finder_of(metadata.get("finder") or {}, root),
     )
 
 

@@ -83,17 +83,18 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter, expected: list[Estim
     images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
     if decide(recipe, prepared, images).standing.state is State.DONE:
         return done
-    warnings = segmenter.check(images, region=recipe.region, force=recipe.force)
+    plan = segmenter.plan(images, region=recipe.region, force=recipe.force)
     image = images[next(iter(images))]
-    part = image.crop(image.slices_of(recipe.region)) if recipe.region else image
-    lines = [f"{case.name}: {_grid(part)} -> {mask}"]
+    parts = {name: part.images[next(iter(part.images))][0] for name, part in plan.parts.items()}
+    lines = [f"{case.name}: {_grid(image if plan.joins else parts[''])} -> {mask}"]
+    lines += [f"  region {name}: {plan.boxes[name]}" for name in parts if plan.joins]
     if len(inputs) > 1:
         lines += [f"  {name}: {_grid(one)}" for name, one in images.items()]
     missing = [one.name for one in inputs if one.name not in images]
     lines += [f"  note: {note}" for note in notes_of(images, missing)]
-    lines += [f"  warning: {warning}" for warning in warnings]
+    lines += [f"  warning: {warning}" for warning in plan.warnings]
     description = describe_bundle(recipe.bundle, recipe.overrides)
-    expected.append(estimate(description, part, recipe.execution))
+    expected.append(estimate(description, list(parts.values()), recipe.execution))
     return [*lines, f"  {expected[-1]}"]
 
 

@@ -10,9 +10,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from monai_attn.finders import Regions
     from monai_attn.volume import Box
 
-__all__ = ["count", "names", "region", "series_by_name"]
+__all__ = ["count", "names", "region", "regions_by_name", "series_by_name"]
 
 
 def series_by_name(given: list[str] | None) -> str | dict[str, str] | None:
@@ -47,26 +48,56 @@ def count(text: str) -> int:
     return number
 
 
-def region(text: str) -> Box:
-    """A box from six numbers in mm (RAS+): two opposite corners. Raises `argparse.ArgumentTypeError` for others.
+def region(text: str) -> tuple[str, Box]:
+    """A name, "" where none is given, and a box from six numbers in mm (RAS+): two opposite corners.
 
-    The corners may come in the order in which `Box` takes them: lower corner first.
+    The corners come in the order in which `Box` takes them: lower corner first. Raises `argparse.ArgumentTypeError` for
+    other numbers.
 
-    >>> region("9,-47,-32,45,5,8").lower_mm
+    >>> region("9,-47,-32,45,5,8")[1].lower_mm
     (9.0, -47.0, -32.0)
+    >>> region("left=-45,-47,-32,-9,5,8")[0]
+    'left'
     """
     from monai_attn.errors import InputError
     from monai_attn.volume import Box
 
+    name, sign, corners = text.rpartition("=")
     try:
-        numbers = [float(part) for part in text.split(",")]
+        if sign and not name.strip():
+            raise InputError("A region has a name before the sign =, or no such sign.")
+        numbers = [float(part) for part in corners.split(",")]
         if len(numbers) != 6:
             raise InputError(f"A region has six numbers, not {len(numbers)}.")
-        return Box((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5]))
+        return name.strip(), Box((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5]))
     except ValueError as error:  # InputError is one
         raise argparse.ArgumentTypeError(
-            f"{error} Write R0,A0,S0,R1,A1,S1 in mm, for example 9,-47,-32,45,5,8."
+            f"{error} Write R0,A0,S0,R1,A1,S1 in mm, for example 9,-47,-32,45,5,8, or NAME=R0,A0,S0,R1,A1,S1."
         ) from error
+
+
+def regions_by_name(given: list[tuple[str, Box]] | None) -> Regions:
+    """`--region BOX`, or `--region NAME=BOX` once or more often; None where the option is not given.
+
+    Several boxes without a name are called "region 1", "region 2", and so on. Raises `InputError` for a name that
+    stands twice.
+
+    >>> sorted(regions_by_name([region("left=-9,0,0,-1,9,9"), region("1,0,0,9,9,9")]))
+    ['left', 'region 2']
+    """
+    from monai_attn.errors import InputError
+
+    if not given:
+        return None
+    if len(given) == 1 and not given[0][0]:
+        return given[0][1]
+    boxes: dict[str, Box] = {}
+    for number, (said, box) in enumerate(given, 1):
+        name = said or f"region {number}"
+        if name in boxes:
+            raise InputError(f"The region {name!r} is given twice. Give each region a name of its own.")
+        boxes[name] = box
+    return boxes
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -12,30 +12,17 @@ import time
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from monai_attn.cli._execution import add_device
 from monai_attn.notice import RESEARCH_USE
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from monai_attn.segmentation import Segmentation
-    from monai_attn.volume import Box, Volume
-
-__all__ = ["add_parser", "both_sides", "brain_file", "run"]
+__all__ = ["add_parser", "brain_file", "run"]
 
 BUNDLE = "hippocampus_mri"
 """The bundle that the demo runs; it comes with the package."""
 
 STEM = "mni152_t1"
 """How the names of all files of the demo begin."""
-
-CENTRES_MM = {"left": (-27.0, -21.0, -12.0), "right": (27.0, -21.0, -12.0)}
-"""The middle of each hippocampus in MNI space, RAS+: the patient's left is negative R."""
-
-SIZE_MM = (36.0, 52.0, 40.0)
-"""Of a region: what the training images show (31-43 x 40-59 x 24-47 mm), with the tail whole."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,8 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Segment, print the volumes, write mask, provenance, table and picture.
 
     The exit code is 0. Raises `FileError` when results exist without `--overwrite`, and `InputError` where nilearn
-    or matplotlib is missing. Each hippocampus is segmented in a region of its own, and both sides come into one
-    mask.
+    or matplotlib is missing. The bundle's finder finds both hippocampi, and both come into one mask.
     """
     from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.io import read
@@ -73,7 +59,6 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.report import save_picture
     from monai_attn.results import commit, text_writer
     from monai_attn.segmentation import result_files
-    from monai_attn.volume import Box
 
     table, picture = args.out / f"{STEM}_volumes.csv", args.out / f"{STEM}.png"
     mask, record, _ = result_files(args.out, STEM)
@@ -87,8 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
     segmenter = Segmenter.from_bundle(BUNDLE, device=args.device)
     start = time.perf_counter()
-    regions = {side: Box.around(centre, SIZE_MM) for side, centre in CENTRES_MM.items()}
-    segmentation = both_sides(segmenter, brain, regions)
+    segmentation = segmenter(brain)
     seconds = time.perf_counter() - start
 
     measured = measure_structures(segmentation.labels, segmentation.table, brain)
@@ -118,31 +102,3 @@ def brain_file() -> Path:
     if find_spec("matplotlib") is None:
         raise InputError('The demo draws with matplotlib. Install it with: pip install "monai_attn[demo]"')
     return samples.brain_file()
-
-
-def both_sides(segmenter: Callable[..., Segmentation], image: Volume, regions: Mapping[str, Box]) -> Segmentation:
-    """One segmentation of several regions that do not overlap: a label per side and structure, on the image's grid.
-
-    The first side keeps the bundle's values; those of the next come after them.
-
-    `regions` maps the name of a side to a box in mm (RAS+). The label map is `(I, J, K)` uint8 on the grid of
-    `image`; the warnings of each side begin with its name. No region gives an empty map without labels.
-    """
-    import numpy as np
-
-    from monai_attn.labels import LabelTable
-    from monai_attn.segmentation import Segmentation
-
-    merged = np.zeros(image.shape, dtype=np.uint8)
-    names: dict[int, str] = {}
-    provenance, warnings = {}, []
-    for side, region in regions.items():
-        one = segmenter(image, region=region)
-        first = len(names)
-        for value, label in enumerate(one.table, start=first + 1):
-            merged[one.labels.array == label.value] = value
-            names[value] = f"{side} {label.name}"
-        provenance[side] = dict(one.provenance)
-        warnings += [f"{side}: {text}" for text in one.warnings]
-    table = LabelTable.of_names(names)
-    return Segmentation(image.with_array(merged), table, {"regions": provenance, "warnings": warnings})

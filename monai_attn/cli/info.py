@@ -122,6 +122,7 @@ def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str,
         "description": metadata.get("description", ""),
         "images": images,
         "labels": labels or ["not named in metadata.json"],
+        **({"of a head": _regions(bundle)} if bundle.finder is not None else {}),
         **({"spacing": " x ".join(f"{edge:g}" for edge in bundle.spacing_mm) + " mm"} if bundle.spacing_mm else {}),
         **({"window": " x ".join(map(str, bundle.window)) + " voxels"} if bundle.window else {}),
         "intended use": metadata.get("intended_use", ""),
@@ -129,3 +130,9 @@ def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str,
         "folder": str(bundle.root),
         "notice": RESEARCH_USE,
     }
+
+
+def _regions(bundle: BundleDescription) -> list[str]:
+    """The labels of the mask of an image in which the bundle finds its regions."""
+    regions = bundle.finder.entry.regions.values() if bundle.finder is not None else ()
+    return [f"{label.value}  {label.name}" for region in regions for label in region.labels.values()]

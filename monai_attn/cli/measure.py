@@ -120,6 +120,8 @@ def run(args: argparse.Namespace) -> int:
     rows = measured.rows()
     unit = image.unit if image is not None else ""
     print(text_table([row for row in rows if row["kind"] == "structure"], structure_columns(unit)))
+    if measured.sides:
+        print("\n" + text_table([row for row in rows if row["kind"] == "sides"], SIDES))
     for label, lesions in measured.lesions.items():
         print(f"\nLesions of {label}, {args.connectivity} neighbours, from {args.min_ml:g} ml: {len(lesions)}")
         if lesions:
@@ -133,6 +135,15 @@ def run(args: argparse.Namespace) -> int:
     write_rows(args, rows, files=files, settings=settings, labels=segmentation.table.to_json())
     print(RESEARCH_USE)
     return 0
+
+
+SIDES = [
+    Column("name", "structure"),
+    Column("left_ml", "left", "ml"),
+    Column("right_ml", "right", "ml"),
+    Column("asymmetry_percent", "asymmetry", "%", 1),
+]
+"""The columns for left against right; the asymmetry index is defined in docs/measurements.md."""
 
 
 def structure_columns(unit: str = "") -> list[Column]:

@@ -15,7 +15,7 @@ from monai_attn.cli._execution import add_execution, execution_of
 from monai_attn.cli._output import add_suv_factor
 from monai_attn.cli._progress import PatchBar, TimeLeft, print_row
 from monai_attn.cli._studies import add_studies, check_studies, find_study_cases
-from monai_attn.cli._values import count, names, region, series_by_name
+from monai_attn.cli._values import count, names, region, regions_by_name, series_by_name
 from monai_attn.cli.cohort import write_page
 from monai_attn.notice import RESEARCH_USE
 
@@ -23,6 +23,7 @@ REDO = ("stale", "all")
 __all__ = ["add_parser", "run"]
 
 EXAMPLES = """examples:
+  monai-attn segment head.nii.gz -b hippocampus_mri -o out --report
   monai-attn segment t1.nii.gz -b hippocampus_mri -o out --region=9,-47,-32,45,5,8
   monai-attn segment dicom_folder/ -b hippocampus_mri -o out --series T1_MPRAGE --dry-run
   monai-attn segment t1=mr/ ct=ct/ pet=pet/ -b soft_tissue_sarcoma -o out
@@ -70,10 +71,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--region",
+        action="append",
         type=region,
-        metavar="R0,A0,S0,R1,A1,S1",
-        help="segment only this box: two opposite corners in mm of the patient (RAS+). "
-        "A negative first number needs the sign =, as in --region=-45,...",
+        metavar="[NAME=]R0,A0,S0,R1,A1,S1",
+        help="segment only this box: two opposite corners in mm of the patient (RAS+). May be repeated with a name for "
+        "each box, as in --region left=-45,... --region right=5,...; all boxes come into one mask. Without a name, "
+        "a negative first number needs the sign =, as in --region=-45,...",
     )
     parser.add_argument(
         "--series",
@@ -122,6 +125,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="also write a small picture of each case, and for all of them cohort.csv, .json and .html, which "
         "shows the odd cases first (see monai-attn cohort)",
+    )
+    parser.add_argument(
+        "--head-size",
+        action="store_true",
+        help="also give left and right volumes scaled to the size of the head, where the bundle found its regions by "
+        "registration (docs/measurements.md)",
     )
     parser.add_argument(
         "--dicom-seg",
@@ -186,7 +195,7 @@ def run(args: argparse.Namespace) -> int:
         overrides=dict(parse_override(text) for text in args.set),
         execution=execution_of(args),
         trust=args.trust,
-        region=args.region,
+        region=regions_by_name(args.region),
         series=series_by_name(args.series),
         volume=args.volume,
         suv_factor=args.suv_factor,
@@ -198,6 +207,7 @@ def run(args: argparse.Namespace) -> int:
         dicom_seg=args.dicom_seg,
         rtstruct=args.rtstruct,
         force=args.force,
+        head_size=args.head_size,
     )
     if recipe.report or args.cohort:
         check_matplotlib()

@@ -13,7 +13,7 @@ from typing import Any
 
 from monai_attn.errors import InputError, LabelError
 from monai_attn.labels import Label, LabelTable
-from monai_attn.measure import Lesion, Structure, measure_lesions, measure_structures, rows
+from monai_attn.measure import Lesion, Sides, Structure, measure_lesions, measure_structures, rows
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
 
@@ -25,19 +25,20 @@ class Measured:
     """The structures of a mask in the order of its labels, and per lesion label its lesions, the largest first.
 
     Volumes are in ml, surfaces in mm², diameters and positions in mm of the patient (RAS+). A structure without a
-    voxel stands in the list, with volume 0.
+    voxel stands in the list, with volume 0. `sides` compares left and right of paired structures.
     """
 
     case: str
     structures: tuple[Structure, ...]
     lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
+    sides: tuple[Sides, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """All of it as flat rows; `label` in a lesion's row is the label that it is a piece of."""
         lesions = (
             {**row, "label": label} for label, found in self.lesions.items() for row in rows(found, case=self.case)
         )
-        return [*rows(self.structures, case=self.case), *lesions]
+        return [*rows([*self.structures, *self.sides], case=self.case), *lesions]
 
 
 def measure_case(
@@ -78,7 +79,7 @@ def measure_case(
         )
         for label in chosen
     }
-    return Measured(case, tuple(structures), found)
+    return Measured(case, tuple(structures), found, tuple(segmentation.sides(measured=structures)))
 
 
 def find_label(table: LabelTable, text: str) -> Label:

@@ -51,11 +51,12 @@ def save_case(
     _, record, _ = result_files(recipe.output, case.name)
     image = images[next(iter(images))]
     structures = measure_structures(segmentation.labels, segmentation.table, image)
-    files = segmentation.files(recipe.output, stem=case.name, measured=structures)
+    sides = segmentation.sides(head_size=recipe.head_size, measured=structures)
+    files = segmentation.files(recipe.output, stem=case.name, measured=[*structures, *sides])
     problems: list[str] = []
     besides = _dicom(recipe, case.name, prepared.reference, segmentation)
     if recipe.report:
-        page = partial(_page, case, image, segmentation, prepared.reference)
+        page = partial(_page, recipe, case, image, segmentation, prepared.reference)
         besides[recipe.report_file(case.name)] = lambda path: path.write_text(page(), encoding="utf-8", newline="")
     if recipe.picture:
         besides[recipe.picture_file(case.name)] = lambda path: path.write_bytes(_picture(image, segmentation))
@@ -103,10 +104,11 @@ def _picture(image: Volume, segmentation: Segmentation) -> bytes:
     return outline_thumbnail(image.array, segmentation.labels.array, image.affine, colours, image.unit)
 
 
-def _page(case: Case, image: Volume, segmentation: Segmentation, reference: ImageFile) -> str:
+def _page(recipe: Recipe, case: Case, image: Volume, segmentation: Segmentation, reference: ImageFile) -> str:
     """The report. It names no patient, also where the folder of the images does."""
-    from monai_attn.report import anonymous_case, case_page, read_identity
+    from monai_attn.report import CaseOptions, anonymous_case, case_page, read_identity
 
     one = reference.files[0] if reference.files else reference.path  # a folder of many studies is not searched again
     identity = read_identity(one, series=None if reference.files else reference.series)
-    return case_page(anonymous_case(case.name, identity), image, segmentation)
+    options = CaseOptions(head_size=recipe.head_size)
+    return case_page(anonymous_case(case.name, identity), image, segmentation, options)

@@ -15,6 +15,7 @@ from monai_attn.cases import Case, ImageFile, find_images
 from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.recipe import ALL, Recipe
 from monai_attn.errors import FileError, InputError, StaleError
+from monai_attn.finders import regions_json
 from monai_attn.io import is_dicom
 from monai_attn.io.atomic import check_free
 from monai_attn.results import Standing, State, files_digest, recover, standing_of, voxels_digest
@@ -164,17 +165,16 @@ def done_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts) -> list[str]
 def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
     """The part of the provenance that decides whether a mask is the one asked for.
 
-    `region_mm` holds two corners in mm (RAS+), or None. The device does not count: a case need not be computed again on
-    another computer. Back-end and precision count where they were chosen; see `asked_for`.
+    `region_mm` holds two corners in mm (RAS+), these by name, or None. The device does not count: a case need not be
+    computed again on another computer. Back-end and precision count where they were chosen; see `asked_for`.
     """
-    region = recipe.region
     return {
         "bundle": parts.name,
         "bundle_version": parts.version,
         "weights_sha256": parts.weights_sha256,
         "config_sha256": parts.config_sha256,
         "overrides": dict(parts.overrides),
-        "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,
+        "region_mm": regions_json(recipe.region),
     }
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from monai_attn.backends.execution import Execution
 from monai_attn.dicom_export import DicomKind
 from monai_attn.errors import InputError
+from monai_attn.finders import Regions
 from monai_attn.measure import Structure
 from monai_attn.segmentation import result_files
-from monai_attn.volume import Box
 
 if TYPE_CHECKING:  # the commands that only measure and compare do without torch
     from monai_attn.segmenter import Segmenter
@@ -33,9 +33,10 @@ class Recipe:
     """How every case is segmented, and where the results go: the options of `monai-attn segment` as plain values.
 
     `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run
-    its code. `region` is a box in mm of the patient (RAS+). `series`, `volume` and `suv_factor` choose in the images.
-    `report`, `picture`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `force` segments images that the
-    plausibility checks refuse.
+    its code. `region` is a box in mm of the patient (RAS+), or several boxes by name. `series`, `volume` and
+    `suv_factor` choose in the images. `report`, `picture`, `dicom_seg`, `rtstruct` and `maps` ask for more files.
+    `head_size` adds volumes scaled to the head, where a registration found the regions. `force` segments images that
+    the plausibility checks refuse.
 
     Finished cases are skipped. `redo` "stale" does those again that were made in another way or from other images, and
     "all" every finished case. Both leave files of others, and files that a person has changed. `overwrite` replaces
@@ -51,7 +52,7 @@ class Recipe:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     execution: Execution = field(default_factory=Execution)
     trust: bool = False
-    region: Box | None = None
+    region: Regions = None
     series: str | Mapping[str, str] | None = None
     volume: int | None = None
     suv_factor: float | None = None
@@ -61,6 +62,7 @@ class Recipe:
     rtstruct: bool = False
     maps: tuple[str, ...] = ()
     force: bool = False
+    head_size: bool = False
     redo: str = ""
     picture: bool = False
 

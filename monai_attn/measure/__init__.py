@@ -16,6 +16,7 @@ from monai_attn.measure.lesions import Lesion, measure_lesions
 from monai_attn.measure.overlap import Overlap, dice, jaccard, overlap_of
 from monai_attn.measure.report import SCHEMA, from_csv, rows, to_csv, to_frame, to_json
 from monai_attn.measure.resampling import labels_on_grid
+from monai_attn.measure.sides import Sides, measure_sides
 from monai_attn.measure.structures import Structure, measure_structures
 from monai_attn.measure.summary import Summary, summarise
 from monai_attn.measure.surfels import surface_area_mm2
@@ -29,6 +30,7 @@ __all__ = [
     "Lesion",
     "Match",
     "Overlap",
+    "Sides",
     "Structure",
     "Summary",
     "SurfaceDistances",
@@ -40,6 +42,7 @@ __all__ = [
     "jaccard",
     "labels_on_grid",
     "measure_lesions",
+    "measure_sides",
     "measure_structures",
     "normalised_surface_dice",
     "overlap_of",

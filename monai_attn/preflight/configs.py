@@ -6,20 +6,24 @@ A mask of `monai.bundle run` is refused or marked as one of the segmenter is. Wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from monai_attn.bundle.case import check_kinds
 from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import label_table
+from monai_attn.errors import InputError
+from monai_attn.finders import REGION_KEY, PartNote, RegionLabels, finder_of, region_labels
 from monai_attn.io import read
 from monai_attn.labels import LabelTable
-from monai_attn.preflight.case import check_case
 from monai_attn.preflight.made_for import MadeFor
 from monai_attn.preflight.masks import check_mask
+from monai_attn.preflight.regions import Plan, plan_case
+from monai_attn.preflight.sides import check_sides
 from monai_attn.volume import Volume
 
-__all__ = ["CheckedImages", "mask_warnings"]
+__all__ = ["CheckedImages", "mask_warnings", "side_warnings"]
 
 WARNINGS_KEY = "warnings"
 """Where the meta data of the network's image hold the warnings of its case, one a line."""
@@ -32,8 +36,11 @@ class CheckedImages:
     "@preprocessing"`. The paths at the keys that the metadata call images are read, and `preprocessing` gets the
     volumes. Warnings go into the meta data of `output_key`, and `SaveSegmentationd` writes them beside the mask.
 
+    With `bundle_root`, images far larger than the training images go to the finder of the metadata, if there is one. A
+    case then has several items, which `regions` gives and `monai_attn.transforms.RegionDataset` passes on.
+
     `keys` names the images; without it they are those that the metadata describe under `images`. Raises `InputError`
-    as `check_case` and `check_kinds` do; with `force` unlikely images are run, with a warning.
+    as `plan_case` and `check_kinds` do; with `force` unlikely images are run, with a warning.
     """
 
     def __init__(
@@ -44,19 +51,35 @@ class CheckedImages:
         keys: list[str] | None = None,
         output_key: str = "image",
         force: bool = False,
+        bundle_root: str | None = None,
     ) -> None:
         self.preprocessing = preprocessing
         self.inputs = image_inputs(metadata, keys or [row["name"] for row in metadata.get("images", [])] or ["image"])
         self.made_for = MadeFor.from_json(metadata.get("made_for") or {})
+        self.finder = None if bundle_root is None else finder_of(metadata.get("finder") or {}, Path(bundle_root))
+        self.table = _table(metadata)
         self.name = str(metadata.get("name", ""))
         self.output_key = output_key
         self.force = force
 
     def __call__(self, case: Mapping[str, Any]) -> dict[str, Any]:
-        """The case as `preprocessing` leaves it.
+        """The case as `preprocessing` leaves it. Raises `InputError` for a case of several regions; see `regions`.
 
         Values may be paths or volumes, or lists of these; other keys pass unchanged. With several images some may be
         missing, as far as `check_kinds` allows.
+        """
+        items = list(self.regions(case))
+        if len(items) > 1:
+            raise InputError(
+                "The image is segmented in several regions. Let the config name monai_attn.transforms.RegionDataset as "
+                "its dataset, which gives an item for each region."
+            )
+        return items[0]
+
+    def regions(self, case: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The case as `preprocessing` leaves it, one item for each region, or one item for the whole image.
+
+        Values are those of a call. The first item holds the warnings on the images.
         """
         names = [one.name for one in self.inputs if case.get(one.name) is not None]
         sources = {name: case[name] if isinstance(case[name], list) else [case[name]] for name in names}
@@ -64,15 +87,25 @@ class CheckedImages:
             name: [one if isinstance(one, Volume) else read(one) for one in given] for name, given in sources.items()
         }
         check_kinds(images, self.inputs, bundle=self.name, partial=len(self.inputs) > 1)
-        warnings, _ = check_case(self.made_for, self.inputs, images, force=self.force)
-        volumes = {name: found if isinstance(case[name], list) else found[0] for name, found in images.items()}
-        prepared = self.preprocessing({**case, **volumes})
-        meta = prepared[self.output_key].meta
-        meta[WARNINGS_KEY] = "\n".join(warnings)
-        first = sources[names[0]][0]
-        if not isinstance(first, Volume):
-            meta["filename_or_obj"] = str(first)  # the reader was not asked, so it could not say it
-        return prepared
+        plan = plan_case(self.made_for, self.inputs, images, finder=self.finder, force=self.force)
+        warnings = plan.warnings
+        for name, part in plan.parts.items():
+            cut = {key: found if isinstance(case[key], list) else found[0] for key, found in part.images.items()}
+            prepared = self.preprocessing({**case, **cut})
+            meta = prepared[self.output_key].meta
+            meta[WARNINGS_KEY], warnings = "\n".join(warnings), []
+            if plan.joins:
+                meta[REGION_KEY] = self._note(name, plan, images[names[0]][0])
+            first = sources[names[0]][0]
+            if not isinstance(first, Volume):
+                meta["filename_or_obj"] = str(first)  # the reader was not asked, so it could not say it
+            yield prepared
+
+    def _note(self, name: str, plan: Plan, whole: Volume) -> str:
+        """What the saver must know of a region, as text."""
+        labels = region_labels(list(plan.parts), self.table, None if self.finder is None else self.finder.entry)
+        about = {} if plan.found is None else {"finder": plan.found.to_json()}
+        return PartNote(name, plan.boxes, labels, whole.shape, whole.affine, about).to_text()
 
 
 def mask_warnings(
@@ -81,16 +114,27 @@ def mask_warnings(
     *,
     certainty: Mapping[int, float] | None = None,
     images: Sequence[str] = (),
+    region: bool = False,
 ) -> list[str]:
     """What makes a mask unlikely, by the metadata of its bundle; see `check_mask`.
 
-    `labels` is the label map `(I, J, K)` on the grid of the image. `images` names the images that the network saw, in
-    the order of the metadata; empty stands for a bundle of one image. Without `made_for` the list is empty. Raises
-    `BundleError` for a `made_for` that cannot be read.
+    `labels` is the label map `(I, J, K)` on the grid of the image, or of its part in a `region`. `images` names the
+    images that the network saw, in the order of the metadata; empty stands for a bundle of one image. Without
+    `made_for` the list is empty. Raises `BundleError` for a `made_for` that cannot be read.
     """
     made_for = MadeFor.from_json(metadata.get("made_for") or {})
     seen = images or [row["name"] for row in metadata.get("images", [])] or ["image"]
-    return check_mask(made_for, labels, _table(metadata), certainty=certainty, images=seen)
+    return check_mask(made_for, labels, _table(metadata), certainty=certainty, images=seen, region=region)
+
+
+def side_warnings(
+    labels: Volume, joined: RegionLabels, metadata: Mapping[str, Any], *, force: bool = False
+) -> list[str]:
+    """What makes the joined mask of found regions unlikely, by the metadata of its bundle; see `check_sides`.
+
+    `joined` holds the labels of each region. Raises `InputError` for a mask that is not given without `force`.
+    """
+    return check_sides(MadeFor.from_json(metadata.get("made_for") or {}), labels, joined, force=force)
 
 
 def _table(metadata: Mapping[str, Any]) -> LabelTable:

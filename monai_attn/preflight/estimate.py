@@ -7,6 +7,7 @@ voxel is looked at. Neither the reading of files nor the writing of results is c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,24 +56,27 @@ class Estimate:
 
 def estimate(
     bundle: BundleDescription,
-    image: Volume,
+    image: Volume | Sequence[Volume],
     execution: Execution = DEFAULT,
     *,
     extra_runs: int = 0,
     speeds: Path | None = None,
 ) -> Estimate:
-    """What it will take to segment an image, which is cut to the region where there is one.
+    """What it will take to segment an image, which is cut to the region where there is one, or several such parts.
 
     `extra_runs`: how often the network sees each window besides, for maps. `speeds`: the file of measured times.
 
     `execution` says on which device and with which back-end the network will run. Nothing is raised for an image
     that is too small or too large: `check_images` judges that.
     """
-    shape = network_shape(bundle, image)
-    windows = count_windows(bundle, shape, runs=max(bundle.runs, 1 + extra_runs))
+    parts = [image] if isinstance(image, Volume) else list(image)
+    shapes = [network_shape(bundle, part) for part in parts]
+    counted = [count_windows(bundle, shape, runs=max(bundle.runs, 1 + extra_runs)) for shape in shapes]
     each, measured = seconds_per_window(bundle, execution, file=speeds)
+    windows = None if None in counted else sum(count for count in counted if count is not None)
     seconds = None if windows is None else windows * each
-    return Estimate(windows, seconds, measured, peak_bytes(bundle, shape, image), bundle.skips_air)
+    memory = max(peak_bytes(bundle, shape, part) for shape, part in zip(shapes, parts, strict=True))
+    return Estimate(windows, seconds, measured, memory, bundle.skips_air)
 
 
 def duration(seconds: float) -> str:

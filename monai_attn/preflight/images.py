@@ -17,7 +17,7 @@ from monai_attn.preflight.made_for import ImageRange, MadeFor
 from monai_attn.volume import Box, Volume
 from monai_attn.wording import counted
 
-__all__ = ["check_images"]
+__all__ = ["check_images", "is_far_too_large"]
 
 LARGE, FAR_TOO_LARGE = 1.25, 1.5
 """An edge this many times the longest of the training is unlikely to suit the network, or is refused."""
@@ -76,6 +76,11 @@ def check_images(
             findings += _spacing(what, volume, trained)
             findings += _values(what, volume, trained, known[name])
     return findings
+
+
+def is_far_too_large(image: Volume, trained: ImageRange) -> bool:
+    """Whether an edge of the image, in mm along the patient's axes, exceeds the training images by `FAR_TOO_LARGE`."""
+    return bool((np.array(size_mm(image)) > FAR_TOO_LARGE * np.array(trained.size_mm[1])).any())
 
 
 def _blank(what: str, image: Volume, *, region: bool) -> Iterator[Finding]:

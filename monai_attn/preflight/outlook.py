@@ -6,7 +6,7 @@ again: the outlook promises nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from monai_attn.backends.execution import Execution
 from monai_attn.bundle.case import cut_case
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.errors import GeometryError
+from monai_attn.finders import Regions, box_around
 from monai_attn.preflight.chosen import check_chosen
 from monai_attn.preflight.estimate import DEFAULT, Estimate, estimate
 from monai_attn.preflight.findings import Finding
@@ -21,9 +22,14 @@ from monai_attn.preflight.images import check_images
 from monai_attn.preflight.look import check_look
 from monai_attn.preflight.made_for import MadeFor
 from monai_attn.preflight.memory import available_bytes
-from monai_attn.volume import Box, Volume
+from monai_attn.preflight.regions import check_unsized, finds_regions
+from monai_attn.volume import Volume
 
 __all__ = ["Outlook", "outlook"]
+
+
+SEEKS = "The image shows more than the network was trained on: the regions {} will be found in it first."
+"""What a user is told where a finder will be asked."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def outlook(
     bundle: BundleDescription,
     images: Mapping[str, Volume],
     *,
-    region: Box | None = None,
+    region: Regions = None,
     execution: Execution = DEFAULT,
     extra_runs: int = 0,
     speeds: Path | None = None,
@@ -59,25 +65,47 @@ def outlook(
     `estimate`. `memory`: free bytes, by default what the system has free. What a run would refuse is an "error".
     Nothing of the bundle runs.
 
-    `region` is a box in mm (RAS+). A region outside the image gives an "error", and no estimate. No image at all
-    gives the findings of `check_chosen` alone.
+    `region` is a box in mm (RAS+), or several by name. A region outside the image gives an "error", and no estimate.
+    Without one, an image that the bundle's finder is asked about gives a "note". No image at all gives the findings of
+    `check_chosen` alone.
     """
     findings = check_chosen(bundle, images)
     if not images:
         return Outlook(tuple(findings))
     case = {name: [image] for name, image in images.items()}
-    try:
-        case = cut_case(case, region) if region else case
-    except GeometryError as error:
-        return Outlook((*findings, Finding("error", str(error))))
     made_for = MadeFor.from_json(bundle.made_for)
-    findings += check_images(made_for, bundle.images, case, region=region)
-    findings += check_look(bundle, {name: one for name, (one,) in case.items()}, trained=made_for is not None)
-    part = case[next(iter(case))][0]
-    expected = estimate(bundle, part, execution, extra_runs=extra_runs, speeds=speeds)
+    seeks = region is None and bundle.finder is not None and finds_regions(made_for, case)
+    boxes = list(region.values()) if isinstance(region, Mapping) else [region]
+    parts = []
+    for box in boxes:
+        try:
+            cut = cut_case(case, box) if box else case
+        except GeometryError as error:
+            return Outlook((*findings, Finding("error", str(error))))
+        if seeks:
+            findings += check_unsized(made_for, bundle.images, cut)
+        else:
+            findings += check_images(made_for, bundle.images, cut, region=box)
+        findings += check_look(bundle, {name: one for name, (one,) in cut.items()}, trained=made_for is not None)
+        parts.append(cut[next(iter(cut))][0])
+    if seeks and bundle.finder is not None:
+        entry = bundle.finder.entry
+        findings.append(Finding("note", SEEKS.format(" and ".join(entry.regions))))
+        parts = [middle_of(parts[0], entry.size_mm)] * len(entry.regions)
+    expected = estimate(bundle, parts, execution, extra_runs=extra_runs, speeds=speeds)
     findings += _memory(expected.bytes, available_bytes() if memory is None else memory)
     findings += [Finding("note", f"{name}: {note}") for name, image in images.items() for note in image.notes]
     return Outlook(tuple(findings), expected)
+
+
+def middle_of(image: Volume, size_mm: Sequence[float]) -> Volume:
+    """The middle of an image, of a size in mm along R, A and S: for an estimate before the place is known.
+
+    A size larger than the image gives the whole image.
+    """
+    bounds = image.bounds
+    middle = [(low + high) / 2 for low, high in zip(bounds.lower_mm, bounds.upper_mm, strict=True)]
+    return image.crop(image.slices_of(box_around(middle, size_mm)))
 
 
 def _memory(needed: int, free: int | None) -> Iterator[Finding]:

@@ -12,13 +12,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from monai_attn.errors import InputError
-from monai_attn.measure import Lesion, Structure, compare, detect_lesions, measure_lesions, measure_structures
+from monai_attn.measure import Lesion, Sides, Structure, compare, detect_lesions, measure_lesions, measure_structures
 from monai_attn.measure.blocks import check_grid, label_array
 from monai_attn.measure.lesions import find_lesions
 from monai_attn.report.drawing import Scene
 from monai_attn.report.page import facts, html_page, notice, paragraph, picture, section
 from monai_attn.report.pictures import Target, key_picture, overview
-from monai_attn.report.tables import comparison_table, detection_table, lesion_table, place, structure_table
+from monai_attn.report.tables import (
+    comparison_table,
+    detection_table,
+    lesion_table,
+    place,
+    sides_table,
+    structure_table,
+)
 from monai_attn.report.window import window_of
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
@@ -37,7 +44,7 @@ class CaseOptions:
     `reference` is a label map to compare with. `lesions` are label values whose connected components are reported one
     by one, when they have at least `min_ml`; `connectivity` is the number of neighbours (6, 18 or 26). `window` is
     (centre, width). `identity` is printed as it is given, so leave it empty. The largest `pictures` lesions of a label
-    have key images; the tables hold all lesions.
+    have key images; the tables hold all lesions. `head_size` adds volumes scaled to the size of the head.
 
     `min_ml` is in ml. Window and intensities have the unit of the image, for example HU. The reference has the same
     label values as the segmentation.
@@ -53,6 +60,7 @@ class CaseOptions:
     window: tuple[float, float] | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     pictures: int = 20
+    head_size: bool = False
 
 
 def case_page(case: str, image: Volume, segmentation: Segmentation, options: CaseOptions | None = None) -> str:
@@ -83,6 +91,7 @@ def case_page(case: str, image: Volume, segmentation: Segmentation, options: Cas
             section("Image", facts(_of_image(image, scene))),
             section("Overview", *_overview(scene, measured)),
             section("Structures", *_structures(scene, segmentation, measured)),
+            *_sides(segmentation.sides(head_size=options.head_size, measured=measured)),
             *_lesions(scene, segmentation, image, options),
             section("Comparison with the reference", *_comparison(segmentation, reference, options)),
             section("Provenance", facts(segmentation.provenance) or paragraph("The mask came without provenance.")),
@@ -152,6 +161,17 @@ def _structures(scene: Scene, segmentation: Segmentation, measured: Sequence[Str
         target = Target.of(scene, segmentation.labels, one.block, mask, one)
         caption = f"{one.name}: {one.volume_ml:.3f} ml, centroid {place(one.centroid_mm)} mm."
         yield section(one.name, _key_image(scene, target, one.name, caption), level=3)
+
+
+def _sides(sides: Sequence[Sides]) -> Iterator[str]:
+    """The section that compares left and right; nothing where the label map has no pair of sides."""
+    if sides:
+        text = "Asymmetry index: 100 (R - L) / ((R + L) / 2), positive where the right side is larger."
+        if any(one.head_scale is not None for one in sides):
+            text += (
+                " Scaled volumes are those in a head of the template's size; see docs/measurements.md for the error."
+            )
+        yield section("Left and right", sides_table(sides), paragraph(f"{text} No normal values are given."))
 
 
 def _lesions(scene: Scene, segmentation: Segmentation, image: Volume, options: CaseOptions) -> Iterator[str]:

@@ -10,11 +10,19 @@ import math
 from collections.abc import Sequence
 
 from monai_attn.labels import LabelTable
-from monai_attn.measure import Comparison, Detection, Intensity, Lesion, Structure, Summary
+from monai_attn.measure import Comparison, Detection, Intensity, Lesion, Sides, Structure, Summary
 from monai_attn.report.page import chip, html_table, number
 from monai_attn.report.planes import LETTERS
 
-__all__ = ["comparison_table", "detection_table", "lesion_table", "place", "structure_table", "summary_table"]
+__all__ = [
+    "comparison_table",
+    "detection_table",
+    "lesion_table",
+    "place",
+    "sides_table",
+    "structure_table",
+    "summary_table",
+]
 
 SCORES = {
     "dice": ("Dice", 3),
@@ -41,6 +49,19 @@ def structure_table(measured: Sequence[Structure], table: LabelTable) -> str:
         name = chip(table[one.value].colour, one.name)
         size = [number(one.volume_ml, 3), str(one.voxels), number(one.surface_mm2 / 100, 2)]
         rows.append([name, *size, place(one.centroid_mm), edge if one.voxels else "", *_values(one.intensity)])
+    return html_table(head, rows)
+
+
+def sides_table(sides: Sequence[Sides]) -> str:
+    """Volumes of both sides in ml and the asymmetry index, and volumes scaled to the head where there are any."""
+    scaled = any(one.head_scale is not None for one in sides)
+    head = ["structure", "left (ml)", "right (ml)", "asymmetry index (%)"]
+    head += ["left, scaled (ml)", "right, scaled (ml)", "head, times the template"] if scaled else []
+    rows = []
+    for one in sides:
+        row = [one.name, number(one.left_ml, 3), number(one.right_ml, 3), number(one.asymmetry_percent, 1)]
+        more = (one.left_scaled_ml, one.right_scaled_ml, one.head_scale) if scaled else ()
+        rows.append([*row, *(number(float("nan") if value is None else value, 3) for value in more)])
     return html_table(head, rows)
 
 

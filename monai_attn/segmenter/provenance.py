@@ -9,7 +9,8 @@ from typing import Any
 
 from monai_attn.backends.execution import Execution
 from monai_attn.bundle import Parts
-from monai_attn.volume import Box, Volume
+from monai_attn.finders import Regions, regions_json
+from monai_attn.volume import Volume
 
 __all__ = ["describe_run"]
 
@@ -22,7 +23,7 @@ def describe_run(
     execution: Execution,
     ran: Mapping[str, Any],
     images: Mapping[str, Sequence[Volume]],
-    region: Box | None,
+    region: Regions,
     seconds: float,
 ) -> dict[str, Any]:
     """The provenance of a mask, in plain values that JSON can hold; no path, no identity of the patient.
@@ -31,7 +32,7 @@ def describe_run(
       `monai_attn.backends.record.RunRecord`.
     - `images`: the volumes of each image, the reference first. For a bundle of several images the provenance names
       those that were given and those that were missing.
-    - `region`: the box in mm (RAS+) that was segmented; None for the whole image.
+    - `region`: the box in mm (RAS+) or the boxes by name that were asked for; None where no region was given.
     - `seconds`: the time of the run.
     """
     device = execution.resolved().device
@@ -50,7 +51,7 @@ def describe_run(
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "source": next(iter(sources.values())),
         **({"images": sources, "missing": missing} if len(parts.inputs) > 1 else {}),
-        "region_mm": [list(region.lower_mm), list(region.upper_mm)] if region else None,
+        "region_mm": regions_json(region),
         "seconds": round(seconds, 3),
     }
 

@@ -17,22 +17,24 @@ from monai_attn.backends import Execution, load_network
 from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.backends.execution import CalibrationImage
 from monai_attn.bundle import Parts, open_bundle, why
-from monai_attn.bundle.case import case_images, cut_case, read_case
+from monai_attn.bundle.case import case_images, read_case
 from monai_attn.errors import InputError
+from monai_attn.finders import Regions, region_labels
 from monai_attn.inferers.maps import Inference, check_maps, extra_runs
 from monai_attn.inferers.watching import RunWatch, watch_inferer
-from monai_attn.preflight import MadeFor, check_case, check_mask
+from monai_attn.preflight import MadeFor, Plan, check_mask, check_sides, plan_case
+from monai_attn.preflight.regions import named
 from monai_attn.progress import Finished, Progress
 from monai_attn.segmentation import Segmentation
-from monai_attn.segmenter.grid import checked_labels, in_whole
+from monai_attn.segmenter.canvas import Canvas
+from monai_attn.segmenter.grid import checked_labels
 from monai_attn.segmenter.mapping import with_maps
 from monai_attn.segmenter.provenance import describe_run
 from monai_attn.transforms.certainty import certainty_of
 from monai_attn.transforms.on_source import classes_exclude
-from monai_attn.volume import Box, ImageSource, Volume
+from monai_attn.volume import ImageSource, Volume
 
 __all__ = ["Segmenter"]
-
 
 IN_TORCH = Execution(device="cpu", backend="torch")
 
@@ -48,11 +50,7 @@ class Segmenter:
     >>> segmentation.save("out")  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        parts: Parts,
-        execution: Execution = IN_TORCH,
-    ) -> None:
+    def __init__(self, parts: Parts, execution: Execution = IN_TORCH) -> None:
         self.parts = parts
         self.execution = execution
         self.device = execution.resolved().device
@@ -104,7 +102,7 @@ class Segmenter:
         self,
         source: ImageSource | Sequence[ImageSource] | Mapping[str, ImageSource],
         *,
-        region: Box | None = None,
+        region: Regions = None,
         progress: Progress | None = None,
         finished: Finished | None = None,
         maps: Sequence[str] = (),
@@ -115,16 +113,16 @@ class Segmenter:
         - `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping by name. For a bundle
           of several images: `{"t1": ..., "ct": ...}`, or a folder in which the images can be told apart (see `read`).
           The provenance says which images were missing.
-        - `region`: a box in mm (RAS+). Only the box is preprocessed and segmented, intensity statistics come from the
-          box, and the rest is background.
+        - `region`: a box in mm (RAS+), or several by name, as in `{"left": Box(...), "right": Box(...)}`. Only the
+          boxes are preprocessed and segmented, each by itself, and the rest is background. Several boxes give one
+          label map (docs/regions.md). Without a region, a far too large image is given to the bundle's finder.
         - `progress(done, total)`: called with the number of windows done and the number of all windows, None where the
           inferer does not say it. An exception that it raises stops the run and reaches the caller; the segmenter stays
           usable.
-        - `finished(labels, box)`: called while the network runs, by bundles that make labels slab by slab. `labels` is
-          the label map so far, of the part that is segmented; `box` are the voxels that have just been finished. The
-          bundle's last steps (largest component, holes) are still to come, so this is not the mask yet.
-        - `maps`: what the segmentation holds besides, on the source grid: "attention", "entropy", "flip_variance",
-          "probabilities"; see `monai_attn.inferers.maps.infer_with_maps`. The labels stay the same.
+        - `finished(labels, box)`: called by bundles that make labels slab by slab. `labels` is the label map so far, of
+          the part that is segmented or, with several regions, of the whole image. `box` are the voxels that have just
+          been finished. The bundle's last steps are still to come, so this is not the mask yet.
+        - `maps`: "attention", "entropy", "flip_variance", "probabilities"; see `monai_attn.inferers.maps`.
         - `force`: segment images of which no sensible mask can come; without it they are refused.
 
         Images and mask are compared with what the bundle was made for (docs/bundles.md). What is unlikely is in
@@ -136,30 +134,29 @@ class Segmenter:
         """
         start = time.perf_counter()
         images = case_images(source, self.parts)
+        plan = self._plan(images, region=region, force=force)
         whole = images[next(iter(images))][0]
-        block = whole.slices_of(region) if region is not None else None
-        given = cut_case(images, region) if region else images
-        warnings, notes = self._check(given, region=region, force=force)
-        shown: dict[str, NDArray[np.generic]] = {}
-        array, certainty = self._labels(given, RunWatch(progress, finished), maps, shown)
-        grid = given[next(iter(given))][0]
-        warnings += check_mask(
-            self._made_for,
-            grid.with_array(array),
-            self.parts.table,
-            certainty=certainty,
-            images=list(given),
-            region=region is not None,
-        )
-        if block:
-            array = in_whole(array, block, whole)
-            shown = {name: in_whole(one, block, whole) for name, one in shown.items()}
-        labels = Volume(array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
+        joined = region_labels(list(plan.parts), self.parts.table, self.parts.entry)
+        canvas, warnings = Canvas(whole, plan, self.parts.table, joined), list(plan.warnings)
+        certainty: dict[int, float] = {}
+        for name, part in plan.parts.items():
+            shown: dict[str, NDArray[np.generic]] = {}
+            watch = RunWatch(canvas.progress_of(name, progress), canvas.finished_of(name, finished))
+            array, sure = self._labels(part.images, watch, maps, shown)
+            grid = part.images[next(iter(part.images))][0].with_array(array)
+            seen, boxed = list(part.images), part.box is not None
+            said = check_mask(self._made_for, grid, self.parts.table, certainty=sure, images=seen, region=boxed)
+            warnings += [named(name, text) for text in said]
+            canvas.add(name, array, shown)
+            certainty |= {canvas.value_of(name, value): share for value, share in sure.items()}
+        labels = Volume(canvas.array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
+        if plan.found is not None:
+            warnings += check_sides(self._made_for, labels, joined, force=force)
         ran, seconds = self._network.record.provenance(), time.perf_counter() - start
         provenance = describe_run(self.parts, self.execution, ran, images, region, seconds)
-        provenance |= {"certainty": certainty, "warnings": warnings, **({"notes": notes} if notes else {})}
-        volumes = {name: replace(labels, array=one, modality="") for name, one in shown.items()}
-        return Segmentation(labels, self.parts.table, provenance, volumes)
+        provenance |= plan.about() | {"certainty": certainty, "warnings": warnings}
+        volumes = {name: replace(labels, array=one, modality="") for name, one in canvas.maps.items()}
+        return Segmentation(labels, canvas.table, provenance, volumes)
 
     def read(
         self,
@@ -181,27 +178,27 @@ class Segmenter:
         """
         return read_case(source, self.parts, series=series, volume=volume, suv_factor=suv_factor)
 
-    def check(self, images: Mapping[str, Volume], *, region: Box | None = None, force: bool = False) -> tuple[str, ...]:
-        """The warnings on the images of a case, which are prepared as for a run; what a run would refuse is refused.
+    def check(self, images: Mapping[str, Volume], *, region: Regions = None, force: bool = False) -> tuple[str, ...]:
+        """The warnings on the images of a case, which are prepared as for a run; see `plan`."""
+        return tuple(self.plan(images, region=region, force=force).warnings)
 
-        Refused are an image of another modality or unit, and an image of which no sensible mask can come, unless
-        `force` is set. Refused too are several images that do not meet in space or have different frames of reference,
-        and a region beside the images. Raises as a call of the segmenter does.
+    def plan(self, images: Mapping[str, Volume], *, region: Regions = None, force: bool = False) -> Plan:
+        """What a run would segment: the parts of a case, with boxes in mm, and warnings; images are prepared.
+
+        Refused are images of another modality or unit, images that do not meet in space, and a region beside them.
+        Unless `force` is set, images of which no sensible mask can come are refused too. Raises as a call does.
         """
-        case = case_images(images, self.parts)
-        if region:
-            case = cut_case(case, region)
-        warnings, _ = self._check(case, region=region, force=force)
+        plan = self._plan(case_images(images, self.parts), region=region, force=force)
         try:
-            self._prepare(case)
+            for part in plan.parts.values():
+                self._prepare(part.images)
         except RuntimeError as error:
             raise why(error, f"The bundle {self.parts.name} failed on this image") from error
-        return tuple(warnings)
+        return plan
 
-    def _check(
-        self, images: Mapping[str, Sequence[Volume]], *, region: Box | None, force: bool
-    ) -> tuple[list[str], list[str]]:
-        return check_case(self._made_for, self.parts.inputs, images, region=region, force=force)
+    def _plan(self, images: Mapping[str, list[Volume]], *, region: Regions, force: bool) -> Plan:
+        parts = self.parts
+        return plan_case(self._made_for, parts.inputs, images, finder=parts.finder, region=region, force=force)
 
     def _labels(
         self,

@@ -12,6 +12,7 @@ from monai_attn.transforms.labels_on_source import LabelsOnSourced
 from monai_attn.transforms.load import LoadVolumed
 from monai_attn.transforms.mirror import RandMirrorPairsd
 from monai_attn.transforms.patches import LabelPlacesd, RandPatchd
+from monai_attn.transforms.region_dataset import RegionDataset
 from monai_attn.transforms.save import SaveSegmentationd
 from monai_attn.transforms.source_labels import SourceLabels
 
@@ -25,6 +26,7 @@ __all__ = [
     "RandDropImagesd",
     "RandMirrorPairsd",
     "RandPatchd",
+    "RegionDataset",
     "SaveSegmentationd",
     "SourceLabels",
 ]

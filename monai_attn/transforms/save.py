@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from monai_attn.cases import checked_name, names_of
 from monai_attn.errors import FileError, GeometryError, LabelError
+from monai_attn.finders import REGION_KEY, PartNote, RegionLabels, collect_part
 from monai_attn.io import stem, write
+from monai_attn.labels import LabelTable
 from monai_attn.results import Writer, commit, text_writer
 from monai_attn.transforms.certainty import certainty_of
 from monai_attn.volume import Volume, same_grid
@@ -46,6 +48,9 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
     that would lead out of the folder. Raises `FileError` when the file exists and `overwrite` is not set, or when two
     cases of one run have the same name.
 
+    An item that is one region of a case waits for the other regions. Then their labels are joined on the grid of the
+    whole image, and `sides(mask, labels)` may refuse the joined mask or warn.
+
     With several keys the key is added to the file name, as in `case_1_seg_pred.nii.gz`. The JSON gets its provenance
     once for a run, and images and warnings for each case. No patient name comes into the log: masks are numbered.
     """
@@ -60,6 +65,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         overwrite: bool = False,
         provenance: Callable[[], Mapping[str, Any]] | None = None,
         warnings: Callable[..., Sequence[str]] | None = None,
+        sides: Callable[[Volume, RegionLabels], Sequence[str]] | None = None,
     ) -> None:
         super().__init__(keys)
         self.output_dir = Path(output_dir)
@@ -68,6 +74,10 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
         self.overwrite = overwrite
         self.provenance = provenance
         self.warnings = warnings
+        self.sides = sides
+        self._open: dict[Path, dict[str, NDArray[np.generic]]] = {}
+        self._said: dict[Path, list[str]] = {}
+        self._sure: dict[Path, dict[int, float]] = {}
         self._made_by: dict[str, Any] | None = None
         self._written: set[Path] = set()
 
@@ -109,28 +119,45 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
                 f"The label map has the grid {labels.shape}, the image {shape}. Bring it back to the image's grid "
                 "with Invertd before it is saved."
             )
+        text = source.meta.get(REGION_KEY)
+        said = self._said.setdefault(path, [])
+        said += str(source.meta.get("warnings") or "").splitlines()
+        sure, seen = certainty_of(prediction), _images_of(source).get("images", [])
+        if not text:
+            said += self.warnings(mask, certainty=sure, images=seen) if self.warnings is not None else []
+            self._write(mask, path, source, {"certainty": sure} if sure else {})
+            return
+        note = PartNote.from_text(str(text))
+        if self.warnings is not None:
+            found = self.warnings(mask, certainty=sure, images=seen, region=True)
+            said += [f"{note.name}: {sentence}" for sentence in found]
+        shares = self._sure.setdefault(path, {})
+        shares |= {note.labels[note.name][value].value: share for value, share in sure.items()}
+        joined = collect_part(self._open.setdefault(path, {}), note, labels)
+        if joined is not None:
+            del self._open[path]
+            if self.sides is not None and "finder" in note.about:
+                said += self.sides(joined, note.labels)
+            table = LabelTable(tuple(label for name in note.boxes for label in note.labels[name].values()))
+            about = {"certainty": self._sure.pop(path), "labels": table.to_json()}
+            self._write(joined, path, source, {**note.about, **about})
+
+    def _write(self, mask: Volume, path: Path, source: Any, about: Mapping[str, Any]) -> None:
+        """Write a label map, and its JSON where there is provenance, with what is to be said about this case."""
+        said, number = self._said.pop(path), len(self._written)
         files: dict[Path, Writer] = {path: partial(write, mask)}
+        warned = {"warnings": said} if self.warnings is not None else {}
+        for sentence in said if warned else ():
+            logger.warning("Mask %d: %s", number, sentence)
         if self.provenance is not None:
             if self._made_by is None:
                 self._made_by = dict(self.provenance())
-            sure = certainty_of(prediction)
-            said = self._warnings_of(source, mask, sure)
-            content = {**self._made_by, **_images_of(source), **({"certainty": sure} if sure else {}), **said}
+            content = {**self._made_by, **_images_of(source), **about, **warned}
             text = json.dumps(content, indent=2, default=str) + "\n"
             files[path.with_name(stem(path) + ".json")] = text_writer(text)
         commit(files, overwrite=self.overwrite)
         self._written.add(path)
         logger.info("Mask %d is written.", len(self._written))
-
-    def _warnings_of(self, source: Any, mask: Volume, certainty: Mapping[int, float]) -> dict[str, list[str]]:
-        """The warnings on images and mask, logged and ready for the JSON; nothing where warnings are not asked for."""
-        if self.warnings is None:
-            return {}
-        found = self.warnings(mask, certainty=certainty, images=_images_of(source).get("images", []))
-        said = [*str(source.meta.get("warnings") or "").splitlines(), *found]
-        for sentence in said:
-            logger.warning("Mask %d: %s", len(self._written), sentence)
-        return {"warnings": said}
 
 
 def _images_of(source: Any) -> dict[str, list[str]]:

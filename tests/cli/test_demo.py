@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_attn import Box, LabelTable, Segmentation, Volume, read
+from monai_attn import LabelTable, Volume, read
 from monai_attn.bundle import shipped
 from monai_attn.cli import demo
 from monai_attn.cli.main import main
@@ -27,27 +27,6 @@ def image_of(shape: tuple[int, int, int] = (40, 20, 20)) -> Volume:
     affine = np.diag([1.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = [-19.5, -19, -19]
     return Volume(np.zeros(shape, np.int16), affine)
-
-
-def half_and_half(image: Volume, *, region: Box) -> Segmentation:
-    """A stand-in for a segmenter: the front of the region is anterior (1), the rest posterior (2)."""
-    labels = np.zeros(image.shape, np.uint8)
-    i, j, k = image.slices_of(region)
-    labels[i, j, k] = 2
-    labels[i, (j.start + j.stop) // 2 : j.stop, k] = 1
-    table = LabelTable.of_names({1: "anterior hippocampus", 2: "posterior hippocampus"})
-    return Segmentation(image.with_array(labels), table, {"seconds": 1.0})
-
-
-def test_two_regions_become_one_label_map_with_a_label_per_side_and_structure() -> None:
-    regions = {side: Box.around((r, 0, 0), (10, 20, 20)) for side, r in (("left", -10), ("right", 10))}
-    both = demo.both_sides(half_and_half, image_of(), regions)
-    assert [label.name for label in both.table] == NAMES
-    for label in both.table:
-        where = both.labels.to_world(np.argwhere(both.mask(label.value).array)).mean(axis=0)
-        assert ("left" in label.name) == (where[0] < 0), "the patient's left is negative R"
-        assert ("anterior" in label.name) == (where[1] > 0)
-    assert set(both.provenance["regions"]) == {"left", "right"}
 
 
 def test_without_nilearn_the_demo_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 from segmented import with_labels
 
 from monai_attn import Box, read
-from monai_attn.cli.demo import CENTRES_MM, SIZE_MM, brain_file
+from monai_attn.cli.demo import brain_file
 from monai_attn.io import read_dicom_seg
 from monai_attn.napari.layers.volumes import displayed_point, grid_of, origin_of, volume_of
 from monai_attn.napari.segment.panel import SegmentWidget
@@ -37,7 +37,7 @@ def test_from_a_dicom_folder_to_a_corrected_mask_and_back(make_napari_viewer, pl
     for place in ("panel", "running"):
         monkeypatch.setattr(f"monai_attn.napari.segment.{place}.show_error", told.append)
     brain = read(brain_file())
-    around = brain.crop(brain.slices_of(Box.around(CENTRES_MM["left"], SIZE_MM)))
+    around = brain.crop(brain.slices_of(Box.around((-27, -21, -12), (36, 52, 40))))
     scaled = np.rint(around.array / around.array.max() * 1000).astype(np.int16)
     folder = tmp_path / "scan"
     with_labels(folder, Volume(scaled, around.affine, modality="MR"))

@@ -54,7 +54,8 @@ def test_an_image_of_the_right_kind_has_no_warning(hippocampus):
             "The image has voxels of 5 mm, the training images of at most 1 mm",
         ),
         (volume((160, 200, 80), (0.2, 0.2, 0.5)), "note", "voxels of 0.2 mm"),
-        (volume((200, 200, 100)), "error", "the training images measured 31-43 x 40-59 x 26-47 mm"),
+        (volume((200, 200, 100)), "note", "the regions left and right will be found in it first"),
+        (volume((200, 200, 100)).with_array(np.zeros((200, 200, 100), np.int16)), "error", "The image is blank"),
         (volume((10, 10, 10)), "warning", "In a smaller image the network sees too little around the structure"),
         (volume((40, 48, 1)), "warning", "one voxel thick"),
         (replace(volume(), notes=("A slice was missing.",)), "note", "image: A slice was missing."),
@@ -66,11 +67,19 @@ def test_what_does_not_suit_is_said(hippocampus, image, severity, sentence):
     assert result.ready == (severity != "error")
 
 
+def test_a_far_too_large_image_is_an_error_without_a_finder(hippocampus):
+    result = outlook(replace(hippocampus, finder=None), {"image": volume((200, 200, 100))})
+    assert "the training images measured 31-43 x 40-59 x 26-47 mm" in texts(result, "error")
+
+
 def test_a_region_counts_and_one_beside_the_image_is_an_error(hippocampus):
     head = volume((200, 200, 108), (0.9, 1.1, 2.0))
     middle = tuple(head.to_world((100, 100, 54)))
     region = Box.around(middle, (40, 50, 40))
     whole, part = outlook(hippocampus, {"image": head}), outlook(hippocampus, {"image": head}, region=region)
+    sides = outlook(hippocampus, {"image": head}, region={"left": region, "right": region})
+    assert sides.estimate.windows == 2 * part.estimate.windows == whole.estimate.windows
+    whole = outlook(replace(hippocampus, finder=None), {"image": head})
     assert part.estimate.windows < whole.estimate.windows
     assert part.estimate.bytes < whole.estimate.bytes
     assert texts(part, "warning") == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -46,17 +47,22 @@ def test_the_validation_cases_have_no_warning(shared_data):
     assert marked == {}  # benchmarks/false_warnings.py looks at all of them and at the training cases
 
 
-def test_a_whole_brain_is_refused():
+def without_finder() -> Segmenter:
+    """The bundle as one without a finder."""
+    return Segmenter(replace(hippocampus().parts, finder=None))
+
+
+def test_a_whole_brain_is_refused_without_a_finder():
     small = Volume(brain().array[::3, ::3, ::3], brain().affine @ np.diag([3, 3, 3, 1]))
     with pytest.raises(InputError, match=r"198 x 234 x 189 mm .* Choose a region .*--region"):
-        hippocampus()(small)
+        without_finder()(small)
 
 
-def test_an_image_of_both_sides_is_refused_and_forced_it_is_marked():
+def test_an_image_of_both_sides_is_refused_without_a_finder_and_forced_it_is_marked():
     both = brain().crop(brain().slices_of(Box.around((0, -21, -12), (120, 56, 40))))
     with pytest.raises(InputError, match=r"The image measures .* Choose a region .*--region"):
-        hippocampus()(both)
-    warnings = hippocampus()(both, force=True).warnings
+        without_finder()(both)
+    warnings = without_finder()(both, force=True).warnings
     assert "The image measures" in warnings[0]
     assert any("In the training images it had" in text or "in the training images it had" in text for text in warnings)
 

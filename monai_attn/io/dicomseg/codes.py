@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monai_attn.io.dicom.files import numbers, text
@@ -16,7 +17,17 @@ from monai_attn.labels import Code, Label, LabelTable, default_colour
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["category_of", "code_of", "hex_of_lab", "lab_of", "read_code", "roi_type", "unique_table"]
+__all__ = [
+    "category_of",
+    "code_of",
+    "hex_of_lab",
+    "lab_of",
+    "read_code",
+    "read_laterality",
+    "roi_type",
+    "sided",
+    "unique_table",
+]
 
 PRIVATE_SCHEME = "99MONAIATTN"
 """Where the codes of structures without a code come from. DICOM wants private schemes to begin with 99."""
@@ -25,6 +36,11 @@ TISSUE = Code("85756007", "SCT", "Tissue")
 ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
 ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
 """Categories of CID 7150: of what nothing is known, of organs, and of what does not belong there."""
+
+SIDES = {"left": Code("7771000", "SCT", "Left"), "right": Code("24028007", "SCT", "Right")}
+"""The modifier of a paired structure, by the laterality of its label (DICOM PS3.16 CID 244)."""
+
+MODIFIER = "SegmentedPropertyTypeModifierCodeSequence"
 
 TUMOURS = {"4147007", "108369006", "86049000", "14799000", "86251006"}
 """SNOMED CT: mass; neoplasm; malignant, primary; metastatic; in situ."""
@@ -87,6 +103,28 @@ def read_code(item: Dataset, sequence: str) -> Code | None:
     return Code(value, scheme, meaning) if value and scheme and scheme != PRIVATE_SCHEME else None
 
 
+def sided(type_item: Dataset, label: Label) -> None:
+    """Add the laterality of a label to the item of its type, as a modifier (PS3.3 C.8.20.4); nothing without one."""
+    from pydicom import Dataset
+    from pydicom.sequence import Sequence
+
+    if label.laterality:
+        code, item = SIDES[label.laterality], Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme, code.meaning
+        setattr(type_item, MODIFIER, Sequence([item]))
+
+
+def read_laterality(item: Dataset) -> str:
+    """The laterality of a segment: "left", "right", or "" where its modifier says neither.
+
+    The modifier stands in the item of the segment's type, or beside it, where some programs write it.
+    """
+    types = item.get("SegmentedPropertyTypeCodeSequence") or []
+    found = [read_code(one, MODIFIER) for one in (*list(types)[:1], item)]
+    values = {code.value for code in found if code is not None and code.scheme == "SCT"}
+    return next((side for side, code in SIDES.items() if code.value in values), "")
+
+
 def lab_of(label: Label) -> tuple[int, int, int]:
     """The colour in CIELab as DICOM stores it.
 
@@ -135,6 +173,6 @@ def unique_table(labels: Iterable[Label], what: str) -> tuple[LabelTable, tuple[
         if name != label.name:
             renamed.append(name)
         seen.add(name)
-        table.append(Label(label.value, name, label.colour, label.code))
+        table.append(replace(label, name=name))
     note = (f"Several {what} have one name; read as {', '.join(repr(name) for name in renamed)}.",) if renamed else ()
     return LabelTable(tuple(table)), note

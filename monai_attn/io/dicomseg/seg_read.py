@@ -17,7 +17,7 @@ from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io.budget import MAX_BYTES, check_budget
 from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame, frames_of
-from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, unique_table
+from monai_attn.io.dicomseg.codes import hex_of_lab, read_code, read_laterality, unique_table
 from monai_attn.io.dicomseg.grid import FrameMap, check_frame_of_reference, grid_of_frames
 from monai_attn.io.dicomseg.masks import Masks, Part, check_mask_memory, cropped, empty_grid
 from monai_attn.io.dicomseg.objects import LABEL_MAP, SEGMENTATION, quoted, read_object, whole_number
@@ -116,6 +116,7 @@ def _table(dataset: Dataset, kind: str, name: str) -> tuple[LabelTable, dict[int
             quoted(item, "SegmentLabel") or f"segment {segment}",
             hex_of_lab(item, ours[segment]),
             read_code(item, "SegmentedPropertyTypeCodeSequence"),
+            read_laterality(item),
         )
         for segment, item in items.items()
     ]

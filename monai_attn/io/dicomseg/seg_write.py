@@ -16,7 +16,7 @@ from monai_attn import __version__
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.atomic import atomic_path
 from monai_attn.io.dicom.files import number
-from monai_attn.io.dicomseg.codes import category_of, code_of, lab_of
+from monai_attn.io.dicomseg.codes import category_of, code_of, lab_of, sided
 from monai_attn.io.dicomseg.copied import put_back
 from monai_attn.io.dicomseg.masks import Masks, smallest_type
 from monai_attn.io.dicomseg.seg_read import VALUE_TEXT, read_dicom_seg
@@ -213,6 +213,7 @@ def _described(segment: int, label: Label, algorithm: Algorithm) -> SegmentDescr
         algorithm_identification=None if kind == "MANUAL" else named,
         display_color=CIELabColor.from_dicom_value(lab_of(label)),
     )
+    sided(description.SegmentedPropertyTypeCodeSequence[0], label)
     description.SegmentDescription = f"{VALUE_TEXT}{label.value}"
     return description
 
