@@ -6,10 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["CACHE_VARIABLE", "cache_folder"]
+__all__ = ["CACHE_VARIABLE", "HOME_VARIABLE", "cache_folder", "user_folder"]
 
 CACHE_VARIABLE = "MONAI_ATTN_CACHE"
 """The environment variable that names another cache folder."""
+
+HOME_VARIABLE = "MONAI_ATTN_HOME"
+"""The environment variable that names another folder for what a user has decided or fetched."""
 
 
 def cache_folder() -> Path:
@@ -24,3 +27,17 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "monai_attn"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monai_attn"
+
+
+def user_folder() -> Path:
+    """The folder of what a user has decided or fetched, such as the bundles that are trusted.
+
+    `MONAI_ATTN_HOME` where it is set, else `monai_attn` in the system's place for data. The folder may not exist.
+    """
+    if named := os.environ.get(HOME_VARIABLE):
+        return Path(named).expanduser()
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "monai_attn"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "monai_attn"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "monai_attn"

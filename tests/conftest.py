@@ -28,6 +28,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     os.environ["MONAI_ATTN_CACHE"] = str(folder / "converted_networks")
+    os.environ["MONAI_ATTN_HOME"] = str(folder / "nobody")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, request) -> None:
+    """Each test begins without bundles that were trusted; the folder is made when something is written there."""
+    name = f"{abs(hash(request.node.nodeid))}"
+    monkeypatch.setenv("MONAI_ATTN_HOME", str(tmp_path_factory.getbasetemp() / "homes" / name))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""The config of a bundle as plain values: read from its file, walked, looked up, changed. None of its code runs.
+"""The config of a bundle as plain values: walked, looked up, changed. None of its code runs.
 
 This is the only file that walks a config, and the only file that looks up its `@references`. It loads neither torch nor
 MONAI. An id names a place in a config, with `::` between the levels: `preprocessing::transforms::0::keys`. MONAI's
@@ -7,18 +7,15 @@ older sign between the levels, `#`, is understood too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from monai_attn.errors import BundleError
-
 __all__ = [
+    "NOTHING",
     "TARGET",
     "Component",
+    "at",
     "component_of",
     "components_of",
     "config_ids",
@@ -26,17 +23,18 @@ __all__ = [
     "leaves",
     "overridden",
     "parents_of_id",
-    "read_settings",
     "resolve",
     "rewritten",
     "texts_of",
+    "texts_replaced",
     "walk_config",
 ]
 
 TARGET = "_target_"
 """The key under which MONAI's configs name the class or function of a component."""
 
-_NOTHING = object()
+NOTHING = object()
+"""What `at` gives for an id that a config does not have."""
 
 
 class Component(NamedTuple):
@@ -54,27 +52,6 @@ class Component(NamedTuple):
         'LoadImaged'
         """
         return self.target.rpartition(".")[2]
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """The content of a JSON or YAML file of a bundle, as a mapping of names.
-
-    Raises `BundleError` for a file that cannot be read, that is nested too deeply or contains itself, or that holds
-    anything but a mapping. The error names the bundle and the file, and the place in the file where it is known.
-    """
-    where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text) if path.suffix.lower() == ".json" else _yaml(text, where)
-        for _ in walk_config(content):  # a YAML file may contain itself
-            pass
-    except RecursionError as error:
-        raise BundleError(f"{where} is nested too deeply, or contains itself. Check the file.") from error
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{where} cannot be read: {error}. Check the file.") from error
-    if not isinstance(content, dict):
-        raise BundleError(f"{where} must hold an object with names, not a {type(content).__name__}.")
-    return content
 
 
 def walk_config(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
@@ -179,7 +156,7 @@ def overridden(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
     changed = deepcopy(dict(config))
     for place, value in overrides.items():
         *parents, last = _parts(place)
-        parent = _at(changed, "::".join(parents)) if parents else changed
+        parent = at(changed, "::".join(parents)) if parents else changed
         if isinstance(parent, dict):
             parent[last] = value
         elif isinstance(parent, list) and last.isdigit() and int(last) < len(parent):
@@ -202,6 +179,19 @@ def rewritten(node: Any, change: Callable[[Component], dict[str, Any]], place: s
     return copy if component is None else change(component)
 
 
+def texts_replaced(node: Any, change: Callable[[str], Any]) -> Any:
+    """A copy of a config in which each text among the values is what `change` makes of it.
+
+    >>> texts_replaced({"keys": ["t1"]}, str.upper)
+    {'keys': ['T1']}
+    """
+    if isinstance(node, dict):
+        return {key: texts_replaced(child, change) for key, child in node.items()}
+    if isinstance(node, list):
+        return [texts_replaced(child, change) for child in node]
+    return change(node) if isinstance(node, str) else node
+
+
 def _children(node: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(node, dict):
         yield from node.items()
@@ -217,32 +207,26 @@ def _parts(place: str) -> list[str]:
     return place.replace("#", "::").split("::")
 
 
-def _at(config: Any, place: str) -> Any:
+def at(config: Any, place: str) -> Any:
+    """The part of a config at an id; `NOTHING` where the config has no such id.
+
+    >>> at({"keys": ["t1"]}, "keys::0")
+    't1'
+    """
     for part in _parts(place):
         if isinstance(config, dict) and part in config:
             config = config[part]
         elif isinstance(config, list) and part.isdigit() and int(part) < len(config):
             config = config[int(part)]
         else:
-            return _NOTHING
+            return NOTHING
     return config
 
 
 def _resolved(said: Any, config: Any, seen: frozenset[str]) -> Any:
     if isinstance(said, str) and said.startswith("@") and said not in seen:
-        found = _at(config, said[1:])
-        return said if found is _NOTHING else _resolved(found, config, seen | {said})
+        found = at(config, said[1:])
+        return said if found is NOTHING else _resolved(found, config, seen | {said})
     if isinstance(said, list | tuple):
         return [_resolved(one, config, seen) for one in said]
     return said
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        yaml = import_module("yaml")
-    except ImportError as error:
-        raise BundleError(f"{where} needs PyYAML. Install it with: pip install pyyaml") from error
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from error

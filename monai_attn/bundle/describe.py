@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from monai_attn.bundle.code import scripts_of
 from monai_attn.bundle.config import component_of, components_of, config_ids, overridden, resolve, walk_config
 from monai_attn.bundle.inputs import image_inputs
 from monai_attn.bundle.locate import find_bundle, label_table, read_config, read_metadata
@@ -21,7 +22,6 @@ __all__ = [
     "foreign_code",
     "image_names",
     "loads_part",
-    "scripts_of",
 ]
 
 LOADERS = ("LoadImaged", "LoadVolumed")
@@ -56,8 +56,8 @@ class BundleDescription:
     - `made_for`: what the network was trained on, in numbers; see `monai_attn.preflight.made_for`.
     - `finder`: what finds the regions in a far larger image; None where the bundle has none.
     - `weights`: the file of the weights, which may be missing. `licences`: the licence files that are there.
-    - `scripts`: Python files that the bundle brings. `targets`: classes and functions outside MONAI, torch and NumPy
-      that it would call. `expressions`: Python expressions (`$...`) that it would evaluate.
+    - `scripts`: files that the bundle brings and that can be run. `targets`: classes and functions outside MONAI,
+      torch and NumPy that it would call. `expressions`: Python expressions (`$...`) that it would evaluate.
     """
 
     name: str
@@ -168,11 +168,6 @@ def foreign_code(config: Any) -> list[str]:
         if isinstance(node, str) and node.startswith("$"):
             code.append(node)
     return list(dict.fromkeys(code))
-
-
-def scripts_of(root: Path) -> tuple[Path, ...]:
-    """The Python files in a bundle's folder `scripts`, those of its subfolders among them, relative to the bundle."""
-    return tuple(path.relative_to(root) for path in sorted((root / "scripts").rglob("*.py")))
 
 
 def licences_of(root: Path) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monai_attn.bundle.config import read_settings
+from monai_attn.bundle.settings import expanded, read_settings
 from monai_attn.errors import BundleError
 from monai_attn.labels import LabelTable
 
@@ -78,11 +78,12 @@ def read_metadata(root: Path) -> dict[str, Any]:
 
 
 def read_config(root: Path) -> dict[str, Any]:
-    """The inference config of a bundle as it stands in its file. None of the bundle's code runs.
+    """The inference config of a bundle, with the parts that it takes from other files. None of the bundle's code runs.
 
-    Raises `BundleError` when the file cannot be read.
+    Raises `BundleError` when a file cannot be read.
     """
-    return read_settings(config_file(root))
+    config: dict[str, Any] = expanded(read_settings(config_file(root)), root)
+    return config
 
 
 def label_table(metadata: Mapping[str, Any]) -> LabelTable:

@@ -19,6 +19,7 @@ from monai_attn.bundle.locate import config_file, find_bundle, label_table, read
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.scripts import make_scripts_importable
+from monai_attn.bundle.settings import expanded
 from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import check_weights, expected_sha256, load_weights, weights_file
 from monai_attn.cases import ImageInput
@@ -98,11 +99,12 @@ def open_bundle(
     metadata = read_metadata(root)
     parser = ConfigParser()
     read_config(root)  # refuses a damaged file in one sentence
+    require_trust(root, trust=trust)
     parser.read_config(str(config_file(root)))  # MONAI's reading, which also takes ids of several levels as keys
+    parser.set(expanded(parser.get(), root))
     config_sha256 = hashlib.sha256(json.dumps(parser.get(), sort_keys=True, default=str).encode()).hexdigest()
     overrides = dict(overrides or {})
     check_ids(overrides, parser.get())
-    require_trust(root, parser.get(), trust=trust)
     parser.update(pairs=overrides)
     if "bundle_root" not in overrides:
         parser["bundle_root"] = str(root)

@@ -7,6 +7,7 @@ from pathlib import Path
 from monai.bundle import ConfigParser
 
 from monai_attn.bundle.parts import why
+from monai_attn.bundle.settings import expanded
 from monai_attn.bundle.trust import require_trust
 from monai_attn.errors import BundleError
 
@@ -24,6 +25,7 @@ def training_cases(root: Path, dataset_dir: str | Path, *, trust: bool = False) 
     parser = ConfigParser()
     parser.read_config(str(root / "configs" / "train.json"))
     require_trust(root, parser.get(), trust=trust)
+    parser.set(expanded(parser.get(), root))
     parser["bundle_root"] = str(root)
     parser["dataset_dir"] = str(dataset_dir)
     if "fold" in parser:

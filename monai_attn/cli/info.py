@@ -38,6 +38,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--series", help="series of a DICOM folder to describe: its UID, number (#2) or description")
     parser.add_argument("--volume", type=int, help="volume of a 4-D image to describe; the first is 0")
     add_suv_factor(parser)
+    parser.add_argument(
+        "--code", action="store_true", help="list every piece of code that a bundle would run, what matters first"
+    )
     parser.add_argument("--json", action="store_true", help="print the description as JSON")
     parser.set_defaults(run=run)
 
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.what)
     if args.what in shipped() or (path / "configs").is_dir():
         description = describe_bundle(args.what)
-        rows = _of_bundle(description, read_metadata(description.root))
+        rows = _code_of(description) if args.code else _of_bundle(description, read_metadata(description.root))
     elif path.is_dir() and args.series is None and args.suv_factor is None:
         rows = _of_folder(path)
     else:
@@ -109,6 +112,19 @@ def _cases(path: Path, *, dicom: bool) -> list[str]:
         return ["none: no image in this folder"]
     more = [f"and {len(cases) - MAX_LISTED} more"] if len(cases) > MAX_LISTED else []
     return [case.name for case in cases[:MAX_LISTED]] + more
+
+
+def _code_of(bundle: BundleDescription) -> dict[str, Any]:
+    """Every piece of code of a bundle: first what may do more than compute, then what only computes."""
+    from monai_attn.bundle.trust import is_trusted, pieces_of
+
+    pieces = pieces_of(bundle.root)
+    return {
+        "bundle": bundle.name,
+        "trusted": "yes" if is_trusted(bundle.root) else "no, or its code has changed since",
+        "may do more": [str(piece) for piece in pieces if piece.matters] or ["nothing"],
+        "only computes": [str(piece) for piece in pieces if not piece.matters] or ["nothing"],
+    }
 
 
 def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str, Any]:

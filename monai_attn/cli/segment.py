@@ -107,7 +107,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="change a value of the bundle's config, as in inferer::inferer::overlap=0.25; may be repeated",
     )
     parser.add_argument(
-        "--trust", action="store_true", help="allow a bundle that did not come with monai_attn to run its own code"
+        "--trust",
+        action="store_true",
+        help="allow a bundle that did not come with monai_attn to run its own code, now and until its code changes "
+        "(see monai-attn info BUNDLE --code)",
     )
     parser.add_argument(
         "--maps",
@@ -175,8 +178,13 @@ def run(args: argparse.Namespace) -> int:
     Names, paths and the output folder are checked before the bundle is opened, which takes seconds. Raises `AttnError`
     for options, paths or a bundle that cannot be used. Errors of single cases go to stderr, and the other cases go on.
     """
-    from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.bundle.locate import find_bundle, is_shipped
+    from monai_attn.bundle.trust import remember_trust, require_trust
+
+    root = find_bundle(args.bundle)
+    require_trust(root, trust=args.trust)  # before all that takes time
+
+    from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases
     from monai_attn.cohort import Recipe, run_cases, spread_cases, survey, workers_of
@@ -185,7 +193,6 @@ def run(args: argparse.Namespace) -> int:
 
     check_studies(args)
     workers = workers_of(args.executor, args.workers, args.threads)
-    root = find_bundle(args.bundle)  # and the paths and the name: before the bundle is opened, which takes seconds
     check_paths(args.input)
     if args.case_name is not None:
         checked_name(args.case_name)
@@ -215,6 +222,8 @@ def run(args: argparse.Namespace) -> int:
     if args.own_process and not args.set and is_shipped(root):
         load_monai_lightly()
     segmenter = recipe.segmenter()
+    if args.trust:
+        remember_trust(root)
     if args.studies:
         cases = find_study_cases(args, segmenter.parts.inputs)
     else:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.backends.execution import Execution
+from monai_attn.bundle.locate import find_bundle
+from monai_attn.bundle.trust import require_trust
 from monai_attn.dicom_export import DicomKind
 from monai_attn.errors import InputError
 from monai_attn.finders import Regions
@@ -103,8 +105,10 @@ class Recipe:
     def segmenter(self) -> Segmenter:
         """The bundle, opened and ready. Raises `BundleError`, `OverrideError`, `TrustError` or `InputError`.
 
-        Opening takes seconds, because torch, MONAI and the weights are loaded; one segmenter serves all cases.
+        Opening takes seconds, because torch, MONAI and the weights are loaded; one segmenter serves all cases. A bundle
+        that is not trusted is refused before that.
         """
+        require_trust(find_bundle(self.bundle), trust=self.trust)
         from monai_attn.segmenter import Segmenter
 
         return Segmenter.from_bundle(

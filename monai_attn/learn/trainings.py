@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai_attn.bundle.config import read_settings
+from monai_attn.bundle.settings import read_settings
 from monai_attn.errors import FileError
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json

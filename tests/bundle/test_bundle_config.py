@@ -17,12 +17,12 @@ from monai_attn.bundle.config import (
     leaves,
     overridden,
     parents_of_id,
-    read_settings,
     resolve,
     rewritten,
     texts_of,
 )
 from monai_attn.bundle.locate import read_config, read_metadata
+from monai_attn.bundle.settings import read_settings
 from monai_attn.cli.main import main
 from monai_attn.errors import BundleError
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tiny_bundle import SEVERAL, config, make_bundle, make_bundle_of_several
 
+from monai_attn.bundle.code import code_of_bundle
 from monai_attn.bundle.describe import describe_bundle
 from monai_attn.bundle.requirements import unmet
-from monai_attn.bundle.trust import code_of_bundle
 from monai_attn.cases import ImageInput
 
 
@@ -72,7 +72,8 @@ def test_the_code_of_a_bundle_is_told_with_its_nested_scripts(tmp_path):
     assert about.targets == ("subprocess.run",)
     assert "$import glob" in about.expressions
     assert about.scripts == (Path("scripts/__init__.py"), Path("scripts/inner/deep.py"), Path("scripts/own.py"))
-    assert {"subprocess.run", "torch.nn.ReLU", "scripts/inner/deep.py"} <= set(code_of_bundle(inference, root))
+    code = {piece.text for piece in code_of_bundle(inference, root)}
+    assert {"subprocess.run", "torch.nn.ReLU", "scripts/inner/deep.py"} <= code
 
 
 @pytest.mark.parametrize(
