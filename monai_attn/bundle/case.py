@@ -34,13 +34,16 @@ def case_images(
 ) -> dict[str, list[Volume]]:
     """The volumes of each image of a case by name, the reference image first.
 
-    `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid (the channels of one image), or a mapping
-    of names to any of these. Each name has a list of volumes: several volumes only where channels share a grid.
+    `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid (the channels of one image, in their
+    order), or a mapping of names to any of these. Each name has a list of volumes: several volumes only where channels
+    share a grid.
 
     Raises `FileError` or `GeometryError` for an image that cannot be read. Raises `InputError` for an empty list, for a
     name that the bundle does not have, for a missing image, and for an image of another modality or unit.
     """
     names = [one.name for one in parts.inputs]
+    if parts.joined and isinstance(source, list | tuple) and len(source) == len(names):
+        source = dict(zip(names, source, strict=True))
     if isinstance(source, str | Path) and len(names) > 1:
         source = dict(read_case(source, parts))
     if not isinstance(source, Mapping):
@@ -74,7 +77,7 @@ def read_case(
     `source`, `series`: see `monai_attn.cases.find_images`. `volume`, `suv_factor`: see `monai_attn.io.read`. Raises
     `InputError`, `FileError` or `GeometryError`.
     """
-    files = find_images(source, parts.inputs, series)
+    files = find_images(source, parts.inputs, series, joined=parts.joined)
     images = read_images(files, parts.inputs, volume=volume, suv_factor=suv_factor)
     check_kinds(
         {name: [image] for name, image in images.items()}, parts.inputs, bundle=parts.name, partial=parts.partial

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from monai_attn.bundle.config import component_of, walk_config
+from monai_attn.bundle.config import TARGET, component_of, walk_config
 from monai_attn.bundle.expressions import is_harmless_expression
 from monai_attn.bundle.harmless import is_harmless_target
 from monai_attn.bundle.settings import expanded, macro_files
@@ -19,6 +19,9 @@ CODE = {".py", ".pyc", ".pyw", ".so", ".pyd", ".dll", ".dylib", ".sh", ".ipynb"}
 """The endings of files that can be run."""
 
 CONFIGS = {".json", ".yaml", ".yml"}
+
+MODES = ("default", "callable")
+"""How MONAI may use a target: it calls the target, or passes it on. The other way starts Python's debugger."""
 
 KINDS = {"script": 0, "target": 1, "macro": 2, "expression": 3}
 """The kinds of code, in the order in which they are shown."""
@@ -66,19 +69,21 @@ def code_of_config(config: Any, place: str = "") -> list[Piece]:
     >>> [piece.text for piece in code_of_config({"_target_": "monai.utils.run_cmd"}) if piece.matters]
     ['monai.utils.run_cmd']
     """
-    pieces: dict[str, Piece] = {}
+    pieces: dict[tuple[str, bool], Piece] = {}
     for where, node in walk_config(config, place):
         component = component_of(where, node)
         found = []
         if component is not None:
-            harmless = is_harmless_target(component.target) and node.get("_mode_") != "debug"
+            harmless = is_harmless_target(component.target) and node.get("_mode_", "default") in MODES
             found = [Piece("target", component.target, where or "config", not harmless)]
+        elif isinstance(node, dict) and TARGET in node:  # a target that is made by another part of the config
+            found = [Piece("target", str(node[TARGET]), where or "config", True)]
         elif isinstance(node, str) and node.startswith("$"):
             found = [Piece("expression", node, where, not is_harmless_expression(node))]
         elif isinstance(node, str) and macro_files(node):
             found = [Piece("macro", node, where, True)]
         for piece in found:
-            pieces.setdefault(piece.text, piece)
+            pieces.setdefault((piece.text, piece.matters), piece)
     return list(pieces.values())
 
 

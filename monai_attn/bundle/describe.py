@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from monai_attn.bundle.code import scripts_of
 from monai_attn.bundle.config import component_of, components_of, config_ids, overridden, resolve, walk_config
-from monai_attn.bundle.inputs import image_inputs
-from monai_attn.bundle.locate import find_bundle, label_table, read_config, read_metadata
+from monai_attn.bundle.faults import faults
+from monai_attn.bundle.inputs import case_inputs
+from monai_attn.bundle.locate import find_bundle, read_config, read_metadata
+from monai_attn.bundle.names import labels_of
+from monai_attn.bundle.values import plain_value
 from monai_attn.cases import ImageInput
 from monai_attn.finders import Finder, finder_of
 from monai_attn.labels import LabelTable
@@ -24,7 +27,7 @@ __all__ = [
     "loads_part",
 ]
 
-LOADERS = ("LoadImaged", "LoadVolumed")
+LOADERS = ("LoadImaged", "LoadImageD", "LoadImageDict", "LoadVolumed")
 
 INFERERS = ("StreamingInferer", "SlidingWindowInferer", "SlidingWindowInfererAdapt")
 
@@ -58,6 +61,7 @@ class BundleDescription:
     - `weights`: the file of the weights, which may be missing. `licences`: the licence files that are there.
     - `scripts`: files that the bundle brings and that can be run. `targets`: classes and functions outside MONAI,
       torch and NumPy that it would call. `expressions`: Python expressions (`$...`) that it would evaluate.
+    - `faults`: what of the bundle keeps it from running, each with its cure; see `monai_attn.bundle.faults`.
     """
 
     name: str
@@ -84,6 +88,7 @@ class BundleDescription:
     scripts: tuple[Path, ...]
     targets: tuple[str, ...]
     expressions: tuple[str, ...]
+    faults: tuple[str, ...] = ()
 
 
 def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> BundleDescription:
@@ -99,10 +104,10 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
     root = find_bundle(name_or_path)
     metadata = read_metadata(root)
     config = overridden(read_config(root), overrides or {})
-    images, joined = _images(metadata, image_names(config))
+    images, joined = case_inputs(metadata, image_names(config))
     inferer = _first(config, *INFERERS)
     flips = resolve(_first(config, "FlippedInferer").get("axes"), config)
-    labels = label_table(metadata)
+    labels = labels_of(metadata, config)
     code = foreign_code(config)
     return BundleDescription(
         name=root.resolve().name,
@@ -129,6 +134,7 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
         scripts=scripts_of(root),
         targets=tuple(text for text in code if text[:1] != "$" and not text.startswith(COMMON)),
         expressions=tuple(text for text in code if text[:1] == "$"),
+        faults=tuple(faults(config)),
     )
 
 
@@ -140,9 +146,9 @@ def image_names(config: Any) -> list[str]:
     >>> image_names({"_target_": "LoadImaged", "keys": ["image", "label"]})
     ['image']
     """
-    keys = [resolve(loader.settings.get("keys"), config) for loader in components_of(config, *LOADERS)]
+    keys = [plain_value(loader.settings.get("keys"), config) for loader in components_of(config, *LOADERS)]
     names = [name for one in keys for name in ([one] if isinstance(one, str) else one or [])]
-    return [name for name in dict.fromkeys(names) if "label" not in name]
+    return [name for name in dict.fromkeys(names) if isinstance(name, str) and "label" not in name]
 
 
 def loads_part(config: Any) -> bool:
@@ -173,19 +179,6 @@ def foreign_code(config: Any) -> list[str]:
 def licences_of(root: Path) -> tuple[Path, ...]:
     """The licence files of a bundle: of its code and weights, and of the data that the network was trained on."""
     return tuple(root / name for name in LICENCES if (root / name).is_file())
-
-
-def _images(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[ImageInput, ...], bool]:
-    """The images of a case, and whether they are channels of one image."""
-    inputs = image_inputs(metadata, names or ["image"])
-    image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
-    said, count = image.get("channel_def") or {}, image.get("num_channels")
-    if len(inputs) > 1:
-        return inputs, False
-    (one,) = inputs
-    if metadata.get("images") or not isinstance(count, int) or count < 2:
-        return (replace(one, description=one.description or str(said.get("0", ""))),), False
-    return tuple(ImageInput(str(said.get(str(n)) or f"{one.name} {n + 1}"), one.modality) for n in range(count)), True
 
 
 def _first(config: Any, *names: str) -> dict[str, Any]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from monai_attn.bundle.config import TARGET, Component, rewritten
-from monai_attn.errors import BundleError
 
 __all__ = ["swap_ends"]
 
 LOADER = "monai_attn.transforms.LoadVolumed"
 
-KEPT = {"keys", "dtype", "ensure_channel_first", "allow_missing_keys", "_disabled_"}
+LOADERS = ("LoadImaged", "LoadImageD", "LoadImageDict")
+"""The names of MONAI's loader."""
+
+KEPT = {
+    *("keys", "dtype", "ensure_channel_first", "allow_missing_keys", "_disabled_"),
+    *("image_only", "meta_keys", "meta_key_postfix"),
+}
 """Arguments of MONAI's `LoadImaged` that mean the same to `LoadVolumed`; the others choose a reader or a layout."""
 
 
@@ -19,8 +24,7 @@ def swap_ends(config: Any) -> Any:
     """A copy of a config that reads images with our reader and saves nothing; the rest of the config is the same.
 
     MONAI's `LoadImaged` becomes `LoadVolumed`, which takes a path or a `Volume`. Every component whose name begins with
-    `Save` gets MONAI's `_disabled_: true`. Raises `BundleError` for a loader that would load images without their
-    metadata.
+    `Save` gets MONAI's `_disabled_: true`.
     """
     return rewritten(config, _swapped)
 
@@ -28,8 +32,6 @@ def swap_ends(config: Any) -> Any:
 def _swapped(component: Component) -> dict[str, Any]:
     """A component with our reader in place of MONAI's, or disabled if it saves; others as they are."""
     settings = component.settings
-    if component.name == "LoadImaged":
-        if settings.get("image_only") is False:
-            raise BundleError("This bundle loads with image_only=False, which MONAI has dropped; set it to true.")
+    if component.name in LOADERS:
         return {TARGET: LOADER, **{key: value for key, value in settings.items() if key in KEPT}}
     return {**settings, "_disabled_": True} if component.name.startswith("Save") else settings

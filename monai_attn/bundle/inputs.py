@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from monai_attn.cases import ImageInput
 
-__all__ = ["image_inputs"]
+__all__ = ["case_inputs", "image_inputs"]
 
 MODALITIES = {"MR": "MR", "MRI": "MR", "CT": "CT", "PT": "PT", "PET": "PT"}
 """What the metadata of bundles call a modality, and DICOM's code for it."""
+
+
+NO_IMAGE = re.compile(r"click|guidance|scribble|prompt|position", re.IGNORECASE)
+"""Words for channels that a bundle makes itself, of a user's clicks for example."""
+
+
+def case_inputs(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[ImageInput, ...], bool]:
+    """The images of a case, the reference image first, and whether they are the channels of one image on one grid.
+
+    `names` are the images that the bundle's first transform loads. A bundle that loads one image of several channels
+    takes an image for each channel, in the order of the channels. Their names are those of `channel_def`. Channels that
+    a bundle makes itself, of clicks for example, are no images.
+
+    >>> image = {"num_channels": 2, "channel_def": {"0": "T1c", "1": "FLAIR"}}
+    >>> case_inputs({"network_data_format": {"inputs": {"image": image}}}, ["image"])[0][1].name
+    'FLAIR'
+    """
+    inputs = image_inputs(metadata, names or ["image"])
+    image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
+    said, count = image.get("channel_def") or {}, image.get("num_channels")
+    if len(inputs) > 1:
+        return inputs, False
+    (one,) = inputs
+    if metadata.get("images"):
+        return inputs, False
+    channels = [str(said.get(str(number)) or f"{one.name}_{number + 1}") for number in range(_whole(count))]
+    channels = [name for name in channels if not NO_IMAGE.search(name)]
+    if len(channels) < 2:
+        return (replace(one, description=one.description or str(said.get("0", ""))),), False
+    return tuple(ImageInput(name, one.modality, unit=one.unit) for name in channels), True
+
+
+def _whole(said: Any) -> int:
+    """A number of channels; 0 where there is none."""
+    return said if isinstance(said, int) and not isinstance(said, bool) else 0
 
 
 def image_inputs(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[ImageInput, ...]:

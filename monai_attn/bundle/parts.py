@@ -14,8 +14,10 @@ from torch import nn
 
 from monai_attn.bundle.describe import image_names, loads_part
 from monai_attn.bundle.ends import swap_ends
-from monai_attn.bundle.inputs import image_inputs
+from monai_attn.bundle.faults import require_runnable
+from monai_attn.bundle.inputs import case_inputs
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_config, read_metadata
+from monai_attn.bundle.names import labels_of
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.scripts import make_scripts_importable
@@ -45,7 +47,8 @@ class Parts:
     - `inferer`: called as `inferer(image, network)`, gives logits for the whole image.
     - `postprocessing`: takes the case with the logits at "pred", and leaves a label map there.
     - `table`: values, names and colours of the labels; empty where the bundle does not name them.
-    - `inputs`: the images of a case, the reference image first.
+    - `inputs`: the images of a case, the reference image first. With `joined` they are the channels of one image at
+      `image_key`, on one grid.
     - `amp`: whether the bundle runs its network in mixed precision on CUDA.
     - `name`, `version`, `weights_sha256`, `config_sha256`, `overrides`: for the provenance of the mask. The digest of
       the config is of its text as it is read, without overrides.
@@ -70,6 +73,7 @@ class Parts:
     made_for: Mapping[str, Any] = field(default_factory=dict)
     config_sha256: str = ""
     finder: Finder | None = None
+    joined: bool = False
 
     @property
     def entry(self) -> FinderEntry | None:
@@ -100,6 +104,7 @@ def open_bundle(
     parser = ConfigParser()
     read_config(root)  # refuses a damaged file in one sentence
     require_trust(root, trust=trust)
+    require_runnable(root, overrides)
     parser.read_config(str(config_file(root)))  # MONAI's reading, which also takes ids of several levels as keys
     parser.set(expanded(parser.get(), root))
     config_sha256 = hashlib.sha256(json.dumps(parser.get(), sort_keys=True, default=str).encode()).hexdigest()
@@ -115,8 +120,9 @@ def open_bundle(
     make_scripts_importable(root)
 
     names = _image_names(parser.get(), root)
+    inputs, joined = case_inputs(metadata, names)
     network = _network(parser, root)
-    weights = weights_file(parser, root)
+    weights = _weights_file(parser, root)
     weights_sha256 = check_weights(weights, expected_sha256(metadata, weights, root))
     load_weights(network, weights)
     return Parts(
@@ -124,11 +130,12 @@ def open_bundle(
         network=network.eval(),
         inferer=_resolve(parser, root, "inferer", "evaluator::inferer"),
         postprocessing=_resolve(parser, root, "postprocessing", "evaluator::postprocessing"),
-        table=label_table(metadata),
-        inputs=image_inputs(metadata, names),
+        table=labels_of(metadata, parser.get()),
+        inputs=inputs,
+        joined=joined,
         partial=loads_part(parser.get()),
         image_key=names[0] if len(names) == 1 else JOINT_KEY,
-        amp=bool(_optional(parser, "evaluator::amp")),
+        amp=bool(_optional(parser, root, "evaluator::amp")),
         name=root.resolve().name,
         version=str(metadata.get("version", "")),
         weights_sha256=weights_sha256,
@@ -137,6 +144,16 @@ def open_bundle(
         config_sha256=config_sha256,
         finder=finder_of(metadata.get("finder") or {}, root),
     )
+
+
+def _weights_file(parser: ConfigParser, root: Path) -> Path:
+    """The file of the weights. Raises `BundleError`, also where the expression that names the file fails."""
+    try:
+        return weights_file(parser, root)
+    except AttnError:
+        raise
+    except Exception as error:  # a bundle runs its own code, which may raise anything
+        raise why(error, f"The bundle {root.name} cannot say where its weights are") from error
 
 
 def _network(parser: ConfigParser, root: Path) -> nn.Module:
@@ -169,9 +186,9 @@ def why(error: BaseException, what: str, *hints: str) -> AttnError:
     return BundleError(" ".join([f"{what}: {type(error).__name__}: {error}", *hints]))
 
 
-def _optional(parser: ConfigParser, name: str) -> Any:
+def _optional(parser: ConfigParser, root: Path, name: str) -> Any:
     """The value at an id of the config, instantiated; None where the config has no such id."""
-    return parser.get_parsed_content(name) if name in parser else None
+    return _resolve(parser, root, name) if name in parser else None
 
 
 def _image_names(config: Any, root: Path) -> list[str]:

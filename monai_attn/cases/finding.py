@@ -90,6 +90,7 @@ def _joined(inputs: Sequence[str | Path], names: Sequence[str]) -> tuple[list[Ca
     others: list[Path] = []
     for given in inputs:
         name, sign, path = str(given).partition("=")
+        name = next((one for one in names if one.lower() == name.lower()), name)
         if not sign or _there(Path(given)) or Path(name).name != name:
             others.append(_checked(given))
         elif name not in names:

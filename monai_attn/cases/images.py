@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monai_attn.cases.folders import named_images
 from monai_attn.errors import FileError, InputError
-from monai_attn.io import Series, list_series, read, read_slices, stem
+from monai_attn.io import Series, count_volumes, list_series, read, read_slices, stem
 from monai_attn.volume import Volume
 
 __all__ = ["ImageFile", "ImageInput", "choice_of", "find_images"]
@@ -64,6 +64,8 @@ def find_images(
     source: str | Path | Mapping[str, str | Path],
     inputs: Sequence[ImageInput],
     series: str | Mapping[str, str] | None = None,
+    *,
+    joined: bool = False,
 ) -> dict[str, ImageFile]:
     """Where the images of one case are, in the order of `inputs`; an image that is not there is left out.
 
@@ -73,6 +75,9 @@ def find_images(
     - with a file of each name (`t1.nii.gz`);
     - with DICOM series. Each image takes the series of its modality; of several, the series whose description holds
       `ImageInput.series`.
+
+    With `joined` the inputs are the channels of one image. Then a file of as many volumes holds all of them, in the
+    order of `inputs`.
 
     `series` chooses within DICOM folders, by the names of the images where there are several. Raises `InputError` for
     an unknown name, when nothing is found, and with a list of the series when several could be meant. Raises
@@ -89,6 +94,8 @@ def find_images(
         raise FileError(f"{path.name or path} does not exist. Check the path.")
     if not path.is_dir():
         name = next((name for name in names if name.lower() == stem(path).lower()), None)
+        if name is None and joined:
+            return _of_volumes(path, names)
         if name is None:
             raise InputError(f"Which of {', '.join(names)} is {path.name}? Write {names[0]}=..., or give a folder.")
         return {name: ImageFile(path, chosen.get(name))}
@@ -96,6 +103,17 @@ def find_images(
     if named:
         return {name: ImageFile(file, chosen.get(name)) for name, file in named.items()}
     return _of_series(path, inputs, chosen)
+
+
+def _of_volumes(path: Path, names: Sequence[str]) -> dict[str, ImageFile]:
+    """The volumes of a file as the channels of an image, in their order."""
+    count = count_volumes(path)
+    if count != len(names):
+        raise InputError(
+            f"{path.name} holds {count} volume{'s' if count > 1 else ''}, and the bundle takes {len(names)} channels: "
+            f"{', '.join(names)}. Give a file of {len(names)} volumes in this order, or name the images: {names[0]}=..."
+        )
+    return {name: ImageFile(path, volume=number) for number, name in enumerate(names)}
 
 
 def _of_names(

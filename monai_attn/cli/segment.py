@@ -106,6 +106,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="KEY=VALUE",
         help="change a value of the bundle's config, as in inferer::inferer::overlap=0.25; may be repeated",
     )
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the labels (JSON, BIDS or ITK-SNAP)")
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -215,6 +216,7 @@ def run(args: argparse.Namespace) -> int:
         rtstruct=args.rtstruct,
         force=args.force,
         head_size=args.head_size,
+        labels=args.labels,
     )
     if recipe.report or args.cohort:
         check_matplotlib()

@@ -54,7 +54,7 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     """
     if case.problem:
         raise InputError(case.problem)
-    found = dict(case.images) or find_images(case.source, parts.inputs, recipe.series)
+    found = dict(case.images) or find_images(case.source, parts.inputs, recipe.series, joined=parts.joined)
     for one in found.values():
         if not one.path.exists():
             what = "is a link to a file that is not there" if one.path.is_symlink() else "does not exist"

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.backends.execution import Execution
+from monai_attn.bundle.faults import require_runnable
 from monai_attn.bundle.locate import find_bundle
 from monai_attn.bundle.trust import require_trust
 from monai_attn.dicom_export import DicomKind
 from monai_attn.errors import InputError
 from monai_attn.finders import Regions
+from monai_attn.io.label_text import read_label_file
 from monai_attn.measure import Structure
 from monai_attn.segmentation import result_files
 
@@ -36,9 +38,9 @@ class Recipe:
 
     `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run
     its code. `region` is a box in mm of the patient (RAS+), or several boxes by name. `series`, `volume` and
-    `suv_factor` choose in the images. `report`, `picture`, `dicom_seg`, `rtstruct` and `maps` ask for more files.
-    `head_size` adds volumes scaled to the head, where a registration found the regions. `force` segments images that
-    the plausibility checks refuse.
+    `suv_factor` choose in the images. `labels` is a file with names for the labels, in place of the bundle's. `report`,
+    `picture`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `head_size` adds volumes scaled to the head, where
+    a registration found the regions. `force` segments images that the plausibility checks refuse.
 
     Finished cases are skipped. `redo` "stale" does those again that were made in another way or from other images, and
     "all" every finished case. Both leave files of others, and files that a person has changed. `overwrite` replaces
@@ -67,6 +69,7 @@ class Recipe:
     head_size: bool = False
     redo: str = ""
     picture: bool = False
+    labels: Path | None = None
 
     def __post_init__(self) -> None:
         if self.redo not in ("", *REDO):
@@ -108,14 +111,18 @@ class Recipe:
         Opening takes seconds, because torch, MONAI and the weights are loaded; one segmenter serves all cases. A bundle
         that is not trusted is refused before that.
         """
-        require_trust(find_bundle(self.bundle), trust=self.trust)
+        root = find_bundle(self.bundle)
+        require_trust(root, trust=self.trust)
+        require_runnable(root, self.overrides)
         from monai_attn.segmenter import Segmenter
 
+        table = read_label_file(self.labels) if self.labels else None
         return Segmenter.from_bundle(
             self.bundle,
             overrides=self.overrides,
             execution=self.execution,
             trust=self.trust,
+            labels=table,
         )
 
 

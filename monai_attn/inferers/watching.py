@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec
 
 from monai.inferers import Inferer, SimpleInferer, SlidingWindowInferer, SlidingWindowInfererAdapt
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from monai_attn.progress import Finished, Progress
 __all__ = ["RunWatch", "WatchableInferer", "WatchedInferer", "watch_inferer"]
 
 
+P = ParamSpec("P")
+
+
 class RunWatch:
     """Counts the windows of one run for `progress`, and passes on what is finished to `finished`; None for neither.
 
@@ -22,11 +25,26 @@ class RunWatch:
     """
 
     def __init__(self, progress: Progress | None = None, finished: Finished | None = None) -> None:
-        self.progress = progress
-        self.finished = finished
+        self.progress = self._noted(progress)
+        self.finished = self._noted(finished)
+        self.raised: BaseException | None = None
         self.runs = 1
         self.done = 0
         self.total: int | None = None
+
+    def _noted(self, callback: Callable[P, None] | None) -> Callable[P, None] | None:
+        """A callback whose exception is noted in `raised` as well, so that it can be told from one of the bundle."""
+        if callback is None:
+            return None
+
+        def noted(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                callback(*args, **kwargs)
+            except BaseException as error:
+                self.raised = error
+                raise
+
+        return noted
 
     def expect(self, windows: int | None) -> None:
         """Note how many windows one pass over the image has; None where that is not known.

@@ -24,7 +24,8 @@ def check_chosen(bundle: BundleDescription, images: Mapping[str, Volume]) -> lis
 
     An empty list says that nothing speaks against the choice. Voxels are not looked at.
     """
-    return [*_missing(bundle, images), *_together(bundle, images), *_kinds(bundle, images)]
+    faults = [Finding("error", f"The bundle {bundle.name} cannot run as it is. {text}") for text in bundle.faults]
+    return [*faults, *_missing(bundle, images), *_together(bundle, images), *_kinds(bundle, images)]
 
 
 def _missing(bundle: BundleDescription, images: Mapping[str, Volume]) -> Iterator[Finding]:

@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 from monai_attn.backends import Execution, load_network
 from monai_attn.backends.calibration import WindowRecorder
 from monai_attn.backends.execution import CalibrationImage
-from monai_attn.bundle import Parts, open_bundle, why
+from monai_attn.bundle import Parts, open_bundle
 from monai_attn.bundle.case import case_images, read_case
 from monai_attn.errors import InputError
 from monai_attn.finders import Regions, region_labels
 from monai_attn.inferers.maps import Inference, check_maps, extra_runs
 from monai_attn.inferers.watching import RunWatch, watch_inferer
+from monai_attn.labels import LabelTable
 from monai_attn.preflight import MadeFor, Plan, check_mask, check_sides, plan_case
 from monai_attn.preflight.regions import named
 from monai_attn.progress import Finished, Progress
 from monai_attn.segmentation import Segmentation
 from monai_attn.segmenter.canvas import Canvas
+from monai_attn.segmenter.failing import failing_on_this_image
 from monai_attn.segmenter.grid import checked_labels
 from monai_attn.segmenter.mapping import with_maps
 from monai_attn.segmenter.provenance import describe_run
@@ -79,6 +81,7 @@ class Segmenter:
         calibration: Sequence[CalibrationImage] = (),
         execution: Execution | None = None,
         trust: bool = False,
+        labels: LabelTable | None = None,
     ) -> Segmenter:
         """The segmenter of a shipped bundle, by its name, or of any MONAI bundle, by its folder.
 
@@ -86,6 +89,7 @@ class Segmenter:
         - `device`, `backend`, `precision`, `threads`, `calibration`: see `monai_attn.backends.Execution`. `execution`
           gives all of them as one value.
         - `trust`: let the code of a bundle run that did not come with the package; without it such a bundle is refused.
+        - `labels`: names of the labels, in place of the bundle's.
 
         Raises `BundleError`, `OverrideError` or `TrustError` for the bundle, and `InputError` for a device, back-end or
         precision that does not exist, or for `execution` together with one of these.
@@ -96,7 +100,7 @@ class Segmenter:
         execution = execution or given
         device = execution.resolved().device
         parts = open_bundle(name_or_path, overrides=overrides, device=device, trust=trust)
-        return cls(parts, execution)
+        return cls(replace(parts, table=labels) if labels else parts, execution)
 
     def __call__(
         self,
@@ -189,11 +193,9 @@ class Segmenter:
         Unless `force` is set, images of which no sensible mask can come are refused too. Raises as a call does.
         """
         plan = self._plan(case_images(images, self.parts), region=region, force=force)
-        try:
+        with failing_on_this_image(self.parts.name):
             for part in plan.parts.values():
                 self._prepare(part.images)
-        except RuntimeError as error:
-            raise why(error, f"The bundle {self.parts.name} failed on this image") from error
         return plan
 
     def _plan(self, images: Mapping[str, list[Volume]], *, region: Regions, force: bool) -> Plan:
@@ -216,14 +218,12 @@ class Segmenter:
             check_maps(maps, self.parts.network)
             watch.runs += extra_runs(self.parts.inferer, maps)
         inferer = watch_inferer(self.parts.inferer, watch)
-        try:
+        with failing_on_this_image(self.parts.name, watch):
             batch = self._infer(images, self._network, with_maps(inferer, self.parts, maps, shown) if maps else inferer)
             (result,) = decollate_batch(batch)
-            case = self.parts.postprocessing(result)
-        except RuntimeError as error:  # what MONAI and torch raise; ours and the callbacks' pass through
-            raise why(error, f"The bundle {self.parts.name} failed on this image") from error
-        labels = checked_labels(case["pred"], images[next(iter(images))][0], self.parts.name)
-        return labels, certainty_of(case["pred"])
+            prediction = self.parts.postprocessing(result)["pred"]
+        labels = checked_labels(prediction, images[next(iter(images))][0], self.parts.name)
+        return labels, certainty_of(prediction)
 
     def _infer(
         self, images: Mapping[str, list[Volume]], network: torch.nn.Module, inferer: Inference
@@ -238,6 +238,9 @@ class Segmenter:
         return {**batch, key: image, "pred": prediction}
 
     def _prepare(self, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
+        """The case after the bundle's preprocessing; the channels of one image are joined before that."""
+        if self.parts.joined:
+            images = {self.parts.image_key: [volume for volumes in images.values() for volume in volumes]}
         return self.parts.preprocessing(
             {name: volumes if len(volumes) > 1 else volumes[0] for name, volumes in images.items()}
         )

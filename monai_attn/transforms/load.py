@@ -14,7 +14,7 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
-from monai.utils import SpaceKeys
+from monai.utils import SpaceKeys, ensure_tuple, ensure_tuple_rep
 
 from monai_attn.cases import ImageFile
 from monai_attn.cases.labelled import LabelFile
@@ -38,6 +38,8 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
     It takes the place of MONAI's `LoadImaged` and reads with `monai_attn.io`, which refuses where it would have to
     guess. Raises `FileError` or `GeometryError` as `monai_attn.io.read` does.
 
+    With `image_only=False` the metadata are also at `meta_keys`, by default `KEY_meta_dict`, as older bundles expect.
+
     The metadata say where the image came from: `original_affine`, `spatial_shape`, `filename_or_obj` ("memory" for a
     `Volume`) and `frame_of_reference` (DICOM, else empty). `Invertd` and `LabelsOnSourced` need the first two. An
     empty list raises `InputError`.
@@ -50,16 +52,24 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
         dtype: Any = np.float32,
         ensure_channel_first: bool = False,
         allow_missing_keys: bool = False,
+        image_only: bool = True,
+        meta_keys: KeysCollection | None = None,
+        meta_key_postfix: str = "meta_dict",
     ) -> None:
         super().__init__(keys, allow_missing_keys)
+        self.image_only = image_only
+        self.meta_keys = ensure_tuple_rep(meta_keys, len(self.keys)) if meta_keys is None else ensure_tuple(meta_keys)
+        self.meta_key_postfix = meta_key_postfix
         self.dtype = np.dtype(dtype)
         self.ensure_channel_first = ensure_channel_first
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The case with a tensor at each key."""
         out = dict(data)
-        for key in self.key_iterator(out):
+        for key, meta_key in self.key_iterator(out, self.meta_keys):
             out[key] = self._tensor(out[key])
+            if not self.image_only:
+                out[meta_key or f"{key}_{self.meta_key_postfix}"] = dict(out[key].meta)
         return out
 
     def _tensor(self, source: Source | Sequence[Source]) -> MetaTensor:

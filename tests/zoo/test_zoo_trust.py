@@ -164,6 +164,11 @@ def test_code_in_the_metadata_and_the_debugger_are_shown(tmp_path):
     ]
 
 
+def test_a_target_that_another_part_makes_is_shown():
+    (piece,) = [piece for piece in code_of_config({"a": {"_target_": ["os.system"]}}) if piece.matters]
+    assert str(piece) == "['os.system'] (a)"
+
+
 def test_a_part_from_another_file_is_shown_with_what_it_runs(tmp_path):
     root = write_bundle(tmp_path / "foreign", {**config(), "network_def": "%configs/parts.json::nets::small"})
     parts = {"nets": {"small": "%configs/more.yaml#net"}}
