@@ -110,8 +110,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="allow a bundle that did not come with monai_attn to run its own code, now and until its code changes "
-        "(see monai-attn info BUNDLE --code)",
+        help="let a bundle from outside run its code, now and until the code changes (monai-attn info BUNDLE --code)",
     )
     parser.add_argument(
         "--maps",
@@ -184,7 +183,6 @@ def run(args: argparse.Namespace) -> int:
 
     root = find_bundle(args.bundle)
     require_trust(root, trust=args.trust)  # before all that takes time
-
     from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases
@@ -202,7 +200,7 @@ def run(args: argparse.Namespace) -> int:
         output=args.output,
         overrides=dict(parse_override(text) for text in args.set),
         execution=execution_of(args),
-        trust=args.trust,
+        trust=True,  # since the refusal above, also on other computers
         region=regions_by_name(args.region),
         series=series_by_name(args.series),
         volume=args.volume,
