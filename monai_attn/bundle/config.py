@@ -21,6 +21,7 @@ __all__ = [
     "config_ids",
     "is_expression",
     "leaves",
+    "mapping_at",
     "overridden",
     "parents_of_id",
     "resolve",
@@ -177,6 +178,16 @@ def rewritten(node: Any, change: Callable[[Component], dict[str, Any]], place: s
     copy = {key: rewritten(child, change, _joined(place, key)) for key, child in node.items()}
     component = component_of(place, copy)
     return copy if component is None else change(component)
+
+
+def mapping_at(config: Any, place: str) -> dict[str, Any]:
+    """The part of a config at an id, where that part is a mapping of names; empty for anything else.
+
+    >>> mapping_at({"inputs": None}, "inputs::image")
+    {}
+    """
+    found = at(config, place)
+    return found if isinstance(found, dict) else {}
 
 
 def texts_replaced(node: Any, change: Callable[[str], Any]) -> Any:

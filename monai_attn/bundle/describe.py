@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from monai_attn.bundle.code import scripts_of
-from monai_attn.bundle.config import component_of, components_of, config_ids, overridden, resolve, walk_config
+from monai_attn.bundle.config import (
+    component_of,
+    components_of,
+    config_ids,
+    mapping_at,
+    overridden,
+    resolve,
+    walk_config,
+)
 from monai_attn.bundle.faults import faults
 from monai_attn.bundle.inputs import case_inputs
 from monai_attn.bundle.locate import find_bundle, read_config, read_metadata
@@ -108,7 +116,7 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
     inferer = _first(config, *INFERERS)
     flips = resolve(_first(config, "FlippedInferer").get("axes"), config)
     labels = labels_of(metadata, config)
-    code = foreign_code(config)
+    code, classes = foreign_code(config), _output(metadata).get("num_channels")
     return BundleDescription(
         name=root.resolve().name,
         root=root,
@@ -119,7 +127,7 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
         joined=joined,
         optional=loads_part(config),
         labels=labels,
-        classes=int(_output(metadata).get("num_channels") or len(labels) + 1),
+        classes=classes if isinstance(classes, int) and classes > 0 else len(labels) + 1,
         spacing_mm=_numbers(resolve(_first(config, "Spacingd", "AlignImagesd").get("pixdim"), config)),
         window=_window(resolve(inferer.get("roi_size"), config)),
         overlap=_shares(resolve(inferer.get("overlap"), config)),
@@ -188,8 +196,7 @@ def _first(config: Any, *names: str) -> dict[str, Any]:
 
 def _output(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the metadata say about the network's output; empty where they say nothing."""
-    output: Mapping[str, Any] = metadata.get("network_data_format", {}).get("outputs", {}).get("pred", {})
-    return output
+    return mapping_at(metadata, "network_data_format::outputs::pred")
 
 
 def _weights(config: Any, root: Path) -> Path:

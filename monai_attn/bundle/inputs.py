@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from monai_attn.bundle.config import mapping_at
 from monai_attn.cases import ImageInput
 
 __all__ = ["case_inputs", "image_inputs"]
@@ -31,8 +32,8 @@ def case_inputs(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[tupl
     'FLAIR'
     """
     inputs = image_inputs(metadata, names or ["image"])
-    image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
-    said, count = image.get("channel_def") or {}, image.get("num_channels")
+    image = mapping_at(metadata, "network_data_format::inputs::image")
+    said, count = mapping_at(image, "channel_def"), image.get("num_channels")
     if len(inputs) > 1:
         return inputs, False
     (one,) = inputs
@@ -59,9 +60,10 @@ def image_inputs(metadata: Mapping[str, Any], names: Sequence[str]) -> tuple[Ima
     >>> image_inputs({"images": [{"name": "ct", "modality": "CT"}]}, ["ct"])[0].modality
     'CT'
     """
-    said = {str(row.get("name")): row for row in metadata.get("images", [])}
+    rows_said = metadata.get("images")
+    said = {str(row.get("name")): row for row in rows_said or [] if isinstance(row, dict)}
     if len(names) == 1 and not said:
-        image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
+        image = mapping_at(metadata, "network_data_format::inputs::image")
         said = {names[0]: {"modality": image.get("modality", "")}}
     rows = [(name, said.get(name, {})) for name in names]
     return tuple(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from monai_attn.bundle.config import mapping_at
 from monai_attn.bundle.settings import expanded, read_settings
 from monai_attn.errors import BundleError
 from monai_attn.labels import LabelTable
@@ -98,8 +99,7 @@ def label_table(metadata: Mapping[str, Any]) -> LabelTable:
     """
     if metadata.get("labels"):
         return LabelTable.from_json(metadata["labels"])
-    outputs = metadata.get("network_data_format", {}).get("outputs", {})
-    channels = outputs.get("pred", {}).get("channel_def", {})
+    channels = mapping_at(metadata, "network_data_format::outputs::pred::channel_def")
     if str(channels.get("0", "")).lower() != "background":
         return LabelTable()
-    return LabelTable.of_names({int(value): str(name) for value, name in channels.items()})
+    return LabelTable.of_names({int(value): str(name) for value, name in channels.items() if str(value).isdecimal()})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["VERSION_KEYS", "unmet"]
+__all__ = ["VERSION_KEYS", "missing_packages", "unmet"]
 
 VERSION_KEYS = {"monai_version": "monai", "pytorch_version": "torch", "numpy_version": "numpy"}
 """Keys of metadata.json and the distributions they speak of."""
@@ -22,19 +22,35 @@ def unmet(metadata: Mapping[str, Any]) -> list[str]:
     >>> unmet({"numpy_version": "1.0"})
     []
     """
+    return [
+        f"It needs {name} {least} or newer, and {_installed(name) or 'none'} is installed. "
+        f'Install it with: pip install "{name}>={least}"'
+        for name, least in missing_packages(metadata).items()
+    ]
+
+
+def missing_packages(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The packages that are missing or older than metadata.json says, with the least version of each.
+
+    >>> missing_packages({"required_packages_version": {"no_such_package": "1.0"}})
+    {'no_such_package': '1.0'}
+    """
     needed = {name: metadata[key] for key, name in VERSION_KEYS.items() if metadata.get(key)}
-    sentences = []
-    for name, least in {**needed, **(metadata.get("required_packages_version") or {})}.items():
-        try:
-            installed = version(name)
-        except PackageNotFoundError:
-            installed = None
-        if installed is None or _release(installed) < _release(str(least)):
-            sentences.append(
-                f"It needs {name} {least} or newer, and {installed or 'none'} is installed. "
-                f'Install it with: pip install "{name}>={least}"'
-            )
-    return sentences
+    more = metadata.get("required_packages_version")
+    needed |= more if isinstance(more, dict) else {}
+    return {
+        name: str(least)
+        for name, least in needed.items()
+        if (found := _installed(name)) is None or _release(found) < _release(str(least))
+    }
+
+
+def _installed(name: str) -> str | None:
+    """The version of an installed package; None where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _release(text: str) -> list[int]:

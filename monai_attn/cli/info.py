@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.cli._output import add_suv_factor
-from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
-    from monai_attn.bundle.describe import BundleDescription
     from monai_attn.volume import Volume
 
 __all__ = ["add_parser", "run"]
@@ -53,11 +51,12 @@ def run(args: argparse.Namespace) -> int:
     """
     from monai_attn.bundle.describe import describe_bundle
     from monai_attn.bundle.locate import read_metadata, shipped
+    from monai_attn.cli._bundle_info import code_rows, rows_of_bundle
 
     path = Path(args.what)
     if args.what in shipped() or (path / "configs").is_dir():
         description = describe_bundle(args.what)
-        rows = _code_of(description) if args.code else _of_bundle(description, read_metadata(description.root))
+        rows = code_rows(description) if args.code else rows_of_bundle(description, read_metadata(description.root))
     elif path.is_dir() and args.series is None and args.suv_factor is None:
         rows = _of_folder(path)
     else:
@@ -112,43 +111,3 @@ def _cases(path: Path, *, dicom: bool) -> list[str]:
         return ["none: no image in this folder"]
     more = [f"and {len(cases) - MAX_LISTED} more"] if len(cases) > MAX_LISTED else []
     return [case.name for case in cases[:MAX_LISTED]] + more
-
-
-def _code_of(bundle: BundleDescription) -> dict[str, Any]:
-    """Every piece of code of a bundle: first what may do more than compute, then what only computes."""
-    from monai_attn.bundle.trust import is_trusted, pieces_of
-
-    pieces = pieces_of(bundle.root)
-    return {
-        "bundle": bundle.name,
-        "trusted": "yes" if is_trusted(bundle.root) else "no, or its code has changed since",
-        "may do more": [str(piece) for piece in pieces if piece.matters] or ["nothing"],
-        "only computes": [str(piece) for piece in pieces if not piece.matters] or ["nothing"],
-    }
-
-
-def _of_bundle(bundle: BundleDescription, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Images, labels, spacing (mm), window (voxels), intended use and weights of a bundle."""
-    images = ["  ".join(filter(None, (one.name, one.modality, one.description))) for one in bundle.images]
-    labels = [f"{label.value}  {label.name}" for label in bundle.labels]
-    return {
-        "bundle": bundle.name,
-        "version": bundle.version,
-        "task": metadata.get("task", ""),
-        "description": metadata.get("description", ""),
-        "images": images,
-        "labels": labels or ["not named in metadata.json"],
-        **({"of a head": _regions(bundle)} if bundle.finder is not None else {}),
-        **({"spacing": " x ".join(f"{edge:g}" for edge in bundle.spacing_mm) + " mm"} if bundle.spacing_mm else {}),
-        **({"window": " x ".join(map(str, bundle.window)) + " voxels"} if bundle.window else {}),
-        "intended use": metadata.get("intended_use", ""),
-        "weights": f"{bundle.weights.stat().st_size / 1e6:.1f} MB" if bundle.weights.is_file() else "missing",
-        "folder": str(bundle.root),
-        "notice": RESEARCH_USE,
-    }
-
-
-def _regions(bundle: BundleDescription) -> list[str]:
-    """The labels of the mask of an image in which the bundle finds its regions."""
-    regions = bundle.finder.entry.regions.values() if bundle.finder is not None else ()
-    return [f"{label.value}  {label.name}" for region in regions for label in region.labels.values()]
