@@ -34,9 +34,9 @@ def case_images(
 ) -> dict[str, list[Volume]]:
     """The volumes of each image of a case by name, the reference image first.
 
-    `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid (the channels of one image, in their
-    order), or a mapping of names to any of these. Each name has a list of volumes: several volumes only where channels
-    share a grid.
+    `source`: a path, a DICOM folder, a `Volume`, a list of images on one grid, or a mapping of names to any of these.
+    A list holds the channels of one image, in their order. Each name has a list of volumes: several volumes only where
+    channels share a grid.
 
     Raises `FileError` or `GeometryError` for an image that cannot be read. Raises `InputError` for an empty list, for a
     name that the bundle does not have, for a missing image, and for an image of another modality or unit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,25 @@ from typing import Any
 from monai_attn.bundle.config import mapping_at
 from monai_attn.bundle.settings import expanded, read_settings
 from monai_attn.errors import BundleError
+from monai_attn.folders import user_folder
 from monai_attn.labels import LabelTable
 
-__all__ = ["config_file", "find_bundle", "is_shipped", "label_table", "read_config", "read_metadata", "shipped"]
+__all__ = [
+    "bundle_folders",
+    "config_file",
+    "fetched",
+    "find_bundle",
+    "is_shipped",
+    "label_table",
+    "read_config",
+    "read_metadata",
+    "shipped",
+]
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+BUNDLES_VARIABLE = "MONAI_ATTN_BUNDLES"
+"""The environment variable that names the folders of the user's own bundles."""
 
 HOMES = (PACKAGE / "_bundles", PACKAGE.parent / "bundles")
 """In an installed wheel, and in a source checkout."""
@@ -35,8 +50,26 @@ def is_shipped(root: Path) -> bool:
     return root.resolve() in {path.resolve() for path in shipped().values()}
 
 
+def bundle_folders() -> tuple[Path, ...]:
+    """The folders in which bundles of the user's own are found by name; a folder may not exist.
+
+    `MONAI_ATTN_BUNDLES` names them, several as in PATH; without it, it is `bundles` in the user's data folder.
+    """
+    named = [Path(text).expanduser() for text in os.environ.get(BUNDLES_VARIABLE, "").split(os.pathsep) if text]
+    return tuple(named) or (user_folder() / "bundles",)
+
+
+def fetched() -> dict[str, Path]:
+    """Names and folders of the bundles in the user's folders; they are not trusted for that."""
+    found = (path.parent.parent for home in bundle_folders() for path in sorted(home.glob("*/configs/metadata.json")))
+    bundles: dict[str, Path] = {}
+    for root in found:
+        bundles.setdefault(root.name, root)
+    return bundles
+
+
 def find_bundle(name_or_path: str | Path) -> Path:
-    """The folder of a shipped bundle, by its name, or of any bundle, by its path.
+    """The folder of a shipped bundle or of a bundle in the user's folders, by its name, or of any bundle, by its path.
 
     Raises `BundleError` when there is no such bundle, and when the folder lacks `configs/metadata.json` or an inference
     config.
@@ -46,8 +79,13 @@ def find_bundle(name_or_path: str | Path) -> Path:
         return known[str(name_or_path)]
     root = Path(name_or_path)
     if not root.is_dir():
-        close = difflib.get_close_matches(str(name_or_path), known, n=1)
+        own = fetched()
+        if str(name_or_path) in own:
+            return own[str(name_or_path)]
+        close = difflib.get_close_matches(str(name_or_path), [*known, *own], n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
+        if not close and root.name == str(name_or_path):
+            hint = f" Of MONAI's model zoo it is fetched with: monai-attn fetch {root.name}"
         raise BundleError(
             f"There is no bundle {str(name_or_path)!r}: neither a shipped name ({', '.join(known) or 'none'}) "
             f"nor a folder.{hint}"

@@ -1,4 +1,4 @@
-"""`monai-attn bundles`: what comes with the package.
+"""`monai-attn bundles`: the bundles that come with the package, and those in the user's folders.
 
 No weights are loaded and no code of a bundle runs. `monai-attn info NAME` says more about one bundle.
 """
@@ -17,7 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     >>> build_parser().parse_args(["bundles"]).command
     'bundles'
     """
-    parser = subparsers.add_parser("bundles", help="list the shipped bundles", description="List the shipped bundles.")
+    parser = subparsers.add_parser("bundles", help="list the bundles", description="List shipped and own bundles.")
     parser.set_defaults(run=run)
 
 
@@ -28,10 +28,15 @@ def run(args: argparse.Namespace) -> int:
     """
     del args
     from monai_attn.bundle.describe import describe_bundle
-    from monai_attn.bundle.locate import shipped
+    from monai_attn.bundle.locate import fetched, shipped
+    from monai_attn.errors import BundleError
 
-    for name in shipped():
-        bundle = describe_bundle(name)
+    for name, root in {**fetched(), **shipped()}.items():
+        try:
+            bundle = describe_bundle(root)
+        except BundleError as error:  # one damaged bundle of the user's does not hide the others
+            print(f"{name}  {error}")
+            continue
         print(f"{name}  {bundle.version}  {bundle.task}")
         labels = ", ".join(label.name for label in bundle.labels)
         print(f"  gives: {labels}" if labels else "")

@@ -50,11 +50,11 @@ def run(args: argparse.Namespace) -> int:
     `FileError`, `GeometryError` or `InputError` for an image that cannot be read.
     """
     from monai_attn.bundle.describe import describe_bundle
-    from monai_attn.bundle.locate import read_metadata, shipped
+    from monai_attn.bundle.locate import fetched, read_metadata, shipped
     from monai_attn.cli._bundle_info import code_rows, rows_of_bundle
 
     path = Path(args.what)
-    if args.what in shipped() or (path / "configs").is_dir():
+    if args.what in shipped() or (not path.exists() and args.what in fetched()) or (path / "configs").is_dir():
         description = describe_bundle(args.what)
         rows = code_rows(description) if args.code else rows_of_bundle(description, read_metadata(description.root))
     elif path.is_dir() and args.series is None and args.suv_factor is None:

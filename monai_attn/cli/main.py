@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "main"]
 
 COMMANDS = (
-    *("segment", "learn", "measure", "compare", "report", "cohort", "followup", "convert", "info", "bundles"),
+    *("segment", "learn", "measure", "compare", "report", "cohort", "followup", "convert", "info", "bundles", "fetch"),
     *("network", "demo"),
 )
 """The subcommands, in the order of the help text; each is a module of this room."""
