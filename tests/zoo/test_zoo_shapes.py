@@ -163,7 +163,6 @@ def test_every_name_of_the_loader_reads_with_our_reader(name):
     assert swapped == {"_target_": "monai_attn.transforms.LoadVolumed", "keys": "image", "image_only": False}
 
 
-@pytest.mark.slow
 def test_four_ways_give_the_same_mask_of_channels(tmp_path):
     from monai.bundle import ConfigWorkflow
 
@@ -171,7 +170,7 @@ def test_four_ways_give_the_same_mask_of_channels(tmp_path):
 
     whole, files = case(tmp_path, 2)
     inference = config(network_def={**NETWORK, "in_channels": 2})
-    inference["preprocessing"]["transforms"][0] |= {"image_only": False}
+    inference["preprocessing"]["transforms"][0] |= {"image_only": False, "reader": "NibabelReader"}
     inference["dataset"]["data"] = [{"image": str(whole)}]
     inference |= {
         "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1},
