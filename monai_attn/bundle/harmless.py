@@ -73,7 +73,7 @@ OWN = re.compile(
     r"(transforms|inferers|networks|losses)\.[A-Z]\w*"
     r"|bundle\.guard\.(bundle_root|check|provenance)"
     r"|cases\.(all_cases|fold_cases|inference_cases|several_image_cases|split_cases|training_record|unseen_of)"
-    r"|preflight\.(CheckedImages|mask_warnings)"
+    r"|preflight\.(CheckedImages|mask_warnings|side_warnings)"
     r")"
 )
 """What configs of our own bundles name to segment with; what only a training needs is not here."""

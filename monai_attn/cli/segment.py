@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from monai_attn.cli._bundle_options import add_bundle_options
 from monai_attn.cli._dry_run import dry_run
 from monai_attn.cli._execution import add_execution, execution_of
 from monai_attn.cli._output import add_suv_factor
@@ -99,19 +100,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--workers", type=count, help="number of processes or workers; default: the cores, divided by --threads (1)"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a value of the bundle's config, as in inferer::inferer::overlap=0.25; may be repeated",
-    )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the labels (JSON, BIDS or ITK-SNAP)")
-    parser.add_argument(
-        "--trust",
-        action="store_true",
-        help="let a bundle from outside run its code, now and until the code changes (monai-attn info BUNDLE --code)",
-    )
+    add_bundle_options(parser)
     parser.add_argument(
         "--maps",
         type=names,
