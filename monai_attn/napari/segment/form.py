@@ -76,7 +76,8 @@ class SegmentForm(QWidget):
         for key, text in REGIONS.items():
             self.region.addItem(text, key)
         self.click = switch("Click on it", "Click on the structure in the image: a box appears around the click.")
-        self.clear = QPushButton("Clear")
+        self.find, self.clear = QPushButton("Find it"), QPushButton("Clear")
+        self.find.setToolTip("Look for the structure in the whole image, on both sides; the boxes can be corrected.")
         self.clear.setToolTip("Take all boxes away.")
         self.guide = words()
         self.draw = QPushButton("Draw")
@@ -118,7 +119,7 @@ class SegmentForm(QWidget):
         rows.addLayout(self.image_fields)
         where = QGroupBox("Region")
         fields = narrow_form(where)
-        fields.addRow(row(self.click, self.clear))
+        fields.addRow(row(self.click, self.find, self.clear))
         fields.addRow(self.guide)
         fields.addRow(self.box)
         other = narrow_form()

@@ -17,11 +17,11 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.bundle.locate import shipped
 from monai_attn.errors import AttnError, InputError
+from monai_attn.napari.segment.checking import outlook_of
 from monai_attn.napari.segment.form import SegmentForm
 from monai_attn.napari.segment.regions import RegionChoice
 from monai_attn.napari.segment.request import Request, overrides_of
 from monai_attn.napari.segment.running import Running
-from monai_attn.napari.segment.several import outlook_of
 from monai_attn.napari.segment.sources import choose_images, image_layers, likely_bundles, volumes_of
 from monai_attn.napari.segment.trust import Disclosure, TrustDialog, disclosure_of
 from monai_attn.napari.segment.uncertain import UncertainTour

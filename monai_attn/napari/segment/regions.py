@@ -6,15 +6,19 @@ far larger than what the bundle was made for. Once the user has chosen a kind of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject
 
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.errors import AttnError, InputError
+from monai_attn.finders import Finder, Found
 from monai_attn.napari.layers.links import Links, closing
 from monai_attn.napari.layers.volumes import grid_of
+from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.segment.boxes import BoxTool
 from monai_attn.napari.segment.drawing import chosen_region, draw_region, keep_last
 from monai_attn.napari.segment.form import SegmentForm
@@ -48,11 +52,14 @@ class RegionChoice(QObject):
         self._by_hand = False
         self._size_mm = DEFAULT_SIZE_MM
         self._thickness_mm = form.thickness.value()
+        self._finder: Finder | None = None
+        self.worker: Any = None
         self._links = Links()
         self._links.follow(self._turned, viewer.dims.events.ndisplay)
         form.click.toggled.connect(self.boxes.switch)
         form.click.clicked.connect(self._click_by_hand)
         form.clear.clicked.connect(self.boxes.clear)
+        form.find.clicked.connect(self.find)
         form.region.activated.connect(self._kind_by_hand)
         parent.destroyed.connect(closing(self._links, self.boxes))
 
@@ -98,8 +105,36 @@ class RegionChoice(QObject):
         if self.form.thickness.value() == self._thickness_mm:  # the user has not set another
             self._thickness_mm = self._size_mm[2]
             self.form.thickness.setValue(self._thickness_mm)
+        far_larger = grid is not None and needs_box(bundle, grid)
+        self._finder = bundle.finder if far_larger else None
+        self.form.find.setVisible(self._finder is not None)
         if not self._by_hand and grid is not None:
-            self.show("boxes" if needs_box(bundle, grid) else "whole")
+            self.show("boxes" if far_larger and bundle.finder is None else "whole")
+            self.form.click.setChecked(far_larger)
+
+    def find(self) -> None:
+        """Look for the structures in a thread, and show a box around each; say why where they are not found."""
+        grid, finder = self._grid(), self._finder
+        if grid is None or finder is None or self.worker is not None:
+            return
+        self.form.show_problem("Looking for the structure ...", "note")
+        self.worker = create_worker(named("finding the structure", _find, finder, grid), _start_thread=False)
+        self.worker.returned.connect(self._found)
+        self.worker.finished.connect(self._searched)
+        self.worker.start()
+
+    def _found(self, outcome: tuple[Found | None, str]) -> None:
+        found, refusal = outcome
+        problems = [refusal] if found is None else list(found.problems)
+        if found is not None and found.regions:
+            self._by_hand = True
+            self.boxes.set(list(found.regions.values()))
+        if problems:
+            show_warning("Look at the boxes before you use them. " + " ".join(problems))
+
+    def _searched(self) -> None:
+        self.worker = None
+        self._changed()
 
     def show_guide(self) -> None:
         """Say how boxes are changed, once there are some."""
@@ -144,3 +179,12 @@ class RegionChoice(QObject):
             return grid_of(self._reference())
         except AttnError:
             return None
+
+
+def _find(finder: Finder, image: Volume) -> Generator[None, None, tuple[Found | None, str]]:
+    """What the finder sees, or why it cannot look: of an exception a worker would show the traceback."""
+    yield  # here a window that is being closed stops it
+    try:
+        return finder.find(image), ""
+    except AttnError as error:
+        return None, str(error)

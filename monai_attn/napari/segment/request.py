@@ -12,6 +12,7 @@ from typing import Any
 from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.bundle.overrides import parse_override
+from monai_attn.finders import Regions
 from monai_attn.volume import Box, Volume
 
 __all__ = ["Request", "overrides_of"]
@@ -41,6 +42,11 @@ class Request:
     def source(self) -> dict[str, Volume] | list[Volume]:
         """The images as a `Segmenter` takes them: by name, or a list where they are channels of one."""
         return list(self.images.values()) if self.bundle.joined else dict(self.images)
+
+    @property
+    def asked(self) -> Regions:
+        """The region as a `Segmenter` takes it: a box, several boxes by name, or None for the whole image."""
+        return self.regions if len(self.regions) > 1 else self.region
 
     @property
     def title(self) -> str:

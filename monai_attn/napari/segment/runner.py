@@ -12,7 +12,6 @@ from monai_attn.napari.segment.growing import Growing
 from monai_attn.napari.segment.loading import load_torch_library, without_collections
 from monai_attn.napari.segment.produced import RunLayers, produced
 from monai_attn.napari.segment.request import Request
-from monai_attn.napari.segment.several import segment_several
 from monai_attn.napari.segment.work import Work
 from monai_attn.preflight.speeds import remember
 from monai_attn.segmentation import Segmentation
@@ -57,12 +56,9 @@ class Runner:
             work.say("Segmenting")
             work.tell(done, total)
 
-        if len(request.regions) > 1:
-            segmentation = segment_several(segmenter, request, progress)
-        else:
-            segmentation = segmenter(
-                request.source, region=request.region, progress=progress, finished=growing.take, maps=request.maps
-            )
+        segmentation = segmenter(
+            request.source, region=request.asked, progress=progress, finished=growing.take, maps=request.maps
+        )
         seconds = float(segmentation.provenance["seconds"])
         remember(request.bundle, request.execution, windows=work.windows, seconds=seconds)
         return segmentation
