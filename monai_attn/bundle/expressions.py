@@ -18,6 +18,10 @@ SHORT = {"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional"}
 """The usual short names of modules; another short name is shown."""
 
 
+SETTING = re.compile(r"setattr\(torch\.backends\.cudnn, *(['\"])(benchmark|deterministic)\1, *(True|False)\)")
+"""What nearly every bundle of the zoo sets: how cuDNN chooses its algorithms."""
+
+
 def is_harmless_expression(expression: str) -> bool:
     """Whether an expression calls and names nothing outside the lists of `monai_attn.bundle.harmless`.
 
@@ -29,6 +33,8 @@ def is_harmless_expression(expression: str) -> bool:
     (False, False)
     """
     text = REFERENCE.sub(VALUE, expression.removeprefix("$")).strip()
+    if SETTING.fullmatch(text):
+        return True
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,11 @@ class Parts:
     config_sha256: str = ""
     finder: Finder | None = None
     joined: bool = False
+
+    def named(self, table: LabelTable) -> Parts:
+        """The same parts with other names of the labels, which count as an override: the masks are other masks."""
+        names = {str(label.value): label.name for label in table}
+        return replace(self, table=table, overrides={**self.overrides, "--labels": names})
 
     @property
     def entry(self) -> FinderEntry | None:

@@ -100,7 +100,7 @@ class Segmenter:
         execution = execution or given
         device = execution.resolved().device
         parts = open_bundle(name_or_path, overrides=overrides, device=device, trust=trust)
-        return cls(replace(parts, table=labels) if labels else parts, execution)
+        return cls(parts.named(labels) if labels else parts, execution)
 
     def __call__(
         self,

@@ -206,6 +206,11 @@ def test_four_ways_give_the_same_mask_of_channels(tmp_path):
         segmenter({"T1c": volumes[0]})
     common = ["-b", str(root), "--trust", "--quiet", "--backend", "torch", "-o"]
     assert main(["segment", str(whole), *common, str(tmp_path / "four")]) == 0
+    (tmp_path / "names.json").write_text(json.dumps({"labels": {"1": "tumour", "2": "oedema"}}))
+    assert main(["segment", str(whole), *common, str(tmp_path / "four"), "--labels", str(tmp_path / "names.json")]) == 2
+    assert main(["segment", str(whole), *common, str(tmp_path / "n"), "--labels", str(tmp_path / "names.json")]) == 0
+    record = json.loads((tmp_path / "n" / "case_1_seg.json").read_text())
+    assert [label["name"] for label in record["labels"]] == ["tumour", "oedema"]
     assert main(["segment", f"t1c={files[0]}", f"T1={files[1]}", *common, str(tmp_path / "two")]) == 0
     for mask in (*(tmp_path / "four").glob("*_seg.nii.gz"), *(tmp_path / "two").glob("*_seg.nii.gz")):
         np.testing.assert_array_equal(read(mask).array, expected)

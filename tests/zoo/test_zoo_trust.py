@@ -92,6 +92,7 @@ def test_a_target_that_only_computes_is_no_danger(target):
         "$np.float32",
         "$None",
         "$1 if @a::b#c else 2",
+        "$setattr(torch.backends.cudnn, 'benchmark', True)",
     ],
 )
 def test_an_expression_that_only_computes_is_no_danger(expression):
@@ -127,6 +128,8 @@ def test_an_expression_that_only_computes_is_no_danger(expression):
         "$x = 1",
         "$this is no Python",
         "$(os := @module)",
+        "$setattr(torch.backends.cudnn, 'benchmark', @function('ls'))",
+        "$setattr(torch, 'load', @function)",
     ],
 )
 def test_an_expression_that_may_do_more_is_shown(expression):
