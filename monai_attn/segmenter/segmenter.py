@@ -222,7 +222,7 @@ class Segmenter:
             batch = self._infer(images, self._network, with_maps(inferer, self.parts, maps, shown) if maps else inferer)
             (result,) = decollate_batch(batch)
             prediction = self.parts.postprocessing(result)["pred"]
-        labels = checked_labels(prediction, images[next(iter(images))][0], self.parts.name)
+            labels = checked_labels(prediction, images[next(iter(images))][0], self.parts.name)
         return labels, certainty_of(prediction)
 
     def _infer(

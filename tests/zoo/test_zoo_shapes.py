@@ -163,6 +163,7 @@ def test_every_name_of_the_loader_reads_with_our_reader(name):
     assert swapped == {"_target_": "monai_attn.transforms.LoadVolumed", "keys": "image", "image_only": False}
 
 
+@pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader")  # of MONAI's own loader, where a decoder is missing
 def test_four_ways_give_the_same_mask_of_channels(tmp_path):
     from monai.bundle import ConfigWorkflow
 
