@@ -6,11 +6,11 @@ The manifest names these functions. They give layers to napari as a reader does,
 from __future__ import annotations
 
 from monai_attn.io import read
+from monai_attn.io.phantom import GRIDS, TABLE, ct_phantom
 from monai_attn.io.samples import brain_file
 from monai_attn.napari.layers.volumes import LayerTuple, image_layer, labels_layer
 from monai_attn.napari.look.looking import opening_window
 from monai_attn.napari.open.activate import activate
-from monai_attn.napari.open.phantom import GRIDS, TABLE, ct_phantom
 
 __all__ = ["mni152", "phantom", "phantom_anisotropic", "phantom_oblique"]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from monai_attn.io.phantom import BODIES, GRIDS, TABLE, ct_phantom, true_ml
 from monai_attn.measure import measure_lesions, measure_structures
 from monai_attn.napari.keep import keeper
 from monai_attn.napari.layers.volumes import oblique_degrees, origin_of, volume_of, world_of
 from monai_attn.napari.look.notes_overlay import NOTES_KEY
-from monai_attn.napari.open.phantom import BODIES, GRIDS, TABLE, ct_phantom, true_ml
 from monai_attn.volume import same_grid
 
 ORGAN_SHARE = 0.01
