@@ -6,6 +6,9 @@ No weights are loaded and no code of a bundle runs. `monai-attn info NAME` says 
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
+from typing import Any
 
 __all__ = ["add_parser", "run"]
 
@@ -18,27 +21,40 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     'bundles'
     """
     parser = subparsers.add_parser("bundles", help="list the bundles", description="List shipped and own bundles.")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line per bundle.
+    """Print each bundle: name, version and task, the labels that it gives, and its folder.
 
-    The line has name, version and task; the labels that the bundle gives follow. The exit code is 0.
+    The exit code is 0. With `--json` the same is printed as a list. A damaged bundle has its error in their place.
     """
-    del args
-    from monai_attn.bundle.describe import describe_bundle
     from monai_attn.bundle.locate import fetched, shipped
-    from monai_attn.errors import BundleError
 
-    for name, root in {**fetched(), **shipped()}.items():
-        try:
-            bundle = describe_bundle(root)
-        except BundleError as error:  # one damaged bundle of the user's does not hide the others
-            print(f"{name}  {error}")
+    bundles = [_described(name, root) for name, root in {**fetched(), **shipped()}.items()]
+    if args.json:
+        print(json.dumps(bundles, indent=2))
+        return 0
+    for bundle in bundles:
+        if "error" in bundle:
+            print(f"{bundle['name']}  {bundle['error']}")
             continue
-        print(f"{name}  {bundle.version}  {bundle.task}")
-        labels = ", ".join(label.name for label in bundle.labels)
-        print(f"  gives: {labels}" if labels else "")
+        print(f"{bundle['name']}  {bundle['version']}  {bundle['task']}")
+        print(f"  gives: {', '.join(bundle['labels'].values()) or 'labels that are not named'}")
+        print(f"  folder: {bundle['folder']}")
     print("More: monai-attn info NAME")
     return 0
+
+
+def _described(name: str, root: Path) -> dict[str, Any]:
+    """What is printed of a bundle; one damaged bundle of the user's does not hide the others."""
+    from monai_attn.bundle.describe import describe_bundle
+    from monai_attn.errors import BundleError
+
+    try:
+        bundle = describe_bundle(root)
+    except BundleError as error:
+        return {"name": name, "error": str(error), "folder": str(root)}
+    labels = {label.value: label.name for label in bundle.labels}
+    return {"name": name, "version": bundle.version, "task": bundle.task, "labels": labels, "folder": str(bundle.root)}

@@ -68,13 +68,13 @@ def _slice(volume: Volume, k: int, modality: str, description: str) -> FileDatas
     """One slice of the series, with its place in the patient."""
     from pydicom import FileDataset
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
-    def uid(*words: str) -> str:
+    def uid(*words: str) -> UID:
         return generate_uid(entropy_srcs=["monai_attn", modality, description, *words])
 
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = SOP_CLASSES[modality]
+    meta.MediaStorageSOPClassUID = UID(SOP_CLASSES[modality])
     meta.MediaStorageSOPInstanceUID = uid("instance", str(k))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
