@@ -54,11 +54,11 @@ def test_the_page_runs_from_top_to_bottom(tmp_path):
 def test_the_readme_runs_from_top_to_bottom(tmp_path):
     pytest.importorskip("nilearn", reason="the brain of the samples")
     run_in_order(blocks_of("README.md"), tmp_path)
-    for place, names in {"out": ["t1"], "dicom": ["t1_dicom"], "both": ["left", "right"], "trusted": ["left"]}.items():
+    for place, names in {"out": ["t1"], "right": ["t1_dicom"], "both": ["left", "right"], "trusted": ["left"]}.items():
         assert sorted(path.name for path in (tmp_path / place).glob("*_seg.nii.gz")) == [
             f"{n}_seg.nii.gz" for n in names
         ]
-    assert (tmp_path / "dicom" / "t1_rt.dcm").is_file()
+    assert (tmp_path / "right" / "t1_rt.dcm").is_file()
     assert len(list((tmp_path / "monai").glob("*.nii.gz"))) == 2
 
 
