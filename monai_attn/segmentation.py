@@ -228,7 +228,9 @@ class Segmentation:
         mask, _, table = result_files(folder, stem)
         maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write, one) for name, one in self.maps.items()}
         sure, said = self.certainty, {"warnings": " ".join(self.warnings)}
-        measures = [row | {"certainty": sure.get(row["value"], "")} | said for row in rows(measured or (), case=stem)]
+        measures = [
+            row | {"certainty": sure.get(row.get("value"), "")} | said for row in rows(measured or (), case=stem)
+        ]
         texts = {} if measured is None else {table: text_writer(to_csv(measures))}
         return {mask: partial(write, self.labels, table=self.table), **texts, **maps}
 

@@ -11,6 +11,7 @@ import pytest
 from monai_attn import LabelTable, Segmentation, Volume, write
 from monai_attn.errors import FileError, LabelError
 from monai_attn.measure import measure_structures
+from monai_attn.measure.sides import Sides
 from monai_attn.segmentation import case_name, record_of, result_files
 
 TABLE = LabelTable.of_names({1: "liver", 3: "tumour"})
@@ -41,6 +42,14 @@ def test_what_was_measured_is_saved_beside_the_mask(segmentation, tmp_path):
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [(row["case"], row["name"], row["voxels"]) for row in rows] == [("a", "liver", "17"), ("a", "tumour", "1")]
     assert len(segmentation.save(tmp_path / "unmeasured", stem="a")) == 2
+
+
+def test_volumes_of_both_sides_are_saved_beside_those_of_the_structures(segmentation, tmp_path):
+    measured = [*measure_structures(segmentation.labels, TABLE), Sides.of("liver", 3.0, 5.0)]
+    segmentation.save(tmp_path, stem="a", measured=measured)
+    rows = list(csv.DictReader((tmp_path / "a_seg.csv").read_text().splitlines()))
+    assert [(row["kind"], row["name"]) for row in rows][-1] == ("sides", "liver")
+    assert (rows[-1]["asymmetry_percent"], rows[-1]["certainty"]) == ("50.0", "")
 
 
 @pytest.mark.parametrize("ending", ["nii.gz", "json", "csv"])

@@ -14,13 +14,13 @@ def test_every_shipped_bundle_is_listed_with_its_folder(capsys):
     assert "hippocampus_mri  " in text
     assert "  gives: anterior hippocampus, posterior hippocampus" in text
     folders = [Path(line.partition(": ")[2]) for line in text.splitlines() if line.startswith("  folder: ")]
-    assert len(folders) == 2
+    assert len(folders) >= 2
     assert all((folder / "configs" / "metadata.json").is_file() for folder in folders)
 
 
 def test_programs_read_the_list_as_json(capsys):
     assert main(["bundles", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert set(rows) == {"hippocampus_mri", "soft_tissue_sarcoma"}
+    assert set(rows) >= {"hippocampus_mri", "soft_tissue_sarcoma"}
     assert list(rows["hippocampus_mri"]["labels"].values()) == ["anterior hippocampus", "posterior hippocampus"]
     assert (Path(rows["hippocampus_mri"]["folder"]) / "models" / "model.pt").is_file()
