@@ -229,7 +229,7 @@ class Segmentation:
         maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write, one) for name, one in self.maps.items()}
         sure, said = self.certainty, {"warnings": " ".join(self.warnings)}
         measures = [
-            row | {"certainty": sure.get(row.get("value"), "")} | said for row in rows(measured or (), case=stem)
+            row | {"certainty": sure.get(row.get("value", 0), "")} | said for row in rows(measured or (), case=stem)
         ]
         texts = {} if measured is None else {table: text_writer(to_csv(measures))}
         return {mask: partial(write, self.labels, table=self.table), **texts, **maps}

@@ -125,6 +125,7 @@ def test_no_file_names_a_machine_or_a_package_registry() -> None:
 
 
 BROUGHT_BY_OTHERS = {
+    "_typeshed",  # of type checkers alone
     "openvino_telemetry",  # comes with OpenVINO, to be switched off
     "pandas",  # for those who ask for a data frame
 }
