@@ -421,8 +421,6 @@ def _train(plan: Plan) -> Config:
         "inferer": {"_target_": "monai_attn.inferers.CPUAutocastInferer", "enabled": "@amp"},
         "handlers": [
             {"_target_": "monai_attn.training.FiniteLoss"},
-            "@schedule",
-            "@curve",
             {
                 "_target_": "ValidationHandler",
                 "validator": "@validate::evaluator",
@@ -442,7 +440,7 @@ def _train(plan: Plan) -> Config:
             "optimizer": "@optimizer",
             "prepare_batch": {"_target_": "monai_attn.training.PrepareDrawn"},
             "inferer": "@train::inferer",
-            "train_handlers": "@train::handlers",
+            "train_handlers": "$[@schedule, @curve] + @train::handlers",
             "amp": "$@amp and 'cuda' in str(@device)",
             "decollate": False,
         },

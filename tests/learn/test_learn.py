@@ -28,7 +28,7 @@ SMALL = {
 }
 """A network of seconds: the plan's own is for minutes."""
 
-STEPS = {**SMALL, "max_steps": 80}
+STEPS = {**SMALL, "max_steps": 80, "ema_momentum": 0.1}
 """So many steps, and no more, whatever else the computer does."""
 
 
