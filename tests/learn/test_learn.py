@@ -28,8 +28,8 @@ SMALL = {
 }
 """A network of seconds: the plan's own is for minutes."""
 
-STEPS = {**SMALL, "max_steps": 80, "ema_momentum": 0.1}
-"""So many steps, and no more, whatever else the computer does."""
+STEPS = {**SMALL, "max_steps": 80, "ema_momentum": 0.1, "head_rate": 0.01}
+"""So many steps, and the rates that the plan has for so few, whatever the speed of the computer."""
 
 
 @pytest.fixture(scope="module")
