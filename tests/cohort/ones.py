@@ -26,7 +26,7 @@ class Ones:
         self.made |= {"overrides": {}, **made}
         names = {"bundle": "name", "bundle_version": "version"}
         parts = {names.get(key, key): value for key, value in self.made.items()}
-        self.parts = SimpleNamespace(inputs=(ImageInput("image"),), **parts)
+        self.parts = SimpleNamespace(inputs=(ImageInput("image"),), joined=False, **parts)
         self.during = during
         self.number = 0
 
