@@ -110,7 +110,7 @@ class Canvas:
         here = np.linalg.norm(places - middle, axis=-1)
         keeps = np.ones(here.shape, bool)
         for other, its_middle in self._covered:
-            starts, stops = ([getattr(part, end) for part in other] for end in ("start", "stop"))
+            starts, stops = [part.start for part in other], [part.stop for part in other]
             shared = np.all((index >= starts) & (index < stops), axis=-1)
             keeps &= ~(shared & (np.linalg.norm(places - its_middle, axis=-1) <= here))
         self._covered.append((block, middle))

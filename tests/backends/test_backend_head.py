@@ -131,7 +131,7 @@ def test_features_that_give_other_labels_are_refused():
         features = loaded(x)
     assert torch.equal(head(features[0]), whole(x)[0])
     assert loaded.record.used == [("torch", "f32")]
-    assert "labels differ" in loaded.record.notes[0]
+    assert "its values differ from those of torch f32" in loaded.record.notes[0]
 
 
 def test_a_replaced_layer_is_itself_again_also_after_an_error():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -22,8 +23,8 @@ def test_the_bar_says_what_happens_before_the_first_window_and_the_log_does_not(
 
 
 @torch.no_grad()
+@pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not made for this processor")
 def test_a_conversion_is_announced_once(tmp_path, monkeypatch, caplog):
-    pytest.importorskip("openvino")
     from monai_attn.backends import Execution, load_network
 
     monkeypatch.setenv("MONAI_ATTN_CACHE", str(tmp_path))
