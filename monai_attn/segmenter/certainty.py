@@ -17,8 +17,8 @@ from pathlib import Path
 from monai_attn.bundle.locate import find_bundle, read_metadata
 from monai_attn.bundle.training_cases import training_cases
 from monai_attn.cases import split_cases
-from monai_attn.cases.split import read_split
 from monai_attn.errors import AttnError
+from monai_attn.io.jsonfile import read_json
 from monai_attn.preflight import MadeFor, Range
 from monai_attn.preflight.made_for import choice_key
 from monai_attn.preflight.refresh import write_made_for
@@ -52,7 +52,7 @@ def known_cases(root: Path, dataset_dir: str | Path, *, trust: bool = False) -> 
     Raises as `split_cases` and `training_cases` do.
     """
     split = root / "configs" / "split.json"
-    if split.is_file() and read_split(split)["validation"]:
+    if split.is_file() and read_json(split).get("validation"):  # a bundle of folds lists training cases alone
         return split_cases(dataset_dir, split, "validation")
     return training_cases(root, dataset_dir, trust=trust)
 
