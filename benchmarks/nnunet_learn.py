@@ -1,7 +1,7 @@
 """nnU-Net's own training for `learn.py`, within MINUTES. Run by that script with a Python that has nnunetv2 2.8.
 
-The trainer is `nnUNetTrainer` as it is, but for the number of epochs: after the first steps it is set so that the
-training, with nnU-Net's learning-rate schedule, ends when the minutes are over.
+The trainer is `nnUNetTrainer` as it is, but for the number of epochs. After the first steps this number is set so that
+the training, with nnU-Net's learning-rate schedule, ends when the minutes are over.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Cuts random crops, of the sizes of the training images, out of the MNI152 brain that nilearn ships. A crop whose middle
 lies more than 30 mm from the middle of both hippocampi shows none, or a part of one. Prints the share of these crops
-whose mask carries a warning, and the shares for which the volume of a structure, or the certainty of the network, is a
-reason by itself.
+whose mask carries a warning. Two more shares follow: of crops that the volume of a structure marks by itself, and of
+crops that the certainty of the network marks by itself.
 """
 
 from __future__ import annotations

@@ -69,6 +69,14 @@ class Execution:
         if self.backend != "auto":
             _check_pair(self.backend, self.device)
 
+    def with_at_hand(self, threads: int | None) -> Execution:
+        """The same value with so many threads, where no number of threads was asked for.
+
+        >>> Execution().with_at_hand(2).threads, Execution(threads=4).with_at_hand(2).threads
+        (2, 4)
+        """
+        return replace(self, threads=threads) if self.threads is None else self
+
     def resolved(self) -> Execution:
         """The same value with each "auto" replaced by what this computer has.
 

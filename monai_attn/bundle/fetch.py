@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from monai_attn.bundle.locate import bundle_folders, find_bundle
 from monai_attn.errors import BundleError, FileError
+from monai_attn.io.atomic import atomic_folder
 
 __all__ = ["fetch"]
 
@@ -41,10 +41,9 @@ def fetch(name: str, *, version: str | None = None, folder: Path | None = None) 
     if not _is_online():
         raise BundleError(f"There is no network, so {name} cannot be fetched. Copy the bundle's folder to {home}.")
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=home) as working:
-        _download(name, version, Path(working))
-        find_bundle(Path(working) / name)  # refuses what is no bundle
-        (Path(working) / name).replace(place)
+    with atomic_folder(place) as working:
+        _download(name, version, working.parent)
+        find_bundle(working)  # refuses what is no bundle
     return place
 
 

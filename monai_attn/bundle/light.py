@@ -38,8 +38,8 @@ def load_monai_lightly() -> bool:
     """Import MONAI as if the packages of `NOT_NEEDED` were not installed; False where MONAI is loaded already.
 
     Afterwards they can be imported as ever, and our own reports use them. Only MONAI's own use of them is gone for
-    this process: MONAI then raises its `OptionalImportError`. So this is for a process of our own, such as a command,
-    and never for a library, a window, a bundle of somebody else, or a config that a user has changed.
+    this process: MONAI then raises its `OptionalImportError`. So this is for a process of our own, such as a command.
+    It is never for a library, a window, a bundle of somebody else, or a config that a user has changed.
     """
     if "monai" in sys.modules:
         return False

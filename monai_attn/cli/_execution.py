@@ -7,11 +7,15 @@ docs/backends.md; nothing is started here.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from monai_attn.backends.execution import DEVICES, Execution, backend_choices, precision_choices
 from monai_attn.cli._values import count
 
-__all__ = ["add_device", "add_execution", "execution_of"]
+if TYPE_CHECKING:
+    from monai_attn.cohort import Workers
+
+__all__ = ["add_device", "add_execution", "execution_of", "workers_from"]
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -59,3 +63,13 @@ def execution_of(args: argparse.Namespace) -> Execution:
 
     calibration = tuple(case.source for case in find_cases(args.calibrate)) if args.calibrate else ()
     return Execution(args.device, args.backend, args.precision, args.threads, calibration)
+
+
+def workers_from(args: argparse.Namespace) -> Workers | None:
+    """The workers that `--executor`, `--workers` and `--threads` name; None where this process computes the cases.
+
+    Raises `InputError` as `workers_of` does.
+    """
+    from monai_attn.cohort import workers_of
+
+    return workers_of(args.executor, args.workers, args.threads)

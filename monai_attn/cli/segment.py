@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monai_attn.cli._bundle_options import add_bundle_options
 from monai_attn.cli._dry_run import dry_run
-from monai_attn.cli._execution import add_execution, execution_of
+from monai_attn.cli._execution import add_execution, execution_of, workers_from
 from monai_attn.cli._output import add_suv_factor
 from monai_attn.cli._progress import PatchBar, TimeLeft, print_row
 from monai_attn.cli._studies import add_studies, check_studies, find_study_cases
@@ -175,12 +175,12 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cases import check_paths, checked_name, find_cases
-    from monai_attn.cohort import Recipe, run_cases, spread_cases, survey, workers_of
+    from monai_attn.cohort import Recipe, run_cases, spread_cases, survey
     from monai_attn.report import check_matplotlib
     from monai_attn.results import check_folder
 
     check_studies(args)
-    workers = workers_of(args.executor, args.workers, args.threads)
+    workers = workers_from(args)
     check_paths(args.input)
     if args.case_name is not None:
         checked_name(args.case_name)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from monai_attn.backends.execution import Execution
 from monai_attn.cohort.processes import SeparateProcesses
 from monai_attn.errors import InputError
 
@@ -41,9 +42,13 @@ class Workers(Protocol):
     def executor(self) -> Any:
         """A context with an executor, whose workers end with the block."""
 
+    def share_of(self, execution: Execution) -> Execution:
+        """How each worker runs the network: with the threads of a worker, unless the user has asked for a number."""
+        return execution.with_at_hand(self.threads or None)
+
 
 @dataclass(frozen=True)
-class LocalProcesses:
+class LocalProcesses(Workers):
     """`count` processes on this computer with `threads` threads each.
 
     >>> LocalProcesses(2, 4).ahead
@@ -70,7 +75,7 @@ class LocalProcesses:
 
 
 @dataclass(frozen=True)
-class DaskWorkers:
+class DaskWorkers(Workers):
     """The workers of a Dask cluster.
 
     `where` is the address of a scheduler ("tcp://host:8786"), the name of a job scheduler in `JOB_QUEUES`, or "" for a

@@ -43,8 +43,7 @@ def spread_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts, workers: W
 
     Raises `InputError` for a recipe that cannot be sent, and when the workers cannot begin at all.
     """
-    if workers.threads and recipe.execution.threads is None:
-        recipe = replace(recipe, execution=replace(recipe.execution, threads=workers.threads))
+    recipe = replace(recipe, execution=workers.share_of(recipe.execution))
     work = Work(recipe, secrets.token_hex(8), time.time_ns(), made_from(parts, recipe))
     check_sendable(work)
     recover(recipe.output, [case.name for case in cases])

@@ -2,7 +2,7 @@
 
 A computer that stops while it writes must not leave half a mask under the name of a whole mask. Every file is
 therefore written under a temporary name in the same folder, and renamed when it is complete. This module is for one
-file; `monai_attn.results` keeps all files of a case together.
+file, or one folder as a whole; `monai_attn.results` keeps all files of a case together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from monai_attn.errors import FileError
 
-__all__ = ["atomic_path", "check_free", "write_bytes_atomic"]
+__all__ = ["atomic_folder", "atomic_path", "check_free", "write_bytes_atomic"]
 
 TOKEN = 6
 """Random bytes in a temporary name."""
@@ -124,6 +124,19 @@ def hidden_folder(parent: Path) -> Iterator[Path]:
     """A hidden folder in `parent`, which is removed with all that is in it when the block ends, also by an error."""
     with tempfile.TemporaryDirectory(prefix=".", dir=parent) as folder:
         yield Path(folder)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A hidden place in which a folder is made; it becomes the folder `path` when the block ends well.
+
+    When the block raises, nothing is left. The parent of `path` must be there. Raises `OSError` where `path` is a
+    folder with files by then, or nothing was made.
+    """
+    with hidden_folder(path.parent) as working:
+        made = working / path.name
+        yield made
+        made.replace(path)
 
 
 def flush(path: Path) -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 
 from monai_attn.bundle.parts import why
+from monai_attn.io.atomic import hidden_folder
 from monai_attn.training import Point
 
 __all__ = ["Pace", "measure_pace", "train"]
@@ -62,9 +62,9 @@ def measure_pace(root: Path, dataset: Path, minutes: float) -> Pace:
 
     The steps end when `minutes` are over, however few they are.
     """
-    with TemporaryDirectory() as folder:
+    with hidden_folder(root) as folder:
         steps = {"minutes": minutes, "max_steps": STEPS, "epoch_steps": STEPS, "val_interval": STEPS}
-        one = {"train_cases::limit": 1, "val_limit": 1, "output_dir": folder, "save_interval": 1000}
+        one = {"train_cases::limit": 1, "val_limit": 1, "output_dir": str(folder), "save_interval": 1000}
         with _running(root, dataset, {**steps, **one}) as workflow:
             schedule, trainer = (workflow.parser.get_parsed_content(name) for name in ("schedule", "train::trainer"))
             times: list[float] = []

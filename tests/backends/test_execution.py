@@ -98,8 +98,6 @@ def test_the_number_of_threads_is_handed_on_by_hand_at_most_three_times():
     assert {name: of for name, of in named.items() if of - {"self"}} == {
         "cli/_execution.py": {"args"},
         "cli/network.py": {"args"},  # the command that times networks in torch
-        "cli/segment.py": {"args"},  # how many cases at a time: cores divided by threads
-        "cohort/spread.py": {"workers", "execution"},  # each of several processes gets its share
         "backends/loading.py": {"one"},
         "backends/record.py": {"self", "network"},  # what came back
     }

@@ -92,5 +92,4 @@ def test_segmenter_inferers_and_napari_ask_no_object_what_it_has():
         "backends/fingerprint.py: getattr(value, '__qualname__', None)",
         "backends/fingerprint.py: getattr(modules.get(kind.__module__), '__file__', None)",
         "backends/head.py: hasattr(network, '_orig_mod')",
-        "napari/segment/drawing.py: getattr(layer, '_is_creating', False)",  # of napari's, and private
     ]

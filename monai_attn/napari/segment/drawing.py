@@ -41,7 +41,7 @@ def keep_last(viewer: napari.viewer.Viewer) -> None:
     Nothing happens while a shape is being drawn.
     """
     layer = next((one for one in viewer.layers if isinstance(one, Shapes) and one.name == REGION), None)
-    if layer is not None and len(layer.data) > 1 and not getattr(layer, "_is_creating", False):
+    if layer is not None and len(layer.data) > 1 and not layer._is_creating:
         layer.selected_data = set(range(len(layer.data) - 1))
         layer.remove_selected()
 
