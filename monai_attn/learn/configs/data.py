@@ -1,0 +1,86 @@
+"""The transforms of a learned bundle: from files to the grid and the values of the network, and random windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from monai_attn.learn.configs.parts import TRANSFORMS, Config, compose
+from monai_attn.learn.plan import Plan
+
+__all__ = ["augmentation", "body", "joined", "joining", "preprocessing"]
+
+BODY_HU = -400.0
+"""Voxels of a CT above this value belong to the body, or to the table."""
+
+
+def preprocessing(plan: Plan, *, label: bool) -> Config:
+    """From files to the network's grid and values. Several images meet on the grid of the first."""
+    names = [one.image for one in plan.normalisation]
+    steps = [step for one in plan.normalisation for step in one.transforms]
+    if len(names) > 1:
+        steps = [{**step, "allow_missing_keys": True} for step in steps]
+        load = {"_target_": f"{TRANSFORMS}LoadVolumed", "keys": [*names, "label"] if label else "@images"}
+        loaded = {**load, "ensure_channel_first": True, "allow_missing_keys": True}
+        align = {"_target_": f"{TRANSFORMS}AlignImagesd", "keys": names, "pixdim": "@pixdim"}
+        match = {"_target_": "ResampleToMatchd", "keys": "label", "key_dst": "image", "mode": "nearest"}
+        return compose([loaded, *steps, align, *([{**match, "padding_mode": "zeros"}] if label else [])])
+    keys: Any = ["image", "label"] if label else "image"
+    modes: Any = ["bilinear", "nearest"] if label else "bilinear"
+    return compose(
+        [
+            {"_target_": f"{TRANSFORMS}LoadVolumed", "keys": keys, "ensure_channel_first": True},
+            {"_target_": "Orientationd", "keys": keys, "axcodes": "RAS", "labels": None},
+            {"_target_": "Spacingd", "keys": keys, "pixdim": "@pixdim", "mode": modes},
+            *[{**step, "keys": "image"} for step in steps],
+        ]
+    )
+
+
+def joining(plan: Plan) -> list[Config]:
+    """Several images and the masks of where they were measured, as the channels of one image."""
+    if len(plan.normalisation) == 1:
+        return []
+    return [{"_target_": "ConcatItemsd", "keys": ["image", "presence"], "name": "image"}]
+
+
+def body(plan: Plan) -> list[Config]:
+    """Of a CT the box around the body: windows of the air around it teach nothing."""
+    (first, *others) = plan.normalisation
+    scale = first.transforms[0]
+    if others or "a_min" not in scale or first.unit != "HU":
+        return []
+    share = (BODY_HU - scale["a_min"]) / (scale["a_max"] - scale["a_min"])
+    least = round(scale["b_min"] + max(share, 0.0) * (scale["b_max"] - scale["b_min"]), 4)
+    crop = {"_target_": "CropForegroundd", "keys": ["image", "label"], "source_key": "image", "margin": 4}
+    return [{**crop, "select_fn": f"$lambda image: image > {least}", "allow_smaller": True}]
+
+
+def joined(preprocessing: Config, joining: Sequence[Config]) -> Config:
+    """The preprocessing with one step more, where several images become the channels of one image."""
+    return compose([*preprocessing["transforms"], *joining])
+
+
+def augmentation(plan: Plan) -> list[Config]:
+    """Random windows, and random changes of their grey values."""
+    patch = {
+        "_target_": f"{TRANSFORMS}RandPatchd",
+        "spatial_size": "@roi_size",
+        "pixdim": "@pixdim",
+        "foreground": plan.foreground,
+        "prob": 0.8,
+        "zoom": list(plan.zoom),
+        "rotate": list(plan.rotate),
+        "mirror": list(plan.mirror),
+        "pairs": [list(pair) for pair in plan.pairs] if 0 in plan.mirror else [],
+    }
+    sigmas = {f"sigma_{axis}": [0.4, 0.9] for axis in "xyz"}
+    return [
+        patch,
+        {"_target_": "RandScaleIntensityd", "keys": "image", "prob": 0.3, "factors": 0.2},
+        {"_target_": "RandShiftIntensityd", "keys": "image", "prob": 0.3, "offsets": 0.2},
+        {"_target_": "RandGaussianNoised", "keys": "image", "prob": 0.15, "std": 0.1},
+        {"_target_": "RandGaussianSmoothd", "keys": "image", "prob": 0.1, **sigmas},
+        {"_target_": "RandSimulateLowResolutiond", "keys": "image", "prob": 0.1, "zoom_range": [0.5, 1.0]},
+        {"_target_": "EnsureTyped", "keys": ["image", "label", "drawn"], "track_meta": False},
+    ]
