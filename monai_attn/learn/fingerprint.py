@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,14 @@ from scipy import ndimage
 from monai_attn.cases import ImageInput
 from monai_attn.cases.labelled import LabelledCase, LabelledSet
 from monai_attn.labels import LabelTable
+from monai_attn.learn.sides import pairs_of
 from monai_attn.measure.blocks import label_array, label_blocks
 from monai_attn.preflight.figures import PATIENT_AXIS
 from monai_attn.preflight.made_for import MadeFor
 from monai_attn.preflight.training_data import MadeForSoFar
 from monai_attn.volume import Volume, same_grid
 
-__all__ = ["Fingerprint", "FingerprintSoFar", "ImageFingerprint", "StructureFingerprint", "pairs_of"]
+__all__ = ["Fingerprint", "FingerprintSoFar", "ImageFingerprint", "StructureFingerprint"]
 
 PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
@@ -123,30 +123,6 @@ class FingerprintSoFar:
             gaps=sum(len(case.images) < len(labelled.images) for case in self._cases),
             made_for=self._ranges.made_for(inputs),
         )
-
-
-def pairs_of(table: LabelTable) -> tuple[tuple[int, int], ...]:
-    """The values of structures whose names differ only in left and right: the left value first.
-
-    >>> pairs_of(LabelTable.of_names({1: "brainstem", 3: "right parotid", 4: "left parotid"}))
-    ((4, 3),)
-    >>> pairs_of(LabelTable.of_names({1: "Kidney_L", 2: "Kidney_R"}))
-    ((1, 2),)
-    """
-    sides = {label.value: _without_side(label.name) for label in table}
-    lefts = {name: value for value, (name, side) in sides.items() if side == "left"}
-    rights = {name: value for value, (name, side) in sides.items() if side == "right"}
-    return tuple((value, rights[name]) for name, value in lefts.items() if name in rights)
-
-
-def _without_side(name: str) -> tuple[str, str]:
-    """A name without left or right, and which of the two it held, "" for neither."""
-    words = [word for word in re.split(r"[\s_\-.,()]+", name.lower()) if word]
-    sides = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
-    found = {sides[word] for word in words if word in sides}
-    if len(found) != 1:
-        return name.lower(), ""
-    return " ".join(word for word in words if word not in sides), found.pop()
 
 
 @dataclass(frozen=True)

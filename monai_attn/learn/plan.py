@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
-from monai_attn.errors import InputError
-from monai_attn.io import write_bytes_atomic
-from monai_attn.io.jsonfile import read_json
-from monai_attn.learn.fingerprint import Fingerprint, ImageFingerprint
+from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
+from monai_attn.learn.normalisation import Normalisation, normalisation_of, why_normalised
+from monai_attn.learn.sides import mirror_axes
 
-__all__ = ["Machine", "Normalisation", "Plan", "cheaper", "make_plan", "read_plan", "with_pace", "write_plan"]
+__all__ = ["Machine", "Plan", "cheaper", "make_plan", "with_pace"]
 
 Three = tuple[float, float, float]
 
@@ -50,9 +46,6 @@ MANY_STEPS = 500
 EPOCHS = 20
 """An epoch is a twentieth of the training: after each one the state is saved."""
 
-FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
-"""Names of structures that lie anywhere, so that all mirror images are possible."""
-
 
 @dataclass(frozen=True)
 class Machine:
@@ -61,15 +54,6 @@ class Machine:
     kind: str = "cpu"
     cores: int = 1
     memory: int = 8 * 2**30
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """How the grey values of one image become the network's: transforms of MONAI and their settings."""
-
-    image: str
-    unit: str
-    transforms: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -151,9 +135,9 @@ def make_plan(fingerprint: Fingerprint, minutes: float, machine: Machine, valida
         "least four voxels are left along each axis of the deepest level."
     )
     why["strides"] = why["kernels"] = "Axes with longer voxels are halved later, and convolved later."
-    normalisation = tuple(_normalisation(one) for one in fingerprint.images)
-    why["normalisation"] = " ".join(_why_normalised(one) for one in fingerprint.images)
-    mirror, why["mirror"] = _mirror(fingerprint)
+    normalisation = tuple(normalisation_of(one) for one in fingerprint.images)
+    why["normalisation"] = " ".join(why_normalised(one) for one in fingerprint.images)
+    mirror, why["mirror"] = mirror_axes({one.value: one.name for one in fingerprint.structures}, fingerprint.pairs)
     why["pairs"] = (
         f"{len(fingerprint.pairs)} pairs of left and right structures; their labels are exchanged in a mirror image."
         if fingerprint.pairs
@@ -245,92 +229,6 @@ def with_pace(plan: Plan, step_seconds: float, case_seconds: float) -> Plan:
         validation_epochs=max(round(EPOCHS / rounds), 1),
         why=why,
     )
-
-
-def write_plan(plan: Plan, path: str | Path) -> None:
-    """Write `plan.json`; an earlier file is replaced."""
-    text = json.dumps(plan.to_json(), indent=2, ensure_ascii=False)
-    write_bytes_atomic(path, f"{text}\n".encode(), overwrite=True)
-
-
-def read_plan(path: str | Path) -> Plan:
-    """The plan that `write_plan` wrote. Raises `InputError` for a file that holds no plan."""
-    rows = read_json(Path(path))
-    try:
-        values = {name: _tuples(row["value"]) for name, row in rows.items()}
-        values["norm"] = rows["norm"]["value"]
-        values["normalisation"] = tuple(
-            Normalisation(one["image"], one["unit"], tuple(one["transforms"])) for one in rows["normalisation"]["value"]
-        )
-        return Plan(**values, why={name: row["why"] for name, row in rows.items() if row["why"]})
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{Path(path).name} holds no plan of this version of monai_attn: {error}.") from error
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
-
-
-def _normalisation(image: ImageFingerprint) -> Normalisation:
-    """How the grey values of an image are brought to about zero mean and unit variance."""
-    keys = {"keys": image.name}
-    if not image.unit or not image.values:
-        clip = {"lower": 0.5, "upper": 99.5, "b_min": 0.0, "b_max": 1.0, "clip": True}
-        return Normalisation(
-            image.name,
-            image.unit,
-            (
-                {"_target_": "ScaleIntensityRangePercentilesd", **keys, **clip},
-                {"_target_": "NormalizeIntensityd", **keys},
-            ),
-        )
-    low, high = _range(image)
-    scale = {"a_min": low, "a_max": high, "b_min": -2.0, "b_max": 2.0, "clip": True}
-    return Normalisation(image.name, image.unit, ({"_target_": "ScaleIntensityRanged", **keys, **scale},))
-
-
-def _range(image: ImageFingerprint) -> tuple[float, float]:
-    """The grey values that are told apart: those of the structures, and in CT at least from fat to soft bone.
-
-    A tenth of the range of the structures is added on either side. Values of 800 HU and more are bone or metal all the
-    same; a longer range would leave less of it to soft tissue.
-    """
-    low, high = image.values["p5"], image.values["p95"]
-    margin = 0.1 * (high - low)
-    low, high = low - margin, high + margin
-    if image.unit == "HU":
-        low, high = max(min(low, -300.0), -1024.0), min(max(high, 500.0), 800.0)
-    return float(f"{low:.3g}"), float(f"{max(high, low + 1e-3):.3g}")
-
-
-def _why_normalised(image: ImageFingerprint) -> str:
-    if not image.unit or not image.values:
-        return (
-            f"{image.name}: grey values have no unit, so each image is clipped to its 0.5 and 99.5 percentiles and "
-            "brought to zero mean and unit variance."
-        )
-    low, high = _range(image)
-    return (
-        f"{image.name}: {low:g} to {high:g} {image.unit}, which hold the values of the structures and of what lies "
-        "around them, become -2 to 2."
-    )
-
-
-def _mirror(fingerprint: Fingerprint) -> tuple[tuple[int, ...], str]:
-    """The axes that are mirrored."""
-    names = [one.name.lower() for one in fingerprint.structures]
-    if all(re.search(FREE, name) for name in names):
-        return (0, 1, 2), "All axes are mirrored: such structures lie anywhere, in any direction."
-    paired = {value for pair in fingerprint.pairs for value in pair}
-    single = [
-        one.name
-        for one in fingerprint.structures
-        if one.value not in paired
-        and re.search(r"\b(left|right|l|r|lt|rt)\b", re.sub(r"[_\-.]", " ", one.name.lower()))
-    ]
-    if single:
-        return (), f"Nothing is mirrored: {single[0]} is on one side, and its counterpart has no label."
-    return (0,), "Left and right are mirrored, which doubles the patients; other mirror images are no anatomy."
 
 
 def _in_memory(fingerprint: Fingerprint, size: Sequence[float], machine: Machine) -> tuple[bool, str]:

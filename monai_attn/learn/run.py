@@ -19,11 +19,14 @@ from monai_attn.errors import InputError
 from monai_attn.io import write_bytes_atomic
 from monai_attn.io.jsonfile import read_json
 from monai_attn.learn.card import write_card
-from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, pairs_of
+from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
+from monai_attn.learn.learned import Learned, Now, Progress
 from monai_attn.learn.pictures import draw_cases, draw_curve
-from monai_attn.learn.plan import FEW_STEPS, Machine, Plan, cheaper, make_plan, read_plan, with_pace
+from monai_attn.learn.plan import FEW_STEPS, Machine, Plan, cheaper, make_plan, with_pace
+from monai_attn.learn.plan_file import read_plan
 from monai_attn.learn.rows import split_of
-from monai_attn.learn.score import Scores, mean_dice_of, score_cases
+from monai_attn.learn.score import Scores, score_cases
+from monai_attn.learn.sides import pairs_of
 from monai_attn.learn.trainings import curve_of, install_weights, run_trainings, seconds_left
 from monai_attn.learn.transfer import Start, copy_weights, find_start, with_start
 from monai_attn.learn.workflow import Pace, measure_pace
@@ -35,7 +38,7 @@ from monai_attn.preflight.labelled_sets import with_modalities
 from monai_attn.preflight.memory import available_bytes
 from monai_attn.training import Point
 
-__all__ = ["Learned", "Now", "learn", "this_machine"]
+__all__ = ["learn", "this_machine"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,41 +50,6 @@ MEASURING = 0.04
 
 CLOSING = 8.0
 """Seconds for opening the new bundle, its pictures and its model card."""
-
-
-@dataclass(frozen=True)
-class Now:
-    """What `learn` is doing: a stage in words, how much of it is done, and in training the newest point of the curve.
-
-    `stage` is one of "read", "check", "plan", "measure", "train", "score", "describe". `share` is None where it is not
-    known. `text` has the findings on the cases, at the stage "check".
-    """
-
-    stage: str
-    share: float | None = None
-    point: Point | None = None
-    text: str = ""
-
-
-Progress = Callable[[Now], None]
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What came of `learn`: the folder of the bundle, the plan, and the scores of unseen cases.
-
-    `finished` is false where the training was ended before its time.
-    """
-
-    bundle: Path
-    plan: Plan
-    scores: Scores
-    finished: bool
-
-    @property
-    def mean_dice(self) -> float:
-        """The mean over structures of their mean Dice."""
-        return mean_dice_of(self.scores)
 
 
 def learn(

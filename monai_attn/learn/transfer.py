@@ -14,7 +14,8 @@ from monai_attn.bundle.locate import read_config
 from monai_attn.cases import SplitRecord, save_record, split_record_of
 from monai_attn.errors import BundleError
 from monai_attn.io.digest import sha256
-from monai_attn.learn.plan import Plan, read_plan
+from monai_attn.learn.plan import Plan
+from monai_attn.learn.plan_file import read_plan
 
 __all__ = ["Start", "copy_weights", "find_start", "with_start"]
 

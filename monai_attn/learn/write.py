@@ -17,7 +17,8 @@ from monai_attn.io import write_bytes_atomic
 from monai_attn.learn.configs import evaluate_config, inference_config, multi_gpu_config, train_config
 from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.metadata import bundle_metadata
-from monai_attn.learn.plan import Plan, write_plan
+from monai_attn.learn.plan import Plan
+from monai_attn.learn.plan_file import write_plan
 
 __all__ = ["check_output", "write_bundle", "write_json"]
 

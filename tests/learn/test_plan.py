@@ -11,7 +11,8 @@ import pytest
 from monai_attn.cases.labelled import find_labelled
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, ImageFingerprint, StructureFingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
-from monai_attn.learn.plan import Machine, cheaper, make_plan, read_plan, with_pace, write_plan
+from monai_attn.learn.plan import Machine, cheaper, make_plan, with_pace
+from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.rows import part_cases, split_of
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.made_for import MadeFor
@@ -30,7 +31,7 @@ def _fingerprint(image: ImageFingerprint, names: list[str], thickness_mm: float 
         for value, name in enumerate(names, start=1)
     )
     from monai_attn.labels import LabelTable
-    from monai_attn.learn.fingerprint import pairs_of
+    from monai_attn.learn.sides import pairs_of
 
     pairs = pairs_of(LabelTable.of_names(dict(enumerate(names, start=1))))
     return Fingerprint(9, (image,), structures, pairs, 0, MadeFor(9, {}, {}))

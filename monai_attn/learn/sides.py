@@ -1,0 +1,55 @@
+"""Left and right: structures that are pairs, and the axes along which an image may be mirrored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from monai_attn.labels import LabelTable
+
+__all__ = ["mirror_axes", "pairs_of"]
+
+FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
+"""Names of structures that lie anywhere, so that all mirror images are possible."""
+
+
+def mirror_axes(names: Mapping[int, str], pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], str]:
+    """The axes that are mirrored at random, and the sentence for the plan.
+
+    `names` are those of the structures by label value, and `pairs` the values of left and right structures.
+    """
+    if all(re.search(FREE, name.lower()) for name in names.values()):
+        return (0, 1, 2), "All axes are mirrored: such structures lie anywhere, in any direction."
+    paired = {value for pair in pairs for value in pair}
+    single = [
+        name
+        for value, name in names.items()
+        if value not in paired and re.search(r"\b(left|right|l|r|lt|rt)\b", re.sub(r"[_\-.]", " ", name.lower()))
+    ]
+    if single:
+        return (), f"Nothing is mirrored: {single[0]} is on one side, and its counterpart has no label."
+    return (0,), "Left and right are mirrored, which doubles the patients; other mirror images are no anatomy."
+
+
+def pairs_of(table: LabelTable) -> tuple[tuple[int, int], ...]:
+    """The values of structures whose names differ only in left and right: the left value first.
+
+    >>> pairs_of(LabelTable.of_names({1: "brainstem", 3: "right parotid", 4: "left parotid"}))
+    ((4, 3),)
+    >>> pairs_of(LabelTable.of_names({1: "Kidney_L", 2: "Kidney_R"}))
+    ((1, 2),)
+    """
+    sides = {label.value: _without_side(label.name) for label in table}
+    lefts = {name: value for value, (name, side) in sides.items() if side == "left"}
+    rights = {name: value for value, (name, side) in sides.items() if side == "right"}
+    return tuple((value, rights[name]) for name, value in lefts.items() if name in rights)
+
+
+def _without_side(name: str) -> tuple[str, str]:
+    """A name without left or right, and which of the two it held, "" for neither."""
+    words = [word for word in re.split(r"[\s_\-.,()]+", name.lower()) if word]
+    sides = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
+    found = {sides[word] for word in words if word in sides}
+    if len(found) != 1:
+        return name.lower(), ""
+    return " ".join(word for word in words if word not in sides), found.pop()
