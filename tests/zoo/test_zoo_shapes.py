@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_bundle
 from zoo_bundle import METADATA, NETWORK, add_weights, config, write_bundle
 
 from monai_attn.bundle.describe import describe_bundle
@@ -173,19 +174,7 @@ def test_four_ways_give_the_same_mask_of_channels(tmp_path):
     inference = config(network_def={**NETWORK, "in_channels": 2})
     inference["preprocessing"]["transforms"][0] |= {"image_only": False, "reader": "NibabelReader"}
     inference["dataset"]["data"] = [{"image": str(whole)}]
-    inference |= {
-        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1},
-        "evaluator": {
-            "_target_": "SupervisedEvaluator",
-            "device": "@device",
-            "val_data_loader": "@dataloader",
-            "network": "@network",
-            "inferer": "@inferer",
-            "postprocessing": "@postprocessing",
-            "val_handlers": "@handlers",
-        },
-        "run": ["$@evaluator.run()"],
-    }
+    inference |= {key: tiny_bundle.config()[key] for key in ("dataloader", "evaluator", "run")}
     inference["postprocessing"]["transforms"][2] |= {"_disabled_": True}
     root = add_weights(write_bundle(tmp_path / "brats", inference, metadata=brats(2)), in_channels=2)
     workflow = ConfigWorkflow(
