@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monai_attn.errors import InputError
 from monai_attn.finders.entry import FinderEntry
 from monai_attn.labels import Label, LabelTable, default_colour
 from monai_attn.volume import Box, Volume
@@ -47,9 +48,17 @@ def region_labels(names: Sequence[str], table: LabelTable, entry: FinderEntry | 
     >>> labels = region_labels(["a", "b"], LabelTable.of_names({1: "cyst"}))
     >>> [(label.value, label.name) for label in labels["b"].values()]
     [(2, 'b cyst')]
+
+    Raises `InputError` for several regions of a bundle without label names: without them the values of two regions
+    cannot be kept apart.
     """
     if entry is not None and all(name in entry.regions for name in names):
         return {name: entry.regions[name].labels for name in names}
+    if len(names) > 1 and not len(table):
+        raise InputError(
+            f"The bundle names no labels, so the labels of {len(names)} regions cannot be kept apart in one mask. "
+            "Give names of its labels (command line: --labels FILE; Python: labels=...), or one region at a time."
+        )
     step = max((label.value for label in table), default=0)
     numbered: dict[str, dict[int, Label]] = {}
     for number, name in enumerate(names):
@@ -95,7 +104,17 @@ class JoinedLabels:
         part[wins] = new[wins]
 
     def translated(self, name: str, array: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The labels of a region with the values that they have in the joined map."""
+        """The labels of a region with the values that they have in the joined map.
+
+        Raises `InputError` for a value that has no name, which would be lost.
+        """
+        unnamed = [int(value) for value in np.unique(array) if value and int(value) not in self.labels[name]]
+        if unnamed:
+            raise InputError(
+                f"The region {name!r} has label {unnamed[0]}, which the bundle does not name; it names "
+                f"{', '.join(map(str, self.labels[name]))}. Give names of all its labels (command line: --labels FILE), "
+                "or one region at a time."
+            )
         new = np.zeros(array.shape, self.array.dtype)
         for value, label in self.labels[name].items():
             new[array == value] = label.value

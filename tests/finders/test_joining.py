@@ -102,3 +102,19 @@ def test_a_mask_gives_the_box_of_the_next_bundle_around_its_largest_piece():
         find_in_mask(mask, table, names=["liver"])
     with pytest.raises(InputError, match="0 mm or more, not -1"):
         find_in_mask(mask, table, margin_mm=-1)
+
+
+def test_several_regions_of_a_bundle_without_label_names_are_refused():
+    assert region_labels(["a"], LabelTable(), None) == {"a": {}}
+    with pytest.raises(InputError, match="names no labels.*2 regions.*--labels FILE"):
+        region_labels(["a", "b"], LabelTable(), None)
+
+
+def test_a_value_without_a_name_is_not_lost_in_silence():
+    boxes = {"a": Box((0, 0, 0), (4, 4, 4)), "b": Box((4, 4, 4), (8, 8, 8))}
+    labels = region_labels(list(boxes), LabelTable.of_names({1: "cyst"}))
+    joined = JoinedLabels(Volume(np.zeros((8, 8, 8), np.uint8)), boxes, labels)
+    block = (slice(0, 4),) * 3
+    joined.add("a", block, np.ones((4, 4, 4), np.uint8))
+    with pytest.raises(InputError, match="region 'a' has label 3, which the bundle does not name; it names 1"):
+        joined.add("a", block, np.full((4, 4, 4), 3, np.uint8))
