@@ -71,6 +71,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="KEY=VALUE",
         help="change a value of the bundle's train.json, as in roi_size=[48,48,48]; may be repeated",
     )
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="names, colours and codes of the labels (JSON, BIDS or ITK-SNAP)"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run)
 
@@ -81,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
     Raises `AttnError` for data, options or an output that cannot be used.
     """
     from monai_attn.bundle.overrides import parse_override
+    from monai_attn.io.label_file import read_label_file
     from monai_attn.learn import learn
 
     learned = learn(
@@ -91,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         folds=args.folds,
         resume=args.resume,
         overrides=dict(parse_override(text) for text in args.set),
+        labels=read_label_file(args.labels) if args.labels else None,
         progress=_Lines(quiet=args.quiet).show,
     )
     _print_scores(learned)

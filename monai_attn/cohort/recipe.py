@@ -18,7 +18,7 @@ from monai_attn.bundle.trust import require_trust
 from monai_attn.dicom_export import DicomKind
 from monai_attn.errors import InputError
 from monai_attn.finders import Regions
-from monai_attn.io.label_text import read_label_file
+from monai_attn.io.label_file import read_label_file
 from monai_attn.measure import Structure
 from monai_attn.segmentation import result_files
 

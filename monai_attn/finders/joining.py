@@ -112,8 +112,8 @@ class JoinedLabels:
         if unnamed:
             raise InputError(
                 f"The region {name!r} has label {unnamed[0]}, which the bundle does not name; it names "
-                f"{', '.join(map(str, self.labels[name]))}. Give names of all its labels (command line: --labels FILE), "
-                "or one region at a time."
+                f"{', '.join(map(str, self.labels[name]))}. Name all labels (command line: --labels FILE), or give one "
+                "region at a time."
             )
         new = np.zeros(array.shape, self.array.dtype)
         for value, label in self.labels[name].items():

@@ -23,7 +23,7 @@ from monai_attn.io.names import stem
 from monai_attn.io.plain import read_plain
 from monai_attn.labels import MAX_VALUE, Label, LabelTable, default_colour
 
-__all__ = ["Named", "hex_of", "labels_beside", "read_label_file", "safe_xml", "table_of"]
+__all__ = ["PARSERS", "Named", "hex_of", "labels_beside", "safe_xml", "table_of"]
 
 MAX_BYTES = 2**24
 """A text file of names is smaller than this; a larger one is something else."""
@@ -240,17 +240,3 @@ def _text(path: Path) -> str:
 def _colour(text: str | None) -> str:
     """A colour that is written `#rrggbb`, as it is; empty for anything else."""
     return text if text and re.fullmatch(r"#[0-9a-fA-F]{6}", text) else ""
-
-
-def read_label_file(path: Path) -> LabelTable:
-    """The names in a file of labels: JSON, BIDS (.tsv), ITK-SNAP (.label, .txt) or FSL (.xml).
-
-    Raises `FileError` for a file that is missing, of another kind, or without names.
-    """
-    parse = PARSERS.get(path.suffix.lower())
-    if not path.is_file() or parse is None:
-        raise FileError(f"{path.name} is no file of labels: it must be there, and end with {', '.join(PARSERS)}.")
-    found = table_of(parse(path), path.name)
-    if found is None:
-        raise FileError(f'{path.name} names no labels. In JSON write {{"labels": {{"1": "liver"}}}}.')
-    return found.table

@@ -190,20 +190,23 @@ def cheaper(plan: Plan) -> Plan:
     return replace(plan, batch=1)
 
 
-def with_pace(plan: Plan, step_seconds: float, case_seconds: float) -> Plan:
+def with_pace(plan: Plan, step_seconds: float, case_seconds: float, most: int | None = None) -> Plan:
     """The plan with what depends on the number of steps that fit into the minutes.
 
     `step_seconds` is the measured time of a step, with the making of its windows; `case_seconds` that of the
-    validation of one case.
+    validation of one case. `most` is the largest number of steps that a user wants.
     """
     why = dict(plan.why)
     seconds = 60 * plan.minutes
     cases = max(min(plan.validation_cases, int(0.02 * seconds / case_seconds)), min(plan.validation_cases, 3))
     rounds = max(min(int(0.12 * seconds / (cases * case_seconds)), 10), 1)
-    steps = max(int((seconds - rounds * cases * case_seconds) / step_seconds), 1)
+    fitting = max(int((seconds - rounds * cases * case_seconds) / step_seconds), 1)
+    steps = fitting if most is None else min(fitting, most)
     why["steps"] = (
-        f"A step takes {step_seconds:.2f} s here, so about {steps} of them fit into {plan.minutes:.3g} minutes."
+        f"A step takes {step_seconds:.2f} s here, so about {fitting} of them fit into {plan.minutes:.3g} minutes."
     )
+    if steps < fitting:
+        why["steps"] += f" Asked for were {most}."
     why["minutes"] = "The learning rate follows the time that is over, so the training ends on time at any speed."
     why["validation_cases"] = (
         f"{cases} cases are validated about {rounds} times, which takes "

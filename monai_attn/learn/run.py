@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 
-from monai_attn.bundle.locate import read_metadata
+from monai_attn.bundle.locate import label_table, read_metadata
 from monai_attn.cases.labelled import LabelledCase, LabelledSet, find_labelled
 from monai_attn.errors import InputError
 from monai_attn.io import write_bytes_atomic
 from monai_attn.io.jsonfile import read_json
+from monai_attn.labels import LabelTable
 from monai_attn.learn.card import write_card
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
 from monai_attn.learn.learned import Learned, Now, Progress
@@ -61,6 +62,7 @@ def learn(
     folds: int | None = None,
     resume: bool = False,
     overrides: Mapping[str, Any] | None = None,
+    labels: LabelTable | None = None,
     progress: Progress | None = None,
     wanted: Callable[[], bool] | None = None,
 ) -> Learned:
@@ -75,6 +77,7 @@ def learn(
       and the bundle is the mean of them.
     - `resume`: go on with the training in `output`, with what is left of its minutes.
     - `overrides`: values of the bundle's train.json by id, for example `{"roi_size": [64, 64, 48]}`.
+    - `labels`: names, colours and codes (such as SNOMED CT) of the structures, in place of those of the data set.
     - `progress(now)`: called with what is being done; see `Now`.
     - `wanted()`: asked after each step; true ends the training, and its best weights become the bundle.
 
@@ -92,6 +95,8 @@ def learn(
     tell = progress or _nothing
     check_output(root, resume=resume)
     labelled = find_labelled(place)
+    if labels is not None:
+        labelled = labelled.named(labels)
     end = began + 60 * minutes
     if resume:
         return _go_on(root, place, labelled, tell, wanted)
@@ -175,6 +180,8 @@ def _planned(task: _Task, end: float, progress: Progress) -> tuple[Plan, float]:
     while task.start is None and (timed.steps or 0) < FEW_STEPS and (less := cheaper(plan)) != plan:
         plan, pace = less, Pace(pace.step_seconds / 2, pace.case_seconds)
         timed = with_pace(plan, pace.step_seconds, pace.case_seconds)
+    if task.overrides.get("max_steps"):
+        timed = with_pace(plan, pace.step_seconds, pace.case_seconds, int(task.overrides["max_steps"]))
     task.write(timed)
     return timed, scoring
 
@@ -204,6 +211,7 @@ def _go_on(
 ) -> Learned:
     """Resume the training of a folder, for what is left of the minutes of its plan."""
     plan = read_plan(root / "docs" / "plan.json")
+    labelled = labelled.named(label_table(read_metadata(root)))
     left = seconds_left(root, plan.minutes)
     listener = _listener(progress, time.monotonic() + left)
     finished = run_trainings(root, dataset.absolute(), left, listener=listener, wanted=wanted)

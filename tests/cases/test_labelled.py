@@ -11,6 +11,8 @@ import pytest
 
 from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import FileError, InputError, LabelError
+from monai_attn.io.label_file import read_label_file
+from monai_attn.labels import LabelTable
 
 ORGANS = {"0": "background", "1": "brainstem", "2": "spinal cord", "3": "larynx"}
 
@@ -120,6 +122,22 @@ def test_values_with_gaps_become_classes_without_gaps(tmp_path):
     write(Volume(array), folder / "labelsTr/a.nii.gz", overwrite=True)
     with pytest.raises(LabelError, match=r"a.nii.gz holds the values \[4\], which the data set does not name"):
         found["a"].label.read()
+
+
+def test_other_names_and_codes_take_the_place_of_those_of_the_data_set(tmp_path):
+    found = find_labelled(dataset(tmp_path, [entry("a")], labels={"0": "background", "1": "left", "2": "right"}))
+    rows = [
+        {"value": 1, "name": "left kidney", "code": {"value": "18639004", "scheme": "SCT", "meaning": "Left kidney"}},
+        {"value": 2, "name": "right kidney"},
+    ]
+    file = tmp_path / "names.json"
+    file.write_text(json.dumps({"labels": rows}))
+    named = found.named(read_label_file(file))
+    assert [label.name for label in named.labels] == ["left kidney", "right kidney"]
+    assert named.labels[1].code.value == "18639004"
+    assert named.cases == found.cases
+    with pytest.raises(LabelError, match=r"names are for the values \[1\], but .* has \[1, 2\]"):
+        found.named(LabelTable.of_names({1: "left kidney"}))
 
 
 def test_such_a_mask_is_loaded_by_the_first_transform_of_a_bundle(tmp_path):

@@ -106,7 +106,7 @@ def test_a_mask_gives_the_box_of_the_next_bundle_around_its_largest_piece():
 
 def test_several_regions_of_a_bundle_without_label_names_are_refused():
     assert region_labels(["a"], LabelTable(), None) == {"a": {}}
-    with pytest.raises(InputError, match="names no labels.*2 regions.*--labels FILE"):
+    with pytest.raises(InputError, match=r"names no labels.*2 regions.*--labels FILE"):
         region_labels(["a", "b"], LabelTable(), None)
 
 

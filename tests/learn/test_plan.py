@@ -115,6 +115,16 @@ def test_few_minutes_give_cheaper_steps_and_the_validation_stays_short() -> None
     assert cheaper(plan).channels == (8, 16, 32, 64)
 
 
+def test_the_rates_and_the_average_follow_the_steps_that_are_asked_for() -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29)
+    free, few = with_pace(plan, 2.0, 6.0), with_pace(plan, 2.0, 6.0, 100)
+    assert (few.steps, few.epoch_steps) == (100, 5)
+    assert few.head_rate > free.head_rate
+    assert few.average == 0.1
+    assert "Asked for were 100" in few.why["steps"]
+    assert with_pace(plan, 2.0, 6.0, 10**6) == free
+
+
 def test_a_split_keeps_the_parts_of_the_data_set_and_deals_where_there_are_none(phantoms: Path, tmp_path: Path) -> None:
     labelled = find_labelled(phantoms)
     names = [case.name for case in labelled]

@@ -19,7 +19,7 @@ from monai_attn.cases import find_cases, find_images
 from monai_attn.cli.main import main
 from monai_attn.errors import BundleError, FileError, InputError
 from monai_attn.io import write
-from monai_attn.io.label_text import read_label_file
+from monai_attn.io.label_file import read_label_file
 from monai_attn.volume import Volume
 
 CHANNELS = ("T1c", "T1", "T2", "FLAIR")

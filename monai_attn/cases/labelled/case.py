@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monai_attn.cases.images import ImageFile, ImageInput
 from monai_attn.cases.labelled.files import LabelFile
-from monai_attn.errors import InputError
+from monai_attn.errors import InputError, LabelError
 from monai_attn.labels import LabelTable
 
 __all__ = ["PARTS", "LabelledCase", "LabelledSet", "Part"]
@@ -103,6 +103,16 @@ class LabelledSet:
             if case.name == name:
                 return case
         raise InputError(f"{self.name} has no case {name!r}. It has {len(self)} cases, {self.cases[0].name!r} first.")
+
+    def named(self, labels: LabelTable) -> LabelledSet:
+        """The same cases with other names, colours and codes of their structures.
+
+        Raises `LabelError` where `labels` has not the same values as the data set.
+        """
+        here, given = ([label.value for label in table] for table in (self.labels, labels))
+        if here != given:
+            raise LabelError(f"The label names are for the values {given}, but {self.name} has {here}. Name these.")
+        return replace(self, labels=labels)
 
     def of_part(self, part: Part | None) -> tuple[LabelledCase, ...]:
         """The cases that the data set gives to a part; with None those that it gives to no part."""

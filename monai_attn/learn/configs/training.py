@@ -163,13 +163,12 @@ def multi_gpu_config() -> Config:
 
 
 def _loss(plan: Plan) -> Config:
-    weights = {} if plan.class_weights is None else {"class_weights": list(plan.class_weights)}
     return {
         "_target_": "monai_attn.losses.SoftmaxDiceFocalLoss",
         "gamma": 1.0,
         "batch": True,
         "present": True,
-        **weights,
+        "class_weights": None if plan.class_weights is None else list(plan.class_weights),
     }
 
 
