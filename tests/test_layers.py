@@ -34,6 +34,7 @@ PAGE = (
 
 NAPARI = (
     {"dock"},
+    {"review"},
     {"save"},
     {"compare", "correct"},
     {"open", "segment", "structures"},

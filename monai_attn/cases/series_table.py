@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from monai_attn.cases.case import Case
 from monai_attn.cases.choosing import Judged
 from monai_attn.cases.images import ImageFile
 from monai_attn.cases.naming import checked_name
-from monai_attn.cases.studies import Study
+from monai_attn.cases.studies import Study, find_studies
 from monai_attn.errors import FileError, InputError
 from monai_attn.measure import from_csv, to_csv
 
@@ -81,7 +83,24 @@ def series_table_cases(path: Path, names: Sequence[str]) -> list[Case]:
         if not folder.is_dir():
             raise FileError(f"{where}: the folder {row['folder']} does not exist.")
         images[row["image"]] = ImageFile(folder, row["series"] or None)
-    return [
-        Case(name, {image: file.path for image, file in images.items()}, images=images)
+    slices = _slices_in_shared_folders([image for images in found.values() for image in images.values()])
+    cases = {
+        name: {key: replace(image, files=slices.get((image.path, image.series), ())) for key, image in images.items()}
         for name, images in found.items()
+    }
+    return [
+        Case(name, {key: image.path for key, image in images.items()}, images=images) for name, images in cases.items()
     ]
+
+
+def _slices_in_shared_folders(images: Sequence[ImageFile]) -> dict[tuple[Path, str | None], tuple[Path, ...]]:
+    """The files of each series, by folder and UID, in folders that several images share; read once for all of them.
+
+    A UID under which a folder holds images of several kinds is left out: reading such a series says what is wrong.
+    """
+    found: dict[tuple[Path, str | None], list[tuple[Path, ...]]] = defaultdict(list)
+    for folder in [folder for folder, count in Counter(image.path for image in images).items() if count > 1]:
+        for study in find_studies(folder).studies:
+            for series in study.series:
+                found[folder, series.uid].append(series.files)
+    return {key: files[0] for key, files in found.items() if len(files) == 1}

@@ -13,6 +13,7 @@ __all__ = ["add_parser", "run", "write_page"]
 EXAMPLES = """examples:
   monai-attn cohort out/
   monai-attn cohort out/ --without border,pieces --overwrite
+  monai-attn cohort out/ --agreement anna,ben
 """
 """Shown at the end of `monai-attn cohort --help`."""
 
@@ -42,19 +43,60 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="rules to leave out: failed, empty, volume, asymmetry, pieces, border, certainty, spacing, modality, "
         "warnings",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the three files where they exist")
+    parser.add_argument(
+        "--agreement",
+        type=names,
+        default=(),
+        metavar="READER,READER",
+        help="compare two readers of the review in napari instead: kappa of their decisions, Dice between their masks; "
+        "- is the reader without a name. Writes agreement_READER_READER.csv",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the files where they exist")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the three files; 0 when all went well.
+    """Write the three files, or compare two readers; 0 when all went well.
 
-    Raises `InputError` for an unknown rule, and `FileError` for a folder without results.
+    Raises `InputError` for an unknown rule or another number of readers than two, and `FileError` for a folder without
+    results.
     """
+    if args.agreement:
+        return compare_readers(args.folder, args.agreement, overwrite=args.overwrite)
     from monai_attn.report import check_matplotlib
 
     check_matplotlib()
     write_page(args.folder, {}, without=args.without, overwrite=args.overwrite)
+    print(RESEARCH_USE)
+    return 0
+
+
+def compare_readers(folder: Path, readers: tuple[str, ...], *, overwrite: bool = False) -> int:
+    """Say how far two readers agree, and write the table of the cases that both decided on.
+
+    Raises `InputError` for another number of readers than two, or without a common case.
+    """
+    from monai_attn.cohort.agreement import agreement_of_readers
+    from monai_attn.errors import InputError
+    from monai_attn.measure import to_csv
+    from monai_attn.results import commit, text_writer
+
+    if len(readers) != 2:
+        raise InputError("--agreement compares two readers, as in --agreement anna,ben.")
+    one, other = ("" if reader == "-" else reader for reader in readers)
+    found = agreement_of_readers(folder, one, other)
+    table = folder / f"agreement_{readers[0]}_{readers[1]}.csv"
+    commit({table: text_writer(to_csv(found.rows))}, overwrite=overwrite)
+    print(
+        f"{found.readers[0]} and {found.readers[1]} both decided on {found.decisions.cases} cases. "
+        f"Same decision: {100 * found.decisions.observed:.0f} %. "
+        f"Cohen's kappa {found.decisions.kappa:.2f} (accept, fix, reject), {found.accepted.kappa:.2f} (accept or not)."
+    )
+    for name, (dice, cases) in found.dice.items():
+        print(f"{name}: mean Dice {dice:.3f} between their masks, over {cases} cases that one of them corrected.")
+    if found.decisions.differ:
+        print(f"They differ on: {', '.join(found.decisions.differ)}.")
+    print(f"written: {table}")
     print(RESEARCH_USE)
     return 0
 

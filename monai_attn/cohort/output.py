@@ -7,12 +7,13 @@ decides which files one case has and that they get their places together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from monai_attn.cases import Case, ImageFile
 from monai_attn.cohort.attempt import attempt
+from monai_attn.cohort.places import places_of
 from monai_attn.cohort.plan import Prepared
 from monai_attn.cohort.recipe import Recipe
 from monai_attn.dicom_export import DicomKind, write_dicom
@@ -46,7 +47,8 @@ def save_case(
     A report or a DICOM file that cannot be made is left out and said in `problems`: the mask was computed, and stays.
 
     `images` are the images as they were read, the reference first; mask and image lie on one grid. The record keeps
-    digests of the images, so that a later run knows whether they have changed.
+    digests of the images, so that a later run knows whether they have changed. It also keeps their places, for a
+    reader, unless a path would name the patient.
     """
     _, record, _ = result_files(recipe.output, case.name)
     image = images[next(iter(images))]
@@ -62,7 +64,8 @@ def save_case(
         besides[recipe.picture_file(case.name)] = lambda path: path.write_bytes(_picture(image, segmentation))
     files |= {path: _tried(write, problems) for path, write in besides.items()}
     voxels = {name: voxels_digest(one) for name, one in images.items()}
-    about = {**segmentation.about(), INPUT: {"files": prepared.files_digest, "voxels": voxels}}
+    places = places_of({name: _chosen(one, recipe.volume) for name, one in prepared.images.items()}, recipe.output)
+    about = {**segmentation.about(), **places, INPUT: {"files": prepared.files_digest, "voxels": voxels}}
     written = commit(
         files,
         record=record,
@@ -72,6 +75,11 @@ def save_case(
         overwrite=recipe.overwrite,
     )
     return Saved(written, structures, problems)
+
+
+def _chosen(image: ImageFile, volume: int | None) -> ImageFile:
+    """An image with the volume that the recipe takes, where the image names none."""
+    return image if image.volume is not None else replace(image, volume=volume)
 
 
 def _tried(write: Writer, problems: list[str]) -> Writer:

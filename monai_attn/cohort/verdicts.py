@@ -47,15 +47,8 @@ def read_verdicts(folder: Path, reader: str = "") -> dict[str, Verdict]:
 
     A verdict on a mask that has changed since is left out. Raises `FileError` for a file that is damaged.
     """
-    path = _file(folder, reader)
-    if not path.is_file():
-        return {}
-    content = read_json_file(path)
-    try:
-        found = [Verdict(**one) for one in content["verdicts"]]
-    except (TypeError, KeyError, InputError) as error:
-        raise FileError(f"{path.name} is damaged. Restore it from a copy, or remove it to begin again.") from error
-    return {one.case: one for one in found if one.mask_sha256 == _digest(folder, one.case)}
+    found = _written(folder, reader)
+    return {case: one for case, one in found.items() if one.mask_sha256 == _digest(folder, case)}
 
 
 def record_verdict(folder: Path, case: str, decision: str, reader: str = "") -> Verdict:
@@ -67,7 +60,7 @@ def record_verdict(folder: Path, case: str, decision: str, reader: str = "") -> 
     if not digest:
         raise FileError(f"{case} has no mask in {folder.name}, so there is nothing to decide.")
     verdict = Verdict(case, decision, datetime.now(UTC).isoformat(timespec="seconds"), digest)
-    kept = read_verdicts(folder, reader) | {case: verdict}
+    kept = _written(folder, reader) | {case: verdict}
     content = {"reader": reader, "verdicts": [asdict(one) for one in kept.values()]}
     write_bytes_atomic(_file(folder, reader), (json.dumps(content, indent=2) + "\n").encode(), overwrite=True)
     return verdict
@@ -108,6 +101,19 @@ def agreement_of(one: Mapping[str, Verdict], other: Mapping[str, Verdict]) -> Ag
     kappa = (observed - expected) / (1 - expected) if expected < 1 else float("nan")
     differ = tuple(case for case, (first, second) in zip(both, pairs, strict=True) if first != second)
     return Agreement(len(both), observed, kappa, differ)
+
+
+def _written(folder: Path, reader: str) -> dict[str, Verdict]:
+    """What stands in the file of a reader, also on masks that have changed since. Raises `FileError`."""
+    path = _file(folder, reader)
+    if not path.is_file():
+        return {}
+    content = read_json_file(path)
+    try:
+        found = [Verdict(**one) for one in content["verdicts"]]
+    except (TypeError, KeyError, InputError) as error:
+        raise FileError(f"{path.name} is damaged. Restore it from a copy, or remove it to begin again.") from error
+    return {one.case: one for one in found}
 
 
 def _share(pairs: Sequence[tuple[str, str]], reader: int, decision: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,25 @@ def test_the_table_of_a_plan_can_be_changed_and_read(export, tmp_path):
     path.write_text(text.replace("no,the best", "yes,the best"))
     with pytest.raises(InputError, match="has image twice"):
         find_cases([path])
+
+
+def test_the_series_of_a_flat_folder_are_looked_for_once_for_the_whole_table(export, tmp_path, monkeypatch):
+    pairs = [(study, choose_series(study, T1, {})) for study in find(export, tmp_path)[0].studies]
+    path = tmp_path / "plan.csv"
+    path.write_text(series_table(pairs, ["image"], tmp_path))
+    looked: list[Path] = []
+    monkeypatch.setattr(
+        import_module("monai_attn.cases.series_table"),
+        "find_studies",
+        lambda folder: looked.append(folder) or find_studies(folder, cache=tmp_path / "cache"),
+    )
+    cases = find_cases([path], ["image"])
+    assert [folder.name for folder in looked] == ["disk"]
+    assert {case.name: len(case.images["image"].files) for case in cases} == {
+        case.name: len(case.images["image"].files)
+        for case in (study_case(study, chosen) for study, chosen in pairs)
+        if not case.problem
+    }
 
 
 def test_two_images_of_a_bundle_take_a_series_each(tmp_path):

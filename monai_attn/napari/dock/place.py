@@ -7,14 +7,13 @@ napari's two docks at the left and its canvas alone need 606 x 535 pixels. On a 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TypeVar
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-__all__ = ["is_small", "main_window", "settle_dock"]
+from monai_attn.napari.qt.windows import main_window, parent_of
 
-Kind = TypeVar("Kind", bound=QWidget)
+__all__ = ["is_small", "settle_dock"]
 
 ROOM = QSize(1000, 600)
 """Points of a screen below which napari's docks and ours do not fit beside each other."""
@@ -37,7 +36,7 @@ def is_small(screen: QSize) -> bool:
 
 def settle_dock(panel: QWidget) -> None:
     """Give the dock that holds a panel its place and width; nothing happens while the panel is in no dock."""
-    window, dock = main_window(panel), _parent(panel, QDockWidget)
+    window, dock = main_window(panel), parent_of(panel, QDockWidget)
     if dock is None or window is None or dock.isFloating():
         return
     if not is_small(panel.screen().availableGeometry().size()):
@@ -60,16 +59,3 @@ def _into_screen(window: QMainWindow) -> None:
     if size != window.size():
         window.resize(size)
         window.move(room.topLeft())
-
-
-def main_window(panel: QWidget) -> QMainWindow | None:
-    """The window of napari that a panel is in, also while its dock floats; None for a panel in no window."""
-    return _parent(panel, QMainWindow)
-
-
-def _parent(panel: QWidget, kind: type[Kind]) -> Kind | None:
-    """The first widget of a kind around a panel."""
-    parent = panel.parentWidget()
-    while parent is not None and not isinstance(parent, kind):
-        parent = parent.parentWidget()
-    return parent

@@ -17,13 +17,14 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from monai_attn.napari.dock.place import main_window, settle_dock
+from monai_attn.napari.dock.place import settle_dock
 from monai_attn.napari.dock.tabs import TABS, Tab, make_panel
 from monai_attn.napari.keep.guard import guard_window
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.qt.choices import is_mask
 from monai_attn.napari.qt.page import in_order, tip_labels
+from monai_attn.napari.qt.windows import main_window
 from monai_attn.napari.settings import PLUGIN
 
 if TYPE_CHECKING:

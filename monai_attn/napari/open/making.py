@@ -19,7 +19,7 @@ from monai_attn.napari.open.dicomseg import OpenImage, structure_layers
 from monai_attn.napari.open.records import record_beside
 from monai_attn.volume import Volume
 
-__all__ = ["SERIES_FILES", "layers_of"]
+__all__ = ["SERIES_FILES", "layers_of", "shown_image"]
 
 SERIES_FILES = "monai_attn files"
 """Key in the metadata of an image layer from DICOM: the files of its series."""
@@ -41,7 +41,7 @@ def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple
         return structure_layers(offer.path, images, name=offer.name)
     if offer.series is not None:
         volume = read_series(offer.series, volume=offer.volume)
-        return [_image(volume, offer)]
+        return [shown_image(volume, offer)]
     volume = read(offer.path, volume=offer.volume)
     table, provenance = record_beside(offer.path)
     if is_label_map(volume, stem(offer.path), table=table):
@@ -50,10 +50,10 @@ def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple
         )
         layer[1]["metadata"][PROVENANCE] = provenance
         return [layer]
-    return [_image(volume, offer)]
+    return [shown_image(volume, offer)]
 
 
-def _image(volume: Volume, offer: Offer) -> LayerTuple:
+def shown_image(volume: Volume, offer: Offer) -> LayerTuple:
     """An image layer that remembers its series, its volume within the file, and the files of its series."""
     window = opening_window(volume)
     look: dict[str, Any] = {"colormap": "inferno", "blending": "additive"} if volume.modality == "PT" else {}

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from monai_attn import __version__
 from monai_attn.cases import ImageFile, names_of
-from monai_attn.cases.labelled import IMAGES, image_record
 from monai_attn.cohort import Measured, measure_case
+from monai_attn.cohort.places import places_of
 from monai_attn.dicom_export import write_dicom
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import stem, write
@@ -203,10 +203,7 @@ def _image_of(saving: Saving) -> dict[str, Any]:
         return {}
     names = saving.provenance.get("images")
     name = next(iter(names), "image") if isinstance(names, dict) else "image"
-    said = image_record(ImageFile(saving.source, saving.series, saving.volume), saving.folder, name)
-    path = said[name]["path"] if said else ""
-    named = anonymous_case(path, read_identity(saving.source, series=saving.series)) != path
-    return {} if named or not said else {IMAGES: said}
+    return places_of({name: ImageFile(saving.source, saving.series, saving.volume)}, saving.folder)
 
 
 def _write_dicom(saving: Saving, segmentation: Segmentation, path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Reading a cohort in the order of doubt: accept, fix or reject each mask, by keys; thin over `monai_attn.cohort`."""

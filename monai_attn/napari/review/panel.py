@@ -1,0 +1,269 @@
+"""The panel "Review": a folder of results, its cases in the order of doubt, and keys to decide on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent, QModelIndex
+from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
+from typing_extensions import override
+
+from monai_attn.errors import AttnError
+from monai_attn.napari.keep.leaving import may_leave
+from monai_attn.napari.keep.window import watch
+from monai_attn.napari.open.opening import add_layers
+from monai_attn.napari.open.panel import DOCK
+from monai_attn.napari.qt.controls import button, row
+from monai_attn.napari.qt.fields import words
+from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
+from monai_attn.napari.qt.table_model import Field, TableModel, table_view
+from monai_attn.napari.qt.windows import main_window
+from monai_attn.napari.review.reading import Reading, begin_steps, case_steps
+from monai_attn.napari.settings import PLUGIN, settings
+from monai_attn.notice import RESEARCH_USE
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["KEYS", "ReviewWidget"]
+
+KEYS = {"accept": "Alt+A", "fix": "Alt+X", "reject": "Alt+R", "next": "Alt+N", "back": "Alt+B"}
+"""The keys of a reading, wherever in the window the cursor is."""
+
+COLUMNS = (
+    Field("Case", "The case, those with most doubt first.", lambda row: row.case, number=False),
+    Field("Doubt", "The rules that find the case unlike the others.", lambda row: row.rules, number=False),
+    Field("Decision", "What you decided. Decisions of others are not shown.", lambda row: row.decision, number=False),
+)
+
+TIPS = {
+    "accept": "The mask is good; go to the next case.",
+    "fix": "Correct the mask by hand in the tab Correct. The corrected mask is saved when you go on.",
+    "reject": "The mask is of no use; go to the next case.",
+    "next": "Save a corrected mask, and go to the next case.",
+    "back": "Save a corrected mask, and go to the case before.",
+}
+
+
+class ReviewWidget(QWidget):
+    """Opens the cases of a cohort one after the other, and writes down what the reader decides.
+
+    `reading` is the cohort that is read, None before. `mask` is the layer of the open case. A case that is decided on
+    makes room for the next one that is not; unsaved masks of other layers are asked about.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        watch(viewer)
+        self.reading: Reading | None = None
+        self.mask: Labels | None = None
+        self.worker: Any = None
+        self._keys: list[QShortcut] = []
+        self._build()
+        self._show_state()
+
+    def _build(self) -> None:
+        """Make fields, table and buttons, and put them in the order in which they are used."""
+        self.folder, self.reader, self.images = QLineEdit(), QLineEdit(), QLineEdit()
+        self.folder.setPlaceholderText("output of segment")
+        self.folder.setToolTip("The folder of results: masks that monai-attn segment has written.")
+        self.reader.setPlaceholderText("optional")
+        self.reader.setToolTip(
+            "A name or letter for you, where several people read. Each has a file of decisions and a folder of "
+            "corrected masks, and sees nothing of the others."
+        )
+        self.images.setPlaceholderText("where the results say it")
+        self.images.setToolTip(
+            "Only where the results do not say where the images are: the folder or table that segment was given."
+        )
+        self.begin = button("read", "Look through the folder, and open the case with most doubt.", self._begin)
+        browse = button("choose", "Choose the folder.", self._choose)
+        self.model = TableModel(COLUMNS, self)
+        self.table = table_view(self.model)
+        self.table.setMinimumHeight(90)
+        self.table.clicked.connect(self._clicked)
+        self.why, self.said = words(), words()
+        self.said.setText(RESEARCH_USE)
+        self.buttons = {name: button(name, f"{TIPS[name]} ({key})", self.press) for name, key in KEYS.items()}
+        self.main, self.stopping = self.begin, None
+        form, more = narrow_form(), narrow_form()
+        form.addRow("cohort", row(self.folder, browse))
+        form.addRow("reader", row(self.reader, self.begin))
+        more.addRow("images", self.images)
+        decisions = row(*(self.buttons[name] for name in ("accept", "fix", "reject")))
+        steps = row(self.buttons["back"], self.buttons["next"])
+        lay_out_page(self, (form, Advanced((more,)), self.table), (self.why, decisions, steps, self.said), grows=2)
+
+    def press(self, name: str) -> None:
+        """Accept, fix or reject the open case, or go to the next case or back; `name` is a key of `KEYS`.
+
+        Nothing happens while a case is read, or before the first.
+        """
+        reading = self.reading
+        if reading is None or not reading.case or self.worker is not None:
+            return
+        try:
+            kept = self._keep_correction() if name != "reject" else None
+            if name == "fix" or (name in ("accept", "reject") and kept is None):
+                reading.decide(name)
+        except AttnError as error:
+            show_error(str(error))
+            return
+        self._show_state()
+        if name == "fix":
+            self._correct()
+            return
+        target = reading.beside(1 if name == "next" else -1) if name in ("next", "back") else reading.undecided()
+        if target:
+            self.show_case(target)
+        else:
+            ends = {"next": "This is the last case.", "back": "This is the first case."}
+            self.said.setText(f"{ends.get(name, 'All cases are decided.')} {reading.sentence}")
+
+    def show_case(self, case: str) -> None:
+        """Open a case in place of the layers that are open; asks first where a mask is not saved."""
+        if self.reading is not None and self.worker is None and may_leave(self.viewer, self):
+            self._start(self._opened, case_steps, self.reading, case)
+
+    def event(self, event: QEvent) -> bool:
+        """Give the keys back while the panel is in no window: a closed panel may live on, hidden."""
+        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_keys") and self.parentWidget() is None:
+            self._release_keys()
+        return bool(super().event(event))
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the keys again when a closed panel is shown during a reading."""
+        super().showEvent(event)
+        if self.reading is not None:
+            self._bind_keys()
+
+    def _keep_correction(self) -> Path | None:
+        """Save the mask of the open case where a hand has changed it. Raises `AttnError`."""
+        if self.reading is None or self.mask is None or self.mask not in self.viewer.layers:
+            return None
+        return self.reading.keep_correction(self.mask, self.viewer.layers)
+
+    def _choose(self, _: str) -> None:
+        """Ask for the folder, beginning in the folder for results of the preferences."""
+        try:
+            start = self.folder.text() or str(settings().results or Path.home())
+        except AttnError:
+            start = str(Path.home())
+        chosen = QFileDialog.getExistingDirectory(self, "Folder of results", start)
+        if chosen:
+            self.folder.setText(chosen)
+
+    def _begin(self, _: str) -> None:
+        """Look through the folder in a worker, then open the first case that is not decided."""
+        if self.worker is None and self.folder.text().strip():
+            folder = Path(self.folder.text().strip())
+            self._start(self._begun, begin_steps, folder, self.reader.text().strip(), self.images.text().strip())
+
+    def _begun(self, result: tuple[Reading | None, str]) -> None:
+        reading, reason = result
+        if reading is None:
+            self.said.setText(reason)
+            show_error(reason)
+            return
+        self.reading, self.mask = reading, None
+        self._bind_keys()
+        self._show_state()
+        first = reading.undecided()
+        if first:
+            self.show_case(first)
+        else:
+            self.said.setText(f"{reading.sentence} Click a case to look at it again.")
+
+    def _opened(self, result: tuple[str, Any, str]) -> None:
+        """Show a case that was read, in place of the layers that are open."""
+        case, (layers, images), reason = result
+        assert self.reading is not None
+        self.reading.case, self.reading.images, self.mask = case, dict(images), None
+        self.viewer.layers.clear()
+        if reason:
+            self.said.setText(reason)
+            show_error(reason)
+        else:
+            notes = add_layers(self.viewer, layers)
+            self.mask = self.viewer.layers[-1]
+            self.viewer.layers.selection.active = self.mask
+            self.said.setText(" ".join([self.reading.sentence, *notes]))
+        self._show_state()
+
+    def _correct(self) -> None:
+        """Show the tab Correct with the mask chosen."""
+        if self.mask in self.viewer.layers:
+            self.viewer.layers.selection.active = self.mask
+        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+        dock.show_tab("Correct")
+
+    def _clicked(self, index: QModelIndex) -> None:
+        """Open the case of a row, once a corrected mask is saved."""
+        reading = self.reading
+        if reading is None or self.worker is not None:
+            return
+        try:
+            self._keep_correction()
+        except AttnError as error:
+            show_error(str(error))
+            return
+        self.show_case(self.model.things[index.row()].case)
+
+    def _start(self, then: Callable[[Any], None], steps: Callable[..., Any], *given: Any) -> None:
+        """Run a generator in a worker; `then` is called with what it returns, once the worker is free again."""
+        self.worker = create_worker(named("reading a cohort", steps, *given), _start_thread=False)
+        self.worker.yielded.connect(self.said.setText)
+        self._then = then
+        self.worker.returned.connect(self._returned)
+        self.worker.errored.connect(self._ended)
+        self._show_state()
+        self.worker.start()
+
+    def _returned(self, result: Any) -> None:
+        self.worker = None
+        self._then(result)
+        self._show_state()
+
+    def _ended(self, _: Any) -> None:
+        self.worker = None
+        self._show_state()
+
+    def _show_state(self) -> None:
+        """Fill the table, say why the case is doubted, and enable what can be used now."""
+        reading, busy = self.reading, self.worker is not None
+        self.begin.setEnabled(not busy)
+        for push in self.buttons.values():
+            push.setEnabled(reading is not None and bool(reading.case) and not busy)
+        if reading is None:
+            return
+        rows = reading.rows
+        if list(self.model.things) != rows:
+            self.model.show(rows)
+        if reading.case:
+            self.table.selectRow(reading.cases.index(reading.case))
+        self.why.setText(reading.reasons)
+
+    def _bind_keys(self) -> None:
+        """Take the keys of a reading in the window, whichever tab is in front."""
+        window = main_window(self)
+        if self._keys or window is None:
+            return
+        for name, key in KEYS.items():
+            shortcut = QShortcut(QKeySequence(key), window)
+            shortcut.activated.connect(self.buttons[name].click)
+            self._keys.append(shortcut)
+
+    def _release_keys(self) -> None:
+        for key in self._keys:
+            key.setEnabled(False)
+            key.deleteLater()
+        self._keys = []

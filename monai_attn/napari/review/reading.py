@@ -1,0 +1,162 @@
+"""One reader and one cohort: which case is open, what was decided, what comes next. No Qt, no window.
+
+The panel "Review" holds a `Reading` and shows it. Verdicts and corrected masks are files beside the results, see
+`monai_attn.cohort.verdicts` and `monai_attn.cohort.corrections`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monai_attn.cases import Case, ImageFile
+from monai_attn.cases.offers import Offer
+from monai_attn.cohort.corrections import (
+    cases_by_name,
+    corrected_mask,
+    image_names,
+    images_of_case,
+    mask_to_read,
+    save_correction,
+)
+from monai_attn.cohort.review import Review, review_cohort
+from monai_attn.cohort.verdicts import Verdict, read_verdicts, reading_list, record_verdict
+from monai_attn.errors import AttnError
+from monai_attn.measure.cohort_figures import Doubt
+from monai_attn.napari.keep.keeper import saved
+from monai_attn.napari.layers.volumes import LayerTuple, origin_of, volume_of
+from monai_attn.napari.open.making import layers_of, shown_image
+from monai_attn.napari.save.writer import segmentation_of
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+__all__ = ["CaseRow", "Reading", "begin_steps", "case_steps"]
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """A row of the table: the case, the rules that doubt it, and what the reader decided; "" for nothing yet."""
+
+    case: str
+    rules: str
+    decision: str
+
+
+class Reading:
+    """A cohort that one reader reads. `case` is the one that is open, "" before the first.
+
+    `reader` may be empty. Nothing of another reader is read or shown.
+    """
+
+    def __init__(self, folder: Path, review: Review, reader: str = "", given: Mapping[str, Case] | None = None) -> None:
+        self.folder, self.reader, self.given = folder, reader, given or {}
+        self.case = ""
+        self.images: dict[str, ImageFile] = {}
+        self.cases = reading_list(review, ())
+        self.doubts: dict[str, list[Doubt]] = {case: [] for case in self.cases}
+        for doubt in review.doubts:
+            self.doubts.get(doubt.case, []).append(doubt)
+        self.verdicts: dict[str, Verdict] = read_verdicts(folder, reader)
+
+    @property
+    def rows(self) -> list[CaseRow]:
+        """All cases that have a mask, those with most doubt first."""
+        return [CaseRow(case, self._rules(case), self._decision(case)) for case in self.cases]
+
+    @property
+    def sentence(self) -> str:
+        """How many cases are decided, and how."""
+        counts = {
+            word: sum(self._decision(case) == word for case in self.cases) for word in ("accept", "fix", "reject")
+        }
+        said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        return f"{sum(counts.values())} of {len(self.cases)} cases decided" + (f": {said}." if said else ".")
+
+    @property
+    def reasons(self) -> str:
+        """Why the open case is doubted, and what the reader decided on it before."""
+        if not self.case:
+            return ""
+        doubts = " ".join(dict.fromkeys(doubt.text for doubt in self.doubts[self.case]))
+        before = f" You decided: {self._decision(self.case)}." if self._decision(self.case) else ""
+        return f"{self.case}: {doubts or 'like the other cases.'}{before}"
+
+    def undecided(self) -> str:
+        """The first case after the open one that is not decided, going round; "" when all are."""
+        at = self.cases.index(self.case) + 1 if self.case else 0
+        return next((case for case in (*self.cases[at:], *self.cases[:at]) if case not in self.verdicts), "")
+
+    def beside(self, by: int) -> str:
+        """The next case (1) or the case before (-1); "" at the ends."""
+        at = self.cases.index(self.case) + by if self.case else 0
+        return self.cases[at] if 0 <= at < len(self.cases) else ""
+
+    def decide(self, decision: str) -> str:
+        """Decide on the open case, and give what was written.
+
+        A reader who accepts a mask that the same reader has corrected stands for the corrected mask, which is a "fix".
+        Raises `FileError` where the verdict cannot be written, and `InputError` for another decision.
+        """
+        if decision == "accept" and corrected_mask(self.folder, self.case, self.reader) is not None:
+            decision = "fix"
+        self.verdicts[self.case] = record_verdict(self.folder, self.case, decision, self.reader)
+        return decision
+
+    def keep_correction(self, layer: Labels, layers: Sequence[Layer]) -> Path | None:
+        """Save the mask of the open case where it was changed by hand, and decide "fix"; None where it was not.
+
+        Raises `AttnError` where the mask cannot be saved.
+        """
+        origin = origin_of(layer)
+        if origin is None or np.array_equal(volume_of(layer, layers).array, origin.grid.array):
+            return None
+        mask = save_correction(self.folder, self.case, segmentation_of(layer, layers), self.images, self.reader)
+        saved(layer.data)
+        self.verdicts[self.case] = record_verdict(self.folder, self.case, "fix", self.reader)
+        return mask
+
+    def _rules(self, case: str) -> str:
+        return ", ".join(dict.fromkeys(doubt.rule for doubt in self.doubts[case]))
+
+    def _decision(self, case: str) -> str:
+        verdict = self.verdicts.get(case)
+        return verdict.decision if verdict is not None else ""
+
+
+def begin_steps(folder: Path, reader: str, images: str) -> Generator[str, None, tuple[Reading | None, str]]:
+    """Look through a folder of results, for a worker; ends with the reading, or with the reason for none.
+
+    `images` is a folder or table where the images are, as it was given to `segment`; "" where the records say it.
+    """
+    yield f"Looking through {folder.name} ..."
+    try:
+        given = cases_by_name([images], image_names(folder)) if images else {}
+        reading = Reading(folder, review_cohort(folder), reader, given)
+    except AttnError as error:
+        return None, str(error)
+    return (reading, "") if reading.cases else (None, f"No case of {folder.name} has a mask to read.")
+
+
+def case_steps(reading: Reading, case: str) -> Generator[str, None, tuple[str, Any, str]]:
+    """Read the images and the mask of a case, for a worker; ends with the case, its layers and images, and a reason.
+
+    The mask is the reader's own corrected mask, where there is one. With a reason nothing could be read.
+    """
+    yield f"Reading {case} ..."
+    try:
+        images = images_of_case(reading.folder, case, reading.given)
+        layers: list[LayerTuple] = []
+        for name, image in images.items():
+            said = case if len(images) == 1 else f"{case} {name}"
+            offer = Offer(image.path, said, "image", key=image.series, volume=image.volume)
+            layers.append(shown_image(image.read(), offer))
+        mask = mask_to_read(reading.folder, case, reading.reader)
+        layers += layers_of(Offer(mask, f"{case} mask", "mask"))
+    except AttnError as error:
+        return case, ((), {}), str(error)
+    return case, (layers, images), ""

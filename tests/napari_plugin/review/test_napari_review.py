@@ -1,0 +1,136 @@
+"""A cohort is read in a real window, by keys: accept, fix in Correct, reject, next, back; a second reader is blind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bodies import draw, grid, sphere
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from monai_attn.cases import ImageFile
+from monai_attn.cases.labelled import find_labelled
+from monai_attn.cohort.agreement import agreement_of_readers
+from monai_attn.cohort.corrections import mask_to_read
+from monai_attn.cohort.places import places_of
+from monai_attn.cohort.verdicts import read_verdicts
+from monai_attn.io import write
+from monai_attn.labels import LabelTable
+from monai_attn.napari.dock.window import dock_of
+from monai_attn.results import commit
+from monai_attn.segmentation import Segmentation, result_files
+
+pytestmark = pytest.mark.gui
+
+RADII_MM = {"case_1": 8.0, "case_2": 8.2, "case_3": 8.1, "case_4": 15.0, "case_5": 7.9, "case_6": 8.0}
+"""Case 4 is far larger than the others: the cohort doubts it."""
+
+
+def make_cohort(folder: Path) -> Path:
+    """Images, and masks with records beside them as `segment` writes them."""
+    images, out = folder / "images", folder / "out"
+    images.mkdir(parents=True)
+    for case, radius in RADII_MM.items():
+        labels = draw(sphere(radius), grid((1.5, 1.5, 3.0), turn_deg=(10, -20, 30), reach_mm=20, flip=(-1, 1, 1)))
+        image = images / f"{case}.nii.gz"
+        write(labels.with_array(np.where(labels.array > 0, 120, 10).astype(np.int16)), image)
+        made = Segmentation(labels, LabelTable.of_names({1: "brain"}), {"bundle": "spheres"})
+        _, record, _ = result_files(out, case)
+        out.mkdir(exist_ok=True)
+        about = {**made.about(), **places_of({"image": ImageFile(image)}, out)}
+        commit(made.files(out, stem=case), record=record, about=about)
+    return out
+
+
+def open_review(viewer: Any, qtbot: Any, out: Path, reader: str) -> Any:
+    panel = dock_of(viewer).show_tab("Review")
+    panel.folder.setText(str(out))
+    panel.reader.setText(reader)
+    panel.begin.click()
+    qtbot.waitUntil(lambda: panel.worker is None and bool(panel.reading and panel.reading.case), timeout=20000)
+    return panel
+
+
+def press(viewer: Any, panel: Any, qtbot: Any, key: Any) -> None:
+    """A key in the window, and then the case that it opens."""
+    QTest.keyClick(viewer.window._qt_window, key, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+
+
+def test_a_cohort_is_read_by_keys(make_napari_viewer, plugin, plugin_settings, qtbot, tmp_path):
+    out = make_cohort(tmp_path)
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.activateWindow()
+    panel = open_review(viewer, qtbot, out, "anna")
+    reading = panel.reading
+    order = list(reading.cases)
+    assert order[0] == "case_4" == reading.case
+    assert "case_4: " in panel.why.text()
+    assert "volume" in panel.model.things[0].rules
+    assert [layer.name for layer in viewer.layers] == ["case_4", "case_4 mask"]
+
+    press(viewer, panel, qtbot, Qt.Key.Key_X)  # fix: Correct opens with the mask
+    dock = dock_of(viewer)
+    assert dock.shown == "Correct"
+    assert dock.panels["Correct"].layer is panel.mask
+    panel.mask.selected_label = 1
+    panel.mask.paint((2, 2, 2), 1)
+    press(viewer, panel, qtbot, Qt.Key.Key_N)  # next: the correction is saved
+    assert reading.case == order[1]
+    correction = out / "corrected_anna" / "case_4_seg.nii.gz"
+    assert correction.is_file()
+    assert len(viewer.layers) == 2
+
+    press(viewer, panel, qtbot, Qt.Key.Key_A)
+    assert reading.case == order[2]
+    press(viewer, panel, qtbot, Qt.Key.Key_R)
+    assert reading.case == order[3]
+    press(viewer, panel, qtbot, Qt.Key.Key_B)
+    press(viewer, panel, qtbot, Qt.Key.Key_B)
+    assert reading.case == order[1]
+    assert "You decided: accept." in panel.why.text()
+    press(viewer, panel, qtbot, Qt.Key.Key_B)
+    assert np.array_equal(panel.mask.metadata["monai_attn"].grid.array, Segmentation.load(correction).labels.array)
+    press(viewer, panel, qtbot, Qt.Key.Key_A)  # the reader's own correction is what is accepted
+    decided = {case: verdict.decision for case, verdict in read_verdicts(out, "anna").items()}
+    assert decided == {order[0]: "fix", order[1]: "accept", order[2]: "reject"}
+    assert reading.case == order[3]
+
+    (case,) = find_labelled(out / "corrected_anna").cases  # what `learn` trains on
+    assert case.name == "case_4"
+
+    other = open_review(viewer, qtbot, out, "ben")
+    assert other.reading.case == "case_4"
+    assert {row.decision for row in other.model.things} == {""}
+    original = Segmentation.load(mask_to_read(out, "case_4", "ben")).labels.array
+    assert np.array_equal(other.mask.metadata["monai_attn"].grid.array, original)
+    press(viewer, other, qtbot, Qt.Key.Key_A)
+    found = agreement_of_readers(out, "anna", "ben")
+    assert found.decisions.differ == ("case_4",)
+    assert 0.5 < found.dice["brain"][0] < 1
+
+
+def test_a_folder_without_results_and_an_image_that_is_gone_are_said(
+    make_napari_viewer, plugin, plugin_settings, qtbot, tmp_path, monkeypatch
+):
+    told: list[str] = []
+    monkeypatch.setattr("monai_attn.napari.review.panel.show_error", told.append)
+    viewer = make_napari_viewer(show=False)
+    panel = dock_of(viewer).show_tab("Review")
+    panel.folder.setText(str(tmp_path))
+    panel.begin.click()
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert "holds no results" in told.pop()
+
+    out = make_cohort(tmp_path)
+    (tmp_path / "images").rename(tmp_path / "moved")
+    panel = open_review(viewer, qtbot, out, "")
+    assert "case_4: case_4.nii.gz is not where the record says. Name the images" in told.pop()
+    assert len(viewer.layers) == 0
+    panel.images.setText(str(tmp_path / "moved"))
+    panel = open_review(viewer, qtbot, out, "")
+    assert [layer.name for layer in viewer.layers] == ["case_4", "case_4 mask"]
+    assert told == []
