@@ -17,6 +17,7 @@ import monai_attn
 PACKAGE = Path(monai_attn.__file__).parent
 
 PAGE = (
+    {"__main__"},
     {"cli", "napari"},
     {"cohort", "learn"},
     {"training"},
