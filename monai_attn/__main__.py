@@ -1,4 +1,4 @@
-"""`python -m monai_attn`: the command `monai-attn`, where its script is not on the path. Loads as little as the script."""
+"""`python -m monai_attn` is the command `monai-attn`, also where that script is not on the path."""
 
 import sys
 
