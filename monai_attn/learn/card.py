@@ -11,6 +11,7 @@ from monai_attn.cases.labelled import LabelledSet
 from monai_attn.io import write_bytes_atomic
 from monai_attn.learn.plan import Plan
 from monai_attn.learn.score import Scores
+from monai_attn.measure import SizeClass, by_size
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.training import Point, summary_of
 
@@ -119,20 +120,48 @@ def _results(scores: Scores) -> list[str]:
     )
     left = "" if len(scores.cases) == scores.wanted else f" of {scores.wanted}; the time allowed no more"
     lines = [
-        f"{len(scores.cases)} cases{left}, {what}. Dice and HD95 are those of monai_attn's docs/measurements.md.",
+        f"{len(scores.cases)} cases{left}, {what}. Dice and HD95 are those of monai_attn's docs/measurements.md. The "
+        "guess is an ellipsoid of the usual size at the usual place in the image, which looks at no grey value.",
         "",
-        "| structure | cases | Dice mean | SD | median | worst (case) | next worst | HD95 median (mm) | missed |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| structure | cases | Dice mean | SD | median | worst (case) | next worst | HD95 median (mm) | missed "
+        "| guess, Dice mean |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in summary_of(scores.rows)["labels"].items():
         dice, distance = row["dice"], row["hd95_mm"]
         lines.append(
             f"| {name} | {dice['defined']} | {_number(dice['mean'])} | {_number(dice['sd'])} | "
             f"{_number(dice['median'])} | {_number(dice['worst'])} ({dice['worst_case'] or '-'}) | "
-            f"{_next_worst(scores, name)} | {_number(distance['median'], 1)} | {distance['infinite']} |"
+            f"{_next_worst(scores, name)} | {_number(distance['median'], 1)} | {distance['infinite']} | "
+            f"{_number(_guess(scores, name))} |"
         )
     lines += ["", "Missed counts cases in which the mask or the reference has no voxel of the structure, and not both."]
-    return lines
+    sizes = by_size(scores.rows)
+    return [*lines, "", *_by_size(sizes)] if sizes else lines
+
+
+def _guess(scores: Scores, name: str) -> float:
+    """The mean Dice of the guess for a structure; nan where there was no guess."""
+    found = [row["guess_dice"] for row in scores.rows if row["name"] == name and "guess_dice" in row]
+    found = [dice for dice in found if not math.isnan(dice)]
+    return sum(found) / len(found) if found else float("nan")
+
+
+def _by_size(sizes: Sequence[SizeClass]) -> list[str]:
+    """The table of scores by size class."""
+    return [
+        "By the volume of the reference. The volume error has its sign: above 0 the mask is too large.",
+        "",
+        "| structure | size | cases | Dice mean | volume error median | sensitivity | precision | ASSD median (mm) |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {one.name} | {one.title} | {one.cases} | {_number(one.dice_mean)} | {100 * one.volume_error:+.0f} % | "
+            f"{_number(one.sensitivity_mean, 2)} | {_number(one.precision_mean, 2)} | "
+            f"{_number(one.assd_median_mm, 1)} |"
+            for one in sizes
+            if one.cases
+        ),
+    ]
 
 
 def _next_worst(scores: Scores, name: str) -> str:

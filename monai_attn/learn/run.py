@@ -7,32 +7,27 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from monai_attn.bundle.locate import label_table, read_metadata
-from monai_attn.cases.labelled import LabelledCase, LabelledSet, find_labelled
+from monai_attn.cases.labelled import LabelledSet, find_labelled
 from monai_attn.errors import InputError
 from monai_attn.io import write_bytes_atomic
-from monai_attn.io.jsonfile import read_json
 from monai_attn.labels import LabelTable
-from monai_attn.learn.card import write_card
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
 from monai_attn.learn.learned import Learned, Now, Progress
-from monai_attn.learn.pictures import draw_cases, draw_curve
 from monai_attn.learn.plan import FEW_STEPS, Machine, Plan, cheaper, make_plan, with_pace
 from monai_attn.learn.plan_file import read_plan
+from monai_attn.learn.result import CLOSING, describe_bundle
 from monai_attn.learn.rows import split_of
-from monai_attn.learn.score import Scores, score_cases
 from monai_attn.learn.sides import pairs_of
-from monai_attn.learn.trainings import curve_of, install_weights, run_trainings, seconds_left
+from monai_attn.learn.trainings import run_trainings, seconds_left
 from monai_attn.learn.transfer import Start, copy_weights, find_start, with_start
 from monai_attn.learn.workflow import Pace, measure_pace
-from monai_attn.learn.write import check_output, write_bundle, write_json
-from monai_attn.measure import to_csv
+from monai_attn.learn.write import check_output, write_bundle
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.labelled_sets import with_modalities
@@ -48,9 +43,6 @@ SCORING = 0.25
 
 MEASURING = 0.04
 """The share of the minutes in which the time of a step is measured."""
-
-CLOSING = 8.0
-"""Seconds for opening the new bundle, its pictures and its model card."""
 
 
 def learn(
@@ -110,7 +102,7 @@ def learn(
     left = end - scoring - time.monotonic()
     listener = _listener(tell, end - scoring)
     finished = run_trainings(root, place.absolute(), left, listener=listener, wanted=wanted)
-    return _result(root, labelled, plan, end, finished, tell)
+    return describe_bundle(root, labelled, plan, end, finished=finished, progress=tell)
 
 
 def _checked(
@@ -216,35 +208,4 @@ def _go_on(
     listener = _listener(progress, time.monotonic() + left)
     finished = run_trainings(root, dataset.absolute(), left, listener=listener, wanted=wanted)
     end = time.monotonic() + max(SCORING * 60 * plan.minutes, CLOSING)
-    return _result(root, labelled, plan, end, finished, progress)
-
-
-def _result(root: Path, labelled: LabelledSet, plan: Plan, end: float, finished: bool, progress: Progress) -> Learned:
-    """Install the weights, score the bundle and describe it."""
-    install_weights(root)
-    split = read_json(root / "configs" / "split.json")
-    cases: list[LabelledCase] = [labelled[name] for name in split["test"] or split["validation"]]
-    nothing = Scores((), (), len(cases), unseen=bool(split["test"]))
-    write_card(root, labelled, plan, split, nothing, curve_of(root), finished=finished, pictures={})  # if it ends here
-    scores = score_cases(
-        root,
-        cases,
-        labelled.labels,
-        unseen=bool(split["test"]),
-        deadline=end - CLOSING / 2 if finished else time.monotonic(),
-        progress=lambda done, total: progress(Now("score", done / max(total, 1))),
-    )
-    progress(Now("describe"))
-    learned = Learned(root, plan, scores, finished)
-    curve = curve_of(root)
-    docs = root / "docs"
-    write_bytes_atomic(docs / "scores.csv", to_csv(list(scores.rows)).encode(), overwrite=True)
-    pictures = {}
-    if find_spec("matplotlib") is not None:
-        pictures = {"curve.png": draw_curve(curve, docs / "curve.png"), **draw_cases(root, labelled, scores, docs)}
-    write_card(root, labelled, plan, split, scores, curve, finished=finished, pictures=pictures)
-    metadata = read_metadata(root)
-    dice = learned.mean_dice
-    metadata["eval_metrics"] = {} if math.isnan(dice) else {"mean_dice": round(dice, 3)}
-    write_json(root / "configs" / "metadata.json", metadata)
-    return learned
+    return describe_bundle(root, labelled, plan, end, finished=finished, progress=progress)

@@ -13,7 +13,8 @@ import numpy as np
 from monai_attn.backends import Execution
 from monai_attn.cases.labelled import LabelledCase
 from monai_attn.labels import LabelTable
-from monai_attn.measure import compare, rows
+from monai_attn.learn.guess import Place, guess_labels
+from monai_attn.measure import compare, dice, rows
 from monai_attn.segmenter import Segmenter
 from monai_attn.volume import Volume
 
@@ -43,6 +44,7 @@ def score_cases(
     *,
     unseen: bool,
     deadline: float,
+    places: Mapping[int, Place] | None = None,
     progress: Callable[[int, int], None] | None = None,
     execution: Execution | None = None,
 ) -> Scores:
@@ -51,6 +53,9 @@ def score_cases(
     Structures that were not drawn, or are not to be scored, have no row. When `deadline` (`time.monotonic()`) has come,
     three cases at least have been scored, and the rest is left out. Cases are taken evenly spaced over their list, so
     that those that are scored stand for all.
+
+    `places` are the usual places of the structures (`monai_attn.learn.guess`). With them a row has the Dice of an
+    ellipsoid at that place, `guess_dice`: what can be had without looking at the image.
     """
     segmenter = Segmenter.from_bundle(root, trust=True, execution=execution)
     found: list[dict[str, Any]] = []
@@ -58,7 +63,7 @@ def score_cases(
     for case in _spread(cases):
         if len(done) >= AT_LEAST and time.monotonic() >= deadline:
             break
-        found += rows(_compared(segmenter, case, table), case=case.name)
+        found += _rows(segmenter, case, table, places or {})
         done.append(case.name)
         if progress is not None:
             progress(len(done), len(cases))
@@ -80,15 +85,23 @@ def mean_dice_of(scores: Scores) -> float:
     return float(np.mean([np.mean(values) for values in of_structures.values()])) if of_structures else float("nan")
 
 
-def _compared(segmenter: Segmenter, case: LabelledCase, table: LabelTable) -> list[Any]:
-    """The comparison of each structure of a case that counts."""
+def _rows(
+    segmenter: Segmenter, case: LabelledCase, table: LabelTable, places: Mapping[int, Place]
+) -> list[dict[str, Any]]:
+    """A row for each structure of a case that counts, and the Dice of the guess beside it."""
     images = {name: file.read() for name, file in case.images.items()}
     reference = case.label.read(like=next(iter(images.values())))
     prediction = segment_case(segmenter, images)
     wanted = LabelTable(tuple(table[value] for value in case.scored(table)))
     known = {label.value for label in wanted}
     kept = (_only(prediction, known), _only(reference, known))
-    return list(compare(*kept, wanted, resample=prediction.shape != reference.shape))
+    found = rows(compare(*kept, wanted, resample=prediction.shape != reference.shape), case=case.name)
+    guess = guess_labels(reference, places).array if places else None
+    if guess is not None:
+        true = np.asarray(reference.array)
+        for row in found:
+            row["guess_dice"] = dice(guess == row["value"], true == row["value"])
+    return found
 
 
 def _only(labels: Volume, values: set[int]) -> Volume:

@@ -17,6 +17,7 @@ from monai_attn.measure.overlap import Overlap, dice, jaccard, overlap_of
 from monai_attn.measure.report import SCHEMA, from_csv, rows, to_csv, to_frame, to_json
 from monai_attn.measure.resampling import labels_on_grid
 from monai_attn.measure.sides import Sides, measure_sides
+from monai_attn.measure.sizes import SizeClass, by_size
 from monai_attn.measure.structures import Structure, measure_structures
 from monai_attn.measure.summary import Summary, summarise
 from monai_attn.measure.surfels import surface_area_mm2
@@ -31,9 +32,11 @@ __all__ = [
     "Match",
     "Overlap",
     "Sides",
+    "SizeClass",
     "Structure",
     "Summary",
     "SurfaceDistances",
+    "by_size",
     "compare",
     "detect_lesions",
     "dice",

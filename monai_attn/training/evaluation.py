@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from monai_attn.cases.labelled import LabelFile
 from monai_attn.errors import FileError
 from monai_attn.io import read
 from monai_attn.labels import LabelTable
-from monai_attn.measure import compare, detect_lesions, rows, to_csv
+from monai_attn.measure import by_size, compare, detect_lesions, rows, to_csv
 from monai_attn.results import commit, text_writer
 from monai_attn.volume import Volume, same_grid
 
@@ -45,6 +46,8 @@ class CaseScores:
     - `provenance`: gives what made the scores, for `summary.json`.
     - `tolerance_mm`: the tolerance of the surface Dice (NSD), in millimetres.
     - `lesions`: also write `lesions.csv`, which says of each case which lesions were found.
+    - `size_edges_ml`: where the size classes of the summary begin; by default each structure has three classes of
+      about as many cases. See `monai_attn.measure.by_size`.
     - `resample`: bring a label map on another grid to the grid of the reference, by nearest neighbour. Without it
       another grid is an error.
 
@@ -70,7 +73,10 @@ class CaseScores:
         tolerance_mm: float = 1.0,
         lesions: bool = False,
         resample: bool = False,
+        size_edges_ml: Sequence[float] | None = None,
     ) -> None:
+        by_size([], size_edges_ml)  # edges that cannot be used are refused before anything is computed
+        self.size_edges_ml = size_edges_ml
         self.tolerance_mm = tolerance_mm
         self.resample = resample
         self.files = (*FILES, LESIONS) if lesions else FILES
@@ -125,7 +131,9 @@ class CaseScores:
         """Write the table and the summary, and log the scores of each structure."""
         del engine
         parts = {seen: [row for row in self.scores if row["seen"] == seen] for seen in SEEN}
-        summary = summary_of([*parts["no"], *parts["unknown"]])
+        counted = [*parts["no"], *parts["unknown"]]
+        sizes = [asdict(one) for one in by_size(counted, self.size_edges_ml)]
+        summary = summary_of(counted) | {"by_size": sizes}
         apart = {"seen": summary_of(parts["yes"]), "unknown": len({row["case"] for row in parts["unknown"]})}
         made_by = dict(self.provenance()) if self.provenance else {}
         text = json.dumps(_plain({**summary, **apart, "provenance": made_by}), indent=2) + "\n"
@@ -188,4 +196,6 @@ def _plain(node: Any) -> Any:
     """JSON has neither nan nor inf; null stands for both, and `infinite` says how many were inf."""
     if isinstance(node, dict):
         return {key: _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
     return None if isinstance(node, float) and not np.isfinite(node) else node
