@@ -1,4 +1,6 @@
-"""What can be had without learning, by size of the tumour: `python benchmarks/sarcoma_baselines.py DATASET [SCORES ...]`.
+"""What can be had without learning, by size of the tumour.
+
+    python benchmarks/sarcoma_baselines.py DATASET [SCORES ...]
 
 Three kinds of masks on the T1 grid, of every patient of the data set:
 
@@ -6,9 +8,9 @@ Three kinds of masks on the T1 grid, of every patient of the data set:
 - the voxels above 30 % or 41 % of the highest uptake in the PET, largest piece;
 - the voxels above SUV 2.5, largest piece.
 
-SCORES are files `scores.csv` of a network (such as those of sarcoma_folds.py, one for each fold), which get rows beside
-these. Prints a Markdown table: Dice, volume error with its sign, sensitivity, precision, surface distance, and limits of
-agreement of the volumes (Bland and Altman 1986), for each class of reference volume.
+SCORES are files `scores.csv` of a network, such as those of sarcoma_folds.py, one for each fold. They get lines beside
+these. Prints a Markdown table for each class of reference volume: Dice, volume error with its sign, sensitivity,
+precision, surface distance. The last column has the limits of agreement of the volumes (Bland and Altman 1986).
 """
 
 from __future__ import annotations
