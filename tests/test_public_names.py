@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import linecache
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,7 @@ def test_public_classes_and_functions_have_docstrings(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_hold(name: str) -> None:
+    linecache.clearcache()  # doctest looks at each file of it again for each example, which takes longer than they do
     assert doctest.testmod(load(name)).failed == 0
 
 
