@@ -73,9 +73,9 @@ def by_size(rows: Sequence[Mapping[str, Any]], edges_ml: Sequence[float] | None 
     A case without the structure in its reference has no size, and is left out. A structure that is in no reference has
     no classes, and no rows give an empty list. Raises `InputError` for edges that do not rise from above 0.
 
-    >>> scores = {"dice": 0.9, "sensitivity": 0.9, "precision": 0.9, "assd_mm": 1.0}
-    >>> row = {"name": "cyst", "prediction_ml": 12, "reference_ml": 10} | scores
-    >>> small, large = by_size([row], edges_ml=[50])
+    >>> row = {"name": "cyst", "dice": 0.9, "sensitivity": 0.9, "precision": 0.9, "assd_mm": 1.0}
+
+    >>> small, large = by_size([row | {"prediction_ml": 12, "reference_ml": 10}], edges_ml=[50])
     >>> small.title, small.cases, round(small.volume_error, 3), large.cases
     ('below 50 ml', 1, 0.2, 0)
     """
