@@ -3,11 +3,13 @@
     python benchmarks/cohort.py DATA --studies 1000 --kills 100 --work /tmp/cohort
 
 DATA holds hippocampus/ of the Medical Segmentation Decathlon. The studies are its images and mirrored copies of them,
-under other names, one DICOM series each in one flat folder as an archive exports it. The bundle is the shipped
-hippocampus_mri with its own weights. What is printed:
+under other names. For the table each is a DICOM series of one flat folder, as an archive exports it. For memory and
+kills, which ask about the handling of studies and not about the network, each is a NIfTI file of `SMALL` voxels, cut
+from the middle of the image. The bundle is the shipped hippocampus_mri with its own weights; for the small images it
+runs with windows of `SMALL` voxels and does not look at the mirrored image as well (`CHEAP`). What is printed:
 
-- `--rows`: studies per minute, seconds of the processor and memory by executor, over the first `--compare` studies; and
-  of a loop over the command, which loads torch for each study (three studies, the rest is taken to be alike);
+- `--rows`: studies per minute, seconds of the processor and memory by executor, over the first `--compare` studies. A
+  loop over the command loads torch for each study: three studies are measured, the rest is taken to be alike;
 - `--memory`: one process over all studies, with its memory after 10, 100 ... studies;
 - `--kill`: commands and workers are killed at random moments over all studies. Single commands, two commands in one
   folder, and two workers take turns. Then every study has one valid result that was made once, all hashes hold, nothing
@@ -38,7 +40,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from monai_attn import read
+from monai_attn import read, write
 from monai_attn.io.digest import sha256
 from monai_attn.volume import Volume
 
@@ -48,39 +50,46 @@ BUNDLE = "hippocampus_mri"
 ENDS = ("nii.gz", "csv", "json")
 MODULE = "monai_attn.cli.main"
 
+SMALL = (24, 32, 24)
+CHEAP = ["--set", f"inferer::inferer::roi_size={list(SMALL)}", "--set", "inferer::axes=[]"]
+
 ALONE: list[list[str]] = [[]]
 BESIDE: list[list[str]] = [[], []]
 WORKERS = [["--executor", "processes", "--workers", "2"]]
-TURNS = (ALONE, BESIDE, ALONE, BESIDE, WORKERS)
+TURNS = (*[ALONE, BESIDE] * 4, WORKERS)
 """What runs between one kill of all commands and the next: the options of each command."""
 
 
-def make_studies(data: Path, folder: Path, first: int, end: int) -> None:
-    """The studies from `first` to before `end`, of one series each, in one flat folder; kept where they are there."""
+def make_studies(data: Path, folder: Path, count: int, *, dicom: bool) -> None:
+    """So many studies in one flat folder, one DICOM series or one NIfTI file each; kept where they are there."""
     from dicom_maker import slices_of
     from pydicom.uid import generate_uid
 
     sources = sorted((data / "hippocampus").rglob("*.nii.gz"))
     sources = [path for path in sources if "label" not in path.parent.name.lower()]
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(first, end):
-        if (folder / f"{number:05d}_0000").exists():
+    for number in range(count):
+        first = folder / (f"{number:05d}_0000" if dicom else f"{number:05d}.nii.gz")
+        if first.exists():
             continue
         image = read(sources[number // 2 % len(sources)])
         array = np.asarray(image.array, np.float64)
         array = np.rint(array / max(array.max(), 1) * 4000).astype(np.int16)
-        mirrored = array[::-1] if number % 2 else array
+        volume = Volume(np.ascontiguousarray(array[::-1] if number % 2 else array), image.affine)
+        if not dicom:
+            starts = [max(0, (edge - small) // 2) for edge, small in zip(volume.shape, SMALL, strict=True)]
+            write(volume.crop(tuple(slice(at, at + small) for at, small in zip(starts, SMALL, strict=True))), first)
+            continue
         study = generate_uid()
-        for place, dataset in reversed(
-            list(enumerate(slices_of(Volume(np.ascontiguousarray(mirrored), image.affine))))
-        ):
+        for place, dataset in reversed(list(enumerate(slices_of(volume)))):
             dataset.StudyInstanceUID = study
             dataset.save_as(folder / f"{number:05d}_{place:04d}", enforce_file_format=True)
 
 
 def arguments(studies: Path, output: Path, *options: str) -> list[str]:
     """The command line of `segment`."""
-    return ["segment", str(studies), "-b", BUNDLE, "-o", str(output), "--studies", "--quiet", *options]
+    kind = {"dicom": ["--studies"], "small": CHEAP}.get(studies.name.partition("_")[0], [])
+    return ["segment", str(studies), "-b", BUNDLE, "-o", str(output), "--quiet", *kind, *options]
 
 
 def command(*line: str) -> list[str]:
@@ -191,8 +200,7 @@ def rows(studies: Path, output: Path, count: int, plan: Path) -> None:
     for number in range(1, 1 + tries):
         one = plan.with_name("one.csv")
         one.write_text("\n".join([lines[0], lines[number]]) + "\n")
-        line = ["segment", str(one), "-b", BUNDLE, "-o", str(output), "--quiet"]
-        subprocess.run(command(*line), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command(*arguments(one, output)), check=True, stdout=subprocess.DEVNULL)
     each, used = (time.monotonic() - start) / tries, (processor_s() - before) / tries
     print(f"| a loop over the command | {60 / each:.1f} | {used:.1f} | {each:.1f} | |", flush=True)
     for options in ([], ["--executor", "processes"], ["--executor", "dask"]):
@@ -248,7 +256,7 @@ def kill(studies: Path, output: Path, count: int, kills: int) -> None:
             below = [pid for process in alive for pid in workers_below(process)]
             if to_kill <= 0 or not alive:
                 continue
-            worker = bool(below) and chance.random() < 0.75
+            worker = bool(below) and chance.random() < 0.6
             try:
                 os.kill(chance.choice(below if worker else alive), signal.SIGKILL)
                 killed["workers" if worker else "commands"] += 1
@@ -282,20 +290,22 @@ def main() -> None:
         parser.add_argument(f"--{part}", action="store_true", help=f"only this: {part}")
     args = parser.parse_args()
     chosen = {part for part in ("rows", "memory", "kill") if getattr(args, part)} or {"rows", "memory", "kill"}
-    studies, output = args.work / f"studies_{args.studies}", args.work / "out"
-    compared, plan = args.work / f"studies_{min(args.compare, args.studies)}", args.work / "plan.csv"
-    for folder, count in ((compared, min(args.compare, args.studies)), (studies, args.studies)):
-        make_studies(args.data, folder, 0, count)
+    few = min(args.compare, args.studies)
+    compared, studies = args.work / f"dicom_{few}", args.work / f"small_{args.studies}"
+    output, plan = args.work / f"out_{'_'.join(sorted(chosen))}", args.work / "plan.csv"
     if "rows" in chosen:
+        make_studies(args.data, compared, few, dicom=True)
         start, before = time.monotonic(), processor_s()
         dry = command(*arguments(compared, output, "--dry-run", "--plan", str(plan), "--overwrite"))
         subprocess.run(dry, check=True, stdout=subprocess.DEVNULL)
         said = f"{time.monotonic() - start:.0f} s, {processor_s() - before:.0f} s of the processor"
-        print(f"dry run of {min(args.compare, args.studies)} studies, with headers read: {said}")
-        rows(compared, output, min(args.compare, args.studies), plan)
+        print(f"dry run of {few} studies, with headers read: {said}")
+        rows(compared, output, few, plan)
     if "memory" in chosen:
+        make_studies(args.data, studies, args.studies, dicom=False)
         memory(studies, output, args.studies)
     if "kill" in chosen:
+        make_studies(args.data, studies, args.studies, dicom=False)
         kill(studies, output, args.studies, args.kills)
 
 

@@ -59,7 +59,7 @@ def tab_key(title: str) -> str:
 class AttnDock(QWidget):
     """All panels as tabs. `shown` is the title of the tab that is seen; `panels` holds those made so far.
 
-    The keys are Alt+1 to Alt+7 for the tabs, and `MAIN_KEY`, `STOP_KEY` and `NEXT_CASE_KEY`.
+    The keys are Alt+1 to Alt+8 for the tabs, and `MAIN_KEY`, `STOP_KEY` and `NEXT_CASE_KEY`.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
