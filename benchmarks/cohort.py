@@ -3,10 +3,10 @@
     python benchmarks/cohort.py DATA --studies 1000 --kills 100 --work /tmp/cohort
 
 DATA holds hippocampus/ of the Medical Segmentation Decathlon. The studies are its images and mirrored copies of them,
-under other names. For the table each is a DICOM series of one flat folder, as an archive exports it. For memory and
-kills, which ask about the handling of studies and not about the network, each is a NIfTI file of `SMALL` voxels, cut
-from the middle of the image. The bundle is the shipped hippocampus_mri with its own weights; for the small images it
-runs with windows of `SMALL` voxels and does not look at the mirrored image as well (`CHEAP`). What is printed:
+under other names. For the table each is a DICOM series of one flat folder, as an archive exports it. Memory and kills
+ask about the handling of studies, not about the network. There each is a NIfTI file of `SMALL` voxels, cut from the
+middle of the image. The bundle is the shipped hippocampus_mri with its own weights. For the small images it runs with
+windows of `SMALL` voxels, and does not look at the mirrored image as well (`CHEAP`). What is printed:
 
 - `--rows`: studies per minute, seconds of the processor and memory by executor, over the first `--compare` studies. A
   loop over the command loads torch for each study: three studies are measured, the rest is taken to be alike;

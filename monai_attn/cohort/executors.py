@@ -6,6 +6,7 @@ SGE. docs/cohorts.md says when which is worth its trouble.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -101,6 +102,7 @@ class DaskWorkers(Workers):
             from distributed import Client
         except ImportError as error:
             raise InputError(NEEDS.format("dask", "distributed")) from error
+        logging.getLogger("distributed").setLevel(logging.ERROR)  # a row says what became of a case
         with ExitStack() as stack:
             address = stack.enter_context(self._cluster()) if not self._is_address else self.where
             try:

@@ -57,9 +57,11 @@ def test_each_case_has_its_row_and_a_worker_opens_the_bundle_once(tmp_path, work
     assert all(row.done for row in run(tmp_path, workers).values())
 
 
-def test_a_case_that_kills_its_workers_is_set_aside_and_the_others_are_done_on_dask(tmp_path):
+def test_a_case_that_kills_its_workers_is_set_aside_and_the_others_are_done_on_dask(tmp_path, caplog):
     pytest.importorskip("distributed")
     kill_by_case_2(tmp_path, KINDS["dask"])
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("distributed")]
+    assert [text for text in said if "Scheduler at" in text or "Remove worker" in text] == []
 
 
 @pytest.mark.slow
