@@ -12,7 +12,7 @@ WINDOW_PACKAGES := xvfb xauth libgl1 libegl1 libdbus-1-3 libfontconfig1 libglib2
 DEBIAN_PACKAGES := $(if $(DISPLAY),,$(WINDOW_PACKAGES)) dicom3tools
 WINDOW = $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24"))
 
-.PHONY: demo test test-all lint bench
+.PHONY: demo test test-all lint docs bench
 
 demo: .venv/installed-demo
 	$(BIN)/monai-attn demo --out demo --overwrite
@@ -30,6 +30,10 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+# The site, in the folder site/. A link that leads nowhere, or a docstring that is not there, ends it.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Some minutes each. Those on data run with DATA=folder, which holds hippocampus/ and images/; docs/benchmarks.md has more.
 BENCHMARKS := window growth measure napari_open napari_slices napari_segment

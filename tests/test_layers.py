@@ -19,6 +19,7 @@ PACKAGE = Path(monai_attn.__file__).parent
 PAGE = (
     {"__main__"},
     {"cli", "napari"},
+    {"mcp_server", "listener"},
     {"cohort", "learn"},
     {"training"},
     {"segmenter"},

@@ -163,7 +163,7 @@ def _copy(target: Path) -> Path:
         shutil.copy(ROOT / name, target)
     for name in ("monai_attn", "bundles", "docs", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, target / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("CITATION.cff", "CONTRIBUTING.md", "SECURITY.md", "Dockerfile"):
+    for name in ("CITATION.cff", "mkdocs.yml", "CONTRIBUTING.md", "SECURITY.md", "Dockerfile"):
         if (ROOT / name).is_file():
             shutil.copy(ROOT / name, target)
     return target

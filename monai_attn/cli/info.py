@@ -9,17 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from monai_attn.cli._output import add_suv_factor
 
-if TYPE_CHECKING:
-    from monai_attn.volume import Volume
-
 __all__ = ["add_parser", "run"]
-
-MAX_LISTED = 20
-"""Cases of a folder that are listed; of more the number is said."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,18 +44,19 @@ def run(args: argparse.Namespace) -> int:
     """
     from monai_attn.bundle.describe import describe_bundle
     from monai_attn.bundle.locate import fetched, read_metadata, shipped
-    from monai_attn.cli._bundle_info import code_rows, rows_of_bundle
+    from monai_attn.bundle.summary import code_rows, rows_of_bundle
+    from monai_attn.cases.description import folder_rows, volume_rows
 
     path = Path(args.what)
     if args.what in shipped() or (not path.exists() and args.what in fetched()) or (path / "configs").is_dir():
         description = describe_bundle(args.what)
         rows = code_rows(description) if args.code else rows_of_bundle(description, read_metadata(description.root))
     elif path.is_dir() and args.series is None and args.suv_factor is None:
-        rows = _of_folder(path)
+        rows = folder_rows(path)
     else:
         from monai_attn.io import read
 
-        rows = _of_volume(read(path, series=args.series, volume=args.volume, suv_factor=args.suv_factor))
+        rows = volume_rows(read(path, series=args.series, volume=args.volume, suv_factor=args.suv_factor))
     if args.json:
         print(json.dumps(rows, indent=2, default=str))
         return 0
@@ -72,42 +66,3 @@ def run(args: argparse.Namespace) -> int:
         for index, line in enumerate(lines):
             print(f"{name if index == 0 else '':<{width}}  {line}")
     return 0
-
-
-def _of_volume(volume: Volume) -> dict[str, Any]:
-    """Size, spacing (mm), orientation, bounds (mm, RAS+), type, range of values, modality and notes of an image."""
-    array = volume.array
-    return {
-        "size": " x ".join(map(str, volume.shape)) + " voxels",
-        "spacing": " x ".join(f"{edge:.4g}" for edge in volume.spacing_mm) + " mm",
-        "orientation": f"{volume.orientation}, {volume.oblique_deg:.1f} degrees oblique",
-        "bounds": str(volume.bounds),
-        "type": str(array.dtype),
-        "values": f"{array.min():.6g} to {array.max():.6g} {volume.unit}".rstrip(),
-        "modality": volume.modality or "unknown",
-        **({"notes": list(volume.notes)} if volume.notes else {}),
-    }
-
-
-def _of_folder(path: Path) -> dict[str, Any]:
-    """The cases and the DICOM series in a folder."""
-    from monai_attn.io import list_series
-
-    found = list_series(path)
-    series = [str(series) for series in found] or ["none: no DICOM image in this folder"]
-    return {"folder": path.name, "cases": _cases(path, dicom=bool(found)), "series": series}
-
-
-def _cases(path: Path, *, dicom: bool) -> list[str]:
-    """The cases that `segment` finds in a folder for a bundle of one image, or why it finds none."""
-    from monai_attn.cases import find_cases
-    from monai_attn.errors import InputError
-
-    try:
-        cases = find_cases([path])
-    except InputError as error:
-        return [f"none: {error}"]
-    if not dicom and [case.source for case in cases] == [path]:
-        return ["none: no image in this folder"]
-    more = [f"and {len(cases) - MAX_LISTED} more"] if len(cases) > MAX_LISTED else []
-    return [case.name for case in cases[:MAX_LISTED]] + more

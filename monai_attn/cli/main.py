@@ -22,7 +22,7 @@ __all__ = ["build_parser", "main"]
 
 COMMANDS = (
     *("segment", "learn", "measure", "compare", "report", "cohort", "followup", "convert", "info", "bundles", "fetch"),
-    *("network", "demo", "samples"),
+    *("network", "demo", "samples", "mcp", "listen"),
 )
 """The subcommands, in the order of the help text; each is a module of this room."""
 

@@ -15,13 +15,16 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
 
 SET_UP = ("make ", "python3 -m venv", ".venv/bin/", "pip install")
 """How blocks begin that install; the tests run in what is installed."""
 
-BLOCK = re.compile(r"(?:^<!-- (?P<said>[^\n]*) -->\n)?^```(?P<kind>bash|python)\n(?P<text>.*?)^```$", re.DOTALL | re.M)
+BLOCK = re.compile(
+    r"(?:^ *<!-- (?P<said>[^\n]*) -->\n)?^ *```(?P<kind>bash|python)\n(?P<text>.*?)^ *```$", re.DOTALL | re.M
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def blocks_of(page: str) -> list[Block]:
     """The blocks of a page, in their order; without those that install."""
     text = (ROOT / page).read_text(encoding="utf-8")
     found = [
-        Block(match["kind"], match["text"], text[: match.start()].count("\n") + 1, match["said"] or "")
+        Block(match["kind"], dedent(match["text"]), text[: match.start()].count("\n") + 1, match["said"] or "")
         for match in BLOCK.finditer(text)
     ]
     return [block for block in found if not block.installs]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from blocks import run_script
 
 FORKS = Path(__file__).with_name("forks.py")
 
@@ -29,3 +30,11 @@ def quick_path(tmp_path_factory):
         (folder / "torchrun").symlink_to(Path(sys.executable).with_name("torchrun"))
         yield folder
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def samples(quick_path, tmp_path_factory):
+    pytest.importorskip("nilearn", reason="the brain of the samples")
+    folder = tmp_path_factory.mktemp("pages")
+    run_script("monai-attn samples", folder, quick_path)
+    return folder / "samples"

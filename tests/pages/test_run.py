@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from blocks import ROOT, blocks_of, commands_of, run_script, script_of
+from blocks import BLOCK, ROOT, blocks_of, commands_of, run_script, script_of
 
 from monai_attn.cli.main import build_parser
 
@@ -62,7 +62,7 @@ def test_no_command_stands_where_no_test_sees_it():
     """A block by indentation has no language: commands stand in blocks of `bash`."""
     lost = []
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("bundles/*/docs/README.md")]:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = BLOCK.sub("", path.read_text(encoding="utf-8")).splitlines()
         lost += [f"{path.name}: {line}" for line in lines if line.startswith("    monai-attn ")]
     assert lost == []
 
@@ -79,14 +79,6 @@ def test_the_runner_runs_in_order_and_stops_at_a_fault(tmp_path, quick_path):
     assert printed.endswith("\nhere\n")
     with pytest.raises(AssertionError, match=r"nowhere\.nii\.gz"):
         run_script("set -e\nmonai-attn info nowhere.nii.gz\necho no", tmp_path, quick_path)
-
-
-@pytest.fixture(scope="session")
-def samples(quick_path, tmp_path_factory):
-    pytest.importorskip("nilearn", reason="the brain of the samples")
-    folder = tmp_path_factory.mktemp("pages")
-    run_script("monai-attn samples", folder, quick_path)
-    return folder / "samples"
 
 
 @pytest.mark.slow
@@ -135,6 +127,7 @@ def _sarcoma(folder: Path, request) -> str:
 
 
 PREPARED = {
+    "docs/howto/train.md": _labelled,
     "docs/learn.md": _labelled,
     "docs/training_data.md": _labelled,
     "bundles/hippocampus_mri/docs/README.md": _hippocampus,

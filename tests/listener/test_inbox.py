@@ -1,0 +1,104 @@
+"""When a study is complete, what a restart knows, and what is above the limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from monai_attn.errors import InputError
+from monai_attn.listener import Inbox, Limits, Peer
+from monai_attn.listener.inbox import FullError, study_name
+from monai_attn.listener.settings import checked_title
+
+ONE, TWO = study_name("1.1"), study_name("1.2")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def inbox(tmp_path, clock):
+    return Inbox(tmp_path / "inbox", Limits(instance_mb=0.001, study_mb=0.003, inbox_mb=0.004), clock)
+
+
+def test_a_study_is_complete_after_its_goodbye_and_the_quiet_time(inbox, clock):
+    inbox.take("1.1", "1.1.1", b"a", sender=1)
+    clock.now = 100
+    assert inbox.complete(30) == []  # the sender is still there
+    inbox.goodbye(1)
+    assert inbox.complete(30) == []
+    clock.now = 131
+    assert inbox.complete(30) == [ONE]
+    inbox.look_at(ONE)
+    assert inbox.complete(30) == []
+    inbox.take("1.1", "1.1.2", b"b", sender=2)  # more of it comes
+    inbox.goodbye(2)
+    assert not inbox.remove(ONE)
+    clock.now = 200
+    assert inbox.complete(30) == [ONE]
+    assert inbox.count(ONE) == 2
+
+
+def test_a_study_whose_connection_broke_waits_until_it_is_sent_again(inbox, clock):
+    for number, study in enumerate(("1.1", "1.2")):
+        inbox.take(study, f"{study}.1", b"a", sender=number)
+    inbox.goodbye(0)
+    assert inbox.goodbye(1, properly=False) == [TWO]
+    clock.now = 1000
+    assert inbox.complete(30) == [ONE]
+    inbox.take("1.2", "1.2.1", b"a", sender=3)
+    inbox.goodbye(3)
+    clock.now = 2000
+    assert inbox.complete(30) == [TWO, ONE] or inbox.complete(30) == [ONE, TWO]
+    assert inbox.count(TWO) == 1  # the same image twice
+
+
+def test_a_restart_knows_what_was_cut_off(inbox, clock, tmp_path):
+    inbox.take("1.1", "1.1.1", b"a", sender=1)
+    inbox.take("1.2", "1.2.1", b"a", sender=2)
+    inbox.goodbye(2)
+    clock.now = 50
+    again = Inbox(tmp_path / "inbox", None, clock)
+    clock.now = 100
+    assert again.complete(30) == [TWO]
+
+
+def test_what_is_above_a_limit_is_refused_and_the_rest_stays(inbox):
+    with pytest.raises(FullError, match=r"larger than 0\.001 MB"):
+        inbox.take("1.1", "1", b"a" * 1001, sender=1)
+    for number in range(3):
+        inbox.take("1.1", str(number), b"a" * 1000, sender=1)
+    inbox.take("1.1", "0", b"a" * 1000, sender=1)  # again, which takes no more room
+    with pytest.raises(FullError, match="study"):
+        inbox.take("1.1", "3", b"a", sender=1)
+    inbox.take("1.2", "4", b"a" * 1000, sender=1)
+    with pytest.raises(FullError, match="together"):
+        inbox.take("1.2", "5", b"a", sender=1)
+    assert inbox.count(ONE) == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["ARCHIVE", "ARCHIVE@host", "@host:1", "A@host:0", "A@host:70000", "A@:104", "x" * 17 + "@h:1"]
+)
+def test_a_place_to_send_to_has_a_title_a_host_and_a_port(text):
+    with pytest.raises(InputError):
+        Peer.of(text)
+
+
+@pytest.mark.parametrize("text", ["", " A", "A ", "A\\B", "A\nB", "Ä", "seventeen letters"])
+def test_a_title_that_dicom_does_not_allow_is_refused(text):
+    with pytest.raises(InputError):
+        checked_title(text)
+
+
+def test_a_limit_is_above_0():
+    with pytest.raises(InputError, match="per_second"):
+        Limits(per_second=0)
