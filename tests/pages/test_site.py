@@ -53,7 +53,8 @@ def test_the_site_builds_strictly_and_its_links_lead_somewhere(tmp_path):
                 continue
             place = (path.parent / unquote(target.partition("?")[0])).resolve() if target else path
             place = place / "index.html" if place.is_dir() else place
-            if not place.is_file() or (heading and place.suffix == ".html" and f'id="{unquote(heading)}"' not in pages[place]):
+            there = pages.get(place, "") if heading else f'id="{heading}"'
+            if not place.is_file() or f'id="{unquote(heading)}"' not in there:
                 lost.append(f"{path.relative_to(tmp_path)}: {link}")
     assert lost == []
     assert not any("fonts.googleapis" in text for text in pages.values())
