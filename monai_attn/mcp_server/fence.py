@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from monai_attn.errors import FileError, InputError
-from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
+from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
 
 __all__ = ["Fence"]
 
@@ -18,6 +18,9 @@ MOST_FILES = 200_000
 """A folder of more files is refused, because each of its files is looked at before any is read."""
 
 MASK_SUFFIXES = (*VOLUME_SUFFIXES, ".dcm")
+
+APART = (".nhdr", ".mhd")
+"""Headers that name the file of their voxels."""
 
 
 class Fence:
@@ -84,7 +87,7 @@ class Fence:
         if path.is_dir():
             self._search(path)
         else:
-            self._check_entries(path.parent)  # a header may name a file beside it
+            self._check_beside(path)
         return path
 
     def _inside(self, text: str) -> Path:
@@ -110,7 +113,14 @@ class Fence:
                 if os.path.islink(os.path.join(place, name)):  # noqa: PTH114, PTH118 - many files, so no Path for each
                     self._inside(os.path.join(place, name))  # noqa: PTH118
 
-    def _check_entries(self, folder: Path) -> None:
-        for entry in os.scandir(folder):
-            if entry.is_symlink():
-                self._inside(entry.path)
+    def _check_beside(self, path: Path) -> None:
+        """Raise `InputError` where a link beside a file leads out that a reader may open with the file.
+
+        These are files of the same name, such as the record of a mask, and of a header that keeps its voxels apart all
+        files of the folder.
+        """
+        apart, name = suffix_of(path) in APART, stem(path)
+        with os.scandir(path.parent) as entries:
+            for entry in entries:
+                if entry.is_symlink() and (apart or entry.name.startswith(name)):
+                    self._inside(entry.path)

@@ -65,7 +65,7 @@ def test_images_are_described_measured_compared_and_reported(folder):
         ("report", {"image": "ct.nii.gz", "mask": "organs.nii.gz", "output": "pages/ct.html"}),
     )
     assert tuple(tools[1]) == TOOLS
-    assert files[1]["files"] == ["ct.nii.gz", "organs.json", "organs.nii.gz"]
+    assert files[1]["files"] == ["ct.nii.gz", "organs.nii.gz"]
     assert "hippocampus_mri" in files[1]["bundles"]
     assert image[1]["modality"] == "unknown"
     assert "folder" not in bundle[1]
@@ -95,7 +95,7 @@ def test_what_leads_out_of_the_folder_is_refused(folder):
         ("report", {"image": "ct.nii.gz", "mask": "organs.nii.gz", "output": "sub/up/page.html"}),
         ("segment", {"images": ["../secret.nii.gz"], "bundle": "hippocampus_mri", "output": "out"}),
         ("segment", {"images": ["list/../ct.nii.gz"], "bundle": "hippocampus_mri", "output": "../out"}),
-        ("segment", {"images": ["ct.nii.gz"], "bundle": str(folder), "output": "out"}),
+        ("segment", {"images": ["ct.nii.gz"], "bundle": "sub", "output": "out"}),
         ("segment", {"images": ["ct.nii.gz"], "bundle": "../bundle", "output": "out"}),
     ]
     answers = ask(folder, *calls)
@@ -116,6 +116,14 @@ def test_a_header_beside_a_link_that_leads_out_is_refused(folder):
     (folder / "x.mhd").write_text("NDims = 3\nElementDataFile = x.raw\n", encoding="utf-8")
     with pytest.raises(InputError, match="leads out"):
         Fence(folder).image("x.mhd")
+
+
+def test_a_record_that_is_a_link_which_leads_out_is_refused_and_other_links_do_not_matter(folder):
+    (folder / "other.json").symlink_to(folder.parent / "secret.nii.gz")
+    assert Fence(folder).mask("organs.nii.gz").name == "organs.nii.gz"
+    (folder / "organs.json").symlink_to(folder.parent / "secret.nii.gz")
+    with pytest.raises(InputError, match="leads out"):
+        Fence(folder).mask("organs.nii.gz")
 
 
 def test_a_link_that_stays_inside_is_read(folder):
