@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from monai_attn.cli._json import STDOUT
+
 __all__ = [
     "add_bundle_option",
     "add_lesion_options",
@@ -29,7 +31,13 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     Without `--csv` and `--json` the tables are only printed.
     """
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows of the tables into this CSV file")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write rows, settings and labels into this JSON file")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write rows, settings and labels into this JSON file; - prints them, and the tables go to stderr",
+    )
+    parser.set_defaults(answer={})
     parser.add_argument("--overwrite", action="store_true", help="replace output files that exist")
 
 
@@ -116,7 +124,7 @@ def check_targets(targets: Iterable[Path | None], *, inputs: Sequence[Path | Non
 
     taken = {_real(path): "an input" for path in inputs if path is not None}
     for path in targets:
-        if path is None:
+        if path is None or path == STDOUT:
             continue
         if _real(path) in taken:
             raise FileError(f"{path.name} is {taken[_real(path)]}; choose another name for the output.")
@@ -146,7 +154,9 @@ def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], **about: An
     texts = {}
     if args.csv is not None:
         texts[args.csv] = to_csv(rows)
-    if args.json is not None:
+    if args.json == STDOUT:
+        args.answer.update(rows=rows, **about)
+    elif args.json is not None:
         texts[args.json] = to_json(rows, notice=RESEARCH_USE, version=__version__, **about)
     for folder in dict.fromkeys(path.parent for path in texts):
         files = {path: text_writer(text) for path, text in texts.items() if path.parent == folder}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+from monai_attn.cli._json import add_json
 from monai_attn.cli._values import names
 from monai_attn.notice import RESEARCH_USE
 
@@ -52,6 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "- is the reader without a name. Writes agreement_READER_READER.csv",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the files where they exist")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -62,17 +65,19 @@ def run(args: argparse.Namespace) -> int:
     results.
     """
     if args.agreement:
-        return compare_readers(args.folder, args.agreement, overwrite=args.overwrite)
+        args.answer["rows"] = compare_readers(args.folder, args.agreement, overwrite=args.overwrite)
+        return 0
     from monai_attn.report import check_matplotlib
 
     check_matplotlib()
-    write_page(args.folder, {}, without=args.without, overwrite=args.overwrite)
+    doubts = write_page(args.folder, {}, without=args.without, overwrite=args.overwrite)
+    args.answer["doubts"] = doubts
     print(RESEARCH_USE)
     return 0
 
 
-def compare_readers(folder: Path, readers: tuple[str, ...], *, overwrite: bool = False) -> int:
-    """Say how far two readers agree, and write the table of the cases that both decided on.
+def compare_readers(folder: Path, readers: tuple[str, ...], *, overwrite: bool = False) -> list[dict[str, Any]]:
+    """Say how far two readers agree, and write the table of the cases that both decided on; gives its rows.
 
     Raises `InputError` for another number of readers than two, or without a common case.
     """
@@ -98,11 +103,13 @@ def compare_readers(folder: Path, readers: tuple[str, ...], *, overwrite: bool =
         print(f"They differ on: {', '.join(found.decisions.differ)}.")
     print(f"written: {table}")
     print(RESEARCH_USE)
-    return 0
+    return list(found.rows)
 
 
-def write_page(folder: Path, failed: dict[str, str], *, without: tuple[str, ...] = (), overwrite: bool = False) -> None:
-    """Write the tables and the page of a folder, and say which cases to look at first."""
+def write_page(
+    folder: Path, failed: dict[str, str], *, without: tuple[str, ...] = (), overwrite: bool = False
+) -> list[dict[str, str]]:
+    """Write the tables and the page of a folder, and say which cases to look at first; gives the doubts."""
     from monai_attn.cohort.review import review_cohort, write_review
 
     review = review_cohort(folder, failed=failed, without=without)
@@ -111,3 +118,4 @@ def write_page(folder: Path, failed: dict[str, str], *, without: tuple[str, ...]
     print(f"{len(review.cases)} cases, {len(doubtful)} to look at first.")
     for path in paths:
         print(f"written: {path}")
+    return [{"case": one.case, "rule": one.rule, "structure": one.structure, "text": one.text} for one in review.doubts]

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_attn.cli._json import add_json
+
 if TYPE_CHECKING:
     from monai_attn.labels import LabelTable
     from monai_attn.segmentation import Segmentation
@@ -65,6 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--rtstruct", action="store_true", help="write an RTSTRUCT (contours) and not a SEG")
     parser.add_argument("--threshold", type=float, help="of a fractional SEG, from which fraction on a voxel is inside")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -91,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
             _write_dicom(args, segmentation, path)
         else:
             segmentation.write(path, overwrite=args.overwrite)
+        args.answer.setdefault("files", []).append({"file": str(path), "labels": segmentation.table.to_json()})
         print(f"{args.mask.name} -> {path}")
         for label in segmentation.table:
             print(f"  {label.value}  {label.name}")

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from monai_attn.cli._execution import add_device
+from monai_attn.cli._json import add_json
 from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["add_parser", "brain_file", "run"]
@@ -43,6 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_device(parser)
     parser.add_argument("--image", action="store_true", help=f"write the brain too, as {STEM}.nii.gz")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     written = commit(files, record=record, about=segmentation.about(), overwrite=args.overwrite)
     for warning in segmentation.warnings:
         print(f"warning: {warning}")
+    args.answer.update(rows=rows(measured, case=STEM), files=[str(path) for path in written])
     for structure in measured:
         print(f"{structure.name:<28}{structure.volume_ml:8.3f} ml")
     print(f"segmented in {seconds:.1f} s on {segmenter.device} ({segmenter.backend})")

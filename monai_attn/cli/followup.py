@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from monai_attn.cli._json import add_json
 from monai_attn.cli._output import add_lesion_options
 from monai_attn.notice import RESEARCH_USE
 
@@ -50,6 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="lesions that are no further apart belong together too (default: 0, only those that overlap)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the two files where they exist")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -83,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{patient}: {work.error}", file=sys.stderr)
     if not found:
         raise InputError("No patient could be followed; nothing was written.")
+    args.answer["rows"] = [row for rows in found.values() for row in rows]
     for rows in found.values():
         for row in rows:
             category = f", {row['category']}" if row["category"] else ""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_attn.cli._json import add_json
 from monai_attn.notice import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--labels", type=Path, metavar="FILE", help="names, colours and codes of the labels (JSON, BIDS or ITK-SNAP)"
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -99,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         progress=_Lines(quiet=args.quiet).show,
     )
     _print_scores(learned)
+    args.answer.update(bundle=str(learned.bundle), rows=learned.scores.rows)
     print(RESEARCH_USE)
     return 0 if learned.finished else 130
 

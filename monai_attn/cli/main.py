@@ -98,11 +98,14 @@ def _run(arguments: list[str], interrupts: Interrupts, *, own_process: bool) -> 
     for stream in (sys.stdout, sys.stderr):  # a console without our letters shows their codes
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    from monai_attn.cli._json import words_aside
+
     _refuse_empty(arguments)
     args = build_parser().parse_args(arguments)
     args.own_process = own_process
     interrupts.check()
-    code: int = args.run(args)
+    with words_aside(args):
+        code: int = args.run(args)
     interrupts.check()
     _flush()
     return code

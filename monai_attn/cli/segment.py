@@ -13,6 +13,7 @@ from pathlib import Path
 from monai_attn.cli._bundle_options import add_bundle_options
 from monai_attn.cli._dry_run import dry_run
 from monai_attn.cli._execution import add_execution, execution_of, workers_from
+from monai_attn.cli._json import add_json
 from monai_attn.cli._output import add_suv_factor
 from monai_attn.cli._progress import PatchBar, TimeLeft, print_row
 from monai_attn.cli._studies import add_studies, check_studies, find_study_cases
@@ -20,15 +21,13 @@ from monai_attn.cli._values import count, names, region, regions_by_name, series
 from monai_attn.cli.cohort import write_page
 from monai_attn.notice import RESEARCH_USE
 
-REDO = ("stale", "all")
 __all__ = ["add_parser", "run"]
 
 EXAMPLES = """examples:
   monai-attn segment head.nii.gz -b hippocampus_mri -o out --report
-  monai-attn segment t1.nii.gz -b hippocampus_mri -o out --region=9,-47,-32,45,5,8
   monai-attn segment dicom_folder/ -b hippocampus_mri -o out --series T1_MPRAGE --dry-run
   monai-attn segment t1=mr/ ct=ct/ pet=pet/ -b soft_tissue_sarcoma -o out
-  monai-attn segment a.nii.gz b.nrrd -b hippocampus_mri -o out --set inferer::inferer::overlap=0.25
+  monai-attn segment a.nii.gz b.nrrd -b hippocampus_mri -o out --json
 """
 """Shown at the end of `monai-attn segment --help`."""
 
@@ -142,7 +141,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--redo",
-        choices=REDO,
+        choices=("stale", "all"),
         default="",
         help="segment finished cases again: stale ones, made with another bundle, weights, options or images, or all; "
         "files that a person has changed stay",
@@ -158,6 +157,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="check bundle, images and output folder, say what would be done, and write nothing",
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -234,6 +234,7 @@ def run(args: argparse.Namespace) -> int:
             left.count(row)
             windows.bar.clear()
             print_row(row)
+            args.answer.setdefault("cases", []).append(row.to_json())
             windows.rest()
             failed += bool(row.error)
             without += not row.files

@@ -11,11 +11,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monai_attn.errors import InputError
 from monai_attn.mcp_server.fence import Fence
 from monai_attn.notice import RESEARCH_USE
+
+if TYPE_CHECKING:
+    from monai_attn.cohort import Row
 
 __all__ = ["Tools"]
 
@@ -161,16 +164,8 @@ class Tools:
             return f"{name}={self.fence.image(path)}"
         return self.fence.image(text)
 
-    def _row(self, row: Any) -> dict[str, Any]:
-        return {
-            "case": row.case,
-            "error": row.error,
-            "done before": row.done,
-            "files": [self.fence.shown(path) for path in row.files],
-            "volume_ml": row.volume_ml,
-            "warnings": list(row.warnings),
-            "notes": list(row.notes),
-        }
+    def _row(self, row: Row) -> dict[str, Any]:
+        return {**row.to_json(), "files": [self.fence.shown(path) for path in row.files]}
 
 
 def _plain(rows: list[dict[str, Any]], **about: Any) -> dict[str, Any]:
