@@ -161,7 +161,7 @@ def _copy(target: Path) -> Path:
     target.mkdir()
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "Makefile", "constraints.txt"):
         shutil.copy(ROOT / name, target)
-    for name in ("monai_attn", "bundles", "docs", "tests", "benchmarks"):
+    for name in ("monai_attn", "bundles", "docs", "tests", "benchmarks", "release"):
         shutil.copytree(ROOT / name, target / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("CITATION.cff", "mkdocs.yml", "CONTRIBUTING.md", "SECURITY.md", "Dockerfile"):
         if (ROOT / name).is_file():

@@ -1,4 +1,4 @@
-"""`monai-attn fetch`: a bundle of MONAI's model zoo, downloaded into the user's folder of bundles.
+"""`monai-attn fetch`: a bundle of MONAI's model zoo, or the weights of a bundle that came without them.
 
 The only command that uses the network. None of the bundle's code runs.
 """
@@ -6,6 +6,7 @@ The only command that uses the network. None of the bundle's code runs.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 __all__ = ["add_parser", "run"]
 
@@ -19,22 +20,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """
     parser = subparsers.add_parser(
         "fetch",
-        help="download a bundle of MONAI's model zoo",
-        description="Download a bundle of MONAI's model zoo into your folder of bundles (MONAI_ATTN_BUNDLES). "
-        "None of its code runs.",
+        help="download a bundle of MONAI's model zoo, or the weights of a bundle",
+        description="Download a bundle of MONAI's model zoo into your folder of bundles (MONAI_ATTN_BUNDLES). Or, for "
+        "the folder of a bundle without weights, download its weights from where its large_files.yml says. None of the "
+        "bundle's code runs.",
     )
-    parser.add_argument("name", help="the bundle's name in the model zoo, for example spleen_ct_segmentation")
+    parser.add_argument(
+        "name",
+        help="the bundle's name in the model zoo, for example spleen_ct_segmentation; or the folder of a bundle that "
+        "lacks its weights",
+    )
     parser.add_argument("--release", metavar="VERSION", help="version of the bundle; default: the newest")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Download the bundle and say where it is; the exit code is 0.
+    """Download the bundle, or the weights of a folder, and say where they are; the exit code is 0.
 
     Raises `BundleError` without a network or for an unknown name, and `FileError` for a bundle that is there already.
     """
-    from monai_attn.bundle.fetch import fetch
+    from monai_attn.bundle.fetch import fetch, fetch_weights
 
+    if (Path(args.name) / "configs").is_dir():
+        print(f"fetched: {fetch_weights(Path(args.name))}")
+        return 0
     place = fetch(args.name, version=args.release)
     print(f"fetched: {place}")
     print(f"What it is and would run: monai-attn info {args.name}")
