@@ -18,7 +18,7 @@ import monai_attn
 
 def test_every_picture_of_the_gallery_is_there_and_every_picture_is_used():
     pages = "".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-    named = {Path(name).name for name in re.findall(r"images/([\w.]+)", pages)}
+    named = {Path(name).name for name in re.findall(r"!\[[^]]*\]\((?:docs/)?images/([\w.]+)\)", pages)}
     assert named == {path.name for path in (ROOT / "docs" / "images").iterdir()}
 
 
