@@ -2,7 +2,7 @@
 
     python release/prepare.py OUT --version 0.2.0 --repository https://github.com/OWNER/NAME
 
-Writes into the new folder OUT
+Writes into the new folder OUT:
 
     weights/NAME-VERSION-model.pt      the weights of each bundle, to be attached to the release
     weights/SHA256SUMS                 their sums, as `sha256sum --check` reads them
