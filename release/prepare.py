@@ -4,10 +4,10 @@
 
 Writes into the new folder OUT:
 
-    weights/NAME-VERSION-model.pt      the weights of each bundle, to be attached to the release
-    weights/SHA256SUMS                 their sums, as `sha256sum --check` reads them
-    bundles/NAME/                      each bundle without weights; large_files.yml says where they are
-    huggingface/NAME/                  each bundle whole, its card with the header that Hugging Face reads
+- `weights/NAME-VERSION-model.pt`: the weights of each bundle, to be attached to the release.
+- `weights/SHA256SUMS`: their sums, as `sha256sum --check` reads them.
+- `bundles/NAME`: each bundle without weights. Its `large_files.yml` says where they are.
+- `huggingface/NAME`: each bundle whole. Its card has the header that Hugging Face reads.
 
 `monai-attn fetch OUT/bundles/NAME` completes a bundle of the second kind. Nothing is uploaded.
 """
