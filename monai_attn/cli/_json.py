@@ -10,6 +10,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 __all__ = ["STDOUT", "add_json", "words_aside"]
 
@@ -35,7 +36,7 @@ def words_aside(args: argparse.Namespace) -> Iterator[None]:
 
     Nothing is printed on stdout where the block raises. The JSON has no nan and no infinity, as `to_json` has not.
     """
-    answer: dict[str, object] | None = getattr(args, "answer", None)
+    answer: dict[str, Any] | None = getattr(args, "answer", None)
     if answer is None or args.json not in (True, STDOUT):
         yield
         return
@@ -46,4 +47,4 @@ def words_aside(args: argparse.Namespace) -> Iterator[None]:
     from monai_attn.notice import RESEARCH_USE
 
     rows = answer.pop("rows", [])
-    print(to_json(rows, **{"notice": RESEARCH_USE, "version": __version__, **answer}), end="")  # type: ignore[arg-type]
+    print(to_json(rows, **{"notice": RESEARCH_USE, "version": __version__, **answer}), end="")
