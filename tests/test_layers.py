@@ -38,7 +38,7 @@ NAPARI = (
     {"dock"},
     {"review"},
     {"save"},
-    {"compare", "correct"},
+    {"compare", "correct", "learn"},
     {"open", "segment", "structures"},
     {"look", "keep"},
     {"settings"},

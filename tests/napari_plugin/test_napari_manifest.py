@@ -25,7 +25,7 @@ def test_every_command_of_the_manifest_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["monai-attn", "Open", "Look", "Segment", "Structures", "Correct", "Compare", "Save all"]
+    "title", ["monai-attn", "Open", "Look", "Segment", "Structures", "Correct", "Compare", "Save all", "Learn"]
 )
 def test_the_panels_have_the_names_of_the_documentation(title: str) -> None:
     widgets = PluginManifest.from_file(MANIFEST).contributions.widgets or []

@@ -24,18 +24,26 @@ from monai_attn.napari.correct.editing import (
     correction_sentence,
     structure_title,
 )
+from monai_attn.napari.correct.range_box import RangeBox
 from monai_attn.napari.correct.scribble_box import ScribbleBox
 from monai_attn.napari.correct.scribbling import is_scribbles
 from monai_attn.napari.keep.window import UnsavedBar, watch
-from monai_attn.napari.qt.controls import button, check_box, offer_layers, releasing, row, spin
-from monai_attn.napari.qt.fields import combo_box, words
+from monai_attn.napari.layers.strokes import step_counts
+from monai_attn.napari.qt.controls import button, check_box, releasing, row, spin
+from monai_attn.napari.qt.fields import words
 from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
+from monai_attn.napari.settings import PLUGIN
 
 if TYPE_CHECKING:
     import napari.viewer
 
 __all__ = ["CorrectWidget"]
+
+DOCK = "monai-attn"
+"""The dock of all panels as napari names it."""
+
+LEARN_TIP = "Train a bundle (model) for some minutes on this corrected mask, beginning with the one that made the mask."
 
 
 class CorrectWidget(QWidget):
@@ -53,6 +61,7 @@ class CorrectWidget(QWidget):
         self.layer: Labels | None = None
         self.worker: Any = None
         self._task: tuple[Labels, Correction, Seal]
+        self._steps_seen = (0, 0)
         self._build()
         self._links = [
             (viewer.layers.selection.events.active, self._follow),
@@ -77,10 +86,12 @@ class CorrectWidget(QWidget):
 
     def _build(self) -> None:
         self.target, self.said, self.unsaved = words(), words(), UnsavedBar(watch(self.viewer))
-        intensities = self._range_group()
-        self.scribble = ScribbleBox(self.viewer, lambda: self.layer, self.image.currentData, self.said.setText)
+        self.range = RangeBox()
+        self.range.changed.connect(self._set_brush)
+        self.scribble = ScribbleBox(self.viewer, lambda: self.layer, self.range.image.currentData, self.said.setText)
         groups = (self._brush_group(), self.scribble, self._shape_group())
-        above = (self.unsaved, *groups, Advanced((intensities,)))
+        self.learn = button("learn from this ...", LEARN_TIP, self._learn)
+        above = (self.unsaved, *groups, Advanced((self.range,)), self.learn)
         self.main, self.stopping = self.modes["paint"], None
         lay_out_page(self, above, (self.target, row(*self.modes.values(), *self.steps.values()), self.said))
 
@@ -93,25 +104,6 @@ class CorrectWidget(QWidget):
         group = QGroupBox("Brush")
         form = narrow_form(group)
         form.addRow("diameter", row(self.diameter, self.ball))
-        return group
-
-    def _range_group(self) -> QGroupBox:
-        self.gated = check_box("only intensities", "Paint only voxels of the image whose intensity is in the range.")
-        self.low = spin(0.0, (-1e6, 1e6), "", "The lowest intensity that is painted, in the image's own unit.")
-        self.high = spin(0.0, (-1e6, 1e6), "", "The highest intensity that is painted, in the image's own unit.")
-        self.image = combo_box(())
-        self.image.setToolTip("The image, on the grid of the mask, whose intensities are meant.")
-        for number in (self.low, self.high):
-            number.valueChanged.connect(self._set_brush)
-        self.gated.toggled.connect(self._set_brush)
-        self.gated.toggled.connect(self._suggest_range)
-        self.image.currentIndexChanged.connect(self._set_brush)
-        group = QGroupBox("Range of intensities")
-        form = narrow_form(group)
-        form.addRow(self.gated)
-        form.addRow("from", self.low)
-        form.addRow("to", self.high)
-        form.addRow("of", self.image)
         return group
 
     def _shape_group(self) -> QGroupBox:
@@ -143,23 +135,24 @@ class CorrectWidget(QWidget):
     def _follow(self, event: Any = None) -> None:  # noqa: ARG002
         if self.layer is not None:
             self.layer.events.selected_label.disconnect(self._show_target)
+            self.layer.events.set_data.disconnect(self._stepped)
         active = self.viewer.layers.selection.active
         if is_scribbles(active):
             active = self.scribble.scribbles.mask
         self.layer = active if isinstance(active, Labels) and active.ndim == 3 else None
         if self.layer is not None:
             self.layer.events.selected_label.connect(self._show_target)
+            self.layer.events.set_data.connect(self._stepped)
         self._list_images()
         self._show_target()
 
     def _list_images(self, event: Any = None) -> None:  # noqa: ARG002
         images = gate_images(self.viewer, self.layer) if self.layer is not None else []
-        offer_layers(self.image, images)
-        self._set_brush()
+        self.range.offer(images)
 
     def _show_target(self, event: Any = None) -> None:  # noqa: ARG002
         layer = self.layer
-        for part in (self.shapes, self.scribble, *self.modes.values()):
+        for part in (self.shapes, self.scribble, self.learn, *self.modes.values()):
             part.setEnabled(layer is not None and self.worker is None)
         if layer is None:
             self.target.setText("Select a labels layer, and in it the label to correct.")
@@ -167,24 +160,10 @@ class CorrectWidget(QWidget):
             self.target.setText(f"Label: {structure_title(layer, int(layer.selected_label))}, in {layer.name}")
 
     def _set_brush(self) -> None:
-        gated = self.gated.isChecked()
-        for part in (self.low, self.high, self.image):
-            part.setEnabled(gated)
-        if gated:
-            self.high.setMinimum(self.low.value())
         brush = self.brush
         brush.radius_mm, brush.ball = self.diameter.value() / 2, self.ball.isChecked()
-        brush.gate = (self.low.value(), self.high.value()) if gated else None
-        brush.gate_image = self.image.currentData()
+        brush.gate, brush.gate_image = self.range.range, self.range.image.currentData()
         brush.show_size()
-
-    def _suggest_range(self, on: bool) -> None:
-        """Begin with what the image's window shows."""
-        image = self.image.currentData()
-        if on and image is not None and self.low.value() == self.high.value() == 0:
-            low, high = image.contrast_limits
-            self.high.setValue(high)
-            self.low.setValue(low)
 
     def _brush_resized(self) -> None:
         self.diameter.setValue(2 * self.brush.radius_mm)
@@ -196,7 +175,19 @@ class CorrectWidget(QWidget):
     def _step(self, name: str) -> None:
         if self.layer is not None:
             getattr(self.layer, name)()
-            self.said.clear()  # what it said is no longer so
+
+    def _learn(self, name: str) -> None:  # noqa: ARG002
+        """Go to the tab "Learn", made ready for this mask."""
+        if self.layer is not None:
+            _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+            dock.show_tab("Learn").learn_from(self.layer)
+
+    def _stepped(self, event: Any = None) -> None:  # noqa: ARG002
+        """Take the message away after an undo or redo, by button or key: what the message said is no longer so."""
+        steps = step_counts(self.layer) if self.layer is not None else (0, 0)
+        if steps[1] != self._steps_seen[1]:
+            self.said.clear()
+        self._steps_seen = steps
 
     def choices(self) -> Choices:
         """What is set on the panel, for the plane that is shown. Raises `GeometryError` for a layer without a place."""

@@ -15,7 +15,7 @@ from monai_attn.napari.dock.window import dock_of
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["ToCompare", "ToCorrect", "ToLook", "ToOpen", "ToSave", "ToSegment", "ToStructures"]
+__all__ = ["ToCompare", "ToCorrect", "ToLearn", "ToLook", "ToOpen", "ToSave", "ToSegment", "ToStructures"]
 
 
 class Lead(QWidget):
@@ -84,3 +84,9 @@ class ToSave(Lead):
     """Shows the tab "Save"."""
 
     title = "Save"
+
+
+class ToLearn(Lead):
+    """Shows the tab "Learn"."""
+
+    title = "Learn"

@@ -46,6 +46,7 @@ TABS = (
     Tab("Correct", "Correct the mask by hand.", "correct.panel:CorrectWidget", mask=True),
     Tab("Compare", "Compare a mask with a reference.", "compare.panel:CompareWidget"),
     Tab("Save", "Save the mask, or mask, measurements and report.", "save.panel:SaveAllWidget", mask=True),
+    Tab("Learn", "Train a bundle (model) on your own labelled cases, in minutes.", "learn.panel:LearnWidget"),
     Tab("Review", "Read a cohort: accept, fix or reject its masks by keys.", "review.panel:ReviewWidget"),
 )
 """From left to right, in the order in which a case is read; Alt+1 shows the first."""

@@ -15,7 +15,7 @@ from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
-from monai_attn.bundle.locate import shipped
+from monai_attn.bundle.locate import bundle_folders, shipped
 from monai_attn.errors import AttnError, InputError
 from monai_attn.napari.segment.checking import outlook_of
 from monai_attn.napari.segment.form import SegmentForm
@@ -95,7 +95,7 @@ class SegmentWidget(QWidget):
         return describe_bundle(self.bundle, overrides_of(self.form.overrides.text()))
 
     def _offer_bundles(self) -> None:
-        """The shipped bundles, and those in the folder that the preferences name; the preferred device."""
+        """The shipped bundles, the user's own, and those in the preferred folder; the preferred device."""
         self.form.bundles.addItems(list(shipped()))
         try:
             preferred = settings()
@@ -103,9 +103,9 @@ class SegmentWidget(QWidget):
             show_error(str(error))
             return
         self.form.prefer_device(preferred.device)
-        for file in sorted(preferred.bundles.glob("*/configs/metadata.json")) if preferred.bundles else []:
-            root = file.parents[1]
-            self.form.bundles.addItem(root.name, str(root))
+        for folder in (*bundle_folders(), *([preferred.bundles] if preferred.bundles else [])):
+            for file in sorted(folder.glob("*/configs/metadata.json")):
+                self.form.bundles.addItem(file.parents[1].name, str(file.parents[1]))
 
     def add_bundle(self, folder: str | Path) -> None:
         """Offer the bundle in a folder, and choose it; nothing of it runs. Says why when it is none."""
@@ -115,8 +115,9 @@ class SegmentWidget(QWidget):
             show_error(str(error))
             return
         self._bundle_by_hand = True
-        self.form.bundles.addItem(bundle.name, str(folder))
-        self.form.bundles.setCurrentIndex(self.form.bundles.count() - 1)
+        if self.form.bundles.findData(str(folder)) < 0:
+            self.form.bundles.addItem(bundle.name, str(folder))
+        self.form.bundles.setCurrentIndex(self.form.bundles.findData(str(folder)))
 
     def request(self) -> Request:
         """The choices as they stand. Raises `AttnError` when something is missing."""
@@ -143,7 +144,7 @@ class SegmentWidget(QWidget):
             self.check = Outlook()
             self.form.show_problem(str(error), "note" if self.region.waiting else "warning")
         else:
-            self.check = outlook_of(request)
+            self.check = outlook_of(request, cold=not self.running.runner.has_open(request))
             self.form.show_check(self.check, request.regions)
         self.region.show_guide()
         self.form.set_running(self.running.worker is not None, ready=self.check.ready)
@@ -173,9 +174,8 @@ class SegmentWidget(QWidget):
         if not trusted:
             self.form.status.setText("Not run: the bundle (model) is not trusted.")
             return
-        windows = self.check.estimate.windows if self.check.estimate else None
         self.tour.restart()
-        self.running.start(replace(request, trust=True), windows)
+        self.running.start(replace(request, trust=True), self.check.estimate)
 
     def jump(self) -> None:
         """Fly to the least certain piece of the mask, at the next click to the one after it."""

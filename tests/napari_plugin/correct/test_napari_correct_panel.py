@@ -77,14 +77,15 @@ def test_the_panels_correct_and_save(
     assert correct.said.text().startswith("grow: liver (1) +")
     grown = layer.data.copy()
     assert np.count_nonzero(grown == 1) > np.count_nonzero(before == 1)
-    correct.steps["undo"].click()
+    layer.undo()  # as Ctrl+Z does
+    assert correct.said.text() == ""
     assert np.array_equal(layer.data, before)
     correct.steps["redo"].click()
     assert np.array_equal(layer.data, grown)
 
-    correct.gated.setChecked(True)
+    correct.range.gated.setChecked(True)
     assert correct.brush.gate == (0.0, 100.0)
-    correct.gated.setChecked(False)
+    correct.range.gated.setChecked(False)
     assert correct.brush.gate is None
     correct.diameter.setValue(8.0)
     correct.ball.setChecked(True)

@@ -1,0 +1,92 @@
+"""The masks that are open, each with its image, as labelled cases on the disk for a training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monai_attn.errors import FileError, InputError
+from monai_attn.io import write, write_bytes_atomic
+from monai_attn.labels import LabelTable
+from monai_attn.napari.layers.styles import extended, layer_table
+from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
+from monai_attn.napari.qt.choices import is_mask, on_its_grid
+from monai_attn.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+__all__ = ["OpenCase", "open_cases", "write_cases"]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenCase:
+    """A mask that is open, and the image it lies on: volumes `(I, J, K)` of one grid, and the names of the labels."""
+
+    image: Volume
+    labels: Volume
+    table: LabelTable
+
+
+def open_cases(layers: Iterable[Layer], only: Layer | None = None) -> list[OpenCase]:
+    """The visible masks with an image on their grid; [] for none. With `only` that mask alone, seen or not.
+
+    Of several images on one grid the topmost counts. A mask that holds only background is left out. The masks are
+    copied, so that painting may go on.
+    """
+    known = list(layers)
+    images = [layer for layer in reversed(known) if layer._type_string == "image" and _is_source(layer)]
+    cases = []
+    for mask in known:
+        wanted = mask is only if only is not None else mask.visible
+        if not wanted or not is_mask(mask) or mask.ndim != 3:
+            continue
+        image = next((layer for layer in images if on_its_grid(mask, layer, known)), None)
+        values = values_in(mask.data)
+        if image is None or not values:
+            continue
+        labels = volume_of(mask, known)
+        copied = labels.with_array(labels.array.copy(order="K"))
+        cases.append(OpenCase(volume_of(image, known), copied, extended(layer_table(mask), values)))
+    return cases
+
+
+def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
+    """Write cases as a data set with a `dataset.json` into a new folder, which is given back.
+
+    The cases are numbered: no name of a patient, a file or a layer is kept. Labels are joined by their numbers. Raises
+    `InputError` for no case, and for a number that has two names. Raises `FileError` for a folder that exists.
+    """
+    if not cases:
+        raise InputError("No mask with an image on its grid is open. Open or draw one first.")
+    if folder.exists():
+        raise FileError(f"{folder.name} exists already. Choose another name for the bundle (model).")
+    names: dict[int, str] = {}
+    for case in cases:
+        for label in case.table:
+            if names.setdefault(label.value, label.name) != label.name:
+                raise InputError(
+                    f"Label {label.value} is {names[label.value]!r} in one mask and {label.name!r} in another. "
+                    "Give it one name in the tab Structures, or hide the mask that does not belong to the others."
+                )
+    rows = []
+    for number, case in enumerate(cases, 1):
+        row = {"image": f"images/case_{number}.nii.gz", "label": f"labels/case_{number}.nii.gz"}
+        for name, volume in ((row["image"], case.image), (row["label"], case.labels)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write(replace(volume, notes=()), folder / name)
+        rows.append(row)
+    labels = {"0": "background", **{str(value): name for value, name in sorted(names.items())}}
+    modality = {"0": cases[0].image.modality or "unknown"}
+    content = {"name": "masks of a viewer", "modality": modality, "labels": labels, "training": rows}
+    write_bytes_atomic(folder / "dataset.json", (json.dumps(content, indent=2) + "\n").encode())
+    return folder
+
+
+def _is_source(layer: Layer) -> bool:
+    """Whether a layer is an image as it was read, and no map."""
+    origin = origin_of(layer)
+    return origin is not None and origin.role == "image" and not origin.display_only

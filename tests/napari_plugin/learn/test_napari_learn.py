@@ -1,0 +1,152 @@
+"""The panel "Learn": cases are chosen, a training runs in a thread, and its bundle is offered where masks are made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QApplication
+
+from monai_attn.cases.labelled import find_labelled
+from monai_attn.errors import FileError, InputError
+from monai_attn.labels import LabelTable
+from monai_attn.napari.dock.window import dock_of
+from monai_attn.napari.keep.guard import reasons_to_stay
+from monai_attn.napari.layers.provenance import PROVENANCE
+from monai_attn.napari.layers.volumes import image_layer, labels_layer
+from monai_attn.napari.learn.cases import open_cases, write_cases
+from monai_attn.volume import Volume
+
+AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
+SHAPE = (24, 24, 16)
+
+SMALL = (
+    "network_def::channels=[8,16,32]; network_def::strides=[2,2]; network_def::kernel_sizes=[3,3,3]; batch_size=2; "
+    "epoch_steps=20; val_interval=2; max_steps=80; ema_momentum=0.1; head_rate=0.01"
+)
+"""A network of seconds, and the rates that the plan has for so few steps."""
+
+
+def until(happened: Callable[[], bool], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not happened() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+    return happened()
+
+
+def ball(number: int) -> tuple[Volume, Volume]:
+    """A CT with a bright ball, and its mask."""
+    centre = np.array([12 + number % 3, 11, 8])
+    inside = (((np.indices(SHAPE).T - centre) * [1.0, 1.0, 1.5]) ** 2).sum(-1).T < 20
+    noise = np.random.default_rng(number).normal(-50, 30, SHAPE)
+    ct = Volume((noise + 300 * inside).astype(np.int16), AFFINE, modality="CT", unit="HU")
+    return ct, Volume(inside.astype(np.uint8), AFFINE)
+
+
+def add_balls(viewer: Any, count: int) -> list[Any]:
+    """So many cases beside each other, each on a grid of its own; the layers of the masks."""
+    masks = []
+    for number in range(count):
+        ct, mask = ball(number)
+        moved = AFFINE.copy()
+        moved[0, 3] = 200.0 * number
+        made = (
+            image_layer(Volume(ct.array, moved, "CT", "HU"), name=f"ct {number}"),
+            labels_layer(Volume(mask.array, moved), name=f"mask {number}", table=LabelTable.of_names({1: "ball"})),
+        )
+        for data, keywords, kind in made:
+            layer = getattr(viewer, f"add_{kind}")(data, **keywords)
+        masks.append(layer)
+    return masks
+
+
+def test_open_masks_become_a_data_set_that_names_nobody(tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    masks = add_balls(viewer, 3)
+    masks[1].visible = False
+    cases = open_cases(viewer.layers)
+    assert len(cases) == 2
+    assert len(open_cases(viewer.layers, masks[1])) == 1
+    root = write_cases(cases, tmp_path / "new")
+    found = find_labelled(root)
+    assert [label.name for label in found.labels] == ["ball"]
+    assert [case.name for case in found] == ["case_1", "case_2"]
+    assert not [path for path in root.rglob("*") if "ct" in path.name or "mask" in path.name]
+    with pytest.raises(FileError, match="exists already"):
+        write_cases(cases, root)
+    other = labels_layer(ball(0)[1], name="other", table=LabelTable.of_names({1: "spleen"}))
+    viewer.add_labels(other[0], **other[1])
+    with pytest.raises(InputError, match="Label 1 is 'ball' in one mask and 'spleen' in another"):
+        write_cases(open_cases(viewer.layers), tmp_path / "two_names")
+    with pytest.raises(InputError, match="No mask with an image on its grid is open"):
+        write_cases([], tmp_path / "none")
+
+
+@pytest.mark.gui
+def test_the_panel_says_what_is_missing_and_begins_with_the_bundle_that_made_a_mask(
+    make_napari_viewer: Any, plugin: Any, plugin_settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONAI_ATTN_BUNDLES", str(tmp_path / "bundles"))
+    viewer = make_napari_viewer(show=True)
+    dock = dock_of(viewer)
+    panel = dock.show_tab("Learn")
+    assert not panel.form.run.isEnabled()
+    assert "Choose labelled cases" in panel.form.findings.text()
+    panel.show_dataset(tmp_path)  # which holds none
+    assert until(lambda: "Looking" not in panel.form.data.text())
+    assert panel.dataset is None
+    assert not panel.form.run.isEnabled()
+
+    (mask,) = add_balls(viewer, 1)
+    mask.metadata[PROVENANCE] = {"bundle": "hippocampus_mri"}
+    correct = dock.show_tab("Correct")
+    viewer.layers.selection.active = mask
+    correct.learn.click()
+    assert dock.shown == "Learn"
+    assert panel.form.initial.currentText() == "hippocampus_mri"
+    assert panel.form.minutes.value() == 5
+    assert panel.form.data.text() == "1 open mask with an image: ball."
+    assert Path(panel.form.output.text()) == tmp_path / "bundles" / "learned"
+    assert panel.form.run.isEnabled()
+    panel.form.overrides.setText("nonsense")
+    assert not panel.form.run.isEnabled()
+
+
+@pytest.mark.slow
+@pytest.mark.gui
+def test_a_training_in_the_window_gives_a_bundle_that_is_offered_and_cancel_keeps_the_best_weights(
+    make_napari_viewer: Any, plugin: Any, plugin_settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONAI_ATTN_BUNDLES", str(tmp_path / "bundles"))
+    viewer = make_napari_viewer(show=True)
+    dock = dock_of(viewer)
+    panel = dock.show_tab("Learn")
+    add_balls(viewer, 5)
+    panel.form.layers.click()
+    panel.form.overrides.setText(SMALL)
+    panel.form.minutes.setValue(10)
+    panel.form.run.click()
+    assert reasons_to_stay(viewer) == ["A training is running and would be ended."]
+    assert until(lambda: panel.worker is None, 500)
+    assert "Mean Dice on 1 case of the validation: ball 0." in panel.form.status.text()
+    assert any(point.loss for point in panel.form.curve.points)
+    segment = dock.panels["Segment"]
+    assert segment.bundle == str(tmp_path / "bundles" / "learned")
+    assert segment.form.bundles.currentText() == "learned"
+
+    # the next one is ended after its first validation
+    panel.form.initial.setCurrentText("learned")
+    panel.form.overrides.setText("max_steps=2000; epoch_steps=5; val_interval=1")
+    panel.form.run.click()
+    assert until(lambda: any(point.dice for point in panel.form.curve.points), 500)
+    panel.form.cancel.click()
+    assert until(lambda: panel.worker is None, 300)
+    assert panel.form.status.text().startswith("Ended early; these are the best weights.")
+    assert (tmp_path / "bundles" / "learned_2" / "models" / "model.pt").is_file()
+    assert segment.bundle == str(tmp_path / "bundles" / "learned_2")
