@@ -24,7 +24,9 @@ def check_chosen(bundle: BundleDescription, images: Mapping[str, Volume]) -> lis
 
     An empty list says that nothing speaks against the choice. Voxels are not looked at.
     """
-    faults = [Finding("error", f"The bundle {bundle.name} cannot run as it is. {text}") for text in bundle.faults]
+    faults = [
+        Finding("error", f"The bundle (model) {bundle.name} cannot run as it is. {text}") for text in bundle.faults
+    ]
     return [*faults, *_missing(bundle, images), *_together(bundle, images), *_kinds(bundle, images)]
 
 
@@ -33,10 +35,12 @@ def _missing(bundle: BundleDescription, images: Mapping[str, Volume]) -> Iterato
     lacking = [one for one in bundle.images if one.name not in images]
     if lacking and (not bundle.optional or not images):
         words = ", ".join(f"{one.name} ({one.modality})" if one.modality else one.name for one in lacking)
-        yield Finding("error", f"The bundle {bundle.name} needs an image for {words}. Choose a layer.")
+        yield Finding("error", f"The bundle (model) {bundle.name} needs an image for {words}. Choose a layer.")
     elif lacking:
         names = ", ".join(one.name for one in lacking)
-        yield Finding("warning", f"Without {names} the mask will be less certain; the bundle takes what there is.")
+        yield Finding(
+            "warning", f"Without {names} the mask will be less certain; the bundle (model) takes what there is."
+        )
 
 
 def _together(bundle: BundleDescription, images: Mapping[str, Volume]) -> Iterator[Finding]:
@@ -46,8 +50,8 @@ def _together(bundle: BundleDescription, images: Mapping[str, Volume]) -> Iterat
         if bundle.joined and not same_grid(volumes[0], volume):
             yield Finding(
                 "error",
-                f"{name} has another grid than {names[0]}, and this bundle takes them as channels of one image. "
-                "Resample one to the other first.",
+                f"{name} has another grid than {names[0]}, and this bundle (model) takes them as channels of one "
+                "image. Resample one to the other first.",
             )
         frames = {volumes[0].frame_of_reference, volume.frame_of_reference} - {""}
         if len(frames) > 1:

@@ -14,7 +14,7 @@ from pathlib import Path
 from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.preflight.memory import peak_bytes
-from monai_attn.preflight.speeds import seconds_per_window
+from monai_attn.preflight.speeds import bytes_besides, seconds_per_window, seconds_to_start
 from monai_attn.preflight.windows import count_windows, network_shape
 from monai_attn.volume import Volume
 from monai_attn.wording import counted
@@ -60,11 +60,15 @@ def estimate(
     execution: Execution = DEFAULT,
     *,
     extra_runs: int = 0,
+    maps: Sequence[str] = (),
+    cold: bool = False,
     speeds: Path | None = None,
 ) -> Estimate:
     """What it will take to segment an image, which is cut to the region where there is one, or several such parts.
 
-    `extra_runs`: how often the network sees each window besides, for maps. `speeds`: the file of measured times.
+    `extra_runs`: how often the network sees each window besides, for `maps` (names as a `Segmenter` knows them).
+    `cold`: the bundle is not open yet, so that its loading and converting count too. `speeds`: the file of what earlier
+    runs took.
 
     `execution` says on which device and with which back-end the network will run. Nothing is raised for an image
     that is too small or too large: `check_images` judges that.
@@ -72,11 +76,14 @@ def estimate(
     parts = [image] if isinstance(image, Volume) else list(image)
     shapes = [network_shape(bundle, part) for part in parts]
     counted = [count_windows(bundle, shape, runs=max(bundle.runs, 1 + extra_runs)) for shape in shapes]
-    each, measured = seconds_per_window(bundle, execution, file=speeds)
+    each, measured = seconds_per_window(bundle, execution, maps=maps, file=speeds)
+    start = seconds_to_start(bundle, execution, file=speeds) if cold else 0.0
     windows = None if None in counted else sum(count for count in counted if count is not None)
-    seconds = None if windows is None else windows * each
-    memory = max(peak_bytes(bundle, shape, part) for shape, part in zip(shapes, parts, strict=True))
-    return Estimate(windows, seconds, measured, memory, bundle.skips_air)
+    seconds = None if windows is None else start + windows * each
+    memory = max(peak_bytes(bundle, shape, part, maps=maps) for shape, part in zip(shapes, parts, strict=True))
+    return Estimate(
+        windows, seconds, measured, memory + bytes_besides(bundle, execution, file=speeds), bundle.skips_air
+    )
 
 
 def duration(seconds: float) -> str:

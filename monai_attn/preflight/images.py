@@ -148,7 +148,7 @@ def _values(what: str, image: Volume, trained: ImageRange, wanted: ImageInput) -
     if wanted.modality not in ("", "CT") and not image.modality and found["p1"] < AIR_HU:
         yield Finding(
             "warning",
-            f"{what} has values of {found['p1']:.0f} and below, as CT has them in air; the bundle is for "
+            f"{what} has values of {found['p1']:.0f} and below, as CT has them in air; the bundle (model) is for "
             f"{wanted.modality}.",
         )
     if not trained.values or not wanted.unit:

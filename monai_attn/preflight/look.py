@@ -49,14 +49,15 @@ def _modality(name: str, wanted: str, image: Volume, bundle: str) -> Iterator[Fi
     looks_like_ct = lowest < AIR_HU
     if looks_like_ct and wanted != "CT":
         yield Finding(
-            "warning", f"{name}: values down to {lowest:.0f} look like CT, and the bundle {bundle} is for {wanted}."
+            "warning",
+            f"{name}: values down to {lowest:.0f} look like CT, and the bundle (model) {bundle} is for {wanted}.",
         )
     elif wanted == "CT" and not looks_like_ct:
         yield Finding(
             "warning", f"{name}: no value is below {AIR_HU}, so this does not look like CT in Hounsfield units."
         )
     else:
-        yield Finding("note", f"{name}: the file does not tell its modality; the bundle is for {wanted}.")
+        yield Finding("note", f"{name}: the file does not tell its modality; the bundle (model) is for {wanted}.")
 
 
 def _grid(bundle: BundleDescription, name: str, image: Volume) -> Iterator[Finding]:
@@ -66,7 +67,7 @@ def _grid(bundle: BundleDescription, name: str, image: Volume) -> Iterator[Findi
     if edges and finest < FINE * min(edges):
         yield Finding(
             "note",
-            f"{name}: voxels of {finest:.3g} mm; the bundle works at {_words(edges)} mm, finer detail is lost.",
+            f"{name}: voxels of {finest:.3g} mm; the bundle (model) works at {_words(edges)} mm, finer detail is lost.",
         )
     if image.is_sheared:
         yield Finding(
@@ -81,7 +82,7 @@ def _coarse(bundle: BundleDescription, name: str, image: Volume) -> Iterator[Fin
     if edges and coarsest > COARSE * max(edges):
         yield Finding(
             "warning",
-            f"{name}: voxels up to {coarsest:.3g} mm apart; the bundle works at {_words(edges)} mm. "
+            f"{name}: voxels up to {coarsest:.3g} mm apart; the bundle (model) works at {_words(edges)} mm. "
             "Expect coarse outlines.",
         )
     if min(image.shape) < 2:

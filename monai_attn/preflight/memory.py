@@ -19,7 +19,11 @@ LIBRARIES_BYTES = 10**9
 """What PyTorch, MONAI and a network take before the first image."""
 
 
-def peak_bytes(bundle: BundleDescription, shape: Sequence[int], source: Volume) -> int:
+MAP_CHANNELS = {"attention": 3, "entropy": 1, "flip_variance": 1}
+"""How many maps each kind gives; probabilities give one for each class."""
+
+
+def peak_bytes(bundle: BundleDescription, shape: Sequence[int], source: Volume, *, maps: Sequence[str] = ()) -> int:
     """A rule for the largest memory of a run, in bytes; `shape` is the size of the image that the network sees.
 
     The images count once, and the network's output (one channel for each class, float32) three times. Both lie on the
@@ -28,14 +32,16 @@ def peak_bytes(bundle: BundleDescription, shape: Sequence[int], source: Volume) 
     makes labels slab by slab keeps the output for one row of windows only. PyTorch and MONAI come on top.
 
     `source` is the image on its own grid, cut to the region where there is one. Four bytes are counted for each
-    number.
+    number. `maps` are kept whole, together with the probabilities that they are made from.
     """
     network = math.prod(shape)
     held = network + source.array.size
+    shown = sum(MAP_CHANNELS.get(name, bundle.classes) for name in maps) + (bundle.classes if maps else 0)
+    mapped = 4 * held * shown
     if bundle.streams and bundle.window:
         row = network * min(min(edge or size, size) / size for size, edge in zip(shape, bundle.window, strict=True))
-        return LIBRARIES_BYTES + 4 * int(held * (len(bundle.images) + 1) + row * 3 * bundle.classes)
-    return LIBRARIES_BYTES + 4 * held * (len(bundle.images) + 3 * bundle.classes)
+        return LIBRARIES_BYTES + mapped + 4 * int(held * (len(bundle.images) + 1) + row * 3 * bundle.classes)
+    return LIBRARIES_BYTES + mapped + 4 * held * (len(bundle.images) + 3 * bundle.classes)
 
 
 def available_bytes() -> int | None:

@@ -56,13 +56,16 @@ def outlook(
     region: Regions = None,
     execution: Execution = DEFAULT,
     extra_runs: int = 0,
+    maps: Sequence[str] = (),
+    cold: bool = False,
     speeds: Path | None = None,
     memory: int | None = None,
 ) -> Outlook:
     """The outlook for segmenting a region of these images; the whole images without a region.
 
-    `images` go by the names that the bundle gives them, the reference image first. `extra_runs` and `speeds`: see
-    `estimate`. `memory`: free bytes, by default what the system has free. What a run would refuse is an "error".
+    `images` go by the names that the bundle gives them, the reference image first. `extra_runs`, `maps`, `cold` and
+    `speeds`: see `estimate`. `memory`: free bytes, by default what the system has free. What a run would refuse is an
+    "error".
     Nothing of the bundle runs.
 
     `region` is a box in mm (RAS+), or several by name. A region outside the image gives an "error", and no estimate.
@@ -92,7 +95,7 @@ def outlook(
         entry = bundle.finder.entry
         findings.append(Finding("note", SEEKS.format(" and ".join(entry.regions))))
         parts = [middle_of(parts[0], entry.size_mm)] * len(entry.regions)
-    expected = estimate(bundle, parts, execution, extra_runs=extra_runs, speeds=speeds)
+    expected = estimate(bundle, parts, execution, extra_runs=extra_runs, maps=maps, cold=cold, speeds=speeds)
     findings += _memory(expected.bytes, available_bytes() if memory is None else memory)
     findings += [Finding("note", f"{name}: {note}") for name, image in images.items() for note in image.notes]
     return Outlook(tuple(findings), expected)

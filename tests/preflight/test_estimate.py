@@ -151,6 +151,27 @@ def test_the_time_is_a_guess_until_a_run_was_measured(hippocampus, tmp_path):
     assert seconds_per_window(hippocampus, Execution("cpu", "torch"), file=speeds)[1] is False
 
 
+def test_the_first_run_is_foretold_with_its_start_and_corrected_by_what_it_took(hippocampus, tmp_path):
+    speeds, cpu = tmp_path / "speeds.json", Execution("cpu", "openvino")
+    warm, cold = (estimate(hippocampus, volume(), cpu, cold=cold, speeds=speeds) for cold in (False, True))
+    assert cold.seconds - warm.seconds == pytest.approx(5 + 0.5 * hippocampus.weights.stat().st_size / 1e6)
+    remember(hippocampus, cpu, windows=4, seconds=2.0, start=11.0, besides=3 * 10**8, file=speeds)
+    warm, cold = (estimate(hippocampus, volume(), cpu, cold=cold, speeds=speeds) for cold in (False, True))
+    assert (warm.seconds, cold.seconds) == (warm.windows * 0.5, 11.0 + warm.windows * 0.5)
+    assert warm.bytes == peak_bytes(hippocampus, network_shape(hippocampus, volume()), volume()) + 3 * 10**8
+
+
+def test_maps_take_time_and_memory(hippocampus, tmp_path):
+    speeds, cpu, maps = tmp_path / "speeds.json", Execution("cpu", "torch"), ("attention", "entropy")
+    remember(hippocampus, cpu, windows=4, seconds=2.0, file=speeds)
+    plain, shown = (estimate(hippocampus, volume(), cpu, maps=these, speeds=speeds) for these in ((), maps))
+    assert shown.seconds == pytest.approx(1.5 * plain.seconds)
+    assert shown.bytes > plain.bytes
+    remember(hippocampus, cpu, windows=4, seconds=8.0, maps=maps, file=speeds)
+    assert estimate(hippocampus, volume(), cpu, maps=maps, speeds=speeds).seconds == 2.0 * shown.windows
+    assert estimate(hippocampus, volume(), cpu, speeds=speeds).seconds == plain.seconds
+
+
 def test_a_shipped_bundle_of_several_images_names_each_of_them():
     bundle = describe_bundle("soft_tissue_sarcoma")
     assert [(slot.name, slot.modality) for slot in bundle.images] == [("t1", "MR"), ("ct", "CT"), ("pet", "PT")]

@@ -47,7 +47,7 @@ def test_an_image_of_the_right_kind_has_no_warning(hippocampus):
         (volume(modality="CT"), "error", "hippocampus_mri is for MR, and this image is CT"),
         (volume(modality="", fill=-1000.0), "warning", "values down to -1000 look like CT"),
         (volume().with_array(np.zeros((40, 48, 20), np.int16)), "error", "The image is blank"),
-        (volume(modality=""), "note", "does not tell its modality; the bundle is for MR"),
+        (volume(modality=""), "note", "does not tell its modality; the bundle (model) is for MR"),
         (
             volume((40, 48, 9), (1, 1, 5)),
             "warning",
@@ -109,7 +109,7 @@ def test_several_images_are_optional_where_the_metadata_list_them(hippocampus):
 def test_a_bundle_that_does_not_say_on_what_it_was_trained_has_its_grid_compared(hippocampus):
     unknown = replace(hippocampus, made_for={})
     coarse = outlook(unknown, {"image": volume(spacing_mm=(1, 1, 5))})
-    assert "voxels up to 5 mm apart; the bundle works at 1 x 1 x 1 mm" in texts(coarse, "warning")
+    assert "voxels up to 5 mm apart; the bundle (model) works at 1 x 1 x 1 mm" in texts(coarse, "warning")
     assert "one voxel thick" in texts(outlook(unknown, {"image": volume((40, 48, 1))}), "warning")
     assert outlook(unknown, {"image": volume((200, 200, 100))}).ready
 

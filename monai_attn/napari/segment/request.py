@@ -13,6 +13,7 @@ from monai_attn.backends.execution import Execution
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.bundle.overrides import parse_override
 from monai_attn.finders import Regions
+from monai_attn.preflight.estimate import Estimate
 from monai_attn.volume import Box, Volume
 
 __all__ = ["Request", "overrides_of"]
@@ -25,7 +26,7 @@ class Request:
     `name` is that of the reference image's layer. `region` is a box in RAS+ mm, None for the whole image
     or several `regions` by name. `overrides`
     change the bundle's config by id. `trust` says that a bundle from outside may run its code. `maps` are the maps of
-    attention and uncertainty that are wanted.
+    attention and uncertainty that are wanted. `expected` is what the check before the run has foretold.
     """
 
     bundle: BundleDescription
@@ -37,6 +38,7 @@ class Request:
     trust: bool = False
     maps: tuple[str, ...] = ()
     regions: Mapping[str, Box] = field(default_factory=dict)
+    expected: Estimate | None = None
 
     @property
     def source(self) -> dict[str, Volume] | list[Volume]:

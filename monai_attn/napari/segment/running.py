@@ -7,6 +7,7 @@ window.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -27,7 +28,7 @@ from monai_attn.napari.segment.produced import RunLayers
 from monai_attn.napari.segment.request import Request
 from monai_attn.napari.segment.runner import Runner
 from monai_attn.napari.segment.work import Work, WorkProgress, remaining_seconds
-from monai_attn.preflight.estimate import duration
+from monai_attn.preflight.estimate import Estimate, duration
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -63,14 +64,14 @@ class Running(QObject):
             return False
         return True
 
-    def start(self, request: Request, windows: int | None) -> None:
-        """Start a run; `windows` is their number as the check has counted it, for the progress bar.
+    def start(self, request: Request, expected: Estimate | None) -> None:
+        """Start a run; `expected` is what the check has foretold, with the number of windows for the progress bar.
 
-        Without a number (None) the bar only shows that something runs. Call `free` first: a run that still ends is not
-        waited for.
+        Without a number the bar only shows that something runs. Call `free` first: a run that still ends is not waited
+        for.
         """
-        self._total = windows
-        self.work = Work(partial(self.runner.run, request))
+        self._total = expected.windows if expected is not None else None
+        self.work = Work(partial(self.runner.run, replace(request, expected=expected)))
         self.worker = worker = create_worker(named("a segmentation", self.work.outcome), _start_thread=False)
         self.work.abandoned = lambda: bool(worker.abort_requested)  # napari asks workers to quit when it closes
         worker.yielded.connect(self._show_progress)

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from monai_attn.errors import Cancelled
 
-__all__ = ["Work", "WorkProgress", "remaining_seconds"]
+__all__ = ["Work", "WorkProgress", "remaining_seconds", "resting_bytes"]
 
 Outcome = TypeVar("Outcome")
 
@@ -43,6 +43,8 @@ class WorkProgress:
 class Work(Generic[Outcome]):
     """Runs `job(work)` in a thread; `steps` is a generator for a napari worker, which ends with the result.
 
+    `peak_bytes` is the largest memory of this process that was seen meanwhile.
+
     The job calls `work.say(stage)` and `work.tell(windows)`; both raise `Cancelled` once `stop` was called or
     `abandoned()` is true. So stopped work ends at its next batch of windows, while the worker ends at once.
     """
@@ -57,6 +59,8 @@ class Work(Generic[Outcome]):
         self._stage, self.windows = "Starting", 0
         self._total: int | None = None
         self._first: tuple[float, int] | None = None
+        self._last = 0.0
+        self.peak_bytes = 0
         self._shown: Any = None
 
     def say(self, stage: str) -> None:
@@ -68,8 +72,14 @@ class Work(Generic[Outcome]):
         """Count the windows done so far, of how many; a progress callback for a `Segmenter`."""
         if self._first is None:
             self._first = (time.perf_counter(), windows)
-        self.windows, self._total = windows, total
+        self.windows, self._total, self._last = windows, total, time.perf_counter()
         self._check()
+
+    def pace(self) -> tuple[float, int]:
+        """Seconds between the first and the last word on windows, and the windows done between; (0, 0) for one word."""
+        if self._first is None:
+            return 0.0, 0
+        return self._last - self._first[0], self.windows - self._first[1]
 
     def show(self, what: Any) -> None:
         """Give each step from now on something that can be looked at while the work goes on (`WorkProgress.shown`)."""
@@ -95,6 +105,7 @@ class Work(Generic[Outcome]):
         try:
             while self._thread.is_alive():
                 self._thread.join(PULSE_SECONDS)
+                self.peak_bytes = max(self.peak_bytes, resting_bytes())
                 now = time.perf_counter()
                 since, windows = self._first or (now, 0)
                 yield WorkProgress(
@@ -124,6 +135,13 @@ class Work(Generic[Outcome]):
         """Raise `Cancelled` when the work is to end."""
         if self._stop.is_set() or self.abandoned():
             raise Cancelled("The segmentation was cancelled; nothing was changed.")
+
+
+def resting_bytes() -> int:
+    """The memory that this process holds now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def remaining_seconds(progress: WorkProgress, total: int | None) -> float | None:
