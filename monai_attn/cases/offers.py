@@ -15,13 +15,17 @@ from monai_attn.io.dicom.files import dicom_files, text
 from monai_attn.io.dicom.headers import read_header
 from monai_attn.io.names import VOLUME_SUFFIXES, named_path, suffix_of
 
-__all__ = ["Offer", "offers_in"]
+__all__ = ["Offer", "offers_in", "series_name"]
 
 UPRIGHT_DEG = 0.5
 """From this angle on a user is told that an oblique grid is drawn upright."""
 
 SEVERAL = 4
 """Up to so many volumes of one file or series are all offered to be opened; of more only the first is chosen."""
+
+
+NAMED = 3
+"""How many structures of an RTSTRUCT stand in the name of its offer."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def _in_dicom_file(path: Path) -> list[Offer]:
 
 
 def _of_series(path: Path, series: Series, found: Sequence[Series]) -> Iterator[Offer]:
-    name = ": ".join(filter(None, (series.modality, series.description))) or f"series {series.number or series.key}"
+    name = series_name(series)
     size = " x ".join(str(n) for n in series.shape)
     spacing = " x ".join(f"{edge:.3g}" for edge in series.spacing_mm)
     offer = Offer(path, name, series.modality or "DICOM", size, spacing, problem=series.problem, series=series)
@@ -97,6 +101,11 @@ def _of_series(path: Path, series: Series, found: Sequence[Series]) -> Iterator[
         yield offer
         return
     yield from _volumes(offer, series.volumes)
+
+
+def series_name(series: Series) -> str:
+    """What a series is called for a person: its modality and description, else its number."""
+    return ": ".join(filter(None, (series.modality, series.description))) or f"series {series.number or series.key}"
 
 
 def _warning(series: Series) -> str:
@@ -132,7 +141,13 @@ def _structures(path: Path, folder: Path | None = None) -> Offer:
 
 
 def _title_of(path: Path) -> tuple[str, str]:
-    """Modality, "SEG" or "RTSTRUCT", and what the file is called in its header; the last is "" where it has no name."""
+    """Modality, "SEG" or "RTSTRUCT", and what the file is called in its header; the last is "" where it has no name.
+
+    An RTSTRUCT, whose name is often "RTstruct", is called after its structures too.
+    """
     header = read_header(path)
     modality = text(header, "Modality")
-    return modality, text(header, "StructureSetLabel") or text(header, "SeriesDescription")
+    title = text(header, "StructureSetLabel") or text(header, "SeriesDescription")
+    regions = [text(item, "ROIName") for item in (header or {}).get("StructureSetROISequence") or ()]
+    names = ", ".join(name for name in regions[:NAMED] if name) + (" ..." if len(regions) > NAMED else "")
+    return modality, ": ".join(filter(None, (title, names)))

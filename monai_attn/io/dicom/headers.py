@@ -42,7 +42,7 @@ RESCALE_TAGS = (0x00281052, 0x00281053)
 """RescaleIntercept and RescaleSlope: a faulty number in them is never taken for a missing one."""
 
 HEADER_TAGS = [
-    "SpecificCharacterSet SOPClassUID SOPInstanceUID Modality StructureSetLabel",
+    "SpecificCharacterSet SOPClassUID SOPInstanceUID Modality StructureSetLabel StructureSetROISequence",
     "SeriesInstanceUID SeriesNumber SeriesDescription",
     "FrameOfReferenceUID SamplesPerPixel PhotometricInterpretation PixelRepresentation BitsAllocated BitsStored",
     "ImageType Rows Columns",

@@ -12,7 +12,7 @@ from qtpy.QtCore import QEvent, QModelIndex
 from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from monai_attn.errors import AttnError
-from monai_attn.measure import ERRORS, rows
+from monai_attn.measure import rows
 from monai_attn.napari.compare.columns import MISTAKES, SCORE_FIELDS
 from monai_attn.napari.compare.comparing import (
     Errors,
@@ -23,19 +23,22 @@ from monai_attn.napari.compare.comparing import (
     safely,
     snapshot,
 )
-from monai_attn.napari.layers.styles import layer_table, restyle
-from monai_attn.napari.layers.volumes import displayed_point, go_to, labels_layer
+from monai_attn.napari.compare.error_layer import ErrorLayer, masks_on_other_grids, on_one_grid
+from monai_attn.napari.layers.styles import layer_table
+from monai_attn.napari.layers.volumes import displayed_point, go_to
 from monai_attn.napari.qt.choices import LayerBox, is_mask
 from monai_attn.napari.qt.controls import row, spin
 from monai_attn.napari.qt.fields import combo_box, words
 from monai_attn.napari.qt.jobs import named
-from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
+from monai_attn.napari.qt.page import Advanced, CheckColumn, lay_out_page, narrow_form
 from monai_attn.napari.qt.table_model import TableModel, table_view
 from monai_attn.napari.structures.exports import ask_and_save, case_of, save_rows
 from monai_attn.notice import RESEARCH_USE
+from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Layer
 
 __all__ = ["CompareWidget"]
 
@@ -44,7 +47,8 @@ class CompareWidget(QWidget):
     """Compares two labels layers of one grid, in a thread; a click on an error shows its thickest spot.
 
     `compared` is the result, None before a comparison and when other layers are chosen. `errors` are those listed now,
-    of all structures or of one; `map_layer` is the layer that shows them, which the next comparison reuses.
+    of all structures or of one; `error_layer` shows them. As a
+    reference only masks on the grid of the mask are offered.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -52,18 +56,13 @@ class CompareWidget(QWidget):
         self.viewer = viewer
         self.compared: LayerComparison | None = None
         self.errors: Errors | None = None
-        self.map_layer: Any = None
+        self.error_layer = ErrorLayer(viewer)
         self.worker: Any = None
         self._active = False
         self.predictions = LayerBox(viewer, is_mask)
-        self.references = LayerBox(viewer, lambda layer: is_mask(layer) and layer is not self.predictions.layer)
+        self.references = LayerBox(viewer, self._is_comparable)
         self.scores, self.mistakes = TableModel(SCORE_FIELDS, self), TableModel(MISTAKES, self)
-        self.tolerance_mm = spin(
-            1.0,
-            (0.0, 50.0),
-            " mm",
-            "Surfaces no farther apart count as equal.",
-        )
+        self.tolerance_mm = spin(1.0, (0.0, 50.0), " mm", "Surfaces no farther apart count as equal.")
         self.of = combo_box(())
         self.of.setToolTip("The structure whose errors are shown and listed.")
         self.message = words()
@@ -165,19 +164,11 @@ class CompareWidget(QWidget):
 
     def _show_errors(self, errors: Errors) -> None:
         self.errors = errors
-        self.mistakes.show(errors.largest)
-        made, keywords, _ = labels_layer(errors.map, name="errors", table=ERRORS, role="error")
-        if self.map_layer in self.viewer.layers and self.map_layer.data.shape == made.shape:
-            self.map_layer.metadata.update(keywords["metadata"])
-            self.map_layer.scale, self.map_layer.translate = keywords["scale"], keywords["translate"]
-            self.map_layer.data = made
-        else:
-            self.map_layer = self.viewer.add_labels(made, **keywords)
-            restyle(self.map_layer, 1, visible=False)  # what is right would cover what is wrong
+        self.mistakes.show(self.error_layer.show(errors))
         listed = f", the {len(errors.largest)} largest listed" if len(errors.largest) < errors.count else ""
         notes = self.compared.notes if self.compared is not None else ()
         lesions = lesion_text(self.compared) if self.compared is not None else ""
-        parts = (f"{errors.count} errors{listed}.", lesions, *notes, RESEARCH_USE)
+        parts = (f"{counted(errors.count, 'error')}{listed}.", lesions, *notes, RESEARCH_USE)
         self.message.setText(" ".join(part for part in parts if part))
 
     def _errors_of(self, _row: int) -> None:
@@ -191,8 +182,13 @@ class CompareWidget(QWidget):
             self.references.refresh()
         self._stop()
         self._clear()
-        enough = self.references.layer is not None
-        self.message.setText(RESEARCH_USE if enough else f"Open two masks to compare. {RESEARCH_USE}")
+        others = masks_on_other_grids(self.predictions.layer, self.viewer.layers)
+        missing = "" if self.references.layer is not None else "Open two masks of one grid to compare."
+        self.message.setText(" ".join(part for part in (missing, others, RESEARCH_USE) if part))
+
+    def _is_comparable(self, layer: Layer) -> bool:
+        mask = self.predictions.layer
+        return is_mask(layer) and mask not in (None, layer) and on_one_grid(mask, layer, self.viewer.layers)
 
     def _clear(self) -> None:
         self.compared = self.errors = None
@@ -234,7 +230,7 @@ class CompareWidget(QWidget):
         self.main, self.stopping = self.start, self.cancel
         errors_of = row(QLabel("Errors of"), self.of)
         above = (choice, score_view, errors_of, self.mistake_view, Advanced((form,)))
-        lay_out_page(self, above, (row(self.start, self.cancel, self.csv), self.message), grows=3)
+        lay_out_page(self, above, (row(self.start, self.cancel, self.csv), CheckColumn(self.message)), grows=3)
         self.predictions.chosen.connect(self._chosen)
         self.references.chosen.connect(self._chosen)
         self.of.currentIndexChanged.connect(self._errors_of)

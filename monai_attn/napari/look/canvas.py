@@ -19,6 +19,7 @@ from monai_attn.errors import InputError
 from monai_attn.labels import Label
 from monai_attn.napari.layers.links import Links
 from monai_attn.napari.look import readout
+from monai_attn.napari.look.maps import OneMap, map_text
 from monai_attn.napari.look.notes import INK, Note, legend_note
 from monai_attn.napari.look.notes_overlay import notes_surface
 from monai_attn.napari.look.planes import Edges, canvas_directions, edge_letters, orient
@@ -76,7 +77,7 @@ class CanvasNotes:
         self._labels: list[Label] = []
         self._shows_legend = legend
         self._surface = notes_surface(viewer)
-        self._links = Links()
+        self._links, self._maps = Links(), OneMap(viewer.layers)
         follow = self._links.follow
         dims, camera, layers = viewer.dims.events, viewer.scene.camera.events, viewer.layers.events
         follow(self._turn, dims.order, dims.ndisplay, dims.ndim, layers.inserted)
@@ -123,6 +124,7 @@ class CanvasNotes:
         A later call of `canvas_notes` makes new ones.
         """
         self._links.close()
+        self._maps.close()
         self._surface.close()
         for viewer in self._alive():
             _NOTES.pop(viewer, None)
@@ -154,7 +156,7 @@ class CanvasNotes:
         """What depends on the layers and their looks: window, warnings, place, legend."""
         for viewer in self._alive():
             self._say("honesty", readout.honesty_text(viewer.layers))
-            self._say("map", readout.map_text(viewer.layers))
+            self._say("map", map_text(viewer.layers))
             self._say("warning", readout.warning_banner(viewer.layers))
             self._say("window", readout.window_text(readout.shown_image(viewer.layers)))
         self._place()
@@ -187,6 +189,7 @@ class CanvasNotes:
 
     def _watch_layer(self, layer: Layer) -> None:
         self._links.follow_layer(self._layers, layer, SHOWN_EVENTS)
+        self._maps.watch(layer)
         if layer._type_string == "labels":
             self._links.follow_layer(self._structures, layer, LABEL_EVENTS)
 

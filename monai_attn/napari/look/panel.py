@@ -17,6 +17,7 @@ from monai_attn.napari.layers.links import Links, closing
 from monai_attn.napari.layers.volumes import origin_of
 from monai_attn.napari.layers.windows import centre_width, presets_of
 from monai_attn.napari.look.canvas import canvas_notes
+from monai_attn.napari.look.fusion import FusionBox
 from monai_attn.napari.look.looking import SLABS, drag_window, image_volume, set_slab, set_window, slab_of
 from monai_attn.napari.look.planes import WORLD_ORDER, show_3d, show_plane
 from monai_attn.napari.look.readout import shown_image
@@ -41,8 +42,7 @@ class LookWidget(QWidget):
     """How images are drawn: acts on the active image layer, else the topmost visible one, and follows the viewer.
 
     The group "Window" is for one image, "Slab" for all images, "View" for the canvas. Numbers are in the unit of the
-    image, which stands beside them. Without an image the window cannot be set. A panel that is closed leaves no
-    callback behind.
+    image. Without an image the window cannot be set. A panel that is closed leaves no callback behind.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -54,24 +54,35 @@ class LookWidget(QWidget):
         self.linked = self.main = switch(VIEWS, "Axial, coronal and sagittal beside the canvas, with a crosshair.")
         self.linked.toggled.connect(self._link)
         more = Advanced((self._slab_group(), self._convention_group()))
-        lay_out_page(self, (self._view_group(), self._window_group(), more), (self.linked,))
+        self.fusion = FusionBox(viewer)
+        lay_out_page(self, (self._view_group(), self._window_group(), self.fusion, more), (self.linked,))
         self.links, self.layer_links = Links(), Links()
-        layers = viewer.layers.events
-        self.links.follow(self._follow, layers.inserted, layers.removed, layers.reordered)
-        self.links.follow(self._follow, viewer.layers.selection.events.active)
-        self.links.follow(self._show_slab, viewer.dims.events.margin_left, viewer.dims.events.margin_right)
         self.destroyed.connect(closing(self.links, self.layer_links))
+        self.resume()
+
+    def resume(self) -> None:
+        """Follow the viewer, and show how it draws now."""
+        self.links.close()
+        layers, dims, selection = self.viewer.layers.events, self.viewer.dims.events, self.viewer.layers.selection
+        self.links.follow(self._follow, layers.inserted, layers.removed, layers.reordered, selection.events.active)
+        self.links.follow(self._show_slab, dims.margin_left, dims.margin_right)
+        self.fusion.follow()
+        self._show_convention()
         self._follow()
 
     def event(self, event: QEvent) -> bool:
-        """Stop when the panel is closed: napari takes it out of its dock and keeps it.
+        """Stop when the panel is closed, and go on when it is opened again: the dock keeps it meanwhile.
 
         Dragging the window on the canvas ends with it. The linked views stay until their own dock is closed.
         """
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.drag.setChecked(False)
-            self.links.close()
-            self.layer_links.close()
+        if event.type() == QEvent.Type.ParentChange and hasattr(self, "links"):
+            if self.parent() is None:
+                self.drag.setChecked(False)
+                self.links.close()
+                self.layer_links.close()
+                self.fusion.release()
+            else:
+                self.resume()
         return bool(super().event(event))
 
     def _window_group(self) -> QGroupBox:
@@ -133,23 +144,19 @@ class LookWidget(QWidget):
         self.convention = combo_box(list(CONVENTIONS))
         self.convention.setToolTip("On which side of the screen the patient's right is shown.")
         self.convention.activated.connect(self._use_convention)
-        self._show_convention()
         group = QGroupBox("Left and right")
         QVBoxLayout(group).addWidget(self.convention)
         return group
 
     def _follow(self, _event: Any = None) -> None:
         """Take up the image that a window now applies to, with the presets of its kind."""
-        layer = shown_image(self.viewer.layers)
         self.layer_links.close()
-        self.layer = layer
-        volume = None if layer is None else image_volume(layer)
-        presets = {} if volume is None else presets_of(volume)
+        self.layer = layer = shown_image(self.viewer.layers)
+        presets = presets_of(volume) if layer is not None and (volume := image_volume(layer)) is not None else {}
         with QSignalBlocker(self.preset):
             self.preset.clear()
-            for name, text in presets.items():
-                self.preset.addItem(f"{name}   {text}" if name != text else name, text)
-            self.preset.addItem(CUSTOM, "")
+            for name, text in [*presets.items(), (CUSTOM, "")]:
+                self.preset.addItem(f"{name}   {text}" if text not in ("", name) else name, text)
         origin = None if layer is None else origin_of(layer)
         self.unit.setText("" if origin is None else origin.grid.unit)
         self.target.setText("No image is open." if layer is None else layer.name)
@@ -173,11 +180,11 @@ class LookWidget(QWidget):
 
     def _use_preset(self, _index: int = 0) -> None:
         """Apply the preset that was chosen; "own window" applies nothing."""
-        text, name = self.preset.currentData(), self.preset.currentText()
-        if text:
+        if text := self.preset.currentData():
+            row = self.preset.currentIndex()
             self._set_window(str(text))
             with QSignalBlocker(self.preset):
-                self.preset.setCurrentText(name)
+                self.preset.setCurrentIndex(row)
 
     def _use_numbers(self, _value: float = 0) -> None:
         """Apply centre and width as they stand in the boxes."""
@@ -201,6 +208,7 @@ class LookWidget(QWidget):
             callbacks.remove(drag_window)
 
     def _use_slab(self, _value: float = 0) -> None:
+        """Draw all images as the slab says."""
         set_slab(self.viewer, SLABS[self.slab.currentText()], self.thickness.value())
 
     def _show_slab(self, _event: Any = None) -> None:

@@ -28,7 +28,6 @@ __all__ = [
     "coordinates",
     "cursor_text",
     "honesty_text",
-    "map_text",
     "place_text",
     "plane_place",
     "shown_grid",
@@ -53,12 +52,16 @@ UNIT_SUFFIX = {"g/ml": ""}
 
 
 def shown_image(layers: Sequence[Layer]) -> Layer | None:
-    """The image layer that a window applies to: the active one, else the topmost visible one; None without any."""
+    """The image layer that a window applies to: the active one, else the topmost visible one; None without any.
+
+    A PET that is added to an image below counts only where there is no other image.
+    """
     active = getattr(getattr(layers, "selection", None), "active", None)
     images = [layer for layer in layers if layer._type_string == "image" and not layer.rgb]
     if active in images:
         return active
     visible = [layer for layer in images if layer.visible and _role(layer) == "image"]
+    visible = [layer for layer in visible if str(layer.blending) != "additive"] or visible
     return (visible or [layer for layer in images if layer.visible] or [None])[-1]
 
 
@@ -175,15 +178,6 @@ def honesty_text(layers: Sequence[Layer]) -> str:
         lines.append("slices are sheared (gantry tilt), drawn upright")
     lines += [f"{layer.name}: lies in another direction, does not overlay" for layer in _astray(visible, grid)]
     return "\n".join(lines)
-
-
-def map_text(layers: Sequence[Layer]) -> str:
-    """What the topmost visible map of a network means, for the canvas; "" where no map is seen."""
-    for layer in reversed(layers):
-        meaning = layer.metadata.get("legend")
-        if layer.visible and meaning and origin_of(layer) is not None:
-            return "\n".join([str(layer.name)[-BANNER_LETTERS:], *textwrap.wrap(str(meaning), BANNER_LETTERS)])
-    return ""
 
 
 def warning_banner(layers: Sequence[Layer]) -> str:

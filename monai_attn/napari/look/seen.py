@@ -5,7 +5,9 @@ The legend on the canvas and the strip beside screenshots name these structures.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,13 +56,19 @@ def legend_of(layer: Labels, values: Iterable[int]) -> list[Label]:
 def labels_seen(viewer: ViewerModel) -> list[Label]:
     """The named structures that are on the canvas, those of the topmost layer first.
 
-    Layers that are switched off are passed over. What two layers have with one name and colour is named once.
+    Layers that are switched off are passed over. What two layers have with one name and colour is named once. One name
+    in two colours gets the name of its layer behind it.
     """
     if viewer.dims.ndim < 3:
         return []
-    layers = [layer for layer in reversed(viewer.layers) if layer._type_string == "labels" and layer.visible]
-    seen = [label for layer in layers if layer.ndim == 3 for label in legend_of(layer, values_seen(layer, viewer.dims))]
-    return list({(label.name, label.colour): label for label in seen}.values())
+    layers = [one for one in reversed(viewer.layers) if one._type_string == "labels" and one.visible and one.ndim == 3]
+    seen = [(label, layer) for layer in layers for label in legend_of(layer, values_seen(layer, viewer.dims))]
+    once = {(label.name, label.colour): (label, layer) for label, layer in seen}
+    counts = Counter(name for name, _ in once)
+    return [
+        replace(label, name=f"{label.name} ({layer.name})") if counts[label.name] > 1 else label
+        for label, layer in once.values()
+    ]
 
 
 def _values(slice_: NDArray[np.integer]) -> NDArray[np.integer]:

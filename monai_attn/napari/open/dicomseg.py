@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from monai_attn.cases.offers import series_name
 from monai_attn.errors import AttnError, FileError, GeometryError, LabelError
 from monai_attn.io import Masks, Series, list_series, read_masks, stem
 from monai_attn.io.dicomseg.described import described
@@ -46,14 +47,15 @@ def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str 
     contours without an image.
 
     A fractional SEG (DICOM PS3.3 C.8.20.2) is shown where its fraction is at least `THRESHOLD`. `name` is that of the
-    layer, else the name of the file without its ending. Notes for the user stand in `Origin.grid.notes`.
+    layer, else the names of the structures and of their image, such as "GTV on CT: chest". Notes for the user stand in
+    `Origin.grid.notes`.
     """
-    masks = masks_on(path, images)
+    masks, image = _placed(path, images)
     threshold = THRESHOLD if masks.fractional else None
     notes = masks.notes
     if threshold is not None:
         notes += (f"The masks are fractional ({masks.fractional}); shown is what is at least {threshold:g}.",)
-    name = name or stem(path)
+    where = f" on {image}" if image else ""
     try:
         whole = masks.label_map(threshold=threshold)
     except LabelError:
@@ -61,12 +63,13 @@ def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str 
         return [
             labels_layer(
                 replace(masks.label_map(values=[label.value], threshold=threshold), notes=notes if not place else ()),
-                name=f"{name}: {label.name}",
+                name=f"{name}: {label.name}" if name else f"{label.name}{where}",
                 table=LabelTable((label,)),
                 path=str(path),
             )
             for place, label in enumerate(masks.table)
         ]
+    name = name or f"{_few([label.name for label in masks.table]) or stem(path)}{where}"
     return [labels_layer(replace(whole, notes=notes), name=name, table=masks.table, path=str(path))]
 
 
@@ -76,27 +79,37 @@ def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
     Contours need an image: without any, `GeometryError` says so. Where images were tried and none fits, it gives the
     reason of the first. A damaged file raises `FileError` or `InputError`: another image does not help there.
     """
+    return _placed(path, images)[0]
+
+
+def _placed(path: Path, images: Sequence[OpenImage]) -> tuple[Masks, str]:
+    """What `masks_on` gives, and the name of the image on whose grid the structures lie; "" where they lie on none."""
     reason: AttnError | None = None
     for image in _candidates(path, images):
         try:
-            return read_masks(path, like=image)
+            return read_masks(path, like=image.grid), image.name
         except GeometryError as error:
             reason = reason or error
     try:
-        return read_masks(path)
+        return read_masks(path), ""
     except GeometryError as error:  # contours
         if reason is not None:
             raise GeometryError(f"{reason} No image that is open, or lies beside {path.name}, fits.") from reason
         raise GeometryError(f"{error} Open that image first, then the contours.") from error
 
 
-def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[Volume]:
-    """Grids to try: of the images that the file names as its own first, those that are open before those beside it."""
+def _candidates(path: Path, images: Sequence[OpenImage]) -> Iterator[OpenImage]:
+    """Images to try: those that the file names as its own first, those that are open before those beside it."""
     named = described(path).series
-    yield from (image.grid for image in images if image.series in named)
-    found = [OpenImage("", series.grid, series.uid) for series in _beside(path) if series.grid is not None]
-    yield from (image.grid for image in found if image.series in named)
-    yield from (image.grid for image in (*images, *found) if image.series not in named)
+    yield from (image for image in images if image.series in named)
+    found = [OpenImage(series_name(one), one.grid, one.uid) for one in _beside(path) if one.grid is not None]
+    yield from (image for image in found if image.series in named)
+    yield from (image for image in (*images, *found) if image.series not in named)
+
+
+def _few(names: Sequence[str]) -> str:
+    """Names for the name of a layer: all of up to three, else the first two and the number of the others."""
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
 
 
 def _beside(path: Path) -> list[Series]:

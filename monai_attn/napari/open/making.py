@@ -28,8 +28,8 @@ SERIES_FILES = "monai_attn files"
 def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
     """Read an offer: napari layers with their notes in `Origin.grid.notes`. Structures are put on one of `images`.
 
-    A series becomes an image layer in the window that is set for its kind. PET is drawn in colour, added to what lies
-    below.
+    A series becomes an image layer in the window that is set for its kind. PET is drawn in a hot colour map, added to
+    what lies below; `look.fusion` fades it.
 
     A mask in a file of volumes becomes a labels layer with the names and the provenance that stand beside it. Whether a
     file is a mask is decided by `cases.kinds.is_label_map`. Structures may give several layers.
@@ -38,7 +38,7 @@ def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple
     not fit their table, and `InputError` for a wrong window in the preferences.
     """
     if offer.structures:
-        return structure_layers(offer.path, images, name=offer.name)
+        return structure_layers(offer.path, images, name="" if offer.kind == "RTSTRUCT" else offer.name)
     if offer.series is not None:
         volume = read_series(offer.series, volume=offer.volume)
         return [shown_image(volume, offer)]
@@ -56,7 +56,7 @@ def layers_of(offer: Offer, images: Sequence[OpenImage] = ()) -> list[LayerTuple
 def shown_image(volume: Volume, offer: Offer) -> LayerTuple:
     """An image layer that remembers its series, its volume within the file, and the files of its series."""
     window = opening_window(volume)
-    look: dict[str, Any] = {"colormap": "inferno", "blending": "additive"} if volume.modality == "PT" else {}
+    look: dict[str, Any] = {"colormap": "hot", "blending": "additive"} if volume.modality == "PT" else {}
     data, keywords, kind = image_layer(
         volume, name=offer.name, path=str(offer.path), contrast_limits=(window.lower, window.upper), **look
     )

@@ -19,7 +19,7 @@ from monai_attn.napari.layers.volumes import LayerTuple
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.open.dicomseg import OpenImage
 from monai_attn.napari.open.notes import layer_notes
-from monai_attn.napari.open.reading import images_of, new_overlay_warnings, open_images, read_offers
+from monai_attn.napari.open.reading import from_below, images_of, new_overlay_warnings, open_images, read_offers
 from monai_attn.napari.open.reslice import resliced_layer
 from monai_attn.napari.settings import PLUGIN
 
@@ -60,7 +60,8 @@ def read_steps(
 ) -> Generator[str, None, tuple[list[LayerTuple], list[str]]]:
     """Read offers one by one, for a worker; ends with the layers, and a sentence for each that could not be read.
 
-    Images come before structures, which are put on the grid of the first image that they fit.
+    Images come before structures, which are put on the grid of the first image that they fit. A PET comes after other
+    images, so that it lies over the CT.
 
     `images` are those that are open already. With `reslice`, oblique layers are put on the patient's axes for display.
     A file that cannot be read leaves the others alone. Raises `Cancelled` when reading was cancelled.
@@ -68,7 +69,7 @@ def read_steps(
     layers: list[LayerTuple] = []
     failed: list[str] = []
     known = list(images)
-    for place, offer in enumerate(sorted(offers, key=lambda offer: offer.structures), 1):
+    for place, offer in enumerate(from_below(offers), 1):
         yield f"Reading {place} of {len(offers)}: {offer.name}"
         try:
             read = read_offers([offer], known)

@@ -44,7 +44,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
 def _read(path: str | Sequence[str]) -> list[Any]:
     """What napari calls. In a window what went wrong is said in a notification, elsewhere raised.
 
-    A folder with several series opens the Open panel instead, and gives no layer.
+    What holds several series, or more volumes than are opened at once, opens the Open panel and gives no layer.
     """
     from napari import current_viewer
     from napari.utils.notifications import show_error, show_warning
@@ -55,7 +55,7 @@ def _read(path: str | Sequence[str]) -> list[Any]:
         offers = _offers(paths, viewer)
         if not offers:
             return NO_LAYERS
-        if viewer is not None and len(paths) == 1 and sum(offer.series is not None for offer in offers) > 1:
+        if viewer is not None and len(paths) == 1 and _is_choice(offers):
             from monai_attn.napari.open.panel import show_chooser  # Qt, which a reader without a window does without
 
             show_chooser(viewer, paths[0], offers)
@@ -73,6 +73,12 @@ def _read(path: str | Sequence[str]) -> list[Any]:
         for note in [*layer_notes(layers), *new_overlay_warnings(images, layers)]:
             show_warning(note)
     return layers
+
+
+def _is_choice(offers: Sequence[Offer]) -> bool:
+    """Whether the user has to choose: several series, or volumes of one file that are too many to be opened at once."""
+    left = [offer for offer in offers if offer.volume is not None and not offer.chosen and not offer.problem]
+    return sum(offer.series is not None for offer in offers) > 1 or bool(left)
 
 
 def _offers(paths: Sequence[Path], viewer: Any) -> list[Offer]:

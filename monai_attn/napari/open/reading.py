@@ -16,7 +16,7 @@ from monai_attn.napari.open.dicomseg import OpenImage
 from monai_attn.napari.open.making import layers_of
 from monai_attn.napari.open.notes import overlay_warnings
 
-__all__ = ["chosen_of", "images_of", "new_overlay_warnings", "open_images", "read_offers", "read_path"]
+__all__ = ["chosen_of", "from_below", "images_of", "new_overlay_warnings", "open_images", "read_offers", "read_path"]
 
 
 def read_path(path: str | Path, images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
@@ -32,16 +32,21 @@ def read_path(path: str | Path, images: Sequence[OpenImage] = ()) -> list[LayerT
 def read_offers(offers: Sequence[Offer], images: Sequence[OpenImage] = ()) -> list[LayerTuple]:
     """The layers of several offers, images first, so that structures find the image they belong to.
 
-    The order of the layers is the order of the offers, but for structures, which come last. Raises the `AttnError` of
-    the first offer that cannot be read.
+    The order of the layers is the order of the offers, but for PET and structures: see `from_below`. Raises the
+    `AttnError` of the first offer that cannot be read.
     """
     known = list(images)
     layers: list[LayerTuple] = []
-    for offer in sorted(offers, key=lambda offer: offer.structures):
+    for offer in from_below(offers):
         read = layers_of(offer, known)
         known += images_of(read)
         layers += read
     return layers
+
+
+def from_below(offers: Sequence[Offer]) -> list[Offer]:
+    """Offers in the order in which their layers lie over each other: images, PET over them, structures on top."""
+    return sorted(offers, key=lambda offer: (offer.structures, offer.kind == "PT"))
 
 
 def images_of(layers: Sequence[LayerTuple]) -> list[OpenImage]:

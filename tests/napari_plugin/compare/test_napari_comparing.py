@@ -13,6 +13,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.measure import ERRORS, compare, error_map
 from monai_attn.napari.compare.comparing import LayerComparison, common_table, compare_steps, deepest, lesion_text
 from monai_attn.napari.compare.panel import CompareWidget
+from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.layers.volumes import displayed_point, labels_layer, origin_of, patient_point
 from monai_attn.volume import Volume
 
@@ -141,6 +142,9 @@ def test_the_panel_compares_maps_errors_and_flies_to_them(make_napari_viewer, qt
     qtbot.waitUntil(lambda: panel.compared is not None, timeout=20000)
     errors = viewer.layers["errors"]
     assert origin_of(errors).role == "error"
+    used = {label.colour for label in layer_table(prediction)}
+    assert not used & {label.colour for label in layer_table(errors)}
+    assert {one.kind for one in panel.mistakes.things} <= set(layer_table(errors))
     assert list(errors.features["name"]) == [label.name for label in ERRORS]
     assert panel.predictions.count() == 2  # the map is no mask to compare
     for row in range(panel.mistakes.rowCount()):
@@ -154,12 +158,14 @@ def test_the_panel_compares_maps_errors_and_flies_to_them(make_napari_viewer, qt
     assert {one.kind.name for one in panel.mistakes.things} == {"false negative"}
     assert [layer.name for layer in viewer.layers].count("errors") == 1
 
-    # another grid is refused in words; then the layers go
+    # a mask on another grid is not offered, which is said; then the layers go
     _, other = ct_and_mask("sagittal")
-    add(viewer, labels_layer(other, name="elsewhere", table=TABLE))
-    panel.references.choose(viewer.layers["elsewhere"])
-    panel.compare()
-    qtbot.waitUntil(lambda: "different grids" in panel.message.text(), timeout=20000)
+    elsewhere = add(viewer, labels_layer(other, name="elsewhere", table=TABLE))
+    assert "elsewhere" not in [panel.references.itemText(row) for row in range(panel.references.count())]
+    panel.predictions.choose(elsewhere)
+    assert panel.references.layer is None
+    assert not panel.start.isEnabled()
+    assert "2 other masks lie on another grid" in panel.message.text()
     assert panel.scores.rowCount() == 0
     viewer.layers.clear()
     assert panel.predictions.layer is None

@@ -11,6 +11,7 @@ from monai_attn.errors import GeometryError, InputError
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, world_of
 from monai_attn.napari.look.looking import SLABS, drag_window, opening_window, set_slab, set_window, slab_of
 from monai_attn.napari.look.planes import show_plane
+from monai_attn.napari.open.notes import layer_notes
 from monai_attn.napari.settings import PLUGIN, settings
 from monai_attn.volume import Volume
 
@@ -164,3 +165,14 @@ def test_a_single_slice_again_ends_the_slab(viewer):
 def test_an_empty_viewer_has_no_slab(viewer):
     set_slab(viewer, "max", 10)
     assert slab_of(viewer) == ("none", 0)
+
+
+def test_a_nifti_with_values_of_a_ct_opens_in_the_window_of_ct_and_says_so(viewer):
+    body = Volume(np.where(RAMP > 400, RAMP / 10, -1000.0).astype(np.float32), AFFINE)
+    window = opening_window(body)
+    assert (window.lower, window.upper) == (-160, 240)
+    (note,) = layer_notes([image_layer(body, name="abdomen")])
+    assert note == "abdomen: Its values look like those of a CT in HU: it is drawn in the window of CT."
+    mr = Volume(RAMP, AFFINE)
+    assert opening_window(mr).upper < 1000  # percentiles
+    assert layer_notes([image_layer(mr, name="head")]) == []

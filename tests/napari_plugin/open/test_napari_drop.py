@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from npe2 import PluginManager
 from scipy import ndimage
 
 from monai_attn.io import read
+from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.layers.volumes import go_to, ras_of, world_of
 from monai_attn.volume import Volume
 
@@ -58,3 +60,17 @@ def test_a_dropped_dicom_folder_is_drawn_where_the_patient_is(
         around[:3, 3] += np.array(ras_of(centre)) - turned.to_world((np.array(image.shape) - 1) / 2)
         seen, meant = seen_and_meant(viewer, Volume(image.array, around))
         assert np.corrcoef(seen, np.clip(meant, low, high))[0, 1] < 0.9
+
+
+@pytest.mark.gui
+def test_a_dropped_file_of_many_volumes_offers_them_in_the_panel_open(
+    make_napari_viewer: Callable[..., Any], plugin: PluginManager, plugin_settings: Any, tmp_path: Path
+) -> None:
+    four = np.zeros((5, 6, 7, 9), np.float32)
+    nibabel.save(nibabel.Nifti1Image(four, np.eye(4)), tmp_path / "bold.nii.gz")
+    viewer = make_napari_viewer(show=False)
+    viewer.open(tmp_path / "bold.nii.gz", plugin="monai_attn")
+    assert len(viewer.layers) == 0
+    panel = dock_of(viewer).panels["Open"]
+    assert panel.table.rowCount() == 9
+    assert [offer.volume for offer in panel.ticked()] == [0]
