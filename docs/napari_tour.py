@@ -3,7 +3,8 @@
     python docs/napari_tour.py [FOLDER OF DICOM SERIES]
 
 Without a screen: xvfb-run -a -s "-screen 0 1920x1080x24" python docs/napari_tour.py. Writes docs/images/napari_*.png.
-The folder is for the picture of the Open panel; without one that picture is left as it is.
+The folder, best one with CT, PET and structures, is for the pictures of the Open panel and of PET over CT; without one
+these pictures are left as they are.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ def look_and_inspect() -> None:
     mask.visible = True
     panel(viewer, "Save")
     shoot(viewer, "save")
+    panel(viewer, "Learn").learn_from(mask)
+    shoot(viewer, "learn")
     viewer.close()
 
 
@@ -135,6 +138,13 @@ def open_panel(folder: Path) -> None:
     widget.show_path(folder)
     settle(2, until=lambda: widget.table.rowCount() > 0)
     shoot(viewer, "open")
+    widget.open.click()
+    settle(2, until=lambda: widget.worker is None and len(viewer.layers) > 0)
+    for layer in viewer.layers:
+        layer.visible = layer._type_string == "labels" or layer.name.startswith(("CT", "PT"))
+    look = panel(viewer, "Look")
+    look.fusion.slider.setValue(60)
+    shoot(viewer, "fusion")
     viewer.close()
 
 

@@ -6,14 +6,16 @@ napari's two docks at the left and its canvas alone need 606 x 535 pixels. On a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from monai_attn.napari.qt.windows import main_window, parent_of
 
-__all__ = ["is_small", "settle_dock"]
+__all__ = ["ask_before_closing", "is_small", "settle_dock"]
 
 ROOM = QSize(1000, 600)
 """Points of a screen below which napari's docks and ours do not fit beside each other."""
@@ -50,6 +52,25 @@ def settle_dock(panel: QWidget) -> None:
         window.tabifyDockWidget(one, other)
     dock.raise_()
     QTimer.singleShot(0, window, lambda: _into_screen(window))  # it grew while the docks lay beside each other
+
+
+def ask_before_closing(panel: QWidget, may_close: Callable[[], bool]) -> None:
+    """Let the cross of the dock that holds a panel ask first; asking twice for one dock does no harm.
+
+    napari's cross calls the method `destroyOnClose` of its dock widget, which is replaced here. Where a later napari
+    closes its docks otherwise, nobody is asked.
+    """
+    dock: Any = parent_of(panel, QDockWidget)
+    close = getattr(dock, "destroyOnClose", None)
+    if close is None or getattr(close, "asks", False):
+        return
+
+    def asking() -> None:
+        if may_close():
+            close()
+
+    asking.asks = True  # type: ignore[attr-defined]
+    dock.destroyOnClose = asking
 
 
 def _into_screen(window: QMainWindow) -> None:

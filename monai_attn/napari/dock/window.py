@@ -17,9 +17,10 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from monai_attn.napari.dock.place import settle_dock
+from monai_attn.napari.dock.place import ask_before_closing, settle_dock
 from monai_attn.napari.dock.tabs import TABS, Tab, make_panel
 from monai_attn.napari.keep.guard import guard_window
+from monai_attn.napari.keep.leaving import ask
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.qt.choices import is_mask
@@ -38,8 +39,11 @@ DOCK = "monai-attn"
 MAIN_KEY, STOP_KEY, NEXT_CASE_KEY = "Ctrl+Return", "Ctrl+Backspace", "Alt+PgDown"
 """Keys for the main button of the tab that is shown, for the button that stops, and for the next case."""
 
-COLUMNS = 4
-"""Tabs in a row; the two rows have room for eight."""
+GOES_ON = "It goes on while this panel is closed. Open the panel again, from the menu Plugins, to see or to stop it."
+"""What is said when the dock is closed during a run."""
+
+COLUMNS = 5
+"""Tabs in a row; the two rows have room for ten."""
 
 LOOKS = "QPushButton { padding: 3px 2px; } QPushButton:checked { background: #2d6cdf; color: white; }"
 
@@ -59,7 +63,7 @@ def tab_key(title: str) -> str:
 class AttnDock(QWidget):
     """All panels as tabs. `shown` is the title of the tab that is seen; `panels` holds those made so far.
 
-    The keys are Alt+1 to Alt+8 for the tabs, and `MAIN_KEY`, `STOP_KEY` and `NEXT_CASE_KEY`.
+    The keys are Alt+1, Alt+2 and so on for the tabs, and `MAIN_KEY`, `STOP_KEY` and `NEXT_CASE_KEY`.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -68,7 +72,7 @@ class AttnDock(QWidget):
         watch(self.viewer)
         canvas_notes(self.viewer)
         self.panels = _kept.setdefault(self.viewer, {})
-        self.shown = ""
+        self.shown, self.asking = "", ask
         self._keys: list[QShortcut] = []
         self.stack, self.group = QStackedWidget(), QButtonGroup(self)
         self.buttons = {tab.title: self._button(tab) for tab in TABS}
@@ -126,6 +130,12 @@ class AttnDock(QWidget):
         """Open the next case beside the one that is open."""
         self.show_tab("Open").next_case()
 
+    def may_close(self) -> bool:
+        """Whether the dock may be closed: yes where nothing runs, else what the user answers."""
+        stops = {title: getattr(panel, "stopping", None) for title, panel in self.panels.items()}
+        running = [title for title, stop in stops.items() if stop is not None and stop.isEnabled()]
+        return not running or self.asking(self, f"Still running: {', '.join(running)}.", GOES_ON, "Still running")
+
     @override
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Let the tab key go from the tabs through the panel that is seen, from top to bottom, and around again."""
@@ -152,6 +162,7 @@ class AttnDock(QWidget):
                 if panel.parentWidget() is None:
                     self.stack.addWidget(panel)
             self._bind(main_window(self))
+            ask_before_closing(self, self.may_close)
         return bool(super().event(event))
 
     def _button(self, tab: Tab) -> QPushButton:
@@ -160,8 +171,7 @@ class AttnDock(QWidget):
         button.setCheckable(True)
         button.setToolTip(f"{tab.tip} ({tab_key(tab.title)})")
         button.setStyleSheet(LOOKS)
-        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        button.setMinimumWidth(60)
+        button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.group.addButton(button)
         button.clicked.connect(lambda: self.show_tab(tab.title))
         return button

@@ -33,13 +33,19 @@ def unsaved_sentence(masks: list[Labels]) -> str:
     return f"{count} not saved: {names}."
 
 
-def ask(parent: QWidget | None, sentence: str) -> bool:
-    """Show a sentence with "Go on" and "Stay"; whether the user goes on. Enter and Esc stay."""
+KEPT = "Save it in the tab Save. If you go on, a copy is kept for 30 days and offered again."
+
+
+def ask(parent: QWidget | None, sentence: str, more: str = KEPT, title: str = "Not saved") -> bool:
+    """Show a sentence with "Go on" and "Stay"; whether the user goes on. Enter and Esc stay.
+
+    `more` is shown below the sentence, `title` above.
+    """
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Warning)
-    box.setWindowTitle("Not saved")
+    box.setWindowTitle(title)
     box.setText(sentence)
-    box.setInformativeText("Save it in the tab Save. If you go on, a copy is kept for 30 days and offered again.")
+    box.setInformativeText(more)
     go = box.addButton("Go on", QMessageBox.ButtonRole.AcceptRole)
     stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(stay)

@@ -26,6 +26,7 @@ from monai_attn.measure import to_csv, to_json
 from monai_attn.napari.layers.provenance import provenance_of
 from monai_attn.napari.layers.styles import extended, layer_table
 from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
+from monai_attn.napari.open.making import SERIES_FILES
 from monai_attn.napari.save.writer import check_native
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.report import CaseOptions, anonymous_case, case_page, read_identity
@@ -169,12 +170,15 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
 def free_of_identity(image: Image) -> str:
     """A name for the case of an image, that of its file as everywhere; "case" where this would name the patient.
 
-    An image that was not opened from a file is "case" too. Raises `AttnError` when the file cannot be read any more.
+    An image that was not opened from a file is "case" too. Of a series one file is read, not its whole folder, because
+    the window waits meanwhile. Raises `AttnError` when the file cannot be read any more.
     """
     origin = origin_of(image)
     if origin is None or origin.path is None:
         return "case"
-    return anonymous_case(names_of([Path(origin.path)])[0], read_identity(origin.path, series=origin.series))
+    one = min(image.metadata.get(SERIES_FILES) or (), default="")
+    identity = read_identity(one) if one else read_identity(origin.path, series=origin.series)
+    return anonymous_case(names_of([Path(origin.path)])[0], identity)
 
 
 def _writers(saving: Saving, segmentation: Segmentation, measured: Measured, page: str) -> dict[Path, Writer]:

@@ -15,10 +15,11 @@ from monai_attn.errors import InputError
 from monai_attn.io.atomic import check_free, write_bytes_atomic
 from monai_attn.measure import Lesion
 from monai_attn.napari.layers.styles import layer_table
-from monai_attn.napari.layers.volumes import displayed_point, go_to, oblique_degrees
+from monai_attn.napari.layers.volumes import oblique_degrees
 from monai_attn.napari.layers.windows import centre_width
 from monai_attn.napari.look.legend import CanvasPicture, png_bytes, with_legend
 from monai_attn.napari.look.seen import legend_of, values_seen
+from monai_attn.napari.structures.diameters import DiameterLines, show_lesion
 from monai_attn.napari.structures.inspection import Inspection
 from monai_attn.report.page import number
 
@@ -87,7 +88,7 @@ def sentences_of(inspection: Inspection) -> list[str]:
 def take_key_images(
     viewer: ViewerModel, inspection: Inspection, folder: str | Path, shoot: Shoot, *, overwrite: bool = False
 ) -> Iterator[Path]:
-    """Show each lesion, write its picture into the folder, and go back; each path as it is done.
+    """Show each lesion with its axial diameters, write its picture, and go back; each path as it is done.
 
     `shoot` gives the canvas as a picture. The pictures are made while the result is iterated over. A place and a camera
     that were shown before come back, also after an error.
@@ -113,15 +114,19 @@ def _taken(
     overwrite: bool,
 ) -> Iterator[Path]:
     """The pictures one after another; nothing is checked here."""
-    place, centre = viewer.dims.point, viewer.scene.camera.center
+    camera = viewer.scene.camera
+    place, centre, zoom = viewer.dims.point, camera.center, camera.zoom
     layer, table = inspection.layer, layer_table(inspection.layer)
+    lines = DiameterLines(viewer, inspection.grid)
     try:
         for (value, which), name in names.items():
             lesion = inspection.findings[value].lesions[which - 1]
-            go_to(viewer, displayed_point(inspection.grid, lesion.centroid_mm))
+            show_lesion(viewer, lesion, inspection.grid)
+            lines.show(lesion)
             said = [lesion_sentence(table[value].name, lesion), *sentences_of(inspection)]
             picture = with_legend(shoot(), legend_of(layer, values_seen(layer, viewer.dims)), said)
             write_bytes_atomic(folder / name, png_bytes(picture), overwrite=overwrite)
             yield folder / name
     finally:
-        viewer.dims.point, viewer.scene.camera.center = place, centre
+        lines.close()
+        viewer.dims.point, camera.center, camera.zoom = place, centre, zoom

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QDockWidget,
+    QFormLayout,
     QLabel,
     QLineEdit,
     QSlider,
@@ -77,6 +79,13 @@ def test_the_dock_from_the_first_tab_to_the_last(make_napari_viewer, plugin, plu
         ]  # fmt: skip
         assert [(type(part).__name__, getattr(part, "text", str)()) for part in quiet] == [], tab.title
 
+        nameless = [
+            label.text() for form in page.findChildren(QFormLayout) for row in range(form.rowCount())
+            if (item := form.itemAt(row, QFormLayout.ItemRole.LabelRole)) is not None
+            and not (label := item.widget()).toolTip()
+        ]  # fmt: skip
+        assert nameless == [], tab.title  # each label has a sentence
+
         for fold in page.findChildren(QToolButton):
             if fold.isCheckable():
                 fold.setChecked(True)
@@ -91,12 +100,38 @@ def test_the_dock_from_the_first_tab_to_the_last(make_napari_viewer, plugin, plu
 
     spin = dock.panels["Correct"].diameter
     spin.setValue(17)
-    viewer.window.remove_dock_widget("all")
+    ours = next(one for one in window.findChildren(QDockWidget) if one.isAncestorOf(dock))
+    asked = []
+    dock.asking = lambda *said: bool(asked.append(said[1]))  # "Stay"
+    dock.panels["Segment"].stopping.setEnabled(True)  # as during a run
+    ours.titleBarWidget().close_button.click()
+    assert asked == ["Still running: Segment."]
+    assert dock.parentWidget() is not None
+    dock.panels["Segment"].stopping.setEnabled(False)
+    look = dock.panels["Look"]
+    look.centre.setValue(100)
+    ours.titleBarWidget().close_button.click()
     assert dock.panels["Correct"].parentWidget() is None  # let go of the viewer
     again = dock_of(viewer)
     again.show_tab("Correct")
     assert again.panels["Correct"].diameter.value() == 17
     assert again.panels["Correct"].brush.on
+    image = next(layer for layer in viewer.layers if layer._type_string == "image")
+    image.contrast_limits = (0, 80)
+    assert (look.centre.value(), look.width_.value()) == (40, 80)  # it follows the viewer again
+
+
+def test_the_tab_segment_costs_the_windows_thread_half_a_second_of_cpu_at_most(
+    make_napari_viewer, plugin, plugin_settings
+):
+    viewer = make_napari_viewer(show=False)
+    dock = dock_of(viewer)
+    viewer.open_sample("monai_attn", "mni152")
+    began = time.thread_time()
+    panel = dock.show_tab("Segment")
+    panel.refresh()
+    assert panel.check.estimate is not None
+    assert time.thread_time() - began < 0.5
 
 
 def test_the_names_of_the_panels_lead_to_the_tabs_of_one_dock(make_napari_viewer, plugin, plugin_settings, qtbot):

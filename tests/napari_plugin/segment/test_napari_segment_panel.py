@@ -165,7 +165,9 @@ def test_cancel_frees_the_panel_within_a_second_and_changes_nothing(make_napari_
     assert until(lambda: panel.running.worker is None, 1.0)
     assert time.perf_counter() - start < 1.0
     assert panel.form.status.text() == "Cancelled; nothing was changed."
+    assert panel.form.run.text() == ("Ending the last patches …" if panel.running.work.alive else "Segment")
     assert until(lambda: not panel.running.work.alive, 5)
+    assert until(lambda: panel.form.run.text() == "Segment", 5)
     assert len(viewer.layers) == 1
     assert panel.form.run.isEnabled()
     assert errors == []

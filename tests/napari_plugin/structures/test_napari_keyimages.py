@@ -100,17 +100,28 @@ def test_the_strip_covers_nothing_and_shows_each_colour(qapp) -> None:
 def test_each_lesion_is_shown_and_taken_and_the_view_is_given_back(qapp, tmp_path: Path) -> None:
     viewer = ViewerModel()
     inspection, _ = inspect(viewer)
-    before, seen = viewer.dims.point, []
+    before, zoom, seen = viewer.dims.point, viewer.scene.camera.zoom, []
+
+    lengths_mm, shown_mm, oblique = [], [], inspection.grid.oblique_deg > 0.1
 
     def shoot() -> CanvasPicture:
         seen.append(viewer.dims.point)
+        lines = viewer.layers["diameters"]
+        assert [len(line) for line in lines.data] == [2, 2]
+        lengths_mm.append([float(np.linalg.norm(line[1] - line[0])) for line in lines.data])
+        assert (lines.data[0][:, 0] == pytest.approx(viewer.dims.point[0], abs=1e-6)) or oblique
+        shown_mm.append(min(viewer.canvas.size) / viewer.scene.camera.zoom)
         return PICTURE
 
     paths = list(take_key_images(viewer, inspection, tmp_path, shoot))
     assert [path.name for path in paths] == ["liver_tumour_lesion_1.png", "liver_tumour_lesion_2.png"]
     for point, lesion in zip(seen, inspection.findings[2].lesions, strict=True):
-        assert point == pytest.approx(displayed_point(inspection.grid, lesion.centroid_mm), abs=1.0)
-    assert viewer.dims.point == before
+        assert point == pytest.approx(displayed_point(inspection.grid, lesion.centroid_mm), abs=2.0)
+    for lengths, shown, lesion in zip(lengths_mm, shown_mm, inspection.findings[2].lesions, strict=True):
+        assert lengths == pytest.approx([lesion.axial_diameter_mm, lesion.perpendicular_diameter_mm], abs=0.1)
+        assert shown >= 2 * lesion.diameter_3d_mm - 1e-6  # a margin around it
+    assert (viewer.dims.point, viewer.scene.camera.zoom) == (before, zoom)
+    assert "diameters" not in viewer.layers
     with pytest.raises(FileError, match="exists and is not overwritten"):
         take_key_images(viewer, inspection, tmp_path, shoot)
     inspection.set_lesions(set())
