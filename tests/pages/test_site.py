@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,15 @@ def test_every_picture_of_the_gallery_is_there_and_every_picture_is_used():
     pages = "".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
     named = {Path(name).name for name in re.findall(r"!\[[^]]*\]\((?:docs/)?images/([\w.]+)\)", pages)}
     assert named == {path.name for path in (ROOT / "docs" / "images").iterdir()}
+
+
+def test_the_script_of_the_gallery_makes_the_picture_of_the_report(tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra report")
+    from PIL import Image
+
+    make = runpy.run_path(str(ROOT / "docs" / "gallery.py"))["report_picture"]
+    with Image.open(make(tmp_path)) as made, Image.open(ROOT / "docs" / "images" / "report.png") as shown:
+        assert made.size == shown.size
 
 
 def test_the_reference_has_a_page_for_each_room_that_people_import():
