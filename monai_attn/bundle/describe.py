@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from monai_attn.bundle.config import (
     resolve,
     walk_config,
 )
-from monai_attn.bundle.faults import faults
-from monai_attn.bundle.inputs import case_inputs
+from monai_attn.bundle.faults import Fault, faults
+from monai_attn.bundle.inputs import case_inputs, is_colour
 from monai_attn.bundle.locate import find_bundle, read_config, read_metadata
 from monai_attn.bundle.names import labels_of
+from monai_attn.bundle.prompts import prompts_of
 from monai_attn.bundle.values import plain_value
 from monai_attn.cases import ImageInput
 from monai_attn.finders import Finder, finder_of
@@ -69,6 +70,8 @@ class BundleDescription:
     - `weights`: the file of the weights, which may be missing. `licences`: the licence files that are there.
     - `scripts`: files that the bundle brings and that can be run. `targets`: classes and functions outside MONAI,
       torch and NumPy that it would call. `expressions`: Python expressions (`$...`) that it would evaluate.
+    - `colour`: whether it takes colour pictures in two dimensions; then `images` are their channels.
+    - `prompts`: what a case asks for besides images, as the config has it; see `monai_attn.bundle.prompts`.
     - `faults`: what of the bundle keeps it from running, each with its cure; see `monai_attn.bundle.faults`.
     """
 
@@ -96,7 +99,9 @@ class BundleDescription:
     scripts: tuple[Path, ...]
     targets: tuple[str, ...]
     expressions: tuple[str, ...]
-    faults: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    colour: bool = False
+    prompts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> BundleDescription:
@@ -128,8 +133,8 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
         optional=loads_part(config),
         labels=labels,
         classes=classes if isinstance(classes, int) and classes > 0 else len(labels) + 1,
-        spacing_mm=_numbers(resolve(_first(config, "Spacingd", "AlignImagesd").get("pixdim"), config)),
-        window=_window(resolve(inferer.get("roi_size"), config)),
+        spacing_mm=_numbers(plain_value(_first(config, "Spacingd", "AlignImagesd").get("pixdim"), config)),
+        window=_window(plain_value(inferer.get("roi_size"), config)),
         overlap=_shares(resolve(inferer.get("overlap"), config)),
         overlap_id=next((name for name in config_ids(config) if name.endswith("::overlap")), ""),
         runs=2 ** len(flips) if isinstance(flips, list) else 1,
@@ -142,7 +147,9 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
         scripts=scripts_of(root),
         targets=tuple(text for text in code if text[:1] != "$" and not text.startswith(COMMON)),
         expressions=tuple(text for text in code if text[:1] == "$"),
-        faults=tuple(faults(config)),
+        faults=tuple(faults(config, root)),
+        colour=is_colour(metadata),
+        prompts=prompts_of(config),
     )
 
 
@@ -201,8 +208,12 @@ def _output(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _weights(config: Any, root: Path) -> Path:
     """The file that the config's `CheckpointLoader` names, as far as that can be seen; else `models/model.pt`."""
-    said = resolve(_first(config, "CheckpointLoader").get("load_path"), config)
-    found = WEIGHTS_IN_TEXT.search(said) if isinstance(said, str) else None
+    said = plain_value(_first(config, "CheckpointLoader").get("load_path"), {**config, "bundle_root": ""})
+    if not isinstance(said, str):
+        return root / "models" / "model.pt"
+    if not said.startswith("$"):
+        return root / said.lstrip("/")
+    found = WEIGHTS_IN_TEXT.search(said)
     return root / (found[1].lstrip("/") if found else "models/model.pt")
 
 

@@ -128,7 +128,8 @@ def read_config(root: Path) -> dict[str, Any]:
 def label_table(metadata: Mapping[str, Any]) -> LabelTable:
     """The labels of a bundle, from its metadata: values, names and colours; an empty table where they are not named.
 
-    They stand under our own key `labels`. Other bundles name the channels of the network's output (`channel_def`).
+    They stand under our own key `labels`. Other bundles name the values (`label_def`), or the channels of the network's
+    output (`channel_def`). A name that stands twice has its value added.
     Channels are label values only when channel 0 is background, as in an argmax; otherwise the table is empty.
 
     >>> outputs = {"pred": {"channel_def": {"0": "background", "1": "spleen"}}}
@@ -137,7 +138,23 @@ def label_table(metadata: Mapping[str, Any]) -> LabelTable:
     """
     if metadata.get("labels"):
         return LabelTable.from_json(metadata["labels"])
+    values = mapping_at(metadata, "network_data_format::outputs::pred::label_def")
     channels = mapping_at(metadata, "network_data_format::outputs::pred::channel_def")
-    if str(channels.get("0", "")).lower() != "background":
+    if not values and str(channels.get("0", "")).lower() != "background":
         return LabelTable()
-    return LabelTable.of_names({int(value): str(name) for value, name in channels.items() if str(value).isdecimal()})
+    named = values or channels
+    return LabelTable.of_names(
+        _told_apart({int(key): str(name) for key, name in named.items() if str(key).isdecimal()})
+    )
+
+
+def _told_apart(names: Mapping[int, str]) -> dict[int, str]:
+    """Names by value, where a name that stands twice has its value added.
+
+    >>> _told_apart({1: "vessel", 2: "vessel"})
+    {1: 'vessel', 2: 'vessel (2)'}
+    """
+    apart: dict[int, str] = {}
+    for value, name in names.items():
+        apart[value] = f"{name} ({value})" if name in apart.values() else name
+    return apart

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from monai_attn.bundle.config import mapping_at
 from monai_attn.bundle.locate import label_table
+from monai_attn.bundle.region_rules import region_names
 from monai_attn.bundle.values import plain_value
 from monai_attn.errors import LabelError
 from monai_attn.labels import LabelTable
 
-__all__ = ["labels_of"]
+__all__ = ["channel_names", "labels_of"]
 
 KEYS = ("labels", "label_names", "class_names", "output_labels", "label_dict", "channel_def")
 """What bundles of the model zoo call the names of the labels in their inference config."""
@@ -21,6 +23,7 @@ BACKGROUND = "background"
 def labels_of(metadata: Mapping[str, Any], config: Any) -> LabelTable:
     """The labels of a bundle as far as it names them: in the metadata, else in its inference config.
 
+    Where the config joins overlapping regions to one label map, its rule and the names of the channels name the values.
     The config has names as `{"liver": 1}`, as `{"1": "liver"}`, or as a list that begins with the background. An empty
     table where nothing names the labels.
 
@@ -39,7 +42,17 @@ def labels_of(metadata: Mapping[str, Any], config: Any) -> LabelTable:
                 continue
             if found:
                 return found
-    return table
+    return LabelTable.of_names(region_names(config, channel_names(metadata)))
+
+
+def channel_names(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the channels of the network's output, by number as text; empty where the metadata do not say them.
+
+    >>> channel_names({"network_data_format": {"outputs": {"pred": {"channel_def": {"0": "Tumor core"}}}}})
+    {'0': 'Tumor core'}
+    """
+    said = mapping_at(metadata, "network_data_format::outputs::pred::channel_def")
+    return {str(key): str(name) for key, name in said.items()}
 
 
 def _names(said: Any) -> dict[int, str]:

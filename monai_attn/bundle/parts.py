@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from typing import Any
 from monai.bundle import ConfigParser
 from torch import nn
 
+from monai_attn.bundle.arrays import arrays_allowed
 from monai_attn.bundle.describe import image_names, loads_part
 from monai_attn.bundle.ends import swap_ends
 from monai_attn.bundle.faults import require_runnable
-from monai_attn.bundle.inputs import case_inputs
+from monai_attn.bundle.inputs import case_inputs, is_colour
 from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_config, read_metadata
-from monai_attn.bundle.names import labels_of
+from monai_attn.bundle.names import channel_names, labels_of
 from monai_attn.bundle.overrides import check_ids
+from monai_attn.bundle.prompts import PROMPT, asked_labels, own_evaluator, prompts_of
 from monai_attn.bundle.requirements import unmet
 from monai_attn.bundle.scripts import make_scripts_importable
 from monai_attn.bundle.settings import expanded
@@ -54,6 +56,9 @@ class Parts:
       the config is of its text as it is read, without overrides.
     - `made_for`: what the bundle was trained on, in numbers (see `monai_attn.preflight.MadeFor`); empty where the
       bundle does not say it.
+    - `prompts`: what each case asks for besides its images, such as `label_prompt`; empty for most bundles.
+    - `channels`: names of the channels of the network's output, by number; empty where the bundle does not say them.
+    - `evaluator`: the bundle's own evaluator, whose result is at "pred" of its output; None where MONAI's will do.
     - `finder`: what finds the bundle's regions in a far larger image; None where the bundle has none.
     """
 
@@ -74,6 +79,17 @@ class Parts:
     config_sha256: str = ""
     finder: Finder | None = None
     joined: bool = False
+    prompts: Mapping[str, Any] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=dict)
+    evaluator: Any = None
+
+    def asking(self, names: Sequence[str]) -> Parts:
+        """The same parts, asked for these structures, which count as an override.
+
+        Raises `InputError` for a bundle that always gives all its labels, and for a name that it does not know.
+        """
+        prompts = asked_labels(names, self.table, self.prompts, self.name)
+        return replace(self, prompts=prompts, overrides={**self.overrides, "--labels": prompts[PROMPT]})
 
     def named(self, table: LabelTable) -> Parts:
         """The same parts with other names of the labels, which count as an override: the masks are other masks."""
@@ -120,11 +136,11 @@ def open_bundle(
         parser["bundle_root"] = str(root)
     if "device" not in overrides:
         parser["device"] = f"$torch.device({device!r})"
-    parser.set(swap_ends(parser.get()))
+    parser.set(swap_ends(parser.get(), colour=is_colour(metadata)))
     parser.read_meta(f=str(root / "configs" / "metadata.json"))  # a copy: MONAI turns every "#" in it into "::"
     make_scripts_importable(root)
 
-    names = _image_names(parser.get(), root)
+    names, prompts = _image_names(parser.get(), root), prompts_of(parser.get())
     inputs, joined = case_inputs(metadata, names)
     network = _network(parser, root)
     weights = _weights_file(parser, root)
@@ -138,6 +154,9 @@ def open_bundle(
         table=labels_of(metadata, parser.get()),
         inputs=inputs,
         joined=joined,
+        prompts=prompts,
+        channels=channel_names(metadata),
+        evaluator=_own_evaluator(parser, root),
         partial=loads_part(parser.get()),
         image_key=names[0] if len(names) == 1 else JOINT_KEY,
         amp=bool(_optional(parser, root, "evaluator::amp")),
@@ -174,7 +193,8 @@ def _resolve(parser: ConfigParser, root: Path, *ids: str) -> Any:
     for name in ids:
         if name in parser:
             try:
-                return parser.get_parsed_content(name)
+                with arrays_allowed():
+                    return parser.get_parsed_content(name)
             except Exception as error:  # a bundle runs its own code, which may raise anything
                 needs = unmet(parser.get("_meta_") or {})
                 raise why(error, f"The bundle {root.name} cannot make its {name}", *needs) from error
@@ -189,6 +209,14 @@ def why(error: BaseException, what: str, *hints: str) -> AttnError:
             return cause
         error, cause = cause, cause.__cause__
     return BundleError(" ".join([f"{what}: {type(error).__name__}: {error}", *hints]))
+
+
+def _own_evaluator(parser: ConfigParser, root: Path) -> Any:
+    """The bundle's own evaluator, with a place for one case and without handlers; None where it has MONAI's."""
+    if not own_evaluator(parser.get()):
+        return None
+    parser.update(pairs={"evaluator::val_data_loader": "$[None]", "evaluator::val_handlers": "$[]"})
+    return _resolve(parser, root, "evaluator")
 
 
 def _optional(parser: ConfigParser, root: Path, name: str) -> Any:

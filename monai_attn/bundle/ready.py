@@ -18,7 +18,7 @@ def obstacles(bundle: BundleDescription, metadata: Mapping[str, Any]) -> list[st
     Looked at are the weights, the packages that the metadata ask for, and faults of the config. Whether the bundle is
     trusted is another question.
     """
-    found = list(bundle.faults)
+    found = [str(fault) for fault in bundle.faults]
     if not bundle.weights.is_file():
         place = f"{bundle.weights.parent.name}/{bundle.weights.name}"
         source = source_of_weights(bundle)

@@ -65,7 +65,9 @@ def code_rows(bundle: BundleDescription) -> dict[str, Any]:
 def _images(bundle: BundleDescription) -> list[str]:
     """A line for each image: name, modality, description; and how channels of one image are given."""
     lines = ["  ".join(filter(None, (one.name, one.modality, one.description))) for one in bundle.images]
-    if bundle.joined:
+    if bundle.colour:
+        lines = ["a picture in colour (PNG, JPEG, TIFF, BMP)"]
+    elif bundle.joined:
         lines.append(f"channels of one image, in this order: a 4-D file, or {bundle.images[0].name}=... for each")
     return lines
 
@@ -73,7 +75,14 @@ def _images(bundle: BundleDescription) -> list[str]:
 def _labels(bundle: BundleDescription) -> list[str]:
     """Values and names of the labels, or how to name them."""
     names = [f"{label.value}  {label.name}" for label in bundle.labels]
+    if asked := bundle.prompts.get("label_prompt"):
+        names.append(f"it looks for {', '.join(_name(value, bundle) for value in asked)}; others: --labels NAME,...")
     return names or ["not named in metadata.json or the inference config; name them with --labels FILE"]
+
+
+def _name(value: object, bundle: BundleDescription) -> str:
+    """The name of a label by its value; the value itself where it has no name."""
+    return next((label.name for label in bundle.labels if label.value == value), str(value))
 
 
 def _regions(bundle: BundleDescription) -> list[str]:

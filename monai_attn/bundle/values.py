@@ -12,9 +12,17 @@ __all__ = ["plain_value"]
 
 REFERENCE = re.compile(r"@\w+(?:(?:::|#)\w+)*")
 
+COMMON_KEY = re.compile(r"\$\s*(?:monai\.utils\.)?(?:enums\.)?CommonKeys\.([A-Z]+)\s*")
+"""MONAI's names for the usual keys of a case, such as `$monai.utils.CommonKeys.IMAGE`."""
+
+COMMON_KEYS = {"IMAGE": "image", "LABEL": "label", "PRED": "pred"}
+
+DEEPEST = 20
+"""References behind references that are followed; a config that refers to itself ends there."""
+
 
 def plain_value(said: Any, config: Any) -> Any:
-    """The plain value behind a reference, or behind an expression that only lists, adds texts, or refers.
+    """The plain value behind a reference, or behind an expression that only lists, adds, chooses, or refers.
 
     What is more than that stays the text that it is, as in `monai_attn.bundle.config.resolve`.
 
@@ -23,12 +31,18 @@ def plain_value(said: Any, config: Any) -> Any:
     >>> plain_value("$f(1)", {})
     '$f(1)'
     """
+    return _plain(said, config, DEEPEST)
+
+
+def _plain(said: Any, config: Any, depth: int) -> Any:
     found = resolve(said, config)
     if isinstance(found, list):
-        return [plain_value(one, config) for one in found]
-    if not isinstance(found, str) or not found.startswith("$"):
+        return [_plain(one, config, depth) for one in found]
+    if not isinstance(found, str) or not found.startswith("$") or depth == 0:
         return found
-    text = REFERENCE.sub(lambda reference: repr(resolve(reference[0], config)), found[1:]).strip()
+    if (key := COMMON_KEY.fullmatch(found)) is not None:
+        return COMMON_KEYS.get(key[1], found)
+    text = REFERENCE.sub(lambda reference: repr(_plain(reference[0], config, depth - 1)), found[1:]).strip()
     try:
         return _joined(ast.parse(text, mode="eval").body)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
@@ -36,7 +50,9 @@ def plain_value(said: Any, config: Any) -> Any:
 
 
 def _joined(node: ast.AST) -> Any:
-    """A literal, or the sum of two texts or two lists. Raises `ValueError` for anything else."""
+    """A literal, the sum of two texts or lists, or one of two by a literal. Raises `ValueError` for anything else."""
+    if isinstance(node, ast.IfExp):
+        return _joined(node.body if ast.literal_eval(node.test) else node.orelse)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return _joined(node.left) + _joined(node.right)
     return ast.literal_eval(node)

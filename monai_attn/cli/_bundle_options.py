@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 __all__ = ["add_bundle_options"]
 
@@ -23,7 +22,12 @@ def add_bundle_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a value of the bundle's config, as in inferer::inferer::overlap=0.25; may be repeated",
     )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the labels (JSON, BIDS or ITK-SNAP)")
+    parser.add_argument(
+        "--labels",
+        metavar="FILE or NAME,...",
+        help="names of the labels (JSON, BIDS or ITK-SNAP); or the structures that a bundle which asks for them is to "
+        "look for, as in liver,spleen",
+    )
     parser.add_argument(
         "--trust",
         action="store_true",

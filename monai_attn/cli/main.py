@@ -102,7 +102,7 @@ def _run(arguments: list[str], interrupts: Interrupts, *, own_process: bool) -> 
 
     _refuse_empty(arguments)
     args = build_parser().parse_args(arguments)
-    args.own_process = own_process
+    args.own_process, args.arguments = own_process, arguments
     interrupts.check()
     with words_aside(args):
         code: int = args.run(args)

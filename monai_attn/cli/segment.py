@@ -16,6 +16,7 @@ from monai_attn.cli._execution import add_execution, execution_of, workers_from
 from monai_attn.cli._json import add_json
 from monai_attn.cli._output import add_suv_factor
 from monai_attn.cli._progress import PatchBar, TimeLeft, print_row
+from monai_attn.cli._sandbox import add_sandbox, in_sandbox, wants_sandbox
 from monai_attn.cli._studies import add_studies, check_studies, find_study_cases
 from monai_attn.cli._values import count, names, region, regions_by_name, series_by_name
 from monai_attn.cli.cohort import write_page
@@ -54,12 +55,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "input",
         nargs="+",
-        help="what to segment: an image file (NIfTI, NRRD, MHA), a DICOM folder, a folder of images, a table of cases "
-        "(.csv), or NAME=IMAGE for each image of a bundle that takes several images",
+        help="what to segment: an image file (NIfTI, NRRD, MHA; a picture for a bundle of pictures), a DICOM folder, a "
+        "folder of images, a table of cases (.csv), or NAME=IMAGE for each image of a bundle that takes several images",
     )
-    parser.add_argument(
-        "-b", "--bundle", required=True, help="the bundle: a shipped name (see monai-attn bundles), or a folder"
-    )
+    parser.add_argument("-b", "--bundle", required=True, help="the bundle: a name of monai-attn bundles, or a folder")
     parser.add_argument(
         "-o", "--output", required=True, type=Path, help="folder for the results; it is made if it is missing"
     )
@@ -100,6 +99,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--workers", type=count, help="number of processes or workers; default: the cores, divided by --threads (1)"
     )
     add_bundle_options(parser)
+    add_sandbox(parser)
     parser.add_argument(
         "--maps",
         type=names,
@@ -164,13 +164,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Segment every case; 0 if all have their results, 1 if some have, 2 if none has.
 
-    Names, paths and the output folder are checked before the bundle is opened, which takes seconds. Raises `AttnError`
-    for options, paths or a bundle that cannot be used. Errors of single cases go to stderr, and the other cases go on.
+    Names and paths are checked before the bundle is opened. Raises `AttnError` for options, paths or a bundle that
+    cannot be used. Errors of single cases go to stderr, and the other cases go on.
     """
     from monai_attn.bundle.locate import find_bundle, is_shipped
     from monai_attn.bundle.trust import remember_trust, require_trust
 
     root = find_bundle(args.bundle)
+    if wants_sandbox(args):
+        return in_sandbox(args)
     require_trust(root, trust=args.trust)  # before all that takes time
     from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.bundle.overrides import parse_override
@@ -211,7 +213,7 @@ def run(args: argparse.Namespace) -> int:
     if args.own_process and not args.set and is_shipped(root):
         load_monai_lightly()
     segmenter = recipe.segmenter()
-    if args.trust:
+    if args.trust and not args.sandbox:
         remember_trust(root)
     if args.studies:
         cases = find_study_cases(args, segmenter.parts.inputs)
@@ -222,8 +224,7 @@ def run(args: argparse.Namespace) -> int:
     found = survey(recipe, cases, segmenter.parts)
     if found.done or found.stale:
         print(found.sentence)
-    failed = without = 0
-    errors: dict[str, str] = {}
+    failed, without, errors = 0, 0, dict[str, str]()
     left = TimeLeft(len(cases) - len(found.done))
     with PatchBar([case.name for case in cases], left, quiet=args.quiet) as windows:
         if workers is None:

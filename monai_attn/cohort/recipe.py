@@ -19,6 +19,7 @@ from monai_attn.dicom_export import DicomKind
 from monai_attn.errors import InputError
 from monai_attn.finders import Regions
 from monai_attn.io.label_file import read_label_file
+from monai_attn.labels import LabelTable
 from monai_attn.measure import Structure
 from monai_attn.segmentation import result_files
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:  # the commands that only measure and compare do without torch
 __all__ = ["ALL", "REDO", "STALE", "Recipe", "Row"]
 
 STALE, ALL = "stale", "all"
+LABEL_FILES = (".json", ".tsv", ".txt", ".label", ".xml", ".csv")
+"""The endings of files that name labels."""
+
 REDO = (STALE, ALL)
 """Which finished cases are done again: those that were made in another way, or all."""
 
@@ -38,7 +42,8 @@ class Recipe:
 
     `bundle` is a shipped name or a folder, `overrides` change its config, and `trust` allows a foreign bundle to run
     its code. `region` is a box in mm of the patient (RAS+), or several boxes by name. `series`, `volume` and
-    `suv_factor` choose in the images. `labels` is a file with names for the labels, in place of the bundle's. `report`,
+    `suv_factor` choose in the images. `labels` is a file with names for the labels, in place of the bundle's,
+    or names with commas between them: the structures to look for. `report`,
     `picture`, `dicom_seg`, `rtstruct` and `maps` ask for more files. `head_size` adds volumes scaled to the head, where
     a registration found the regions. `force` segments images that the plausibility checks refuse.
 
@@ -69,7 +74,7 @@ class Recipe:
     head_size: bool = False
     redo: str = ""
     picture: bool = False
-    labels: Path | None = None
+    labels: Path | str | None = None
 
     def __post_init__(self) -> None:
         if self.redo not in ("", *REDO):
@@ -116,14 +121,29 @@ class Recipe:
         require_runnable(root, self.overrides)
         from monai_attn.segmenter import Segmenter
 
-        table = read_label_file(self.labels) if self.labels else None
         return Segmenter.from_bundle(
             self.bundle,
             overrides=self.overrides,
             execution=self.execution,
             trust=self.trust,
-            labels=table,
+            labels=named_labels(self.labels),
         )
+
+
+def named_labels(said: Path | str | None) -> LabelTable | tuple[str, ...]:
+    """What `labels` of a recipe says: the table of a file, or the names of structures; () where it says nothing.
+
+    Raises `FileError` for a file that is missing or names no labels.
+
+    >>> named_labels("liver, spleen")
+    ('liver', 'spleen')
+    """
+    if not said:
+        return ()
+    path = Path(said)
+    if path.is_file() or path.suffix in LABEL_FILES or path.parent != Path():
+        return read_label_file(path)
+    return tuple(name.strip() for name in str(said).split(",") if name.strip())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from monai_attn.io.metaimage import metaimage_volumes, read_metaimage
 from monai_attn.io.names import named_path, suffix_of
 from monai_attn.io.nifti import nifti_volumes, read_nifti
 from monai_attn.io.nrrd import nrrd_volumes, read_nrrd
+from monai_attn.io.picture import PICTURES, is_picture, picture_volumes, read_picture
 from monai_attn.volume import Volume
 
 __all__ = ["count_volumes", "read"]
@@ -49,7 +50,8 @@ def read(
     """The image at a path: `(I, J, K)`, RAS+ millimetres; CT in HU, PET in SUV where the header allows.
 
     The path is a NIfTI (.nii, .nii.gz, .hdr/.img), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file, or DICOM. A
-    DICOM folder is searched with its subfolders; a DICOM file stands for its whole series.
+    DICOM folder is searched with its subfolders; a DICOM file stands for its whole series. Pictures in two dimensions
+    (PNG, JPEG, TIFF, BMP) are read too, see `read_picture`.
 
     `series` chooses among the series of a folder as `list_series` shows them: "#2", a UID or its beginning, a
     description, a number or a modality. `volume` chooses, from 0, among time points, echoes or channels.
@@ -76,11 +78,16 @@ def read(
         raise FileError(f"{path.name} is no plain file but a pipe or a device. Copy its content to a file first.")
     if path.is_dir() or (has_preamble(path) if suffix in READERS else begins_like_dicom(path)):
         return read_dicom(path, series=series, volume=volume, suv_factor=suv_factor)
+    if suffix not in READERS and is_picture(path) and path.stat().st_size:
+        if series is not None or suv_factor is not None:
+            raise InputError(f"{path.name} is a picture: it has neither series nor SUV.")
+        return read_picture(path, volume=volume)
     if suffix not in READERS:
         if path.stat().st_size == 0:
             raise FileError(f"{path.name} is empty (0 bytes). Copy or export it again.")
         raise FileError(
-            f"{path.name} is neither DICOM nor one of {', '.join(READERS)}. Export the image in one of these."
+            f"{path.name} is neither DICOM nor one of {', '.join((*READERS, *PICTURES))}. "
+            "Export the image in one of these."
         )
     if series is not None:
         raise InputError(f"{path.name} is a file of one image; series={series!r} chooses within a DICOM folder.")
@@ -95,10 +102,14 @@ def read(
 def count_volumes(path: str | Path) -> int:
     """How many time points, echoes or channels a NIfTI, NRRD or MetaImage file holds; only its header is read.
 
+    A picture in colour holds three.
+
     Raises `FileError` for another file, or a damaged one.
     """
     path = named_path(path)
     suffix = suffix_of(path)
+    if suffix not in READERS and is_picture(path) and path.is_file():
+        return picture_volumes(path)
     if suffix not in READERS or not path.is_file():
         raise FileError(f"{path.name} is no file of the kinds {', '.join(READERS)}.")
     return COUNTERS[READERS[suffix]](path)

@@ -21,7 +21,7 @@ def checked_labels(prediction: Any, grid: Volume, bundle: str) -> NDArray[np.gen
     Raises `BundleError` for values that are no whole numbers, and for a grid other than that of the source image.
     """
     try:
-        labels = label_map(torch.as_tensor(prediction).cpu().numpy())
+        labels = label_map(_in_three_axes(torch.as_tensor(prediction).cpu().numpy(), grid))
     except LabelError as error:
         raise BundleError(f"The bundle {bundle} gives no label map: {error}") from error
     if labels.shape != grid.shape or not _same_place(prediction, grid):
@@ -39,7 +39,14 @@ def in_whole(array: NDArray[np.generic], block: tuple[slice, ...], whole: Volume
     return full
 
 
+def _in_three_axes(values: NDArray[Any], grid: Volume) -> NDArray[Any]:
+    """Values `(1, I, J)` or `(I, J)` of a picture as `(I, J, 1)`; others as they are."""
+    return values.reshape(grid.shape) if values.shape in ((1, *grid.shape[:2]), grid.shape[:2]) else values
+
+
 def _same_place(prediction: Any, grid: Volume) -> bool:
     """Whether a prediction lies on the grid; a prediction without an affine is trusted."""
     affine = getattr(prediction, "affine", None)  # a MetaTensor has one; a bundle may give a plain tensor
+    if affine is not None and affine.shape != (4, 4):
+        return True  # a picture has no place in a patient
     return affine is None or same_grid(grid, Volume(grid.array, np.asarray(affine.cpu(), dtype=np.float64)))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from monai.data.utils import decollate_batch, list_data_collate
 from numpy.typing import NDArray
 
@@ -20,7 +19,7 @@ from monai_attn.bundle import Parts, open_bundle
 from monai_attn.bundle.case import case_images, read_case
 from monai_attn.errors import InputError
 from monai_attn.finders import Regions, region_labels
-from monai_attn.inferers.maps import Inference, check_maps, extra_runs
+from monai_attn.inferers.maps import check_maps, extra_runs
 from monai_attn.inferers.watching import RunWatch, watch_inferer
 from monai_attn.labels import LabelTable
 from monai_attn.preflight import MadeFor, Plan, check_mask, check_sides, plan_case
@@ -28,10 +27,14 @@ from monai_attn.preflight.regions import named
 from monai_attn.progress import Finished, Progress
 from monai_attn.segmentation import Segmentation
 from monai_attn.segmenter.canvas import Canvas
+from monai_attn.segmenter.evaluating import evaluated
 from monai_attn.segmenter.failing import failing_on_this_image
 from monai_attn.segmenter.grid import checked_labels
 from monai_attn.segmenter.mapping import with_maps
+from monai_attn.segmenter.naming import found_table
+from monai_attn.segmenter.overlapping import one_map
 from monai_attn.segmenter.provenance import describe_run
+from monai_attn.segmenter.steps import inferred, prepared
 from monai_attn.transforms.certainty import certainty_of
 from monai_attn.transforms.on_source import classes_exclude
 from monai_attn.volume import ImageSource, Volume
@@ -54,12 +57,14 @@ class Segmenter:
 
     def __init__(self, parts: Parts, execution: Execution = IN_TORCH) -> None:
         self.parts = parts
+        if parts.evaluator is not None:  # it holds the network itself
+            execution = replace(execution, backend="torch", precision="f32")
         self.execution = execution
         self.device = execution.resolved().device
         self._made_for = MadeFor.from_json(parts.made_for)
         recorder = WindowRecorder(parts.network)
         for source in execution.calibration:
-            self._infer(case_images(source, parts), recorder, parts.inferer)
+            inferred(parts, case_images(source, parts), recorder, parts.inferer, self.device)
         regions = not classes_exclude(parts.postprocessing)
         self._network = load_network(parts.network, execution, windows=recorder.windows, regions=regions)
 
@@ -81,7 +86,7 @@ class Segmenter:
         calibration: Sequence[CalibrationImage] = (),
         execution: Execution | None = None,
         trust: bool = False,
-        labels: LabelTable | None = None,
+        labels: LabelTable | Sequence[str] = (),
     ) -> Segmenter:
         """The segmenter of a shipped bundle, by its name, or of any MONAI bundle, by its folder.
 
@@ -89,7 +94,8 @@ class Segmenter:
         - `device`, `backend`, `precision`, `threads`, `calibration`: see `monai_attn.backends.Execution`. `execution`
           gives all of them as one value.
         - `trust`: let the code of a bundle run that did not come with the package; without it such a bundle is refused.
-        - `labels`: names of the labels, in place of the bundle's.
+        - `labels`: names of the labels, in place of the bundle's. For a bundle that is asked for structures, such as
+          VISTA3D, it is a list of the names or values of these structures.
 
         Raises `BundleError`, `OverrideError` or `TrustError` for the bundle, and `InputError` for a device, back-end or
         precision that does not exist, or for `execution` together with one of these.
@@ -100,7 +106,9 @@ class Segmenter:
         execution = execution or given
         device = execution.resolved().device
         parts = open_bundle(name_or_path, overrides=overrides, device=device, trust=trust)
-        return cls(parts.named(labels) if labels else parts, execution)
+        if labels:
+            parts = parts.named(labels) if isinstance(labels, LabelTable) else parts.asking(labels)
+        return cls(parts, execution)
 
     def __call__(
         self,
@@ -146,7 +154,9 @@ class Segmenter:
         for name, part in plan.parts.items():
             shown: dict[str, NDArray[np.generic]] = {}
             watch = RunWatch(canvas.progress_of(name, progress), canvas.finished_of(name, finished))
-            array, sure = self._labels(part.images, watch, maps, shown)
+            array, sure, table = self._labels(part.images, watch, maps, shown)
+            if canvas.joined is None:
+                canvas.table = table
             grid = part.images[next(iter(part.images))][0].with_array(array)
             seen, boxed = list(part.images), part.box is not None
             said = check_mask(self._made_for, grid, self.parts.table, certainty=sure, images=seen, region=boxed)
@@ -195,7 +205,7 @@ class Segmenter:
         plan = self._plan(case_images(images, self.parts), region=region, force=force)
         with failing_on_this_image(self.parts.name):
             for part in plan.parts.values():
-                self._prepare(part.images)
+                prepared(self.parts, part.images)
         return plan
 
     def _plan(self, images: Mapping[str, list[Volume]], *, region: Regions, force: bool) -> Plan:
@@ -208,10 +218,11 @@ class Segmenter:
         watch: RunWatch,
         maps: Sequence[str],
         shown: dict[str, NDArray[np.generic]],
-    ) -> tuple[NDArray[np.generic], dict[int, float]]:
+    ) -> tuple[NDArray[np.generic], dict[int, float], LabelTable]:
         """The bundle's own pipeline, as MONAI's evaluator runs it, for one case; maps are left in `shown`.
 
-        Gives the labels, and how sure the network is of each.
+        Gives the labels, how sure the network is of each, and the names of the labels. Regions that overlap are joined
+        to a label map with a value for each set of regions.
         """
         self._network.record.used.clear()
         if maps:
@@ -219,28 +230,13 @@ class Segmenter:
             watch.runs += extra_runs(self.parts.inferer, maps)
         inferer = watch_inferer(self.parts.inferer, watch)
         with failing_on_this_image(self.parts.name, watch):
-            batch = self._infer(images, self._network, with_maps(inferer, self.parts, maps, shown) if maps else inferer)
-            (result,) = decollate_batch(batch)
-            prediction = self.parts.postprocessing(result)["pred"]
+            if self.parts.evaluator is not None:
+                prediction = evaluated(self.parts.evaluator, list_data_collate([prepared(self.parts, images)]), watch)
+            else:
+                runs = with_maps(inferer, self.parts, maps, shown) if maps else inferer
+                (result,) = decollate_batch(inferred(self.parts, images, self._network, runs, self.device))
+                prediction = self.parts.postprocessing(result)["pred"]
+            sure = certainty_of(prediction)
+            prediction, table = one_map(prediction, self.parts.table, self.parts.channels)
             labels = checked_labels(prediction, images[next(iter(images))][0], self.parts.name)
-        return labels, certainty_of(prediction)
-
-    def _infer(
-        self, images: Mapping[str, list[Volume]], network: torch.nn.Module, inferer: Inference
-    ) -> dict[str, Any]:
-        """The batch of one case with the inferer's prediction."""
-        key = self.parts.image_key
-        batch = list_data_collate([self._prepare(images)])
-        image = batch[key].to(self.device)
-        autocast = torch.autocast("cuda", enabled=self.parts.amp and image.device.type == "cuda")
-        with torch.no_grad(), autocast:
-            prediction = inferer(image, network)
-        return {**batch, key: image, "pred": prediction}
-
-    def _prepare(self, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
-        """The case after the bundle's preprocessing; the channels of one image are joined before that."""
-        if self.parts.joined:
-            images = {self.parts.image_key: [volume for volumes in images.values() for volume in volumes]}
-        return self.parts.preprocessing(
-            {name: volumes if len(volumes) > 1 else volumes[0] for name, volumes in images.items()}
-        )
+        return labels, sure, found_table(table, self.parts.prompts, labels)

@@ -15,6 +15,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import SpaceKeys, ensure_tuple, ensure_tuple_rep
+from numpy.typing import NDArray
 
 from monai_attn.cases import ImageFile
 from monai_attn.cases.labelled import LabelFile
@@ -40,6 +41,9 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
 
     With `image_only=False` the metadata are also at `meta_keys`, by default `KEY_meta_dict`, as older bundles expect.
 
+    With `colour` the list holds the red, green and blue of a picture, each `(I, J, 1)`. The tensor is `(I, J, 3)`, as
+    MONAI's reader of pictures gives it, or `(3, I, J)` with `ensure_channel_first`.
+
     The metadata say where the image came from: `original_affine`, `spatial_shape`, `filename_or_obj` ("memory" for a
     `Volume`) and `frame_of_reference` (DICOM, else empty). `Invertd` and `LabelsOnSourced` need the first two. An
     empty list raises `InputError`.
@@ -55,12 +59,14 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
         image_only: bool = True,
         meta_keys: KeysCollection | None = None,
         meta_key_postfix: str = "meta_dict",
+        colour: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.image_only = image_only
         self.meta_keys = ensure_tuple_rep(meta_keys, len(self.keys)) if meta_keys is None else ensure_tuple(meta_keys)
         self.meta_key_postfix = meta_key_postfix
         self.dtype = np.dtype(dtype)
+        self.colour = colour
         self.ensure_channel_first = ensure_channel_first
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -91,6 +97,8 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
                     "resample them to one first."
                 )
         arrays = [np.asarray(volume.array, dtype=self.dtype) for volume in volumes]
+        if self.colour:
+            return self._picture(np.concatenate(arrays, axis=-1), _name(sources[0]))
         channels = several or self.ensure_channel_first
         array = np.stack(arrays) if channels else arrays[0].copy()
         meta = {
@@ -102,6 +110,19 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
             "frame_of_reference": first.frame_of_reference,
         }
         return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(first.affine.copy()), meta=meta)
+
+    def _picture(self, array: NDArray[Any], name: str) -> MetaTensor:
+        """A picture `(I, J, colours)` in pixels: it has no place in a patient."""
+        meta = {
+            "filename_or_obj": name,
+            "original_affine": np.eye(3),
+            "affine": np.eye(3),
+            "spatial_shape": np.array(array.shape[:2]),
+            "original_channel_dim": -1,
+        }
+        if self.ensure_channel_first:
+            array, meta["original_channel_dim"] = np.moveaxis(array, -1, 0), 0
+        return MetaTensor(torch.from_numpy(np.ascontiguousarray(array)), affine=torch.eye(3), meta=meta)
 
 
 def _volume(source: Source) -> Volume:
