@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 
 __all__ = ["make_scripts_importable"]
 
@@ -26,8 +26,7 @@ def make_scripts_importable(root: Path) -> None:
     if not (root / "scripts").is_dir():
         return
     for name, module in list(sys.modules.items()):
-        origin = getattr(module, "__file__", None) or ""
-        if name.split(".")[0] == "scripts" and not origin.startswith(own):
+        if name.split(".")[0] == "scripts" and not _place_of(module).startswith(own):
             del sys.modules[name]
     if own in sys.path:
         sys.path.remove(own)
@@ -36,6 +35,11 @@ def make_scripts_importable(root: Path) -> None:
         sys.path_hooks.insert(0, _finder_for(own))
     for place in [name for name in sys.path_importer_cache if name == own or name.startswith(f"{own}{os.sep}")]:
         del sys.path_importer_cache[place]
+
+
+def _place_of(module: ModuleType) -> str:
+    """The file of a module, or its folder where it is a package without `__init__.py`; "" for neither."""
+    return str(getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), ""))
 
 
 class _FromSource(SourceFileLoader):

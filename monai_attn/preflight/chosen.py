@@ -16,6 +16,11 @@ from monai_attn.volume import Volume, same_grid
 
 __all__ = ["check_chosen"]
 
+PICTURES = (
+    "The bundle (model) {0} takes pictures in colour, which this window does not take apart into channels. "
+    "Segment the file with: monai-attn segment PICTURE -b {0} -o FOLDER"
+)
+
 
 def check_chosen(bundle: BundleDescription, images: Mapping[str, Volume]) -> list[Finding]:
     """What keeps these images, by the names that the bundle gives them, from being segmented together.
@@ -24,6 +29,8 @@ def check_chosen(bundle: BundleDescription, images: Mapping[str, Volume]) -> lis
 
     An empty list says that nothing speaks against the choice. Voxels are not looked at.
     """
+    if bundle.colour:
+        return [Finding("error", PICTURES.format(bundle.name))]
     faults = [
         Finding("error", f"The bundle (model) {bundle.name} cannot run as it is. {text}") for text in bundle.faults
     ]

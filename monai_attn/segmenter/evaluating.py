@@ -17,11 +17,11 @@ def evaluated(evaluator: Any, batch: dict[str, Any], watch: RunWatch) -> Any:
     """
     inferer = evaluator.inferer
     evaluator.inferer = watch_inferer(inferer, watch)
-    evaluator.data = [batch]
+    evaluator.data_loader = [batch]
     evaluator.logger.setLevel(logging.CRITICAL)  # the error itself is raised
     try:
         evaluator.run()
     finally:
         evaluator.inferer = inferer
-        evaluator.data = [None]
+        evaluator.data_loader = [None]
     return evaluator.state.output[0]["pred"]

@@ -234,7 +234,7 @@ class Segmenter:
                 prediction = evaluated(self.parts.evaluator, list_data_collate([prepared(self.parts, images)]), watch)
             else:
                 runs = with_maps(inferer, self.parts, maps, shown) if maps else inferer
-                (result,) = decollate_batch(inferred(self.parts, images, self._network, runs, self.device))
+                (result, *_) = decollate_batch(inferred(self.parts, images, self._network, runs, self.device))
                 prediction = self.parts.postprocessing(result)["pred"]
             sure = certainty_of(prediction)
             prediction, table = one_map(prediction, self.parts.table, self.parts.channels)

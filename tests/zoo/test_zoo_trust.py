@@ -321,3 +321,15 @@ def test_scripts_run_as_they_were_shown_whatever_lies_in_pycache(tmp_path, monke
     for name in ("scripts.own", "scripts"):
         del sys.modules[name]
     assert [path.name for path in root.rglob("*.pyc")] == [Path(importlib.util.cache_from_source("own.py")).name]
+
+
+def test_scripts_in_a_folder_without_init_are_found_each_time_a_bundle_is_opened(tmp_path, monkeypatch):
+    from pydoc import locate
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    root = write_bundle(tmp_path / "unest")
+    (root / "scripts" / "networks").mkdir(parents=True)
+    (root / "scripts" / "networks" / "own.py").write_text("class Net:\n    pass\n")
+    for _ in range(3):
+        make_scripts_importable(root)
+        assert locate("scripts.networks.own.Net") is not None
