@@ -140,6 +140,8 @@ def open_bundle(
     parser.read_meta(f=str(root / "configs" / "metadata.json"))  # a copy: MONAI turns every "#" in it into "::"
     make_scripts_importable(root)
 
+    if own_evaluator(parser.get()):  # with a place for one case, and without handlers
+        parser.update(pairs={"evaluator::val_data_loader": "$[None]", "evaluator::val_handlers": "$[]"})
     names, prompts = _image_names(parser.get(), root), prompts_of(parser.get())
     inputs, joined = case_inputs(metadata, names)
     network = _network(parser, root)
@@ -156,7 +158,7 @@ def open_bundle(
         joined=joined,
         prompts=prompts,
         channels=channel_names(metadata),
-        evaluator=_own_evaluator(parser, root),
+        evaluator=_resolve(parser, root, "evaluator") if own_evaluator(parser.get()) else None,
         partial=loads_part(parser.get()),
         image_key=names[0] if len(names) == 1 else JOINT_KEY,
         amp=bool(_optional(parser, root, "evaluator::amp")),
@@ -209,14 +211,6 @@ def why(error: BaseException, what: str, *hints: str) -> AttnError:
             return cause
         error, cause = cause, cause.__cause__
     return BundleError(" ".join([f"{what}: {type(error).__name__}: {error}", *hints]))
-
-
-def _own_evaluator(parser: ConfigParser, root: Path) -> Any:
-    """The bundle's own evaluator, with a place for one case and without handlers; None where it has MONAI's."""
-    if not own_evaluator(parser.get()):
-        return None
-    parser.update(pairs={"evaluator::val_data_loader": "$[None]", "evaluator::val_handlers": "$[]"})
-    return _resolve(parser, root, "evaluator")
 
 
 def _optional(parser: ConfigParser, root: Path, name: str) -> Any:

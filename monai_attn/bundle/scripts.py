@@ -11,6 +11,9 @@ from types import CodeType, ModuleType
 
 __all__ = ["make_scripts_importable"]
 
+OPENED: set[str] = set()
+"""The folders of the bundles with scripts that this process has opened."""
+
 
 def make_scripts_importable(root: Path) -> None:
     """Let a bundle import its own `scripts`, and not those of a bundle that was opened before.
@@ -25,11 +28,11 @@ def make_scripts_importable(root: Path) -> None:
     own = str(root.resolve())
     if not (root / "scripts").is_dir():
         return
-    for name, module in list(sys.modules.items()):
-        if name.split(".")[0] == "scripts" and not _place_of(module).startswith(own):
-            del sys.modules[name]
-    if own in sys.path:
-        sys.path.remove(own)
+    loaded = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "scripts"}
+    for name in [name for name, module in loaded.items() if not _place_of(module).startswith(own)]:
+        del sys.modules[name]
+    sys.path[:] = [place for place in sys.path if place not in OPENED]  # of two, a package with __init__.py would win
+    OPENED.add(own)
     sys.path.insert(1, own)
     if not any(getattr(hook, "bundle", None) == own for hook in sys.path_hooks):
         sys.path_hooks.insert(0, _finder_for(own))

@@ -116,7 +116,6 @@ class LoadVolumed(MapTransform):  # type: ignore[misc]
         meta = {
             "filename_or_obj": name,
             "original_affine": np.eye(3),
-            "affine": np.eye(3),
             "spatial_shape": np.array(array.shape[:2]),
             "original_channel_dim": -1,
         }

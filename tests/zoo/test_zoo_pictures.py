@@ -95,6 +95,7 @@ def test_pictures_in_a_folder_are_no_cases_by_themselves(tmp_path):
     assert found.source == tmp_path  # a folder that may hold DICOM
 
 
+@pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader")  # of MONAI's own loader, where a decoder is missing
 def test_a_bundle_of_pictures_gives_the_same_mask_everywhere(tmp_path, capsys):
     from monai.bundle import ConfigWorkflow
 

@@ -15,8 +15,9 @@ from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
-from monai_attn.bundle.locate import bundle_folders, shipped
+from monai_attn.bundle.locate import shipped
 from monai_attn.errors import AttnError, InputError
+from monai_attn.napari.segment.bundles import BundleList
 from monai_attn.napari.segment.checking import outlook_of
 from monai_attn.napari.segment.form import SegmentForm
 from monai_attn.napari.segment.regions import RegionChoice
@@ -60,11 +61,10 @@ class SegmentWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.form)
+        self.offered = BundleList(self.form.bundles)
         self._offer_bundles()
-        self._settle = QTimer(self)
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self.region = RegionChoice(viewer, self.form, self._reference, self._settle.start, self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self.refresh)
         self._bundle_by_hand = False
         self._connect()
@@ -87,25 +87,22 @@ class SegmentWidget(QWidget):
 
     @property
     def bundle(self) -> str:
-        """The chosen bundle: a shipped name, or a folder."""
-        return str(self.form.bundles.currentData() or self.form.bundles.currentText())
+        """The chosen bundle: a shipped name, or a folder; "" while "Get more…" is chosen."""
+        return self.offered.chosen
 
     def description(self) -> BundleDescription:
         """What the chosen bundle asks for, with the overrides. Raises `AttnError`."""
         return describe_bundle(self.bundle, overrides_of(self.form.overrides.text()))
 
     def _offer_bundles(self) -> None:
-        """The shipped bundles, the user's own, and those in the preferred folder; the preferred device."""
-        self.form.bundles.addItems(list(shipped()))
+        """The bundles in the folder that the preferences name, and the preferred device."""
         try:
             preferred = settings()
         except InputError as error:
             show_error(str(error))
             return
         self.form.prefer_device(preferred.device)
-        for folder in (*bundle_folders(), *([preferred.bundles] if preferred.bundles else [])):
-            for file in sorted(folder.glob("*/configs/metadata.json")):
-                self.form.bundles.addItem(file.parents[1].name, str(file.parents[1]))
+        self.offered.offer(preferred.bundles)
 
     def add_bundle(self, folder: str | Path) -> None:
         """Offer the bundle in a folder, and choose it; nothing of it runs. Says why when it is none."""
@@ -115,9 +112,7 @@ class SegmentWidget(QWidget):
             show_error(str(error))
             return
         self._bundle_by_hand = True
-        if self.form.bundles.findData(str(folder)) < 0:
-            self.form.bundles.addItem(bundle.name, str(folder))
-        self.form.bundles.setCurrentIndex(self.form.bundles.findData(str(folder)))
+        self.form.bundles.setCurrentIndex(self.offered.add(bundle.name, folder))
 
     def request(self) -> Request:
         """The choices as they stand. Raises `AttnError` when something is missing."""
@@ -201,6 +196,8 @@ class SegmentWidget(QWidget):
             self.form.bundles.setCurrentText(names[0] if names else self.form.bundles.currentText())
 
     def _choose_bundle(self) -> None:
+        if not self.bundle:  # "Get more…": the bundle before comes back
+            return
         try:
             bundle = describe_bundle(self.bundle)
         except AttnError as error:
@@ -217,11 +214,13 @@ class SegmentWidget(QWidget):
         self._choose_bundle()
 
     def _chosen_by_hand(self) -> None:
-        self._bundle_by_hand = True
+        if self.bundle:
+            self._bundle_by_hand = True
+        else:
+            self.offered.get_more(self, self.add_bundle)
 
     def _ask_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder of a MONAI bundle (model)")
-        if folder:
+        if folder := QFileDialog.getExistingDirectory(self, "Folder of a MONAI bundle (model)"):
             self.add_bundle(folder)
 
     def _may_run(self, bundle: BundleDescription) -> bool:
