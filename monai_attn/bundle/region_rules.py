@@ -22,9 +22,8 @@ def region_names(config: Any, channels: Mapping[str, str]) -> dict[int, str]:
     A region that comes after another in the chain is named without that other.
 
     >>> rule = "$lambda x: torch.where(x[[1]] > 0, 4, torch.where(x[[0]] > 0, 2, 0))"
-    >>> config = {"postprocessing": {"_target_": "Lambdad", "func": rule}}
-    >>> region_names(config, {"0": "Whole tumor", "1": "Tumor core"})
-    {4: 'Tumor core', 2: 'Whole tumor without Tumor core'}
+    >>> region_names({"steps": {"_target_": "Lambdad", "func": rule}}, {"0": "whole", "1": "core"})
+    {4: 'core', 2: 'whole without core'}
     """
     for component in components_of(config, "Lambdad", "LambdaD", "LambdaDict", "Lambda"):
         rule = rule_of_regions(component.settings.get("func"))
