@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QListWidget, QList
 from monai_attn.bundle.fetch import fetch
 from monai_attn.bundle.locate import fetched
 from monai_attn.bundle.zoo import ZooBundle, zoo_list
+from monai_attn.errors import AttnError
 from monai_attn.napari.qt.jobs import named
 
 __all__ = ["ZooDialog"]
@@ -68,19 +69,29 @@ class ZooDialog(QDialog):
             return
         self.download.setEnabled(False)
         self.status.setText(f"Downloading {name} …")
-        worker = create_worker(named(f"downloading {name}", fetch, name), _start_thread=False)
+        worker = create_worker(named(f"downloading {name}", _fetched, name), _start_thread=False)
         worker.returned.connect(self._arrived)
-        worker.errored.connect(self._failed)
         worker.start()
 
-    def _arrived(self, folder: Path) -> None:
+    def _arrived(self, found: Path | str) -> None:
+        """Say that a bundle is there, or why it is not."""
         self.download.setEnabled(True)
-        self.status.setText(f"{folder.name} is there.")
-        self.got.emit(str(folder))
+        if isinstance(found, str):
+            self.status.setText(found)
+            return
+        self.status.setText(f"{found.name} is there.")
+        self.got.emit(str(found))
 
-    def _failed(self, error: Exception) -> None:
-        self.download.setEnabled(True)
-        self.status.setText(str(error))
+
+def _fetched(name: str) -> Path | str:
+    """The folder of a downloaded bundle, or a sentence on what kept it from being downloaded.
+
+    Nothing is raised: napari 0.9 stumbles over the error of a worker.
+    """
+    try:
+        return fetch(name)
+    except AttnError as error:
+        return str(error)
 
 
 def _line(one: ZooBundle, *, there: bool) -> str:
