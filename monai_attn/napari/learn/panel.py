@@ -72,6 +72,7 @@ class LearnWidget(QWidget):
         form.run.clicked.connect(self.start)
         form.cancel.clicked.connect(self.end)
         add_reason(viewer, partial(_what_runs, ref(self)))
+        self._enable()
 
     def show_dataset(self, path: Path) -> None:
         """Look for labelled cases at a path, in a thread, and say what there is."""

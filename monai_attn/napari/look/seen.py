@@ -63,7 +63,9 @@ def labels_seen(viewer: ViewerModel) -> list[Label]:
         return []
     layers = [one for one in reversed(viewer.layers) if one._type_string == "labels" and one.visible and one.ndim == 3]
     seen = [(label, layer) for layer in layers for label in legend_of(layer, values_seen(layer, viewer.dims))]
-    once = {(label.name, label.colour): (label, layer) for label, layer in seen}
+    once: dict[tuple[str, str], tuple[Label, Labels]] = {}
+    for label, layer in seen:
+        once.setdefault((label.name, label.colour), (label, layer))
     counts = Counter(name for name, _ in once)
     return [
         replace(label, name=f"{label.name} ({layer.name})") if counts[label.name] > 1 else label
