@@ -17,7 +17,7 @@ from monai_attn.cases.studies import Study, find_studies
 from monai_attn.errors import FileError, InputError
 from monai_attn.measure import from_csv, to_csv
 
-__all__ = ["holds_series_table", "series_table", "series_table_cases"]
+__all__ = ["holds_series_table", "series_table", "series_table_cases", "slices_in_shared_folders"]
 
 COLUMNS = ("case", "image", "folder", "series", "chosen", "why")
 """The columns that a table of series begins with; the other columns are for the reader."""
@@ -83,7 +83,7 @@ def series_table_cases(path: Path, names: Sequence[str]) -> list[Case]:
         if not folder.is_dir():
             raise FileError(f"{where}: the folder {row['folder']} does not exist.")
         images[row["image"]] = ImageFile(folder, row["series"] or None)
-    slices = _slices_in_shared_folders([image for images in found.values() for image in images.values()])
+    slices = slices_in_shared_folders([image for images in found.values() for image in images.values()])
     cases = {
         name: {key: replace(image, files=slices.get((image.path, image.series), ())) for key, image in images.items()}
         for name, images in found.items()
@@ -93,7 +93,7 @@ def series_table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     ]
 
 
-def _slices_in_shared_folders(images: Sequence[ImageFile]) -> dict[tuple[Path, str | None], tuple[Path, ...]]:
+def slices_in_shared_folders(images: Sequence[ImageFile]) -> dict[tuple[Path, str | None], tuple[Path, ...]]:
     """The files of each series, by folder and UID, in folders that several images share; read once for all of them.
 
     A UID under which a folder holds images of several kinds is left out: reading such a series says what is wrong.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monai_attn.cases import Case, ImageInput, SeriesRules
+    from monai_attn.cases import Case, ImageInput, Judged, SeriesRules
 
 __all__ = ["add_studies", "check_studies", "find_study_cases"]
 
@@ -86,6 +88,8 @@ def find_study_cases(args: argparse.Namespace, inputs: Sequence[ImageInput]) -> 
         f"{len(cases)} studies, {sum(len(study.series) for study, _ in judged.values())} series; "
         f"{len(cases) - without} studies have a series that fits. {sum(one.read for one in found)} headers were read."
     )
+    for line in _left_out([one for _, chosen in judged.values() for one in chosen], planned=args.plan is not None):
+        print(line)
     for path in [path for one in found for path in one.damaged][:10]:
         print(f"damaged, left out: {path.name}", file=sys.stderr)
     if args.plan is not None:
@@ -93,6 +97,23 @@ def find_study_cases(args: argparse.Namespace, inputs: Sequence[ImageInput]) -> 
         write_bytes_atomic(args.plan, table.encode(), overwrite=args.overwrite)
         print(f"written: {args.plan}")
     return cases
+
+
+def _left_out(judged: Sequence[Judged], *, planned: bool) -> list[str]:
+    """Lines on series that were not taken, the most frequent reasons first, and on files that repeat an image.
+
+    Only the first reason of each series counts; the table of `--plan` has all.
+    """
+    reasons = Counter(
+        re.sub(r"series \S+", "another series", one.why.split("; ")[0]) for one in judged if not one.image
+    )
+    lines = []
+    if reasons:
+        said = "; ".join(f"{count} {why}" for why, count in reasons.most_common())
+        more = "" if planned else " --plan FILE lists every series with its reason."
+        lines.append(f"{sum(reasons.values())} series are not taken: {said}.{more}")
+    copies = sum(one.series.copies for one in judged)
+    return [*lines, f"{copies} files repeat an image, and are left out."] if copies else lines
 
 
 def rules_of(args: argparse.Namespace, names: Sequence[str]) -> dict[str, SeriesRules]:

@@ -7,12 +7,14 @@ the network stay as they are. `monai-attn learn` takes the folder of corrections
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from monai_attn.cases import Case, ImageFile, ImageInput, checked_name, find_cases, find_images
 from monai_attn.cases.labelled import IMAGES
+from monai_attn.cases.series_table import slices_in_shared_folders
 from monai_attn.cohort.places import places_of
 from monai_attn.errors import FileError
 from monai_attn.io import write
@@ -28,6 +30,7 @@ __all__ = [
     "image_names",
     "images_of_case",
     "mask_to_read",
+    "recorded_cases",
     "save_correction",
 ]
 
@@ -74,25 +77,47 @@ def image_names(folder: Path) -> list[str]:
     return _names_in(read_json_file(record))
 
 
+def recorded_cases(folder: Path, cases: Sequence[str]) -> dict[str, Case]:
+    """Cases with the images that their records name, by name; a case whose record names none is left out.
+
+    The slices of series that share a folder, as in an export of an archive, are looked for once for all cases.
+    """
+    found = {case: images for case in cases if (images := _recorded(folder, case))}
+    there = [image for images in found.values() for image in images.values() if image.series and image.path.is_dir()]
+    slices = slices_in_shared_folders(there)
+    return {
+        case: Case(
+            case,
+            {name: image.path for name, image in images.items()},
+            images={name: replace(one, files=slices.get((one.path, one.series), ())) for name, one in images.items()},
+        )
+        for case, images in found.items()
+    }
+
+
+def _recorded(folder: Path, case: str) -> dict[str, ImageFile]:
+    """The images that the record of a case names."""
+    content = read_json_file(result_files(folder, case)[1])
+    said = content.get(IMAGES) if isinstance(content, dict) else None
+    return {
+        str(name): ImageFile(folder / str(place["path"]), place.get("series"), place.get("volume"))
+        for name, place in (said.items() if isinstance(said, dict) else ())
+        if isinstance(place, dict) and place.get("path")
+    }
+
+
 def images_of_case(folder: Path, case: str, given: Mapping[str, Case] | None = None) -> dict[str, ImageFile]:
     """The images of a case, by name: those of `given`, else those that the record of the case names.
 
     Raises `FileError` where neither says where an image is, or the image is gone. A record does not name an image whose
     path would name the patient.
     """
-    _, record, _ = result_files(folder, case)
-    content = read_json_file(record)
-    said = content.get(IMAGES) if isinstance(content, dict) else None
     one = (given or {}).get(case)
     if one is not None:
-        inputs = [ImageInput(name) for name in _names_in(content)]
+        inputs = [ImageInput(name) for name in _names_in(read_json_file(result_files(folder, case)[1]))]
         found = dict(one.images) or find_images(one.source, inputs)
     else:
-        found = {
-            str(name): ImageFile(folder / str(place["path"]), place.get("series"), place.get("volume"))
-            for name, place in (said.items() if isinstance(said, dict) else ())
-            if isinstance(place, dict) and place.get("path")
-        }
+        found = _recorded(folder, case)
     gone = [image.path.name for image in found.values() if not image.path.exists()]
     if gone or not found:
         what = f"{gone[0]} is not where the record says" if gone else "The record does not say where the image is"

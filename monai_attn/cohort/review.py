@@ -15,6 +15,7 @@ import numpy as np
 
 from monai_attn.cohort.attempt import attempt
 from monai_attn.errors import FileError
+from monai_attn.io.jsonfile import read_json_file
 from monai_attn.measure import to_csv, to_json
 from monai_attn.measure.blocks import label_array, label_blocks
 from monai_attn.measure.cohort_figures import CaseFigures, Doubt, PartFigures
@@ -27,10 +28,12 @@ from monai_attn.segmentation import Segmentation
 from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
-__all__ = ["Review", "review_cohort", "write_review"]
+__all__ = ["Review", "doubts_of", "review_cohort", "write_review"]
 
 RECORD = "_seg.json"
 """How the record of a case ends."""
+
+JSON = "cohort.json"
 
 PICTURES = 300
 """So many of the most doubtful cases have a picture on the page."""
@@ -105,6 +108,23 @@ def review_cohort(folder: Path, *, failed: Mapping[str, str] | None = None, with
     return Review(tuple(in_order_of_doubt(found, doubts)), tuple(doubts), provenance)
 
 
+def doubts_of(folder: Path) -> tuple[list[str], list[Doubt]]:
+    """The cases of a folder of results that have a mask, those with most doubt first, and all doubts about them.
+
+    They are taken from `cohort.json` where that file is younger than all results: large masks take seconds each to look
+    at. Raises `FileError` for a folder without results.
+    """
+    written, records = folder / JSON, list(folder.glob(f"*{RECORD}")) if folder.is_dir() else []
+    if records and written.is_file() and all(written.stat().st_mtime_ns > one.stat().st_mtime_ns for one in records):
+        content = read_json_file(written)
+        cases = list(dict.fromkeys(row["case"] for row in content["rows"] if not row["error"]))
+        named = {record.name.removesuffix(RECORD) for record in records}
+        if {*cases} <= named <= {row["case"] for row in content["rows"]}:
+            return cases, [Doubt(**doubt) for doubt in content["doubts"]]
+    review = review_cohort(folder)
+    return [case.case for case in review.cases if not case.error], list(review.doubts)
+
+
 def write_review(
     folder: Path, review: Review, *, without: Collection[str] = (), page: bool = True, overwrite: bool = False
 ) -> list[Path]:
@@ -120,7 +140,7 @@ def write_review(
     rules = {name: name not in without for name in RULES}
     texts = {
         folder / "cohort.csv": to_csv(rows),
-        folder / "cohort.json": to_json(rows, notice=RESEARCH_USE, doubts=doubts, rules=rules),
+        folder / JSON: to_json(rows, notice=RESEARCH_USE, doubts=doubts, rules=rules),
     }
     if page:
         cases = [_page_case(folder, case, review, number) for number, case in enumerate(review.cases)]
@@ -132,7 +152,7 @@ def _figures(case: str, segmentation: Segmentation) -> CaseFigures:
     """What is compared of one case, from its mask and its record."""
     said = segmentation.provenance
     source = said.get("source") or {}
-    sure = said.get("certainty") or {}
+    sure = segmentation.certainty
     array = label_array(segmentation.labels)
     parts = {}
     for value, block in label_blocks(array, segmentation.table).items():
@@ -142,9 +162,8 @@ def _figures(case: str, segmentation: Segmentation) -> CaseFigures:
             continue
         sizes = [int(np.count_nonzero(mask)) for _, mask in components(array[block], value)]
         border = any(part.start == 0 or part.stop == size for part, size in zip(block, array.shape, strict=True))
-        certainty = sure.get(name) if isinstance(sure, Mapping) else None
         volume = sum(sizes) * segmentation.labels.voxel_ml
-        parts[name] = PartFigures(volume, len(sizes), sizes[0] / sum(sizes), border, certainty)
+        parts[name] = PartFigures(volume, len(sizes), sizes[0] / sum(sizes), border, sure.get(value))
     return CaseFigures(
         case,
         parts,

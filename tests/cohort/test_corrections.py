@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from dicom_maker import save, slices_of
 from ones import Ones, make_cases
 
 from monai_attn.cases.labelled import find_labelled
@@ -15,10 +17,12 @@ from monai_attn.cohort.corrections import (
     corrected_mask,
     images_of_case,
     mask_to_read,
+    recorded_cases,
     save_correction,
 )
 from monai_attn.errors import FileError
 from monai_attn.segmentation import Segmentation
+from monai_attn.volume import Volume
 
 
 @pytest.fixture
@@ -38,6 +42,27 @@ def test_the_record_of_a_case_says_where_its_image_is(folder):
     (image,) = images_of_case(folder, "case_2").values()
     assert image.path.resolve() == (folder.parent / "in" / "case_2.nii.gz").resolve()
     assert image.read().shape == (4, 5, 6)
+
+
+def test_series_that_share_a_folder_are_looked_for_once(folder, monkeypatch):
+    export = folder.parent / "export"
+    for number in (1, 2):
+        volume = Volume(np.full((4, 5, 6), number, np.int16), np.diag([1.0, 2.0, 3.0, 1.0]))
+        datasets = slices_of(volume, series_uid=f"1.2.{number}")
+        for dataset in datasets:
+            dataset.StudyInstanceUID = f"1.{number}"
+        save(export, datasets, f"IM{number}")
+        record = folder / f"case_{number}_seg.json"
+        content = json.loads(record.read_text())
+        content["images"] = {"image": {"path": "../export", "series": f"1.2.{number}"}}
+        record.write_text(json.dumps(content))
+    monkeypatch.setattr("monai_attn.io.dicom.catalogue.cache_folder", lambda: folder.parent / "cache")
+    found = recorded_cases(folder, ["case_1", "case_2", "case_3"])
+    for number in (1, 2):
+        (image,) = images_of_case(folder, f"case_{number}", found).values()
+        assert len(image.files) == 6
+        assert (image.read().array == number).all()
+    assert found["case_3"].images["image"].files == ()
 
 
 def test_images_that_have_moved_are_given_as_they_were_to_segment(folder):

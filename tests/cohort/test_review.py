@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,7 @@ from ones import Ones, make_cases
 
 from monai_attn.cli.main import main
 from monai_attn.cohort import Recipe, run_cases
-from monai_attn.cohort.review import review_cohort, write_review
+from monai_attn.cohort.review import doubts_of, review_cohort, write_review
 from monai_attn.errors import FileError
 from monai_attn.measure import from_csv
 
@@ -43,12 +45,36 @@ def test_the_odd_case_comes_first_with_picture_and_link(folder):
     assert content["doubts"][0]["case"] == "case_99"
 
 
+def test_the_doubts_come_from_the_page_while_it_is_younger_than_the_results(folder, monkeypatch):
+    anew = doubts_of(folder)
+    write_review(folder, review_cohort(folder))
+    with monkeypatch.context() as patch:
+        patch.setattr("monai_attn.cohort.review.review_cohort", None)
+        assert doubts_of(folder) == anew
+    record = folder / "case_9_seg.json"
+    os.utime(record, ns=(time.time_ns() + 10**9,) * 2)
+    write_review(folder, replace(review_cohort(folder), doubts=()), overwrite=True)
+    os.utime(record, ns=(time.time_ns() + 10**9,) * 2)
+    assert doubts_of(folder) == anew
+
+
 def test_a_rule_that_is_left_out_is_said(folder):
     without = ("volume", "border")
     review = review_cohort(folder, without=without)
     assert {doubt.rule for doubt in review.doubts} & set(without) == set()
     write_review(folder, review, without=without)
     assert "Left out: volume, border." in (folder / "cohort.html").read_text()
+
+
+def test_the_certainty_of_the_record_counts(folder):
+    """As `segment` writes it: by the value of the label."""
+    record = folder / "case_9_seg.json"
+    content = json.loads(record.read_text())
+    content["provenance"]["certainty"] = {"1": 0.4}
+    record.write_text(json.dumps(content))
+    review = review_cohort(folder)
+    assert [doubt.case for doubt in review.doubts if doubt.rule == "certainty"] == ["case_9"]
+    assert {row["case"]: row["certainty"] for row in review.rows()}["case_9"] == 0.4
 
 
 def test_a_mask_that_cannot_be_read_is_a_doubt(folder):

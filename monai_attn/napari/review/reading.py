@@ -21,10 +21,11 @@ from monai_attn.cohort.corrections import (
     image_names,
     images_of_case,
     mask_to_read,
+    recorded_cases,
     save_correction,
 )
-from monai_attn.cohort.review import Review, review_cohort
-from monai_attn.cohort.verdicts import Verdict, read_verdicts, reading_list, record_verdict
+from monai_attn.cohort.review import doubts_of
+from monai_attn.cohort.verdicts import Verdict, read_verdicts, record_verdict
 from monai_attn.errors import AttnError
 from monai_attn.measure.cohort_figures import Doubt
 from monai_attn.napari.keep.keeper import saved
@@ -50,17 +51,18 @@ class CaseRow:
 class Reading:
     """A cohort that one reader reads. `case` is the one that is open, "" before the first.
 
-    `reader` may be empty. Nothing of another reader is read or shown.
+    `reader` may be empty. Nothing of another reader is read or shown. Raises `FileError` for a folder without results.
     """
 
-    def __init__(self, folder: Path, review: Review, reader: str = "", given: Mapping[str, Case] | None = None) -> None:
-        self.folder, self.reader, self.given = folder, reader, given or {}
+    def __init__(self, folder: Path, reader: str = "", given: Mapping[str, Case] | None = None) -> None:
+        self.folder, self.reader = folder, reader
         self.case = ""
         self.images: dict[str, ImageFile] = {}
-        self.cases = reading_list(review, ())
+        self.cases, doubts = doubts_of(folder)
         self.doubts: dict[str, list[Doubt]] = {case: [] for case in self.cases}
-        for doubt in review.doubts:
+        for doubt in doubts:
             self.doubts.get(doubt.case, []).append(doubt)
+        self.given = {**recorded_cases(folder, self.cases), **(given or {})}
         self.verdicts: dict[str, Verdict] = read_verdicts(folder, reader)
 
     @property
@@ -136,7 +138,7 @@ def begin_steps(folder: Path, reader: str, images: str) -> Generator[str, None, 
     yield f"Looking through {folder.name} ..."
     try:
         given = cases_by_name([images], image_names(folder)) if images else {}
-        reading = Reading(folder, review_cohort(folder), reader, given)
+        reading = Reading(folder, reader, given)
     except AttnError as error:
         return None, str(error)
     return (reading, "") if reading.cases else (None, f"No case of {folder.name} has a mask to read.")
