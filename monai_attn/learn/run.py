@@ -17,6 +17,7 @@ from monai_attn.cases.labelled import LabelledSet, find_labelled
 from monai_attn.errors import InputError
 from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable
+from monai_attn.learn.chosen import with_choices
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
 from monai_attn.learn.learned import Learned, Now, Progress
 from monai_attn.learn.plan import FEW_STEPS, Machine, Plan, cheaper, make_plan, with_pace
@@ -27,7 +28,7 @@ from monai_attn.learn.sides import pairs_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
 from monai_attn.learn.transfer import Start, copy_weights, find_start, with_start
 from monai_attn.learn.workflow import Pace, measure_pace
-from monai_attn.learn.write import check_output, write_bundle
+from monai_attn.learn.write import check_output, check_overrides, write_bundle
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.labelled_sets import with_modalities
@@ -94,6 +95,7 @@ def learn(
         return _go_on(root, place, labelled, tell, wanted)
     if folds is not None and folds < 2:
         raise InputError(f"{folds} folds are none. Give 2 or more, such as 5, or leave folds out.")
+    check_overrides(labelled, overrides or {})
     start = None if initial is None else find_start(initial)
     split = split_of(labelled, [case.name for case in labelled], folds)
     labelled, fingerprint = _checked(root, labelled, split["train"], tell)
@@ -141,10 +143,12 @@ class _Task:
     start: Start | None
     folds: int
 
-    def write(self, plan: Plan) -> None:
-        """Write the bundle of a plan."""
+    def write(self, plan: Plan) -> Plan:
+        """Write the bundle of a plan; the plan with the decisions that the user took in its place."""
+        plan = with_choices(plan, self.overrides)
         taken = {} if self.start is None else copy_weights(self.start, self.root)
         write_bundle(self.root, self.labelled, plan, self.fingerprint, self.split, {**taken, **self.overrides})
+        return plan
 
 
 def this_machine() -> Machine:
@@ -174,8 +178,7 @@ def _planned(task: _Task, end: float, progress: Progress) -> tuple[Plan, float]:
         timed = with_pace(plan, pace.step_seconds, pace.case_seconds)
     if task.overrides.get("max_steps"):
         timed = with_pace(plan, pace.step_seconds, pace.case_seconds, int(task.overrides["max_steps"]))
-    task.write(timed)
-    return timed, scoring
+    return task.write(timed), scoring
 
 
 def _nothing(now: Now) -> None:

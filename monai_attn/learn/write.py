@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,33 @@ from monai_attn.io import write_bytes_atomic
 from monai_attn.learn.configs import evaluate_config, inference_config, multi_gpu_config, train_config
 from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.metadata import bundle_metadata
+from monai_attn.learn.normalisation import Normalisation
 from monai_attn.learn.plan import Plan
 from monai_attn.learn.plan_file import write_plan
 
-__all__ = ["check_output", "write_bundle", "write_json"]
+__all__ = ["check_output", "check_overrides", "write_bundle", "write_json"]
+
+SKETCH = Plan(
+    minutes=1.0,
+    spacing_mm=(1.0, 1.0, 1.0),
+    window=(16, 16, 16),
+    batch=1,
+    channels=(8, 16),
+    strides=((2, 2, 2),),
+    kernels=((3, 3, 3), (3, 3, 3)),
+    normalisation=(),
+    mirror=(),
+    pairs=(),
+    zoom=(1.0, 1.0),
+    rotate=(0.0, 0.0, 0.0),
+    foreground=0.5,
+    class_weights=None,
+    learning_rate=0.02,
+    head_rate=0.002,
+    average=0.01,
+    overlap=0.5,
+)
+"""A plan of nothing in particular, whose train.json has the parts that each train.json has."""
 
 LICENCE = """Fill in: the licence of this bundle.
 
@@ -57,6 +81,18 @@ def check_output(root: Path, *, resume: bool) -> None:
     if not resume and root.is_dir() and any(root.iterdir()):
         way_out = "Go on with it (--resume), or name" if begun else "Name"
         raise FileError(f"{root.name} is not empty. {way_out} a new folder for the bundle.")
+
+
+def check_overrides(labelled: LabelledSet, overrides: Mapping[str, Any]) -> None:
+    """Raise `OverrideError` for an override of something that no train.json has, before any case is read.
+
+    Only the first part of an id is looked at, since what comes after it depends on the plan.
+    """
+    scale = {"_target_": "ScaleIntensityRanged", "a_min": 0.0, "a_max": 1.0, "b_min": 0.0, "b_max": 1.0}
+    normalisation = tuple(Normalisation(one.name, one.unit, (scale | {"keys": one.name},)) for one in labelled.images)
+    config = train_config(replace(SKETCH, normalisation=normalisation), labelled.labels)
+    first = {name.replace("#", "::").partition("::")[0]: value for name, value in overrides.items()}
+    check_ids(first, dict.fromkeys(config))
 
 
 def write_bundle(

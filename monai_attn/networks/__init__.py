@@ -16,12 +16,14 @@ from monai_attn.networks.local import LocalAttention
 from monai_attn.networks.maps import predict_with_maps
 from monai_attn.networks.mean import NetworkMean
 from monai_attn.networks.norm import VoxelNorm
+from monai_attn.networks.temporal import TEMPORAL, TemporalAttention
 from monai_attn.networks.unet import AttnUNet
 
 __all__ = [
     "ATTENTION",
     "CBAM",
     "SCSE",
+    "TEMPORAL",
     "AttentionGate",
     "AttnFCN",
     "AttnUNet",
@@ -31,6 +33,7 @@ __all__ = [
     "NoAttention",
     "SkipAttention",
     "SpatialAttention",
+    "TemporalAttention",
     "VoxelNorm",
     "WeightingAttention",
     "predict_with_maps",

@@ -18,11 +18,32 @@ class SkipNetwork(nn.Module):
     brings the outputs back to the grid of the image.
     """
 
-    def __init__(self, levels: Levels, *, deep_supervision: bool) -> None:
+    def __init__(self, levels: Levels, *, deep_supervision: bool, timed: bool = False) -> None:
         super().__init__()
+        self.timed = timed
+        self.dims = levels.spatial_dims + 2 + int(timed)
         self.multiple = levels.multiple
         self.smallest = levels.smallest
         self.deep_supervision = deep_supervision
+
+    def single_frames(self, x: Tensor) -> Tensor:
+        """The images of a sequence one after the other, `(N * T, C, *spatial)`; a lone image as it is.
+
+        Raises `ValueError` (TorchScript has no other errors) where the axis of time is missing.
+        """
+        if not self.timed:
+            return x
+        if x.dim() != self.dims:
+            raise ValueError(f"A sequence has {self.dims} axes (N, T, C, then space), not {x.dim()}.")
+        return x.flatten(0, 1)
+
+    def in_time(self, outputs: Tensor | list[Tensor], x: Tensor) -> Tensor | list[Tensor]:
+        """The outputs with the axis of time that the input `x` has, `(N, T, C, *spatial)`."""
+        if not self.timed:
+            return outputs
+        if isinstance(outputs, Tensor):
+            return outputs.unflatten(0, (x.shape[0], x.shape[1]))
+        return [output.unflatten(0, (x.shape[0], x.shape[1])) for output in outputs]
 
     def padded(self, x: Tensor) -> Tensor:
         """The image, padded at its far borders by repetition to a size that the strides divide."""

@@ -55,10 +55,14 @@ def watch_attention(network: nn.Module) -> Iterator[list[list[Tensor]]]:
 def on_grid_of(x: Tensor, seen: list[list[Tensor]]) -> list[Tensor]:
     """The maps that `watch_attention` saw of one pass, on the grid of the image, finest level first.
 
-    For a `NetworkMean` each map is the mean over the networks.
+    For a `NetworkMean` each map is the mean over the networks. For a sequence `(N, T, C, *spatial)` a map is `(N, T, 1,
+    *spatial)`.
     """
-    each = [[to_grid_of(x, one, maps[0]) for one in maps] for maps in seen]  # the finest is on the padded grid
-    return [torch.stack(level).mean(dim=0) if len(level) > 1 else level[0] for level in zip(*each, strict=True)]
+    timed = any(maps and maps[0].dim() < x.dim() for maps in seen)
+    images = x.flatten(0, 1) if timed else x
+    each = [[to_grid_of(images, one, maps[0]) for one in maps] for maps in seen]  # the finest is on the padded grid
+    found = [torch.stack(level).mean(dim=0) if len(level) > 1 else level[0] for level in zip(*each, strict=True)]
+    return [one.unflatten(0, x.shape[:2]) for one in found] if timed else found
 
 
 def has_attention(network: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from monai_attn.networks.blocks import UPSAMPLE, ConvStack, LayerSpec
 from monai_attn.networks.choices import AttentionChoice, attention_per_level
 from monai_attn.networks.encoder import LevelEncoder, Levels
 from monai_attn.networks.family import SkipNetwork
+from monai_attn.networks.temporal import temporal_of
 
 __all__ = ["AttnUNet"]
 
@@ -50,6 +51,8 @@ class AttnUNet(SkipNetwork):
     - `bottleneck`: "conv", or "aspp" as in DeepLab. `upsample`: "transposed" or "interpolated".
     - `presence`: how many of the last input channels say where an image was measured, 1 or 0 (`AlignImagesd`). Their
       means steer the features of the encoder, so that the network knows which images it has.
+    - `temporal`: "none", or "attention" for sequences of images `(N, T, in_channels, *spatial)`. Their logits are
+      `(N, T, out_channels, *spatial)`. The frames look at each other at the coarsest level (`TemporalAttention`).
     - `norm`, `act`: MONAI's layer names, and "voxel" for `VoxelNorm`.
     - `depth`: the number of convolutions in a block. `residual`: residual blocks. `dropout`: for whole channels.
 
@@ -82,6 +85,7 @@ class AttnUNet(SkipNetwork):
         dropout: float = 0.0,
         bias: bool = False,
         presence: int = 0,
+        temporal: str = "none",
         deep_supervision: bool = False,
     ) -> None:
         if upsample not in UPSAMPLE:
@@ -98,9 +102,10 @@ class AttnUNet(SkipNetwork):
             dropout=dropout,
             bias=bias,
         )
-        super().__init__(levels, deep_supervision=deep_supervision)
+        super().__init__(levels, deep_supervision=deep_supervision, timed=temporal != "none")
         attentions = attention_per_level(attention, spatial_dims, channels[:-1], channels[1:], levels.steps)
         self.encoder = LevelEncoder(levels, in_channels, bottleneck=bottleneck, presence=presence)
+        self.temporal = temporal_of(temporal, channels[-1])
         self.decoder = nn.ModuleList()  # coarsest first, the order in which they run
         self.heads = nn.ModuleList()  # likewise; without deep supervision only the finest level has one
         for level in reversed(range(len(levels.steps))):
@@ -112,13 +117,17 @@ class AttnUNet(SkipNetwork):
             )
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
-        """Logits `(N, out_channels, *spatial)`; a list of them, finest first, in training with deep supervision."""
-        padded = self.padded(x)
+        """Logits `(N, out_channels, *spatial)`; a list of them, finest first, in training with deep supervision.
+
+        With `temporal="attention"` the image and the logits have the axis of time after the first.
+        """
+        images = self.single_frames(x)
+        padded = self.padded(images)
         features = self.encoder(padded)
-        coarse = features[-1]
+        coarse = self.temporal(features[-1], x.shape[1] if self.timed else 1)
         outputs: list[Tensor] = []
         for index, (level, head) in enumerate(zip(self.decoder, self.heads)):  # noqa: B905 - TorchScript has no strict
             coarse = level(coarse, features[-2 - index])
             if index == len(self.decoder) - 1 or (self.training and self.deep_supervision):
                 outputs.insert(0, head(coarse))
-        return self.on_grid(x, padded, outputs)
+        return self.in_time(self.on_grid(images, padded, outputs), x)

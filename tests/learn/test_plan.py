@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 from monai_attn.cases.labelled import find_labelled
+from monai_attn.errors import OverrideError
+from monai_attn.learn import learn
+from monai_attn.learn.chosen import with_choices
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, ImageFingerprint, StructureFingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
 from monai_attn.learn.plan import Machine, cheaper, make_plan, with_pace
 from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.rows import part_cases, split_of
+from monai_attn.learn.write import check_overrides
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.made_for import MadeFor
 
@@ -123,6 +127,30 @@ def test_the_rates_and_the_average_follow_the_steps_that_are_asked_for() -> None
     assert few.average == 0.1
     assert "Asked for were 100" in few.why["steps"]
     assert with_pace(plan, 2.0, 6.0, 10**6) == free
+
+
+def test_an_override_of_nothing_is_refused_before_a_case_is_read(tmp_path: Path) -> None:
+    row = {"image": "no.nii.gz", "label": "none.nii.gz"}
+    content = {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "ball"}, "training": [row]}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    for name in row.values():
+        (tmp_path / name).touch()  # empty files, which cannot be read
+    with pytest.raises(OverrideError, match=r"no 'roi_sise'.*Did you mean roi_size"):
+        learn(tmp_path, tmp_path / "bundle", overrides={"roi_sise": [32, 32, 32]})
+    check_overrides(find_labelled(tmp_path), {"roi_size": [32] * 3, "loss::class_weights": [1, 2], "optimizer#lr": 0.1})
+
+
+def test_what_the_user_asks_for_stands_in_the_plan(tmp_path: Path) -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29)
+    asked = {"roi_size": [64, 64, 48], "network_def#strides": [[1, 2, 2], 2, 2], "learning_rate": 0.01, "seed": 3}
+    chosen = with_choices(plan, asked)
+    assert (chosen.window, chosen.learning_rate) == ((64, 64, 48), 0.01)
+    assert chosen.strides == ((1, 2, 2), (2, 2, 2), (2, 2, 2))
+    assert chosen.why["window"] == "Asked for by --set roi_size."
+    assert chosen.why["batch"] == plan.why["batch"]
+    assert with_choices(plan, {"seed": 3}) == plan
+    write_plan(chosen, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == chosen
 
 
 def test_a_split_keeps_the_parts_of_the_data_set_and_deals_where_there_are_none(phantoms: Path, tmp_path: Path) -> None:
