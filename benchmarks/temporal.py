@@ -2,8 +2,8 @@
 
 Phantoms in 2-D: two equal discs in noise, of which one moves from frame to frame and the other stays. The structure to
 be segmented is the one that moves. A single frame shows two equal discs, so that a network for single frames can do no
-better than guess. Such a network is trained and scored beside, with the same layers, steps and seeds. A third row gives the network
-with attention sequences whose frames are all the same: the answer is not in the images then.
+better than guess. Such a network is trained and scored beside, with the same layers, steps and seeds. A third row gives
+the network with attention sequences whose frames are all the same: the answer is not in the images then.
 
 The phantoms are made up. Nothing is said here about real sequences.
 """

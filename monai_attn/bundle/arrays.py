@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ def arrays_allowed() -> Iterator[None]:
     Making an array of numbers runs no code of the file.
     """
     kinds = {type(np.dtype(kind)) for kind in KINDS}
-    rebuild = np._core.multiarray._reconstruct
-    scalar = np._core.multiarray.scalar
+    multiarray = import_module("numpy._core.multiarray")
+    rebuild, scalar = multiarray._reconstruct, multiarray.scalar
     allowed: list[Any] = [np.ndarray, np.dtype, *kinds]
     for name in ("numpy.core.multiarray", "numpy._core.multiarray"):
         allowed += [(rebuild, f"{name}._reconstruct"), (scalar, f"{name}.scalar")]

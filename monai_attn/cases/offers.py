@@ -148,6 +148,6 @@ def _title_of(path: Path) -> tuple[str, str]:
     header = read_header(path)
     modality = text(header, "Modality")
     title = text(header, "StructureSetLabel") or text(header, "SeriesDescription")
-    regions = [text(item, "ROIName") for item in (header or {}).get("StructureSetROISequence") or ()]
+    regions = [text(item, "ROIName") for item in (header.get("StructureSetROISequence") if header else None) or ()]
     names = ", ".join(name for name in regions[:NAMED] if name) + (" ..." if len(regions) > NAMED else "")
     return modality, ": ".join(filter(None, (title, names)))

@@ -34,7 +34,7 @@ def is_picture(path: str | Path) -> bool:
 
 def picture_volumes(path: Path) -> int:
     """How many channels a picture has: 1 in grey, 3 in colour. Raises `FileError` for a damaged picture."""
-    return _pixels(path).shape[-1]
+    return int(_pixels(path).shape[-1])
 
 
 def read_picture(path: Path, *, volume: int | None = None) -> Volume:
@@ -61,8 +61,9 @@ def _pixels(path: Path) -> NDArray[np.generic]:
     from PIL import Image
 
     with Image.open(path) as picture:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise FileError(f"{path.name} holds {picture.n_frames} pages, and a picture is one. Save the pages apart.")
+        pages = int(getattr(picture, "n_frames", 1))
+        if pages > 1:
+            raise FileError(f"{path.name} holds {pages} pages, and a picture is one. Save the pages apart.")
         grey = picture.mode in ("1", "L", "I", "F") or picture.mode.startswith("I;16")
         plain: Any = picture if grey and picture.mode != "1" else picture.convert("L" if grey else "RGB")
         array = np.asarray(plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from monai_attn.networks.blocks import crop_to, pad_to_multiple, to_grid_of
@@ -42,8 +43,8 @@ class SkipNetwork(nn.Module):
         if not self.timed:
             return outputs
         if isinstance(outputs, Tensor):
-            return outputs.unflatten(0, (x.shape[0], x.shape[1]))
-        return [output.unflatten(0, (x.shape[0], x.shape[1])) for output in outputs]
+            return torch.unflatten(outputs, 0, (x.shape[0], x.shape[1]))
+        return [torch.unflatten(output, 0, (x.shape[0], x.shape[1])) for output in outputs]
 
     def padded(self, x: Tensor) -> Tensor:
         """The image, padded at its far borders by repetition to a size that the strides divide."""

@@ -34,8 +34,8 @@ class TemporalAttention(nn.Module):
 
     `(N * frames, C, *spatial)` to the same shape: what the other frames show is added to the features of each frame. A
     frame knows the frames by their number, which is encoded by sines (Vaswani et al. 2017, arXiv 1706.03762). Time and
-    space are not mixed, as in TimeSformer's divided attention (Bertasius et al. 2021, arXiv 2102.05095). Other places are
-    seen through the convolutions alone. Their fields of view must be wider than the motion between two frames.
+    space are not mixed, as in TimeSformer's divided attention (Bertasius et al. 2021, arXiv 2102.05095). Other places
+    are seen through the convolutions alone. Their fields of view must be wider than the motion between two frames.
 
     The last layer begins with zeros, so that a new network does on each frame what it does without this layer. Weights
     of a network for single frames can be taken over. Any number of frames is possible, also one.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,7 +91,8 @@ def _difference(colour: str, others: Iterable[str]) -> float:
     from skimage.color import deltaE_ciede2000, rgb2lab
 
     one, rest = (rgb2lab(np.array([_rgb(text) for text in texts])) for texts in ([colour], list(others)))
-    return float(deltaE_ciede2000(one, rest).min())
+    difference: Any = deltaE_ciede2000  # scikit-image has no types for it
+    return float(difference(one, rest).min())
 
 
 def _rgb(colour: str) -> list[float]:

@@ -47,8 +47,8 @@ class BundleList:
     def add(self, name: str, folder: str | Path) -> int:
         """Add a bundle above "Get more…", unless it is listed already, and give its place in the list."""
         if (there := self.combo.findData(str(folder))) >= 0:
-            return there
-        place = self.combo.count() - 1
+            return int(there)
+        place = int(self.combo.count()) - 1
         self.combo.insertItem(place, name, str(folder))
         return place
 

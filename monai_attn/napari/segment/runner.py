@@ -108,6 +108,7 @@ class Runner:
                 trust=request.trust,
             )
             self._key = _key(request)
+        assert self._segmenter is not None  # it is open: has_open says so, or it was made above
         return self._segmenter
 
 
