@@ -33,6 +33,7 @@ from monai_attn.bundle.locate import config_file, read_config, read_metadata
 from monai_attn.bundle.prompts import prompts_of
 from monai_attn.bundle.ready import obstacles
 from monai_attn.bundle.zoo import zoo_list
+from monai_attn.folders import HOME_VARIABLE
 from monai_attn.io import read
 from monai_attn.preflight.outlook import outlook
 
@@ -65,6 +66,7 @@ def main() -> int:
     home = args.zoo / "models" if (args.zoo / "models").is_dir() else args.zoo
     if args.row:
         with tempfile.TemporaryDirectory() as folder:
+            os.environ[HOME_VARIABLE] = folder  # what is trusted here is forgotten
             row = row_of(home / args.only[0], Path(folder))
         print(json.dumps(row))
         return 0

@@ -38,6 +38,7 @@ class ZooDialog(QDialog):
         words.setWordWrap(True)
         layout.addWidget(words)
         self.bundles, own = QListWidget(), fetched()
+        self.bundles.setWordWrap(True)
         for one in zoo_list():
             item = QListWidgetItem(_line(one, there=one.name in own))
             item.setData(Qt.ItemDataRole.UserRole, one.name)
