@@ -29,7 +29,7 @@ def quick_path(tmp_path_factory):
             (folder / name).chmod(0o755)
         (folder / "torchrun").symlink_to(Path(sys.executable).with_name("torchrun"))
         yield folder
-        server.terminate()
+        server.kill()
 
 
 @pytest.fixture(scope="session")
