@@ -32,6 +32,12 @@ def test_the_script_of_the_gallery_makes_the_picture_of_the_report(tmp_path):
         assert made.size == shown.size
 
 
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if f"- {page}\n" not in nav] == []
+
+
 def test_the_reference_has_a_page_for_each_room_that_people_import():
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     homes = {home.partition(".")[0] for home in (vars(monai_attn)["_ROOMS"])}
