@@ -51,6 +51,7 @@ MAP_BOXES = {
     "probabilities": "probabilities",
 }
 NONE = "—"
+SETTINGS_TIP = "Change settings of the bundle (model) by their names, as --set of the command line does."
 
 
 class SegmentForm(QWidget):
@@ -87,9 +88,8 @@ class SegmentForm(QWidget):
         )
         self.thickness = spin(40.0, (1.0, 2000.0), " mm", "Thickness of the region across the plane.")
         self.overrides = QLineEdit()
-        self.overrides.setToolTip(
-            "Change settings of the bundle (model) by their names, as --set of the command line does."
-        )
+        self.overrides.setPlaceholderText("name=value; …")
+        self.overrides.setToolTip(SETTINGS_TIP)
         self.maps: dict[str, QCheckBox] = {}
         for key, text in MAP_BOXES.items():
             legend = LEGENDS["probability" if key == "probabilities" else key]
@@ -189,10 +189,10 @@ class SegmentForm(QWidget):
 
     def show_bundle(self, bundle: BundleDescription) -> None:
         """What the bundle does and finds."""
-        names = ", ".join(label.name for label in bundle.labels)
-        structures = f"<br>Finds: {html.escape(names)}." if names else ""
-        self.task.setText(f"{html.escape(bundle.task)}{structures}")
-        self.overrides.setPlaceholderText(f"{bundle.overlap_id}=0.25; …" if bundle.overlap_id else "id=value; …")
+        names = html.escape(", ".join(label.name for label in bundle.labels))
+        self.task.setText(html.escape(bundle.task) + (f"<br>Finds: {names}." if names else ""))
+        example = f" For example {bundle.overlap_id}=0.25, for less overlap of patches." if bundle.overlap_id else ""
+        self.overrides.setToolTip(SETTINGS_TIP + example)
 
     def offer_images(self, bundle: BundleDescription, layers: Sequence[str], likely: Mapping[str, str]) -> None:
         """A choice of layers for each image of the bundle; what was chosen stays, else the likely one."""
