@@ -51,6 +51,7 @@ class OneMap:
         if is_map(layer):
             layer.colorbar.visible = True
             layer.colorbar.box = True
+            layer.colorbar.position = "bottom_right"  # above the scale bar; our texts stand in the other corners
             self._links.follow(self._shown, layer.events.visible)
             self._alone(layer)
 
