@@ -59,7 +59,7 @@ def interpolated_labels(config: Any) -> Found:
         nearest = plain_value(settings.get("nearest_interp", True), config)
         if component.name.startswith("Invert") and keys & whole and nearest is False:
             yield (
-                "It interpolates between the values of its labels, so that new values come up.",
+                "It interpolates between the values of its labels, which gives values that are no whole number.",
                 {f"{component.id}::nearest_interp": True},
             )
 
