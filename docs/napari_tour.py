@@ -3,8 +3,8 @@
     python docs/napari_tour.py [FOLDER OF DICOM SERIES]
 
 Without a screen: xvfb-run -a -s "-screen 0 1920x1080x24" python docs/napari_tour.py. Writes docs/images/napari_*.png.
-The folder, best one with CT, PET and structures, is for the pictures of the Open panel and of PET over CT; without one
-these pictures are left as they are.
+The folder, best one with CT, PET and structures, is for the pictures of the Open panel and of PET over CT. Without a
+folder these pictures are left as they are.
 """
 
 from __future__ import annotations
