@@ -76,9 +76,12 @@ class CheckColumn(QScrollArea):
 
     @override
     def sizeHint(self) -> QSize:
-        """As high as the text needs at this width, up to the most."""
+        """As high as the text needs beside a scroll bar, up to the most.
+
+        The width without the bar is not taken: the text would need one line less there, which brings the bar back.
+        """
         inner = self.widget()
-        width = max(self.viewport().width(), 100)
+        width = max(self.width() - self.verticalScrollBar().sizeHint().width(), 100)
         height = inner.heightForWidth(width) if inner.hasHeightForWidth() else inner.sizeHint().height()
         return QSize(width, min(max(height, 16), self._most_px) + 2)
 
