@@ -47,8 +47,11 @@ class ReaderAgreement:
 def agreement_of_readers(folder: Path, one: str, other: str) -> ReaderAgreement:
     """How far two readers of a folder of results agree; "" is the reader without a name.
 
-    Raises `InputError` when they have no case in common, and `FileError` for a damaged file of verdicts.
+    Raises `InputError` when they have no case in common or are one reader, and `FileError` for a damaged file of
+    verdicts.
     """
+    if one == other:
+        raise InputError(f"{_called(one)} is one reader. Name two, as in anna,ben.")
     first, second = read_verdicts(folder, one), read_verdicts(folder, other)
     decisions = agreement_of(first, second)
     if not decisions.cases:

@@ -34,6 +34,9 @@ LEASE_S = 150.0
 BEATS = 6
 """So often within a lease the owner touches its claims."""
 
+PATIENCE_S = 10.0
+"""How long the end waits for a touch that is on its way, as on a file system that does not answer."""
+
 FRESH = ".new-"
 """How the name of a claim begins before the claim gets its place; then come letters for the computer."""
 
@@ -100,6 +103,8 @@ class Claims:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        if self._thread is not None:
+            self._thread.join(PATIENCE_S)  # so that no claim is touched once it is released
         for claim in list(self._held):
             self.release(claim)
         for folder in reversed(self._made):  # nothing came into it

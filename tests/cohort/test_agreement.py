@@ -58,6 +58,8 @@ def test_kappa_is_of_three_decisions_and_of_accept_against_the_rest(read_by_two)
     assert found.decisions.differ == ("case_4", "case_5")
     with pytest.raises(InputError, match=r"by both: anna \(5 cases\) and the reader without a name \(0 cases\)"):
         agreement_of_readers(read_by_two, "anna", "")
+    with pytest.raises(InputError, match="anna is one reader"):
+        agreement_of_readers(read_by_two, "anna", "anna")
 
 
 def test_the_command_says_it_and_writes_a_table(read_by_two, capsys):

@@ -66,6 +66,7 @@ class ReviewWidget(QWidget):
         self.reading: Reading | None = None
         self.mask: Labels | None = None
         self.worker: Any = None
+        self._then: Callable[[Any], None]
         self._keys: list[QShortcut] = []
         self._build()
         self._show_state()
@@ -108,7 +109,7 @@ class ReviewWidget(QWidget):
         Nothing happens while a case is read, or before the first.
         """
         reading = self.reading
-        if reading is None or not reading.case or self.worker is not None:
+        if reading is None or not self.buttons[name].isEnabled():
             return
         try:
             kept = self._keep_correction() if name != "reject" else None
@@ -241,8 +242,9 @@ class ReviewWidget(QWidget):
         """Fill the table, say why the case is doubted, and enable what can be used now."""
         reading, busy = self.reading, self.worker is not None
         self.begin.setEnabled(not busy)
-        for push in self.buttons.values():
-            push.setEnabled(reading is not None and bool(reading.case) and not busy)
+        for name, push in self.buttons.items():
+            seen = self.mask is not None or name in ("next", "back")  # what was not opened cannot be decided
+            push.setEnabled(reading is not None and bool(reading.case) and seen and not busy)
         if reading is None:
             return
         rows = reading.rows

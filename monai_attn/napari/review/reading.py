@@ -6,7 +6,7 @@ The panel "Review" holds a `Reading` and shows it. Verdicts and corrected masks 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +109,7 @@ class Reading:
         self.verdicts[self.case] = record_verdict(self.folder, self.case, decision, self.reader)
         return decision
 
-    def keep_correction(self, layer: Labels, layers: Sequence[Layer]) -> Path | None:
+    def keep_correction(self, layer: Labels, layers: Iterable[Layer]) -> Path | None:
         """Save the mask of the open case where it was changed by hand, and decide "fix"; None where it was not.
 
         Raises `AttnError` where the mask cannot be saved.

@@ -130,6 +130,8 @@ def test_a_folder_without_results_and_an_image_that_is_gone_are_said(
     panel = open_review(viewer, qtbot, out, "")
     assert "case_4: case_4.nii.gz is not where the record says. Name the images" in told.pop()
     assert len(viewer.layers) == 0
+    panel.press("accept")  # not seen, so not decided
+    assert read_verdicts(out) == {}
     panel.images.setText(str(tmp_path / "moved"))
     panel = open_review(viewer, qtbot, out, "")
     assert [layer.name for layer in viewer.layers] == ["case_4", "case_4 mask"]
