@@ -257,11 +257,14 @@ def kill(studies: Path, output: Path, count: int, kills: int) -> None:
             if to_kill <= 0 or not alive:
                 continue
             worker = bool(below) and chance.random() < 0.6
+            victim = chance.choice(below if worker else alive)
             try:
-                os.kill(chance.choice(below if worker else alive), signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
                 killed["workers" if worker else "commands"] += 1
             except ProcessLookupError:
                 continue
+            for process in running:
+                process.join(60 if process.pid == victim else 0)  # so that none is killed twice
             if sum(killed.values()) % 10 == 0:
                 print(f"  {killed}, {finished(output)} of {count} done", file=sys.stderr, flush=True)
     before, start = stamps(output), time.monotonic()
