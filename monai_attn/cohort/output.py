@@ -64,7 +64,8 @@ def save_case(
         besides[recipe.picture_file(case.name)] = lambda path: path.write_bytes(_picture(image, segmentation))
     files |= {path: _tried(write, problems) for path, write in besides.items()}
     voxels = {name: voxels_digest(one) for name, one in images.items()}
-    places = places_of({name: _chosen(one, recipe.volume) for name, one in prepared.images.items()}, recipe.output)
+    named = {name: _chosen(one, recipe.volume) for name, one in prepared.images.items() if case.name in str(one.path)}
+    places = places_of(named, recipe.output)  # another name than that of the path may hide what the path names
     about = {**segmentation.about(), **places, INPUT: {"files": prepared.files_digest, "voxels": voxels}}
     written = commit(
         files,
