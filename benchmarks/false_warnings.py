@@ -13,17 +13,16 @@ from pathlib import Path
 
 from monai_attn.bundle import find_bundle
 from monai_attn.bundle.training_cases import training_cases
-from monai_attn.cases import split_cases
 from monai_attn.errors import AttnError
 from monai_attn.segmenter import Segmenter
+from monai_attn.segmenter.certainty import known_cases
 
 
 def cases_of(bundle: str, dataset: Path) -> list[dict[str, str]]:
     """The cases that may be looked at: those of the training, and where there is a split those of the validation."""
     root = find_bundle(bundle)
-    split = root / "configs" / "split.json"
-    validation = split_cases(dataset, split, "validation") if split.is_file() else []
-    return [*validation, *training_cases(root, dataset)]
+    found = [*known_cases(root, dataset), *training_cases(root, dataset)]
+    return list({case["case"]: case for case in found}.values())
 
 
 def main() -> int:
