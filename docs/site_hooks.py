@@ -24,6 +24,7 @@ PAGES = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
+    "bundles/head_neck_ct/docs/README.md": "cards/head_neck_ct.md",
     "bundles/hippocampus_mri/docs/README.md": "cards/hippocampus_mri.md",
     "bundles/soft_tissue_sarcoma/docs/README.md": "cards/soft_tissue_sarcoma.md",
     "bundles/soft_tissue_sarcoma/docs/experiments.md": "cards/soft_tissue_sarcoma_experiments.md",

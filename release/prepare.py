@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 LOCAL = re.compile(r"\]\((?!\w+:|#)")
 """The beginning of a link to a file beside the card."""
 
-LICENCES = {"hippocampus_mri": "cc-by-sa-4.0", "soft_tissue_sarcoma": "cc-by-3.0"}
+LICENCES = {"head_neck_ct": "apache-2.0", "hippocampus_mri": "cc-by-sa-4.0", "soft_tissue_sarcoma": "cc-by-3.0"}
 """The licences of the weights, in the words of Hugging Face."""
 
 

@@ -38,6 +38,8 @@ def test_training_logs_its_loss_and_leaves_a_state_and_plain_weights(bundle, tra
     if "BestWeights" in json.dumps(config(bundle, "train")):  # otherwise the last weights are the run's
         assert json.loads((folder / "best.json").read_text())["epoch"] == 1
         left.remove("best.json")
+    if "LearningCurve" in json.dumps(config(bundle, "train")):
+        left.remove("curve.json")
     assert left == {"model.pt", "split.json", "state_checkpoint_epoch=1.pt"}
     state = torch.load(folder / "state_checkpoint_epoch=1.pt", weights_only=True)
     weights = torch.load(folder / "model.pt", weights_only=True)
@@ -58,7 +60,11 @@ def test_training_goes_on_where_it_stopped_and_only_when_told_to(bundle, dataset
     assert "Epoch 1 of 2" not in resumed.text
 
 
-KEPT_ASIDE = {"hippocampus_mri": ["case_01"], "soft_tissue_sarcoma": ["case_00", "case_05"]}
+KEPT_ASIDE = {
+    "head_neck_ct": ["case_01"],
+    "hippocampus_mri": ["case_01"],
+    "soft_tissue_sarcoma": ["case_00", "case_05"],
+}
 """Of ten cases that a bundle's lists do not name: the automatic split's test, and fold 0 of 5."""
 
 
@@ -156,7 +162,11 @@ def test_inference_writes_masks_on_the_grid_of_the_images_and_says_what_made_the
 NO_FOLDER = "FileError: dataset_dir 'nowhere' is not a folder. Set it with --dataset_dir."
 REFUSED = {
     "a wrong path": ("inference", {"dataset_dir": "nowhere"}, NO_FOLDER),
-    "a wrong path in training": ("train", {"dataset_dir": "nowhere"}, NO_FOLDER),
+    "a wrong path in training": (
+        "train",
+        {"dataset_dir": "nowhere"},
+        (NO_FOLDER, "FileError: nowhere does not exist. Name the folder or the table of your labelled cases."),
+    ),
     "an empty list": ("inference", {"dataset_dir": "."}, "InputError: No "),  # image, or case
     "missing weights": ("inference", {"weights": "gone.pt"}, "FileError: The weights gone.pt do not exist."),
     "unknown overrides": (

@@ -50,10 +50,12 @@ def config(bundle: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def small_network(bundle: Path) -> tuple[str, str]:
-    """An override that makes a network of seconds, not minutes."""
-    channels = [max(count // 4, 2) for count in config(bundle, "train")["network_def"]["channels"]]
-    return "--network_def::channels", json.dumps(channels)
+def small_network(bundle: Path) -> tuple[str, ...]:
+    """Overrides that make a network and a training of seconds, not minutes."""
+    train = config(bundle, "train")
+    channels = [max(count // 4, 2) for count in train["network_def"]["channels"]]
+    few = ("--epoch_steps", "2", "--roi_size", "[32, 32, 32]") if "epoch_steps" in train else ()  # made by learn
+    return ("--network_def::channels", json.dumps(channels), *few)
 
 
 def image_names(bundle: Path) -> list[str]:

@@ -126,7 +126,24 @@ def _sarcoma(folder: Path, request) -> str:
     return f"BUNDLE={ROOT}/bundles/soft_tissue_sarcoma\n"
 
 
+def _head_neck(folder: Path, request) -> str:
+    """A planning CT as DICOM and as a file, and a small data set of noise and blocks."""
+    from workbench import REPOSITORY, make_dataset
+
+    from monai_attn.io import read, write
+
+    data = request.getfixturevalue("shared_data") / "dicom" / "neck_ct"
+    (folder / "ct_dicom").symlink_to(data)
+    (folder / "ct.nii.gz").unlink(missing_ok=True)
+    write(read(data), folder / "ct.nii.gz")
+    (folder / "images").mkdir()
+    (folder / "images" / "ct.nii.gz").symlink_to(folder / "ct.nii.gz")
+    make_dataset(folder / "DATASET", REPOSITORY / "bundles" / "head_neck_ct")
+    return f"BUNDLE={ROOT}/bundles/head_neck_ct\n"
+
+
 PREPARED = {
+    "bundles/head_neck_ct/docs/README.md": _head_neck,
     "docs/howto/train.md": _labelled,
     "docs/learn.md": _labelled,
     "docs/training_data.md": _labelled,

@@ -94,7 +94,7 @@ def test_the_metadata_of_a_shipped_bundle_say_what_it_was_made_for(name):
     assert all(one.certainty for one in known.structures.values())
 
 
-DATA = {"hippocampus_mri": "hippocampus", "soft_tissue_sarcoma": "soft_tissue_sarcoma"}
+DATA = {"head_neck_ct": "head_neck_ct", "hippocampus_mri": "hippocampus", "soft_tissue_sarcoma": "soft_tissue_sarcoma"}
 
 
 @pytest.mark.slow
