@@ -12,23 +12,31 @@ WINDOW_PACKAGES := xvfb xauth libgl1 libegl1 libdbus-1-3 libfontconfig1 libglib2
 DEBIAN_PACKAGES := $(if $(DISPLAY),,$(WINDOW_PACKAGES)) dicom3tools
 WINDOW = $(if $(DISPLAY),,$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1920x1080x24"))
 
-.PHONY: demo test test-all lint docs bench
+.PHONY: demo test test-all style lint docs bench
 
 demo: .venv/installed-demo
 	$(BIN)/monai-attn demo --out demo --overwrite
 
 PYTEST = $(WINDOW) env OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 
-test: lint .venv/debian-packages
-	$(PYTEST) -m "not slow"
+# The types are checked beside the tests, which leave a processor idle at their end.
+define TESTS
+	@$(BIN)/mypy >.venv/types.log 2>&1 & types=$$!; $(PYTEST) $(1); tests=$$?; \
+	  wait $$types || { cat .venv/types.log; exit 1; }; exit $$tests
+endef
+
+test: style .venv/debian-packages
+	$(call TESTS,-m "not slow")
 
 # With the tests that take minutes: before a release, and after a change of what they look at.
-test-all: lint .venv/debian-packages
-	$(PYTEST)
+test-all: style .venv/debian-packages
+	$(call TESTS)
 
-lint: .venv/installed-dev
+style: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+
+lint: style
 	$(BIN)/mypy
 
 # The site, in the folder site/. A link that leads nowhere, or a docstring that is not there, ends it.

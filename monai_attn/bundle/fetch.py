@@ -81,7 +81,7 @@ def fetch_weights(root: Path) -> Path:
         raise BundleError(f"The weights of {bundle.name} are not at an https address. Get them by hand.")
     with atomic_path(bundle.weights) as temporary:
         try:
-            with urllib.request.urlopen(source.url, timeout=60) as answer, temporary.open("wb") as file:
+            with _opener().open(source.url, timeout=60) as answer, temporary.open("wb") as file:
                 shutil.copyfileobj(answer, file)
         except (OSError, http.client.HTTPException) as error:
             raise BundleError(
@@ -111,10 +111,15 @@ def _is_online() -> bool:
     """Whether one of the hosts answers; the answer itself does not matter."""
     for host in HOSTS:
         try:
-            with urllib.request.urlopen(host, timeout=PATIENCE_S):
+            with _opener().open(host, timeout=PATIENCE_S):
                 return True
         except urllib.error.HTTPError:
             return True
         except (OSError, ValueError):
             continue
     return False
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What opens an address through the proxies of this moment; that of urllib keeps those of its first use."""
+    return urllib.request.build_opener()

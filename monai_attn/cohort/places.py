@@ -10,8 +10,6 @@ from monai_attn.cases import ImageFile
 from monai_attn.cases.labelled import IMAGES, image_record
 from monai_attn.errors import AttnError
 from monai_attn.io import is_dicom
-from monai_attn.io.dicom.folders import files_in
-from monai_attn.report import anonymous_case, read_identity
 
 __all__ = ["places_of"]
 
@@ -33,6 +31,11 @@ def places_of(images: Mapping[str, ImageFile], folder: Path) -> dict[str, Any]:
 def _harmless(image: ImageFile, place: Mapping[str, Any]) -> bool:
     """Whether the path of an image repeats nothing of the identity in its header; no where the header is not read."""
     one = next(iter(image.files), image.path)
+    if one.is_file() and not is_dicom(one):
+        return True  # no other file names a patient, and readers of DICOM take their time to load
+    from monai_attn.io.dicom.folders import files_in
+    from monai_attn.report import anonymous_case, read_identity
+
     if one.is_dir():
         one = next((path for path in files_in(one) if is_dicom(path)), one)
     try:

@@ -62,8 +62,8 @@ class Inbox:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
     ...     inbox = Inbox(Path(place) / "inbox")
-    ...     inbox.take("1.2.3", "1.2.3.4", b"image", sender=1)
-    ...     inbox.goodbye(1)
+    ...     _ = inbox.take("1.2.3", "1.2.3.4", b"image", sender=1)
+    ...     _ = inbox.goodbye(1)
     ...     inbox.complete(quiet_s=0) == ["study-c47f5b18b8a430e6"]
     True
     """

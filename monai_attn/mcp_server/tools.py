@@ -35,7 +35,7 @@ class Tools:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
     ...     sorted(Tools(Fence(Path(place))).info()["bundles"])
-    ['hippocampus_mri', 'soft_tissue_sarcoma']
+    ['head_neck_ct', 'hippocampus_mri', 'soft_tissue_sarcoma']
     """
 
     def __init__(self, fence: Fence) -> None:

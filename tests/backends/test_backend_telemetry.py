@@ -71,6 +71,7 @@ def test_nothing_is_sent_and_nothing_is_left_in_the_home_folder(tmp_path):
     assert told(CONVERT, tmp_path / "home") == (["0", "False"], [])
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_when_the_reporter_was_loaded_before(tmp_path):
     (number, _), _ = told(BEFORE + CONVERT, tmp_path / "home")
     assert number == "0"

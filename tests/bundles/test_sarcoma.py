@@ -66,7 +66,14 @@ def test_bundle_run_and_the_command_line_give_the_same_labels(labels, case, tmp_
     assert json.loads((tmp_path / "run" / "STS_003_seg.json").read_text())["missing"] == []
 
 
-@pytest.mark.parametrize("names", [("t1",), ("ct",), ("pet",), ("t1", "ct"), ("t1", "pet"), ("ct", "pet")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("t1",),
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (("ct",), ("pet",), ("t1", "ct"), ("t1", "pet"))),
+        ("ct", "pet"),
+    ],
+)
 def test_any_part_of_the_images_gives_a_mask_on_the_grid_of_the_first(segmenter, shared_data, names):
     case = shared_data / "soft_tissue_sarcoma" / "STS_031"  # in STS_003 CT alone shows nothing to the networks
     images = {name: read(case / f"{name}.nii.gz") for name in names}

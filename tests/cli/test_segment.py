@@ -273,7 +273,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(bundle, image, tmp
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_cancelling_leaves_nothing_half_written(bundle, tmp_path, how):
     volume = Volume(np.random.default_rng(2).normal(size=(160, 160, 160)).astype(np.float32))
     write(volume, tmp_path / "large.nii.gz")

@@ -73,6 +73,7 @@ def test_a_port_that_is_taken_is_said(receiver, tmp_path, said):
         Receiver(Inbox(tmp_path / "other"), "MONAI_ATTN", ["SCANNER"], ("127.0.0.1", receiver.port), said.append)
 
 
+@pytest.mark.slow
 def test_large_images_are_refused_before_they_fill_the_memory(tmp_path, said):
     limits = Limits(instance_mb=0.5)
     with Receiver(Inbox(tmp_path / "inbox", limits), "MONAI_ATTN", ["SCANNER"], LOCAL, said.append) as receiver:

@@ -13,8 +13,8 @@ PACKAGE = Path(monai_attn.__file__).parent
 MODULES = {"os", "shutil", "tempfile"}
 CALLS = {"rename", "renames", "link", "hardlink_to", "symlink_to"}
 
-NOT_FILES = {"graph.py"}
-"""Where `replace` changes a graph of OpenVINO."""
+NOT_FILES = {"graph.py", "_sandbox.py"}
+"""Where `replace` changes a graph of OpenVINO, and where a folder is the home of another process, without results."""
 
 
 def stagings(code: str) -> list[int]:

@@ -92,7 +92,7 @@ def looks_like_ct(image: Volume) -> bool:
         return False
     some = np.asarray(image.array[:: max(1, image.shape[0] // 16)])
     lowest, highest = float(some.min()), float(some.max())
-    return -3100 <= lowest < -500 and 100 < highest < 40_000
+    return -3100 <= lowest < -500 and 100 <= highest < 40_000
 
 
 def set_slab(viewer: ViewerModel, mode: str, thickness_mm: float) -> None:

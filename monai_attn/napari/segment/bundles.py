@@ -16,6 +16,10 @@ GET_MORE = "Get more…"
 """The last entry, which opens the list of the model zoo."""
 
 
+FIRST = "hippocampus_mri"
+"""The bundle that is offered first: the sample of the menu is for it. The others follow by their names."""
+
+
 class BundleList:
     """Fills a combo box with bundles, and knows which one is chosen.
 
@@ -25,7 +29,7 @@ class BundleList:
     def __init__(self, combo: QComboBox) -> None:
         self.combo = combo
         self._before = 0
-        combo.addItems(list(shipped()))
+        combo.addItems(sorted(shipped(), key=lambda name: name != FIRST))
         combo.addItem(GET_MORE)
         for name, root in fetched().items():
             self.add(name, root)
