@@ -48,7 +48,7 @@ def usual_places(cases: Iterable[LabelledCase], table: LabelTable) -> dict[int, 
     found: dict[int, list[NDArray[np.float64]]] = {}
     listed = list(cases)
     for case in listed[:: max(-(-len(listed) // MOST_CASES), 1)]:
-        labels = case.label.read(like=next(iter(case.images.values())).read())
+        labels = case.label.read()
         scored = set(case.scored(table))
         for value, block in find_blocks(label_array(labels)).items():
             if value in scored:
