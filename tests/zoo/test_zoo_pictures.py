@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_bundle import CONFIG
 from zoo_bundle import METADATA, add_weights, config, write_bundle
 
 from monai_attn.bundle.describe import describe_bundle
@@ -114,15 +115,7 @@ def test_a_bundle_of_pictures_gives_the_same_mask_everywhere(tmp_path, capsys):
     inference |= {"dataloader": {"_target_": "DataLoader", "dataset": "@dataset"}}
     inference["dataset"]["data"] = [{"image": str(path)}]
     inference["postprocessing"]["transforms"][3] |= {"_disabled_": True}
-    inference["evaluator"] = {
-        "_target_": "SupervisedEvaluator",
-        "device": "@device",
-        "val_data_loader": "@dataloader",
-        "network": "@network",
-        "inferer": "@inferer",
-        "postprocessing": "@postprocessing",
-        "val_handlers": "@handlers",
-    }
+    inference["evaluator"] = CONFIG["evaluator"]
     written = write_bundle(tmp_path / "theirs" / "tools", inference, metadata=metadata) / "configs"
     workflow = ConfigWorkflow(
         str(written / "inference.json"),

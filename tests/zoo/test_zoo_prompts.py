@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from tiny_bundle import CONFIG
 from zoo_bundle import METADATA, NETWORK, add_weights, config, write_bundle
 
 from monai_attn.bundle.describe import describe_bundle
@@ -50,15 +51,7 @@ def asking(**changes) -> dict:
         case="${'image': 'ct.nii.gz', 'label_prompt': [2]}",
         dataset={"_target_": "Dataset", "data": "$[@case]", "transform": "@preprocessing"},
         dataloader={"_target_": "DataLoader", "dataset": "@dataset"},
-        evaluator={
-            "_target_": "scripts.own.Asked",
-            "device": "@device",
-            "val_data_loader": "@dataloader",
-            "network": "@network",
-            "inferer": "@inferer",
-            "postprocessing": "@postprocessing",
-            "val_handlers": "@handlers",
-        },
+        evaluator=CONFIG["evaluator"] | {"_target_": "scripts.own.Asked"},
         **changes,
     )
     invert, _, save = inference["postprocessing"]["transforms"]
