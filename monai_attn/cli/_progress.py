@@ -36,7 +36,9 @@ def print_row(row: Row) -> None:
         print(f"  warning: {warning}")
     width = max(map(len, row.volume_ml), default=0)
     for name, volume_ml in row.volume_ml.items():
-        print(f"  {name:<{width}}  {volume_ml:9.3f} ml")
+        low, high = row.interval_ml.get(name, (None, None))
+        span = "" if low is None else f"  (90 % interval {low:.1f} to {high:.1f} ml)"
+        print(f"  {name:<{width}}  {volume_ml:9.3f} ml{span}")
 
 
 class TimeLeft:

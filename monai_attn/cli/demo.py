@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.bundle.light import load_monai_lightly
     from monai_attn.io import read
     from monai_attn.io.atomic import check_free
-    from monai_attn.measure import measure_structures, rows, to_csv
+    from monai_attn.measure import rows, to_csv
     from monai_attn.report import save_picture
     from monai_attn.results import commit, text_writer
     from monai_attn.segmentation import result_files
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     segmentation = segmenter(brain)
     seconds = time.perf_counter() - start
 
-    measured = measure_structures(segmentation.labels, segmentation.table, brain)
+    measured = segmentation.measure(brain)
     text = to_csv(rows(measured, case=STEM))
     labels, title = segmentation.labels, "Hippocampi, MNI152 T1"
     draw = partial(save_picture, image=brain, labels=labels, table=segmentation.table, title=title)

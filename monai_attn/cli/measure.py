@@ -119,7 +119,8 @@ def run(args: argparse.Namespace) -> int:
     )
     rows = measured.rows()
     unit = image.unit if image is not None else ""
-    print(text_table([row for row in rows if row["kind"] == "structure"], structure_columns(unit)))
+    shown = [row for row in rows if row["kind"] == "structure"]
+    print(text_table(shown, structure_columns(unit, interval=any("volume_low_ml" in row for row in shown))))
     if measured.sides:
         print("\n" + text_table([row for row in rows if row["kind"] == "sides"], SIDES))
     for label, lesions in measured.lesions.items():
@@ -146,8 +147,8 @@ SIDES = [
 """The columns for left against right; the asymmetry index is defined in docs/measurements.md."""
 
 
-def structure_columns(unit: str = "") -> list[Column]:
-    """The columns for structures; `unit` is that of the image.
+def structure_columns(unit: str = "", *, interval: bool = False) -> list[Column]:
+    """The columns for structures; `unit` is that of the image. `interval` adds the 90 % interval of the volume.
 
     >>> [column.unit for column in structure_columns("HU")][-1]
     'HU'
@@ -156,6 +157,7 @@ def structure_columns(unit: str = "") -> list[Column]:
         Column("name", "structure"),
         Column("voxels", "voxels"),
         Column("volume_ml", "volume", "ml"),
+        *([Column("volume_low_ml", "90 % from", "ml", 1), Column("volume_high_ml", "to", "ml", 1)] if interval else []),
         Column("surface_mm2", "surface", "mm²", 1),
         *PLACE,
         Column("touches_border", "at border"),

@@ -166,7 +166,6 @@ def _of_cohort(args: argparse.Namespace, pair: Pair) -> CohortCase:
     """
     from monai_attn.cohort import compare_pair
     from monai_attn.cohort.attempt import attempt
-    from monai_attn.measure import measure_structures
     from monai_attn.report import CohortCase
     from monai_attn.segmentation import Segmentation
 
@@ -175,7 +174,7 @@ def _of_cohort(args: argparse.Namespace, pair: Pair) -> CohortCase:
     table = bundle_table(args.bundle)
     with attempt() as work:
         segmentation = Segmentation.load(pair.prediction, table=table)
-        structures = measure_structures(segmentation.labels, segmentation.table)
+        structures = segmentation.measure()
     if work.error:
         return CohortCase(pair.case, error=work.error)
     if args.references is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from monai_attn.errors import InputError, LabelError
 from monai_attn.labels import Label, LabelTable
-from monai_attn.measure import Lesion, Sides, Structure, measure_lesions, measure_structures, rows
+from monai_attn.measure import Lesion, Sides, Structure, measure_lesions, rows
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
 
@@ -65,7 +65,7 @@ def measure_case(
     if len(table) == 0:
         raise InputError("The mask holds only background and nothing names its labels, so there is nothing to measure.")
     chosen = [find_label(table, text) for text in lesions]
-    structures = measure_structures(labels, table, image)
+    structures = segmentation.measure(image)
     found = {
         label.name: tuple(
             measure_lesions(

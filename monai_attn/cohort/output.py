@@ -17,7 +17,7 @@ from monai_attn.cohort.places import places_of
 from monai_attn.cohort.plan import Prepared
 from monai_attn.cohort.recipe import Recipe
 from monai_attn.dicom_export import DicomKind, write_dicom
-from monai_attn.measure import Structure, measure_structures
+from monai_attn.measure import Structure
 from monai_attn.results import Writer, commit, voxels_digest
 from monai_attn.results.record import INPUT
 from monai_attn.segmentation import Segmentation, result_files
@@ -52,7 +52,7 @@ def save_case(
     """
     _, record, _ = result_files(recipe.output, case.name)
     image = images[next(iter(images))]
-    structures = measure_structures(segmentation.labels, segmentation.table, image)
+    structures = segmentation.measure(image)
     sides = segmentation.sides(head_size=recipe.head_size, measured=structures)
     files = segmentation.files(recipe.output, stem=case.name, measured=[*structures, *sides])
     problems: list[str] = []

@@ -175,6 +175,15 @@ class Row:
         """
         return {structure.name: structure.volume_ml for structure in self.structures}
 
+    @property
+    def interval_ml(self) -> dict[str, tuple[float, float]]:
+        """The 90 % interval of the volume by structure name, where the bundle states one."""
+        return {
+            one.name: (one.volume_low_ml, one.volume_high_ml)
+            for one in self.structures
+            if one.volume_low_ml is not None and one.volume_high_ml is not None
+        }
+
     def to_json(self) -> dict[str, Any]:
         """The row as JSON knows it: paths as text, volumes in ml by the name of the structure.
 
@@ -187,6 +196,7 @@ class Row:
             "done_before": self.done,
             "files": [str(path) for path in self.files],
             "volume_ml": self.volume_ml,
+            "interval_ml": {name: list(span) for name, span in self.interval_ml.items()},
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "seconds": round(self.seconds, 2),

@@ -28,8 +28,8 @@ __all__ = ["main", "refresh", "refresh_after", "write_made_for"]
 def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: bool = False) -> dict[str, Any]:
     """Write `weights_sha256`, and with a data set `made_for`, into the metadata.json of a bundle; give the two keys.
 
-    Everything else in the file stays. The certainty of structures is that of the old weights: it goes where the weights
-    have changed, and `python -m monai_attn.segmenter.certainty` computes it anew.
+    Everything else in the file stays. Certainty and volume interval of structures are those of the old weights: they go
+    where the weights have changed. `python -m monai_attn.segmenter.certainty` computes the certainty anew.
 
     Raises `FileError` without `models/model.pt`, `BundleError` for a folder that is no bundle, and as
     `monai_attn.bundle.training_cases.training_cases` does.
@@ -44,8 +44,11 @@ def refresh(root: str | Path, *, dataset_dir: str | Path | None = None, trust: b
     made = _made_for(folder, metadata, dataset_dir, trust) if dataset_dir is not None else known
     same = metadata.get("weights_sha256") == new["weights_sha256"]
     if made is not None and (dataset_dir is not None or not same):
-        kept = {value: one.certainty for value, one in known.structures.items()} if known and same else {}
-        new["made_for"] = made.with_certainty(kept).to_json()
+        kept = known.structures if known and same else {}
+        made = made.with_certainty({value: one.certainty for value, one in kept.items()})
+        new["made_for"] = made.with_volume_interval(
+            {value: one.volume_interval for value, one in kept.items()}
+        ).to_json()
     _write(folder, {**metadata, **new})
     return new
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from monai_attn.errors import InputError
-from monai_attn.measure import Lesion, Sides, Structure, compare, detect_lesions, measure_lesions, measure_structures
+from monai_attn.measure import Lesion, Sides, Structure, compare, detect_lesions, measure_lesions
 from monai_attn.measure.blocks import check_grid, label_array
 from monai_attn.measure.lesions import find_lesions
 from monai_attn.report.drawing import Scene
@@ -82,7 +82,7 @@ def case_page(case: str, image: Volume, segmentation: Segmentation, options: Cas
     if options.pictures < 0:
         raise InputError(f"The number of pictures is 0 or more, not {options.pictures}.")
     scene = Scene.of(image, segmentation.labels, segmentation.table, window_of(image, options.window), reference)
-    measured = measure_structures(segmentation.labels, segmentation.table, image)
+    measured = segmentation.measure(image)
     return html_page(
         f"Segmentation report: {case}",
         [

@@ -38,18 +38,35 @@ def structure_table(measured: Sequence[Structure], table: LabelTable) -> str:
     """Volume, surface, place and intensity of each structure.
 
     Surface is in cm², unlike the mm² of the CSV. Intensities have the unit of the image and are empty without an
-    image.
+    image. The 90 % interval of the volume has a column where a bundle states one.
     """
     unit = _unit(measured)
-    head = ["structure", "volume (ml)", "voxels", "surface (cm²)", "centroid (mm)", "at the image's edge"]
+    spans = any(one.volume_low_ml is not None for one in measured)
+    head = [
+        "structure",
+        "volume (ml)",
+        *(["90 % interval (ml)"] if spans else []),
+        "voxels",
+        "surface (cm²)",
+        "centroid (mm)",
+        "at the image's edge",
+    ]
     head += [f"mean ± SD{unit}", f"median (5-95 %){unit}"]
     rows = []
     for one in measured:
         edge = "yes: may go on outside" if one.touches_border else "no"
         name = chip(table[one.value].colour, one.name)
-        size = [number(one.volume_ml, 3), str(one.voxels), number(one.surface_mm2 / 100, 2)]
+        size = [number(one.volume_ml, 3), *([_span(one)] if spans else [])]
+        size += [str(one.voxels), number(one.surface_mm2 / 100, 2)]
         rows.append([name, *size, place(one.centroid_mm), edge if one.voxels else "", *_values(one.intensity)])
     return html_table(head, rows)
+
+
+def _span(one: Structure) -> str:
+    """The 90 % interval of a volume in ml; empty where there is none."""
+    if one.volume_low_ml is None or one.volume_high_ml is None:
+        return ""
+    return f"{number(one.volume_low_ml, 1)} to {number(one.volume_high_ml, 1)}"
 
 
 def sides_table(sides: Sequence[Sides]) -> str:

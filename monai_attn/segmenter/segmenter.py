@@ -151,6 +151,7 @@ class Segmenter:
         joined = region_labels(list(plan.parts), self.parts.table, self.parts.entry)
         canvas, warnings = Canvas(whole, plan, self.parts.table, joined), list(plan.warnings)
         certainty: dict[int, float] = {}
+        spans: dict[int, tuple[float, float]] = {}
         for name, part in plan.parts.items():
             shown: dict[str, NDArray[np.generic]] = {}
             watch = RunWatch(canvas.progress_of(name, progress), canvas.finished_of(name, finished))
@@ -163,12 +164,15 @@ class Segmenter:
             warnings += [named(name, text) for text in said]
             canvas.add(name, array, shown)
             certainty |= {canvas.value_of(name, value): share for value, share in sure.items()}
+            factors = self._made_for.volume_factors(seen) if self._made_for is not None else {}
+            spans |= {canvas.value_of(name, value): span for value, span in factors.items()}
         labels = Volume(canvas.array, whole.affine, modality="SEG", frame_of_reference=whole.frame_of_reference)
         if plan.found is not None:
             warnings += check_sides(self._made_for, labels, joined, force=force)
         ran, seconds = self._network.record.provenance(), time.perf_counter() - start
         provenance = describe_run(self.parts, self.execution, ran, images, region, seconds)
         provenance |= plan.about() | {"certainty": certainty, "warnings": warnings}
+        provenance |= {"volume_interval": {value: list(span) for value, span in spans.items()}} if spans else {}
         volumes = {name: replace(labels, array=one, modality="") for name, one in canvas.maps.items()}
         return Segmentation(labels, canvas.table, provenance, volumes)
 

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.measure.blocks import Block, check_grid, join
+from monai_attn.measure.interval import volume_factors, with_interval
 from monai_attn.napari.layers.blocks import displayed_blocks, native_block
+from monai_attn.napari.layers.provenance import provenance_of
 from monai_attn.napari.layers.strokes import PaintedChange
 from monai_attn.napari.layers.styles import adopt, extended, layer_table
 from monai_attn.napari.layers.volumes import grid_of, origin_of, volume_of
@@ -196,7 +198,8 @@ class Inspection:
         if result.stamp != (self._epoch, self._stamps[value]):
             return False
         adopt(self.layer, [value], self._others)
-        self.findings[value] = result.finding
+        factors = volume_factors(provenance_of(self.layer))
+        self.findings[value] = replace(result.finding, structure=with_interval(result.finding.structure, factors))
         self._waiting.pop(value, None)
         return True
 

@@ -80,6 +80,18 @@ CELL_TEXTS: dict[int, Callable[[float], str]] = {
 """How the number in a column is written; a mean of no voxels (nan) is an empty text."""
 
 
+def _tip(one: Structure) -> str | None:
+    """What the tooltip of a number says: the 90 % interval of the volume, and that the structure may go on."""
+    low, high = one.volume_low_ml, one.volume_high_ml
+    said = (
+        []
+        if low is None or high is None
+        else [f"In 90 of 100 patients the volume lies between {low:.1f} and {high:.1f} ml."]
+    )
+    said += ["Reaches the edge of the image: it may go on outside."] if one.touches_border else []
+    return " ".join(said) or None
+
+
 def number_data(one: Structure, diameters_mm: tuple[float, float] | None, column: int, role: int) -> Any:
     """What the cell of a number shows for a role of Qt: the number as text, on the right; else None.
 
@@ -88,8 +100,8 @@ def number_data(one: Structure, diameters_mm: tuple[float, float] | None, column
     """
     if role == ROLE.TextAlignmentRole and column in CELL_TEXTS:
         return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-    if role == ROLE.ToolTipRole and one.touches_border:
-        return "Reaches the edge of the image: it may go on outside."
+    if role == ROLE.ToolTipRole:
+        return _tip(one)
     if role != ROLE.DisplayRole or column not in CELL_TEXTS:
         return None
     long_mm, across_mm = diameters_mm or (None, None)
