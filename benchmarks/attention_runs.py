@@ -132,7 +132,7 @@ def segmenting(run: Run, folder: Path) -> dict[str, Any]:
 def bundle_run(run: Run, configs: list[str], options: dict[str, Any], name: str) -> None:
     """`monai.bundle run` with the bundle's configs and a file of overrides, on one thread unless more are asked for.
 
-    Raises `SystemExit` with the last line of the log when the run fails.
+    Raises `SystemExit` with the exit code and the last line of the log when the run fails.
     """
     root = find_bundle(run.what.bundle).resolve()
     overrides = run.folder / f"{name.replace(' ', '_')}.json"
@@ -156,7 +156,8 @@ def bundle_run(run: Run, configs: list[str], options: dict[str, Any], name: str)
             command, stdout=stream, stderr=stream, env={**os.environ, "OMP_NUM_THREADS": threads}, check=False
         )
     if done.returncode:
-        raise SystemExit(f"{run.title}: {name} failed. {log.read_text(encoding='utf-8').strip().splitlines()[-1]}")
+        last = log.read_text(encoding="utf-8").strip().splitlines()[-1]
+        raise SystemExit(f"{run.title}: {name} ended with exit code {done.returncode}. {last}")
 
 
 def steps_of(run: Run) -> int:

@@ -71,7 +71,7 @@ def table(member: Member, size: tuple[int, ...], gflop: float, rates: dict[str, 
 def bare(network: torch.nn.Module, backend: str, precision: str, window: torch.Tensor) -> torch.nn.Module:
     """The back-end without the guard, which would refuse what random weights give in reduced precision."""
     loaded = load_network(network, Execution("cpu", backend, precision), windows=list(window))
-    return loaded.ways[0].network
+    return loaded.variants[0].network
 
 
 def product_rate(dtype: torch.dtype, runs: int) -> float:
