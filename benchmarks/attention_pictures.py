@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from attention_explain_figures import FRACTIONS
 from attention_statistics import Difference
 from attention_tables import ALL, BASE, Part
 
@@ -72,7 +73,7 @@ def curves(path: Path, of: Mapping[str, Mapping[str, Sequence[float]]], title: s
     colours = {"map": BLUE, "gradient": RED, "random": GREY}
     for axis, name in zip(axes, names, strict=False):
         for order, values in of[name].items():
-            axis.plot(np.linspace(0, 100, len(values)), values, color=colours[order], label=order, linewidth=1.6)
+            axis.plot([100 * one for one in FRACTIONS], values, color=colours[order], label=order, linewidth=1.6)
         axis.set_title(name, fontsize=9)
         axis.tick_params(labelsize=7)
     for axis in axes[len(names) :]:

@@ -1,0 +1,163 @@
+"""Writes the tables, the answer and the pictures of docs/attention.md from the CSV files in docs/attention alone.
+
+What stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced; the other text is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from attention_explain_tables import curve_values, explanations
+from attention_pictures import cost_against_dice, curves, forest
+from attention_scores import read_rows
+from attention_statistics import Difference
+from attention_table import DATA
+from attention_tables import (
+    ALL,
+    BASE,
+    Part,
+    by_size,
+    by_structure,
+    differences,
+    interval,
+    markdown,
+    parts,
+    runs,
+    scenes,
+    without,
+)
+
+NOTHING = "No run of this is kept yet."
+
+
+def write_page(docs: Path) -> None:
+    """Replace the blocks of docs/attention.md, and its pictures."""
+    kept, page = docs / "attention", docs / "attention.md"
+    blocks = blocks_of(kept)
+    text = page.read_text(encoding="utf-8")
+    for name, content in blocks.items():
+        block = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        if not block.search(text):
+            raise SystemExit(f"{page.name} has no block {name!r}.")
+        text = block.sub(lambda found, content=content: f"{found[1]}{content.strip()}\n{found[2]}", text)
+    page.write_text(text, encoding="utf-8")
+
+
+def blocks_of(kept: Path) -> dict[str, str]:
+    """The content of each block; pictures are written on the way."""
+    rows = read_rows(kept / "scores.csv")
+    clean = parts(rows)
+    costs = read_rows(kept / "cost.csv") if (kept / "cost.csv").exists() else []
+    maps = read_rows(kept / "maps.csv") if (kept / "maps.csv").exists() else []
+    small = [part for part in clean if part.budget == "small" and len(part.variants) > 1]
+    blocks = {
+        "answer": "\n".join(f"- {answer(part)}" for part in clean if len(part.variants) > 1) or NOTHING,
+        "runs": runs(clean),
+        "differences": sections(clean, differences),
+        "structures": sections([part for part in small if len(part.structures) > 1], by_structure),
+        "sizes": sections(small, by_size),
+        "scenes": sections(small, lambda part: scenes(part, of_part(rows, part))),
+        "without": sections([part for part in _scene(rows, "without") if part.budget == "small"], without),
+        "boundaries": boundaries(small),
+        "cost": cost(costs),
+        "maps": explanations(maps),
+    }
+    if small:
+        forest(kept / "forest.png", small)
+        _pictures(kept, small[0], costs, maps)
+    return blocks
+
+
+def _pictures(kept: Path, part: Part, costs: Sequence[Mapping[str, str]], maps: Sequence[Mapping[str, str]]) -> None:
+    """Cost against Dice, and the deletion curves."""
+    seconds = {
+        row["variant"]: float(row["cpu_s"]) for row in costs if (row["data"], row["way"]) == (part.data, "openvino f32")
+    }
+    if seconds:
+        cost_against_dice(kept / "cost.png", part, seconds, "CPU seconds of one window, OpenVINO f32")
+    for what, title in (("deletion", "voxels taken away, %"), ("insertion", "voxels given back, %")):
+        found = curve_values(maps, what)
+        if found:
+            curves(kept / f"{what}.png", found, title)
+
+
+def answer(part: Part) -> str:
+    """One sentence or two for a data set: how large the differences are, and how sure."""
+    found = part.differences("dice", ALL)
+    base = float(np.nanmean(part.scores("dice", ALL)[BASE]))
+    best, worst = (pick(found, key=lambda name: found[name].mean) for pick in (max, min))
+    sure = [name for name, one in found.items() if one.p_holm < 0.05]
+    cases = max(one.cases for one in found.values())
+    seeds = sorted({len(part.seeds(name)) for name in part.variants})
+    how_many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    words = (
+        f"**{part.title}** ({cases} unseen cases, {how_many} seeds): the mean Dice without attention is {base:.3f}. "
+        f"The networks differ from it by {interval(found[worst])} ({worst}) up to {interval(found[best])} ({best})."
+    )
+    if not sure:
+        return f"{words} After Holm's correction no difference lies apart from 0."
+    which = ", ".join(f"{name} ({found[name].mean:+.3f})" for name in sure)
+    return f"{words} After Holm's correction these lie apart from 0: {which}."
+
+
+def sections(found: Sequence[Part], table) -> str:  # type: ignore[no-untyped-def]
+    """A table for each part below its name."""
+    return "\n\n".join(f"**{part.title}**\n\n{table(part)}" for part in found if len(part.variants) > 1) or NOTHING
+
+
+def _scene(rows: Sequence[Mapping[str, str]], scene: str) -> list[Part]:
+    return parts(rows, scene)
+
+
+def of_part(rows: Sequence[Mapping[str, str]], part: Part) -> list[Part]:
+    """The same data and budget on disturbed images."""
+    kinds = DATA[part.data].scenes
+    return [one for scene in kinds for one in parts(rows, scene) if (one.data, one.budget) == (part.data, part.budget)]
+
+
+def boundaries(found: Sequence[Part]) -> str:
+    """Whether boundaries gain where the Dice does not: for each score the networks that differ after correction."""
+    scores = ("dice", "boundary_dice", "nsd", "hd95_mm")
+    lines = []
+    for part in found:
+        of = {score: part.differences(score, ALL) for score in scores}
+        cells = [_count(of[score], better=-1 if score == "hd95_mm" else 1) for score in scores]
+        lines.append([part.title, *cells])
+    head = ["data", "Dice", "boundary Dice", "NSD", "HD95"]
+    return markdown(head, lines) if lines else NOTHING
+
+
+def _count(found: Mapping[str, Difference], better: int) -> str:
+    sure = {name: one.mean * better for name, one in found.items() if one.p_holm < 0.05}
+    up, down = ([name for name, mean in sure.items() if mean * sign > 0] for sign in (1, -1))
+    return f"better: {', '.join(up) or 'none'}; worse: {', '.join(down) or 'none'}"
+
+
+def cost(rows: Sequence[Mapping[str, str]]) -> str:
+    """What each network costs on the same window, and against none."""
+    ways = list(dict.fromkeys(row["way"] for row in rows))
+    found = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        mine = {(row["variant"], row["way"]): row for row in rows if row["data"] == data}
+        lines = []
+        for variant in dict.fromkeys(name for name, _ in mine):
+            first = next(row for (name, _), row in mine.items() if name == variant)
+            cells = [_cost(mine, variant, way) for way in ways]
+            lines.append([variant, f"{int(first['parameters']):,}", f"{float(first['gflop']):.2f}", *cells])
+        row = next(iter(mine.values()))
+        batch = next((one["batch"] for one in mine.values() if one["way"] == "train"), "1")
+        title = f"**{data}**, window {row['window']}, training step of {batch} windows, {row['hardware']}"
+        head = ["network", "parameters", "GFLOP", *(f"{way}: CPU s (times none), MiB" for way in ways)]
+        found.append(f"{title}\n\n{markdown(head, lines)}")
+    return "\n\n".join(found) or NOTHING
+
+
+def _cost(rows: Mapping[tuple[str, str], Mapping[str, str]], variant: str, way: str) -> str:
+    one, base = rows.get((variant, way)), rows.get((BASE, way))
+    if one is None:
+        return "-"
+    times = f" ({float(one['cpu_s']) / float(base['cpu_s']):.2f})" if base else ""
+    return f"{float(one['cpu_s']):.3f}{times}, {float(one['peak_mib']):.0f}"
