@@ -48,11 +48,11 @@ def main(given: argparse.Namespace) -> None:
             cases = items(runs[0], given.root)
             chosen = [cases[number] for number in np.linspace(0, len(cases) - 1, given.cases).astype(int)]
             rows += of_variant(runs, chosen)
-            seen += [Seen(name, *looked(network_of(runs[0]), case)) for case in ends(runs[0], cases)]
+            seen += [Seen(name, *looked(network_of(runs[0]), case)) for case in ends(runs[0], cases, given.kept)]
             print(f"{given.data}, {name}: {len(runs)} seeds, {len(chosen)} cases", flush=True)
     lines = [",".join(FIELDS), *(",".join(_text(row.get(field, "")) for field in FIELDS) for row in rows)]
-    write_bytes_atomic(KEPT / "maps.csv", ("\n".join(lines) + "\n").encode(), overwrite=True)
-    write_bytes_atomic(KEPT / "maps.png", picture(seen), overwrite=True)
+    write_bytes_atomic(given.kept / "maps.csv", ("\n".join(lines) + "\n").encode(), overwrite=True)
+    write_bytes_atomic(given.kept / "maps.png", picture(seen), overwrite=True)
 
 
 def items(run: Run, root: Path) -> Any:
@@ -154,11 +154,11 @@ def gradient(network: nn.Module, x: Tensor, labels: np.ndarray) -> np.ndarray:
     return np.asarray(Saliency(structures).attribute(x.clone().requires_grad_(), abs=True)[0].mean(dim=0).detach())
 
 
-def ends(run: Run, cases: Any) -> list[Any]:
+def ends(run: Run, cases: Any, kept: Path) -> list[Any]:
     """The case that the network without attention segments best, and the one that it segments worst."""
     from attention_scores import read_rows
 
-    rows = [row for row in read_rows(KEPT / "scores.csv") if (row["data"], row["variant"]) == (run.data, "none")]
+    rows = [row for row in read_rows(kept / "scores.csv") if (row["data"], row["variant"]) == (run.data, "none")]
     of_case: dict[str, list[float]] = {}
     for row in (one for one in rows if one["scene"] == "clean" and one["budget"] == run.budget):
         of_case.setdefault(row["case"], []).append(float(row["dice"]))
@@ -179,4 +179,5 @@ if __name__ == "__main__":
     parser.add_argument("--budget", default="small")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--cases", type=int, default=5)
+    parser.add_argument("--kept", type=Path, default=KEPT, help="the folder of scores.csv, and of what is written")
     main(parser.parse_args())

@@ -32,6 +32,15 @@ from attention_tables import (
 
 NOTHING = "No run of this is kept yet."
 
+PICTURES = (
+    ("differences", "forest.png", "Difference in Dice of each network to the one without attention"),
+    ("cost", "cost.png", "Mean Dice against the CPU seconds of one window"),
+    ("maps", "deletion.png", "Deletion curves of each network"),
+    ("maps", "insertion.png", "Insertion curves of each network"),
+    ("maps", "maps.png", "Maps of the best and the worst case"),
+)
+"""Block, picture and its words; a picture that was not made is not named."""
+
 
 def write_page(docs: Path) -> None:
     """Replace the blocks of docs/attention.md, and its pictures."""
@@ -68,6 +77,9 @@ def blocks_of(kept: Path) -> dict[str, str]:
     if small:
         forest(kept / "forest.png", small)
         _pictures(kept, small[0], costs, maps)
+    for name, file, words in PICTURES:
+        if (kept / file).exists():
+            blocks[name] += f"\n\n![{words}]({kept.name}/{file})"
     return blocks
 
 
