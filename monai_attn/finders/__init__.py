@@ -9,7 +9,7 @@ from monai_attn.finders.found import Finder, Found
 from monai_attn.finders.joining import JoinedLabels, RegionLabels, Regions, region_labels, regions_json
 from monai_attn.finders.masks import find_in_mask
 from monai_attn.finders.parts import REGION_KEY, PartNote, collect_part
-from monai_attn.finders.points import box_around
+from monai_attn.finders.points import box_around, share_inside
 from monai_attn.finders.registered import RegistrationFinder, finder_of
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "finder_of",
     "region_labels",
     "regions_json",
+    "share_inside",
 ]

@@ -25,10 +25,14 @@ class RegionEntry:
 
     `centre_mm` is in mm (RAS+) of the template's space. `labels` maps a label value of the bundle to the label that
     the structure has in the mask of several regions.
+
+    `centroid_mm` says where the centroid of all labels lies, counted from the middle of the region along R, A and S. A
+    region is then moved until a first mask lies there (`monai_attn.preflight.centring`); None leaves it where it is.
     """
 
     centre_mm: tuple[float, float, float]
     labels: Mapping[int, Label]
+    centroid_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def _region(row: Mapping[str, Any]) -> RegionEntry:
     values = [int(one["of"]) for one in sorted(rows, key=lambda one: int(one["value"]))]
     if len(set(values)) < len(values):
         raise ValueError(f"two labels of one region are of one structure, {values}")
-    return RegionEntry(_point(row["centre_mm"]), dict(zip(values, labels, strict=True)))
+    centroid = None if row.get("centroid_mm") is None else _point(row["centroid_mm"])
+    return RegionEntry(_point(row["centre_mm"]), dict(zip(values, labels, strict=True)), centroid)
 
 
 def _point(numbers: Any) -> tuple[float, float, float]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from monai_attn.volume import Box
+import numpy as np
 
-__all__ = ["box_around"]
+from monai_attn.volume import Box, Volume
+
+__all__ = ["box_around", "share_inside"]
 
 
 def box_around(point_mm: Sequence[float] | Any, size_mm: Sequence[float]) -> Box:
@@ -20,3 +22,10 @@ def box_around(point_mm: Sequence[float] | Any, size_mm: Sequence[float]) -> Box
     (7.0, -48.0, -34.0)
     """
     return Box.around(tuple(float(x) for x in point_mm), tuple(float(x) for x in size_mm))
+
+
+def share_inside(box: Box, image: Volume) -> float:
+    """The share of a box in mm (RAS+) that lies in the image, 0 to 1, sampled at 1000 points."""
+    steps = [np.linspace(low, high, 10) for low, high in zip(box.lower_mm, box.upper_mm, strict=True)]
+    index = image.to_index(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3))
+    return float(np.all((index >= -0.5) & (index <= np.array(image.shape) - 0.5), axis=1).mean())

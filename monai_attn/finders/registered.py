@@ -13,11 +13,11 @@ import numpy as np
 from monai_attn.errors import BundleError
 from monai_attn.finders.entry import FinderEntry
 from monai_attn.finders.found import Finder, Found
-from monai_attn.finders.points import box_around
+from monai_attn.finders.points import box_around, share_inside
 from monai_attn.finders.registration import Match, match_template
 from monai_attn.finders.template import Template
 from monai_attn.io import read
-from monai_attn.volume import Box, Volume
+from monai_attn.volume import Volume
 
 __all__ = ["RegistrationFinder", "finder_of"]
 
@@ -76,7 +76,7 @@ class RegistrationFinder:
             name: box_around(np.round(match.place(region.centre_mm)), self.entry.size_mm)
             for name, region in self.entry.regions.items()
         }
-        held = {name: _held(box, image) for name, box in regions.items()}
+        held = {name: share_inside(box, image) for name, box in regions.items()}
         problems = (*_of_match(match), *_of_boxes(held))
         return Found({name: box for name, box in regions.items() if held[name] >= HELD}, problems, _measures(match))
 
@@ -121,13 +121,6 @@ def _of_boxes(held: Mapping[str, float]) -> Iterator[str]:
     for name, share in held.items():
         if share < HELD:
             yield f"The region {name!r} lies in the image with {100 * share:.0f} % of its volume only."
-
-
-def _held(box: Box, image: Volume) -> float:
-    """The share of the box that lies in the image, sampled at 1000 points."""
-    steps = [np.linspace(low, high, 10) for low, high in zip(box.lower_mm, box.upper_mm, strict=True)]
-    index = image.to_index(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3))
-    return float(np.all((index >= -0.5) & (index <= np.array(image.shape) - 0.5), axis=1).mean())
 
 
 def _measures(match: Match) -> dict[str, float]:

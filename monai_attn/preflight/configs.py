@@ -7,8 +7,12 @@ A mask of `monai.bundle run` is refused or marked as one of the segmenter is. Wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from monai_attn.bundle.case import check_kinds
 from monai_attn.bundle.inputs import image_inputs
@@ -37,7 +41,9 @@ class CheckedImages:
     volumes. Warnings go into the meta data of `output_key`, and `SaveSegmentationd` writes them beside the mask.
 
     With `bundle_root`, images far larger than the training images go to the finder of the metadata, if there is one. A
-    case then has several items, which `regions` gives and `monai_attn.transforms.RegionDataset` passes on.
+    case then has several items, which `regions` gives and `monai_attn.transforms.RegionDataset` passes on. `centroid`,
+    such as `monai_attn.transforms.MaskCentroid`, says where the network sees its structures in a prepared region; the
+    region is moved by that.
 
     `keys` names the images; without it they are those that the metadata describe under `images`. Raises `InputError`
     as `plan_case` and `check_kinds` do; with `force` unlikely images are run, with a warning.
@@ -52,6 +58,7 @@ class CheckedImages:
         output_key: str = "image",
         force: bool = False,
         bundle_root: str | None = None,
+        centroid: Callable[[Mapping[str, Any]], NDArray[np.float64] | None] | None = None,
     ) -> None:
         self.preprocessing = preprocessing
         self.inputs = image_inputs(metadata, keys or [row["name"] for row in metadata.get("images", [])] or ["image"])
@@ -61,6 +68,7 @@ class CheckedImages:
         self.name = str(metadata.get("name", ""))
         self.output_key = output_key
         self.force = force
+        self.centroid = centroid
 
     def __call__(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """The case as `preprocessing` leaves it. Raises `InputError` for a case of several regions; see `regions`.
@@ -87,11 +95,11 @@ class CheckedImages:
             name: [one if isinstance(one, Volume) else read(one) for one in given] for name, given in sources.items()
         }
         check_kinds(images, self.inputs, bundle=self.name, partial=len(self.inputs) > 1)
-        plan = plan_case(self.made_for, self.inputs, images, finder=self.finder, force=self.force)
+        seen = None if self.centroid is None else partial(self._centroid, case, self.centroid)
+        plan = plan_case(self.made_for, self.inputs, images, finder=self.finder, force=self.force, centroid=seen)
         warnings = plan.warnings
         for name, part in plan.parts.items():
-            cut = {key: found if isinstance(case[key], list) else found[0] for key, found in part.images.items()}
-            prepared = self.preprocessing({**case, **cut})
+            prepared = self._prepared(case, part.images)
             meta = prepared[self.output_key].meta
             meta[WARNINGS_KEY], warnings = "\n".join(warnings), []
             if plan.joins:
@@ -100,6 +108,18 @@ class CheckedImages:
             if not isinstance(first, Volume):
                 meta["filename_or_obj"] = str(first)  # the reader was not asked, so it could not say it
             yield prepared
+
+    def _prepared(self, case: Mapping[str, Any], images: Mapping[str, list[Volume]]) -> dict[str, Any]:
+        """A case with these images in place of its own, as the bundle's preprocessing leaves it."""
+        cut = {key: found if isinstance(case[key], list) else found[0] for key, found in images.items()}
+        return self.preprocessing({**case, **cut})
+
+    def _centroid(
+        self, case: Mapping[str, Any], of_prepared: Callable[..., Any], images: Mapping[str, list[Volume]]
+    ) -> NDArray[np.float64] | None:
+        """Where the network sees its structures in the images of a region, `(3,)` in mm (RAS+)."""
+        centroid: NDArray[np.float64] | None = of_prepared(self._prepared(case, images))
+        return centroid
 
     def _note(self, name: str, plan: Plan, whole: Volume) -> str:
         """What the saver must know of a region, as text."""

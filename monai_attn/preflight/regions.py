@@ -15,6 +15,7 @@ from monai_attn.cases import ImageInput
 from monai_attn.errors import InputError
 from monai_attn.finders import Finder, Found, Regions
 from monai_attn.preflight.case import check_case
+from monai_attn.preflight.centring import Centroid, centred
 from monai_attn.preflight.findings import Finding, refuse, texts
 from monai_attn.preflight.images import check_images, is_far_too_large
 from monai_attn.preflight.made_for import MadeFor
@@ -70,6 +71,7 @@ def plan_case(
     finder: Finder | None = None,
     region: Regions = None,
     force: bool = False,
+    centroid: Centroid | None = None,
 ) -> Plan:
     """The parts of a case, with warnings and notes on the images of each; warnings begin with the part's name.
 
@@ -77,7 +79,8 @@ def plan_case(
     with `force` these sentences are warnings. With `force`, an image in which a region does not lie is segmented as a
     whole. Raises `GeometryError` for a region beside the image.
 
-    `images` maps the bundle's name of an image to its volumes, the reference image first; boxes are in mm (RAS+).
+    `images` maps the bundle's name of an image to its volumes, the reference image first; boxes are in mm (RAS+). With
+    `centroid`, the regions that a finder saw are moved to the structures; see `monai_attn.preflight.centring`.
     """
     if isinstance(region, Mapping):
         if not region or not all(region):
@@ -95,6 +98,8 @@ def plan_case(
     if problems:
         problems[-1] = Finding("error", f"{problems[-1].text} {way_out}")
     refuse(problems, force=force)
+    if centroid is not None:
+        found = centred(found, finder.entry, images, centroid)
     whole = set(found.regions) != set(finder.entry.regions)  # forced, and a region lies beside the image
     plan = _planned(made_for, inputs, images, {"": None} if whole else dict(found.regions), force=force)
     return Plan(plan.parts, [*texts(problems, "error"), *plan.warnings], plan.notes, None if whole else found)

@@ -34,7 +34,7 @@ from monai_attn.segmenter.mapping import with_maps
 from monai_attn.segmenter.naming import found_table
 from monai_attn.segmenter.overlapping import one_map
 from monai_attn.segmenter.provenance import describe_run
-from monai_attn.segmenter.steps import inferred, prepared
+from monai_attn.segmenter.steps import inferred, prepared, seen_centroid_mm
 from monai_attn.transforms.certainty import certainty_of
 from monai_attn.transforms.on_source import classes_exclude
 from monai_attn.volume import ImageSource, Volume
@@ -146,7 +146,7 @@ class Segmenter:
         """
         start = time.perf_counter()
         images = case_images(source, self.parts)
-        plan = self._plan(images, region=region, force=force)
+        plan = self._plan(images, region=region, force=force, centroid=self._centroid)
         whole = images[next(iter(images))][0]
         joined = region_labels(list(plan.parts), self.parts.table, self.parts.entry)
         canvas, warnings = Canvas(whole, plan, self.parts.table, joined), list(plan.warnings)
@@ -212,9 +212,14 @@ class Segmenter:
                 prepared(self.parts, part.images)
         return plan
 
-    def _plan(self, images: Mapping[str, list[Volume]], *, region: Regions, force: bool) -> Plan:
-        parts = self.parts
-        return plan_case(self._made_for, parts.inputs, images, finder=parts.finder, region=region, force=force)
+    def _plan(self, images: Mapping[str, list[Volume]], **options: Any) -> Plan:
+        """The plan of a case; `options` are those of `plan_case`."""
+        return plan_case(self._made_for, self.parts.inputs, images, finder=self.parts.finder, **options)
+
+    def _centroid(self, images: Mapping[str, list[Volume]]) -> NDArray[np.float64] | None:
+        """Where the network sees its structures in the images of a region, `(3,)` in mm (RAS+)."""
+        with failing_on_this_image(self.parts.name):
+            return seen_centroid_mm(self.parts, images, self._network, self.device)
 
     def _labels(
         self,

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
-from monai.data.utils import list_data_collate
+from monai.data.utils import decollate_batch, list_data_collate
+from numpy.typing import NDArray
 
 from monai_attn.bundle import Parts
 from monai_attn.inferers.maps import Inference
+from monai_attn.transforms.centroid import mask_centroid_mm
 from monai_attn.volume import Volume
 
-__all__ = ["inferred", "prepared"]
+__all__ = ["inferred", "prepared", "seen_centroid_mm"]
 
 
 def prepared(parts: Parts, images: Mapping[str, list[Volume]]) -> dict[str, Any]:
@@ -37,3 +40,11 @@ def inferred(
     with torch.no_grad(), autocast:
         prediction = inferer(image, network)
     return {**batch, parts.image_key: image, "pred": prediction}
+
+
+def seen_centroid_mm(
+    parts: Parts, images: Mapping[str, list[Volume]], network: torch.nn.Module, device: str
+) -> NDArray[np.float64] | None:
+    """Where a network sees its structures in images, `(3,)` in mm (RAS+); None where it sees none."""
+    (seen, *_) = decollate_batch(inferred(parts, images, network, parts.inferer, device))
+    return mask_centroid_mm(seen["pred"], seen[parts.image_key])

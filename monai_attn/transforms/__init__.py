@@ -7,6 +7,7 @@ without a float volume for each class. Importing this room loads torch and MONAI
 """
 
 from monai_attn.transforms.align import AlignImagesd, RandCutImagesd, RandDropImagesd
+from monai_attn.transforms.centroid import MaskCentroid
 from monai_attn.transforms.cleanup import DropSmallComponentsd
 from monai_attn.transforms.labels_on_source import LabelsOnSourced
 from monai_attn.transforms.load import LoadVolumed
@@ -22,6 +23,7 @@ __all__ = [
     "LabelPlacesd",
     "LabelsOnSourced",
     "LoadVolumed",
+    "MaskCentroid",
     "RandCutImagesd",
     "RandDropImagesd",
     "RandMirrorPairsd",

@@ -20,6 +20,7 @@ MADE_FOR = MadeFor.from_json(METADATA["made_for"])
 ENTRY = FinderEntry.from_json(METADATA["finder"])
 INPUTS = (ImageInput("image", "MR"),)
 BOXES = {"left": Box((5, 5, 5), (45, 59, 49)), "right": Box((55, 5, 5), (95, 59, 49))}
+INNER = {"left": Box((15, 15, 15), (55, 69, 59)), "right": Box((65, 15, 15), (105, 69, 59))}
 
 
 def noise(size: tuple[int, int, int]) -> Volume:
@@ -132,3 +133,47 @@ def test_the_trained_size_is_that_of_the_finder_else_the_middle_of_the_training_
     assert trained_size_mm(MADE_FOR, finding()) == (40, 54, 44)
     assert trained_size_mm(MADE_FOR) == (37, 49.5, 36.5)
     assert box_around((0, 0, 0), trained_size_mm(MADE_FOR)).upper_mm == (18.5, 24.75, 18.25)
+
+
+def centring(shift_mm, *, seen: bool = True):
+    """What a network sees in a region: the structure's usual place, moved by so much."""
+    asked = []
+
+    def centroid(images):
+        asked.append(images)
+        middle = np.array(images["image"][0].bounds.lower_mm) + images["image"][0].bounds.upper_mm
+        usual = (1.7 if middle[0] > 100 else -1.7, 1.3, -2.2)  # the right region lies above 50 mm
+        return middle / 2 + usual + shift_mm if seen else None
+
+    return centroid, asked
+
+
+def test_a_region_that_is_off_is_moved_to_the_structure():
+    centroid, asked = centring((3.2, 0, -6))
+    found = plan(noise((120, 90, 70)), finding(regions=INNER), centroid=centroid)
+    assert len(asked) == 2
+    assert found.boxes["left"].lower_mm == (18, 15, 9)
+    assert found.boxes["left"].upper_mm == (58, 69, 53)
+    assert found.about()["finder"]["centred_by_mm"] == pytest.approx(6.7)
+    assert found.parts["left"].images["image"][0].bounds.lower_mm[2] <= 9
+
+
+@pytest.mark.parametrize(
+    ("shift_mm", "seen", "why"),
+    [((1.5, 0, -2), True, "near enough"), ((0, 17, 0), True, "too far to be believed"), ((6, 6, 6), False, "blind")],
+)
+def test_a_region_stays_where_it_is(shift_mm, seen, why):
+    found = plan(noise((120, 90, 70)), finding(regions=INNER), centroid=centring(shift_mm, seen=seen)[0])
+    assert found.boxes == INNER, why
+
+
+def test_a_region_is_not_moved_out_of_the_image():
+    found = plan(noise((120, 64, 60)), finding(regions=BOXES), centroid=centring((0, 0, -12))[0])
+    assert found.boxes == BOXES
+
+
+def test_regions_that_are_doubted_and_regions_of_a_user_are_not_moved():
+    centroid, asked = centring((5, 5, 5))
+    plan(noise((120, 90, 70)), finding("The image hardly resembles it."), force=True, centroid=centroid)
+    plan(noise((120, 90, 70)), finding(), region=dict(INNER), centroid=centroid)
+    assert not asked
