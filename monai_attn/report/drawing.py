@@ -6,7 +6,8 @@ and the PNG. Nothing here decides which slice is shown; nothing resamples an ima
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
@@ -29,6 +30,7 @@ __all__ = [
     "new_figure",
     "on_bright",
     "scale_bar",
+    "sheet",
     "show",
     "to_png",
     "view",
@@ -92,13 +94,41 @@ def new_figure(width_inches: float, height_inches: float, **options: Any) -> Any
     return figure
 
 
+Place = tuple[float, float, float, float]
+"""Left, bottom, width and height of axes, as shares of the figure."""
+
+_SHEETS = threading.local()
+"""The sheets of each thread: making axes takes as long as drawing on them."""
+
+
+def sheet(width_inches: float, height_inches: float, places: Sequence[Place]) -> tuple[Any, list[Any]]:
+    """A black figure with empty axes at some places, which is emptied and given again for the next picture.
+
+    Raises `InputError` without matplotlib.
+    """
+    known = _SHEETS.__dict__
+    key = f"{width_inches} x {height_inches}, {len(places)}"
+    if key not in known:
+        figure = new_figure(width_inches, height_inches, facecolor="black")
+        known[key] = figure, [figure.add_axes(place) for place in places]
+    figure, axes = known[key]
+    for owner in (figure, *axes):
+        for artist in (*owner.images, *owner.lines, *owner.texts, *getattr(owner, "collections", ())):
+            artist.remove()
+    for legend in list(figure.legends):
+        legend.remove()
+    for axis, place in zip(axes, places, strict=True):
+        axis.set_position(place)
+    return figure, axes
+
+
 def to_png(figure: Any, dpi: int = 100) -> bytes:
     """The figure as a PNG file, without date and version, so that the same input gives the same file.
 
     `dpi` is the number of pixels in an inch of the figure.
     """
     stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return stream.getvalue()
 
 

@@ -6,6 +6,7 @@ demo. All pictures follow the radiological convention and carry a scale bar, the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.measure import Lesion, Structure
 from monai_attn.measure.blocks import Block, Mask
 from monai_attn.notice import RESEARCH_USE
-from monai_attn.report.drawing import Scene, annotate, contour, new_figure, on_bright, scale_bar, show, to_png, view
+from monai_attn.report.drawing import Scene, annotate, contour, on_bright, scale_bar, sheet, show, to_png, view
 from monai_attn.report.planes import PLANES, Plane, cut, fullest, position, tilt_deg, to_ras
 from monai_attn.report.window import window_of
 from monai_attn.volume import Volume
@@ -33,6 +34,9 @@ SMALLEST_FIELD_MM = 50.0
 
 TILT_WORTH_SAYING_DEG = 0.5
 """The picture says the angle of a tilted plane from this angle on."""
+
+NAMES_IN_A_LINE = 4
+"""The legend of a picture has so many names in a line."""
 
 REFERENCE = "#ffffff"
 """The colour of contours of the reference: white, dashed."""
@@ -87,16 +91,19 @@ def overview(scene: Scene, title: str = "", *, reference: bool = False) -> bytes
     The planes are those of the voxel grid. For an oblique image the letters name the closest direction, and the tilt is
     written into the picture. With `reference` the labels of the scene's reference are drawn too, dashed and white.
     """
-    figure = new_figure(12, 8.2, facecolor="black", layout="constrained")
+    top = 0.95 if title else 0.995
+    bottom = 0.045 + 0.027 * math.ceil(len(scene.table) / NAMES_IN_A_LINE)
+    high = (top - bottom) / 2
+    rows = (top - high, bottom)
+    figure, axes = sheet(12, 8.2, [(column / 3, row, 1 / 3, high - 0.01) for row in rows for column in range(3)])
     if title:
-        figure.suptitle(title, color="white", fontsize=13)
-    axes = figure.subplots(2, 3)
+        figure.text(0.5, 0.975, title, color="white", fontsize=13, ha="center", va="center")
     middle, field_mm = _around(scene.labels.array, (0, 0, 0), scene.image)
     edges = np.array(scene.image.spacing_mm)
     whole_mm = float(max(scene.image.shape * edges))
     for column, plane in enumerate(PLANES):
         index = fullest(scene.labels.array, plane.cuts)
-        whole, enlarged = axes[0, column], axes[1, column]
+        whole, enlarged = axes[column], axes[3 + column]
         centre = (np.array(scene.image.shape) - 1) / 2
         centre[plane.cuts] = index
         for axis, at_mm, size_mm in ((whole, centre * edges, whole_mm), (enlarged, middle, field_mm)):
@@ -110,8 +117,8 @@ def overview(scene: Scene, title: str = "", *, reference: bool = False) -> bytes
         annotate(enlarged, plane)
     figure.legend(
         handles=[_line(label.colour, label.name) for label in scene.table],
-        loc="outside lower center",
-        ncols=4,
+        loc="lower center",
+        ncols=NAMES_IN_A_LINE,
         frameon=False,
         labelcolor="white",
         title=FOOTER,
@@ -126,10 +133,9 @@ def key_picture(scene: Scene, target: Target) -> bytes:
     The contour of the structure is thick, and contours of other labels are thin. The same label in the reference has a
     dashed white contour. The diameters of a lesion are drawn where they were measured in the largest axial section.
     """
-    figure = new_figure(12.6, 4.2, facecolor="black")
+    figure, axes = sheet(12.6, 4.2, [(column / 3 + 0.001, 0, 1 / 3 - 0.002, 1) for column in range(3)])
     middle, field_mm = _around(target.mask, target.start, scene.image)
-    for column, plane in enumerate(PLANES):
-        axis = figure.add_axes((column / 3 + 0.001, 0, 1 / 3 - 0.002, 1))
+    for axis, plane in zip(axes, PLANES, strict=True):
         within = _section(scene, target, plane)
         index = within + target.start[plane.cuts]
         show(axis, scene, plane, index)
