@@ -49,9 +49,9 @@ def count(text: str) -> int:
 
 
 def region(text: str) -> tuple[str, Box]:
-    """A name, "" where none is given, and a box from six numbers in mm (RAS+): two opposite corners.
+    """A name, "" where none is given, and a box from six numbers in mm (RAS+): its two corners.
 
-    The corners come in the order in which `Box` takes them: lower corner first. Raises `argparse.ArgumentTypeError` for
+    The lower corner comes first, then the upper one, as `Box` takes them. Raises `argparse.ArgumentTypeError` for
     other numbers.
 
     >>> region("9,-47,-32,45,5,8")[1].lower_mm
