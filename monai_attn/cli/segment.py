@@ -73,9 +73,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         type=region,
         metavar="[NAME=]R0,A0,S0,R1,A1,S1",
-        help="segment only this box: its lower, then its upper corner in mm of the patient (RAS+). May be repeated with "
-        "a name for each box, as in --region left=-45,... --region right=5,...; all boxes come into one mask. Without "
-        "a name, a negative first number needs the sign =, as in --region=-45,...",
+        help="segment only this box: its lower, then its upper corner in mm of the patient (RAS+). May be repeated "
+        "with a name for each box, as in --region left=-45,... --region right=5,...; all boxes come into one mask. "
+        "Without a name, a negative first number needs the sign =, as in --region=-45,...",
     )
     parser.add_argument(
         "--series",
