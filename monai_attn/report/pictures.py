@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable
 from monai_attn.measure import Lesion, Structure
-from monai_attn.measure.blocks import Block, Mask
+from monai_attn.measure.blocks import Block, Mask, label_counts
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.report.drawing import Scene, annotate, contour, on_bright, scale_bar, sheet, show, to_png, view
 from monai_attn.report.planes import PLANES, Plane, cut, fullest, position, tilt_deg, to_ras
@@ -37,6 +37,9 @@ TILT_WORTH_SAYING_DEG = 0.5
 
 NAMES_IN_A_LINE = 4
 """The legend of a picture has so many names in a line."""
+
+NAMES = 39
+"""The legend names so many structures; of more it names the largest, and counts the rest in one place more."""
 
 REFERENCE = "#ffffff"
 """The colour of contours of the reference: white, dashed."""
@@ -92,7 +95,8 @@ def overview(scene: Scene, title: str = "", *, reference: bool = False) -> bytes
     written into the picture. With `reference` the labels of the scene's reference are drawn too, dashed and white.
     """
     top = 0.95 if title else 0.995
-    bottom = 0.045 + 0.027 * math.ceil(len(scene.table) / NAMES_IN_A_LINE)
+    handles = _legend(scene)
+    bottom = 0.045 + 0.027 * math.ceil(len(handles) / NAMES_IN_A_LINE)
     high = (top - bottom) / 2
     rows = (top - high, bottom)
     figure, axes = sheet(12, 8.2, [(column / 3, row, 1 / 3, high - 0.01) for row in rows for column in range(3)])
@@ -116,7 +120,7 @@ def overview(scene: Scene, title: str = "", *, reference: bool = False) -> bytes
         annotate(whole, plane, *_about(scene, plane, centre))
         annotate(enlarged, plane)
     figure.legend(
-        handles=[_line(label.colour, label.name) for label in scene.table],
+        handles=handles,
         loc="lower center",
         ncols=NAMES_IN_A_LINE,
         frameon=False,
@@ -125,6 +129,16 @@ def overview(scene: Scene, title: str = "", *, reference: bool = False) -> bytes
         title_fontproperties={"size": 9},
     ).get_title().set_color("white")
     return to_png(figure, dpi=110)
+
+
+def _legend(scene: Scene) -> list[Any]:
+    """A line for each structure in the order of the table; of many the largest, and how many more there are."""
+    if len(scene.table) <= NAMES:
+        return [_line(label.colour, label.name) for label in scene.table]
+    voxels = label_counts(scene.labels.array)
+    largest = sorted((label.value for label in scene.table), key=lambda value: -voxels.get(value, 0))[:NAMES]
+    named = [_line(label.colour, label.name) for label in scene.table if label.value in set(largest)]
+    return [*named, _line("none", f"and {len(scene.table) - NAMES} more")]
 
 
 def key_picture(scene: Scene, target: Target) -> bytes:
@@ -234,7 +248,7 @@ def _spacing(scene: Scene, plane: Plane) -> tuple[float, float]:
 
 
 def _line(colour: str, name: str) -> Any:
-    """A line for the legend, in the colour of a label."""
+    """A line of the legend."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=colour, label=name)

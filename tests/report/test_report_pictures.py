@@ -13,7 +13,7 @@ from monai_attn.errors import InputError
 from monai_attn.measure import measure_lesions, measure_structures
 from monai_attn.report import drawing, parse_window
 from monai_attn.report.drawing import Scene, annotate, new_figure, scale_bar, show, view
-from monai_attn.report.pictures import Target, key_picture, overview
+from monai_attn.report.pictures import Target, _legend, key_picture, overview
 from monai_attn.report.planes import PLANES, position, tilt_deg
 from monai_attn.report.window import window_of
 
@@ -215,3 +215,17 @@ def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setattr(drawing, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r'^The report needs matplotlib\. .*: pip install "monai_attn\[report\]"$'):
         new_figure(1, 1)
+
+
+def test_of_many_structures_the_legend_names_the_largest_and_counts_the_rest():
+    array = np.zeros((20, 20, 20), np.uint16)
+    array.reshape(-1)[:300] = np.arange(1, 301)
+    array[10:] = 77  # by far the largest
+    volume = Volume(array)
+    table = LabelTable.of_names({value: f"structure {value}" for value in range(1, 301)})
+    scene = Scene.of(volume.with_array(array.astype(np.float32)), volume, table, window_of(volume))
+    names = [line.get_label() for line in _legend(scene)]
+    assert len(names) == 40
+    assert "structure 77" in names
+    assert names[-1] == "and 261 more"
+    assert overview(scene).startswith(b"\x89PNG")  # the planes keep their place above the names
