@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -25,6 +24,7 @@ from monai_attn.napari.keep.window import watch
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.qt.choices import is_mask
 from monai_attn.napari.qt.page import in_order, tip_labels
+from monai_attn.napari.qt.shortcuts import WindowKeys
 from monai_attn.napari.qt.windows import main_window
 from monai_attn.napari.settings import PLUGIN
 
@@ -73,7 +73,9 @@ class AttnDock(QWidget):
         canvas_notes(self.viewer)
         self.panels = _kept.setdefault(self.viewer, {})
         self.shown, self.asking = "", ask
-        self._keys: list[QShortcut] = []
+        actions: dict[str, Callable[[], None]] = {tab_key(tab.title): partial(self._raise, tab.title) for tab in TABS}
+        actions |= {MAIN_KEY: self.press_main, STOP_KEY: self.press_stop, NEXT_CASE_KEY: self.next_case}
+        self._keys = WindowKeys(actions)
         self.stack, self.group = QStackedWidget(), QButtonGroup(self)
         self.buttons = {tab.title: self._button(tab) for tab in TABS}
         grid, layout = QGridLayout(), QVBoxLayout(self)
@@ -186,22 +188,10 @@ class AttnDock(QWidget):
 
     def _bind(self, window: QWidget | None) -> None:
         """Bind the keys in a window, whichever tab or dock is in front; None takes the keys back."""
-        if self._keys and window is not None and self._keys[0].parent() is window:
-            return
-        for key in self._keys:
-            key.setEnabled(False)
-            key.deleteLater()
-        self._keys = []
-        if window is None:
-            return
-        guard_window(self.viewer, window)
-        window.destroyed.connect(partial(_drop, ref(self.viewer)))
-        actions: dict[str, Callable[[], None]] = {tab_key(tab.title): partial(self._raise, tab.title) for tab in TABS}
-        actions |= {MAIN_KEY: self.press_main, STOP_KEY: self.press_stop, NEXT_CASE_KEY: self.next_case}
-        for key, action in actions.items():
-            shortcut = QShortcut(QKeySequence(key), window)
-            shortcut.activated.connect(action)
-            self._keys.append(shortcut)
+        if window is not None and window is not self._keys.window:
+            guard_window(self.viewer, window)
+            window.destroyed.connect(partial(_drop, ref(self.viewer)))
+        self._keys.bind(window)
 
     def _raise(self, title: str) -> None:
         """Show a tab by its key, in front of other docks."""

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QModelIndex
-from qtpy.QtGui import QKeySequence, QShortcut, QShowEvent
+from qtpy.QtCore import QEvent, QModelIndex, QTimer
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
-from typing_extensions import override
 
 from monai_attn.errors import AttnError
 from monai_attn.napari.keep.leaving import may_leave
@@ -23,6 +21,7 @@ from monai_attn.napari.qt.controls import button, row
 from monai_attn.napari.qt.fields import words
 from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
+from monai_attn.napari.qt.shortcuts import WindowKeys
 from monai_attn.napari.qt.table_model import Field, TableModel, table_view
 from monai_attn.napari.qt.windows import main_window
 from monai_attn.napari.review.reading import Reading, begin_steps, case_steps
@@ -67,8 +66,11 @@ class ReviewWidget(QWidget):
         self.mask: Labels | None = None
         self.worker: Any = None
         self._then: Callable[[Any], None]
-        self._keys: list[QShortcut] = []
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.timeout.connect(self._bind_keys)
         self._build()
+        self._keys = WindowKeys({KEYS[name]: push.click for name, push in self.buttons.items()})
         self._show_state()
 
     def _build(self) -> None:
@@ -135,17 +137,16 @@ class ReviewWidget(QWidget):
             self._start(self._opened, case_steps, self.reading, case)
 
     def event(self, event: QEvent) -> bool:
-        """Give the keys back while the panel is in no window: a closed panel may live on, hidden."""
-        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_keys") and self.parentWidget() is None:
-            self._release_keys()
-        return bool(super().event(event))
+        """Give the keys back while the panel is in no window, and take them when it comes into one.
 
-    @override
-    def showEvent(self, event: QShowEvent) -> None:
-        """Take the keys again when a closed panel is shown during a reading."""
-        super().showEvent(event)
-        if self.reading is not None:
-            self._bind_keys()
+        A closed panel may live on, hidden. When the dock is opened again, with whichever tab, the reading goes on.
+        """
+        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_keys"):
+            if self.parentWidget() is None:
+                self._keys.bind(None)
+            else:
+                self._settle.start(0)  # the dock itself comes into the window a moment later
+        return bool(super().event(event))
 
     def _keep_correction(self) -> Path | None:
         """Save the mask of the open case where a hand has changed it. Raises `AttnError`."""
@@ -230,9 +231,12 @@ class ReviewWidget(QWidget):
         self.worker.start()
 
     def _returned(self, result: Any) -> None:
+        """Go on with what a worker has found; whatever goes wrong then, the keys that can be used work afterwards."""
         self.worker = None
-        self._then(result)
-        self._show_state()
+        try:
+            self._then(result)
+        finally:
+            self._show_state()
 
     def _ended(self, _: Any) -> None:
         self.worker = None
@@ -255,17 +259,6 @@ class ReviewWidget(QWidget):
         self.why.setText(reading.reasons)
 
     def _bind_keys(self) -> None:
-        """Take the keys of a reading in the window, whichever tab is in front."""
-        window = main_window(self)
-        if self._keys or window is None:
-            return
-        for name, key in KEYS.items():
-            shortcut = QShortcut(QKeySequence(key), window)
-            shortcut.activated.connect(self.buttons[name].click)
-            self._keys.append(shortcut)
-
-    def _release_keys(self) -> None:
-        for key in self._keys:
-            key.setEnabled(False)
-            key.deleteLater()
-        self._keys = []
+        """Take the keys of a reading in the window, whichever tab is in front; nothing happens before a reading."""
+        if self.reading is not None:
+            self._keys.bind(main_window(self))

@@ -127,7 +127,7 @@ def test_the_window_asks_before_it_is_closed_and_the_tab_saves(
     viewer = make_napari_viewer(show=True)
     dock = dock_of(viewer)
     window = viewer.window._qt_window
-    qtbot.waitUntil(lambda: bool(dock._keys))
+    qtbot.waitUntil(lambda: dock._keys.window is not None)
     guard = guard_window(viewer, window)
     asked: list[str] = []
     guard.asking = lambda _, sentence: bool(asked.append(sentence))
