@@ -75,13 +75,14 @@ def run(args: argparse.Namespace) -> int:
     table, page = args.output / "followup.csv", args.output / "followup.html"
     for path in (table, page):
         check_free(path, overwrite=args.overwrite)
-    found = {}
+    found, failed = {}, {}
     for patient, visits in patients.items():
         with attempt() as work:
             found[patient] = follow_patient(
                 visits, args.lesion, connectivity=args.connectivity, min_ml=args.min_ml, reach_mm=args.reach_mm
             ).rows()
         if work.error:
+            failed[patient] = work.error
             print(f"{patient}: {work.error}", file=sys.stderr)
     if not found:
         raise InputError("No patient could be followed; nothing was written.")
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{row['patient']} {row['when']}: {row['lesions']} lesions, {row['volume_ml']:.2f} ml{category}")
     texts = {
         table: to_csv([row for rows in found.values() for row in rows]),
-        page: followup_page(args.table.stem, found),
+        page: followup_page(args.table.stem, found, failed),
     }
     for path in commit({path: text_writer(text) for path, text in texts.items()}, overwrite=args.overwrite):
         print(f"written: {path}")

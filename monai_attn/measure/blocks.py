@@ -155,7 +155,8 @@ def _whole_numbers(array: NDArray[np.generic]) -> NDArray[np.integer]:
 def _grid(volume: Volume) -> str:
     spacing = "x".join(f"{edge:.3g}" for edge in volume.spacing_mm)
     origin = ", ".join(f"{x:.2f}" for x in volume.affine[:3, 3])
-    return f"{'x'.join(map(str, volume.shape))} voxels of {spacing} mm, {volume.orientation}, first at ({origin}) mm"
+    size = "x".join(map(str, volume.shape))
+    return f"{size} voxels of {spacing} mm, {volume.orientation}, with the first voxel at ({origin}) mm"
 
 
 def _unknown(values: list[int], known: set[int]) -> str:

@@ -78,7 +78,7 @@ def settings() -> Settings:
         threads=computing.threads,
         images=_folder(folders.images, "Images"),
         results=_folder(folders.results, "Results"),
-        bundles=_folder(folders.bundles, "Bundles"),
+        bundles=_folder(folders.bundles, "Bundles (models)"),
     )
 
 

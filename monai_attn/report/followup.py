@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from monai_attn.report.drawing import new_figure, to_png
@@ -31,14 +32,21 @@ HEAD = {
 }
 
 
-def followup_page(title: str, patients: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def followup_page(
+    title: str, patients: Mapping[str, Sequence[Mapping[str, Any]]], failed: Mapping[str, str] | None = None
+) -> str:
     """The HTML page of patients, each with the rows of its time points in their order.
 
+    `failed` are the patients that could not be followed, each with the reason; they stand at the top.
     Names of patients are printed as the table names them: name no patient there by the real name.
     """
     return html_page(
         f"Follow-up: {title}",
-        [paragraph(AID), *(section(patient, *_patient(patient, rows)) for patient, rows in patients.items())],
+        [
+            paragraph(AID),
+            *(paragraph(f"Not followed: {patient}. {reason}") for patient, reason in (failed or {}).items()),
+            *(section(patient, *_patient(patient, rows)) for patient, rows in patients.items()),
+        ],
     )
 
 
@@ -55,9 +63,14 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _curves(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """A PNG: the volume of all lesions, and the sum of diameters, over the time points."""
-    figure = new_figure(9, 2.6, layout="constrained")
-    where = list(range(len(rows)))
+    """A PNG: the volume of all lesions, and the sum of diameters, over the time points.
+
+    Dates lie as far apart as their days; sessions are a step apart each.
+    """
+    figure = new_figure(9, 2.9, layout="constrained")
+    times = [str(row["when"]) for row in rows]
+    where = _places(times)
+    texts = [time if seen else "" for time, seen in zip(times, _apart(where), strict=True)]
     for axis, name, label in zip(
         figure.subplots(1, 2),
         ("volume_ml", "sum_mm"),
@@ -65,9 +78,36 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> bytes:
         strict=True,
     ):
         axis.plot(where, [row[name] for row in rows], marker="o", color="#2b6cb0")
-        axis.set_xticks(where, [str(row["when"]) for row in rows], fontsize=8)
-        axis.set_ylim(bottom=0)
+        axis.set_xticks(where, texts, rotation=30, ha="right")
+        axis.set_ylim(0, 1.1 * max([float(row[name]) for row in rows if row[name] > 0], default=1.0))
         axis.set_ylabel(label, fontsize=8)
         axis.grid(axis="y", color="#e3e8ee", linewidth=0.7)
         axis.tick_params(labelsize=8)
     return to_png(figure)
+
+
+def _places(when: Sequence[str]) -> list[float]:
+    """Where time points stand on an axis: in days after the first where all are dates, else one after the other.
+
+    >>> _places(["2024-03-01", "2024-03-31"]), _places(["1", "2"])
+    ([0.0, 30.0], [0.0, 1.0])
+    """
+    try:
+        days = [date.fromisoformat(one).toordinal() for one in when]
+    except ValueError:
+        return [float(number) for number in range(len(when))]
+    return [float(day - days[0]) for day in days]
+
+
+def _apart(where: Sequence[float]) -> list[bool]:
+    """Which places are far enough from the one named before to be named too; the table names them all.
+
+    >>> _apart([0, 1, 50, 98, 100])
+    [True, False, True, True, False]
+    """
+    found, last = [], float("-inf")
+    least = 0.07 * (where[-1] - where[0])
+    for place in where:
+        found.append(place - last >= least)
+        last = place if found[-1] else last
+    return found

@@ -100,6 +100,7 @@ def test_both_hippocampi_of_the_sample_are_in_one_mask_after_five_clicks(
     assert len(panel.region.boxes.boxes) == 2
     assert until(panel.form.run.isEnabled, 10)
     assert "left L " in panel.form.box.text()
+    assert panel.form.findings.text().count("does not tell its modality") == 1  # once for both boxes
     hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert until(lambda: panel.running.worker is not None or "ml" in panel.form.status.text(), 10)
     assert until(lambda: panel.running.worker is None, 400), panel.form.status.text()

@@ -194,4 +194,4 @@ def _described(grid: Volume) -> str:
     size = " x ".join(str(n) for n in grid.shape)
     spacing = " x ".join(f"{edge:.3f}" for edge in grid.spacing_mm)
     corner = ", ".join(f"{x:.2f}" for x in grid.to_world([0, 0, 0]))
-    return f"{size} voxels of {spacing} mm, {grid.orientation}, first at {corner} mm"
+    return f"{size} voxels of {spacing} mm, {grid.orientation}, with the first voxel at ({corner}) mm"

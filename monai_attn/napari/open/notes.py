@@ -11,6 +11,7 @@ from monai_attn.cases.offers import UPRIGHT_DEG
 from monai_attn.napari.layers.volumes import META, LayerTuple, Origin, compatible, oblique_degrees
 from monai_attn.napari.look.looking import looks_like_ct
 from monai_attn.napari.open.dicomseg import OpenImage
+from monai_attn.volume import Volume, same_grid
 
 __all__ = ["layer_notes", "overlay_warnings"]
 
@@ -18,10 +19,13 @@ __all__ = ["layer_notes", "overlay_warnings"]
 def layer_notes(layers: Sequence[LayerTuple]) -> list[str]:
     """What the reader had to decide, a sentence or more for each layer that has any, with its name before it.
 
+    What was said of one layer is not said again of a mask on the same grid.
+
     `layers` must be ours, with an `Origin`. An angle of at least `UPRIGHT_DEG` degrees is worth a sentence; a resliced
     layer says itself that it was resliced. [] where there is nothing to say.
     """
-    found = []
+    found: list[str] = []
+    said: list[tuple[Volume, list[str]]] = []
     for _, keywords, _ in layers:
         origin: Origin = keywords["metadata"][META]
         notes = list(origin.grid.notes)
@@ -30,6 +34,10 @@ def layer_notes(layers: Sequence[LayerTuple]) -> list[str]:
         angle = oblique_degrees(origin.grid)
         if angle >= UPRIGHT_DEG and not origin.display_only:
             notes.append(f"Oblique by {angle:.1f} degrees: drawn upright, in the planes of the scan.")
+        if origin.role == "labels":
+            before = [one for grid, those in said if same_grid(grid, origin.grid) for one in those]
+            notes = [one for one in notes if one not in before]
+        said.append((origin.grid, notes))
         if notes:
             found.append(f"{keywords['name']}: {' '.join(notes)}")
     return found

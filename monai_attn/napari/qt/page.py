@@ -15,7 +15,11 @@ from typing_extensions import override
 
 from monai_attn.napari.qt.fields import ScrollColumn
 
-__all__ = ["Advanced", "CheckColumn", "in_order", "lay_out_page", "narrow_form", "tip_labels"]
+__all__ = ["Advanced", "CheckColumn", "HiddenWhenLow", "in_order", "lay_out_page", "narrow_form", "tip_labels"]
+
+
+SPARE_PX = 8
+"""Added to the height of a text, so that no scroll bar comes for a pixel or two."""
 
 
 class Advanced(QWidget):
@@ -57,7 +61,10 @@ class Advanced(QWidget):
 
 
 class CheckColumn(QScrollArea):
-    """Sentences that stay in view: as high as their text, up to a height above which they scroll."""
+    """Sentences that stay in view: as high as their text, up to a height above which they scroll.
+
+    The most is `most_px`, or two fifths of the page where that is more.
+    """
 
     def __init__(self, *parts: QWidget, most_px: int = 150) -> None:
         super().__init__()
@@ -67,6 +74,7 @@ class CheckColumn(QScrollArea):
         column.setContentsMargins(4, 0, 4, 0)
         for part in parts:
             column.addWidget(part)
+        column.addStretch()
         inner.installEventFilter(self)
         self.setWidget(inner)
         self.setWidgetResizable(True)
@@ -83,7 +91,9 @@ class CheckColumn(QScrollArea):
         inner = self.widget()
         width = max(self.width() - self.verticalScrollBar().sizeHint().width(), 100)
         height = inner.heightForWidth(width) if inner.hasHeightForWidth() else inner.sizeHint().height()
-        return QSize(width, min(max(height, 16), self._most_px) + 2)
+        page = self.parentWidget()
+        most = max(self._most_px, 2 * page.height() // 5 if page is not None else 0)
+        return QSize(width, min(max(height, 16) + SPARE_PX, most))
 
     @override
     def minimumSizeHint(self) -> QSize:
@@ -126,6 +136,22 @@ def lay_out_page(
     for part in below:
         outer.addWidget(part)
     page.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+
+class HiddenWhenLow(QObject):
+    """Hides a part of a page where the page is lower than so many points, as on a small screen that is scaled."""
+
+    def __init__(self, page: QWidget, part: QWidget, points: int = 480) -> None:
+        super().__init__(page)
+        self._part, self._points = part, points
+        page.installEventFilter(self)
+
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look at the height whenever the page gets another size."""
+        if isinstance(event, QResizeEvent):
+            self._part.setVisible(event.size().height() >= self._points)
+        return bool(super().eventFilter(watched, event))
 
 
 def narrow_form(parent: QWidget | None = None) -> QFormLayout:

@@ -19,7 +19,7 @@ def marked_line(severity: str, text: str) -> str:
 
 
 def finding_lines(findings: Sequence[Finding]) -> str:
-    """The findings as HTML, a line each, the worst first; "" for none."""
+    """The findings as HTML, a line each, the worst first; what holds for several regions once; "" for none."""
     order = list(MARKS)
     worst_first = sorted(findings, key=lambda one: order.index(one.severity))
-    return "<br>".join(marked_line(one.severity, one.text) for one in worst_first)
+    return "<br>".join(dict.fromkeys(marked_line(one.severity, one.text) for one in worst_first))

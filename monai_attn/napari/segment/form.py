@@ -25,7 +25,7 @@ from monai_attn.backends.execution import DEVICES, Execution, backend_choices, p
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.napari.qt.controls import check_box, row, spin, switch
 from monai_attn.napari.qt.fields import combo_box, words
-from monai_attn.napari.qt.page import Advanced, CheckColumn, lay_out_page, narrow_form
+from monai_attn.napari.qt.page import Advanced, CheckColumn, HiddenWhenLow, lay_out_page, narrow_form
 from monai_attn.napari.segment.findings import finding_lines, marked_line
 from monai_attn.napari.segment.overlays import LEGENDS
 from monai_attn.napari.segment.region import box_text
@@ -138,6 +138,7 @@ class SegmentForm(QWidget):
         self.check = CheckColumn(self.findings, self.estimate)
         below = (self.check, row(self.run, self.cancel), self.bar, self.status, notice)
         lay_out_page(self, (self.model, where, why, Advanced((other, how))), below)
+        HiddenWhenLow(self, self.task)
         self.legend.setVisible(False)
         self.bar.setRange(0, 1)
         self.set_running(False, ready=False)
@@ -191,6 +192,7 @@ class SegmentForm(QWidget):
         """What the bundle does and finds."""
         names = html.escape(", ".join(label.name for label in bundle.labels))
         self.task.setText(html.escape(bundle.task) + (f"<br>Finds: {names}." if names else ""))
+        self.model.setToolTip(self.task.text())
         example = f" For example {bundle.overlap_id}=0.25, for less overlap of patches." if bundle.overlap_id else ""
         self.overrides.setToolTip(SETTINGS_TIP + example)
 

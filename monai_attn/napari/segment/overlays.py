@@ -6,7 +6,7 @@ network computed; it is no measure of whether the mask is right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,7 @@ def map_layers(segmentation: Segmentation, *, name: str) -> list[LayerTuple]:
     Empty for a segmentation without maps. Raises `InputError` for a map of unknown kind.
     """
     layers = []
+    titles = _titles(segmentation.maps, segmentation.table)
     for number, (key, volume) in enumerate(segmentation.maps.items()):
         colours, role = LOOKS[_kind(key)]
         look: dict[str, Any] = {
@@ -74,7 +75,7 @@ def map_layers(segmentation: Segmentation, *, name: str) -> list[LayerTuple]:
             "blending": "translucent_no_depth",
             "visible": number == 0,
         }
-        layers.append(image_layer(volume, name=f"{name} {_title(key, segmentation.table)}", role=role, **look))
+        layers.append(image_layer(volume, name=f"{name} {titles.get(key, key)}", role=role, **look))
         layers[-1][1]["metadata"]["legend"] = map_meaning(key)
     return layers
 
@@ -97,11 +98,22 @@ def _kind(name: str) -> str:
     raise InputError(f"Unknown map {name!r}. Known are {', '.join(LOOKS)}.")
 
 
-def _title(key: str, table: LabelTable) -> str:
-    """`attention_1` to "attention level 1", `probability_2` to the structure's name."""
-    kind, number = _kind(key), key.rpartition("_")[2]
-    if kind == "attention":
-        return f"attention level {number}"
-    if kind == "probability" and number.isdigit() and int(number) in {label.value for label in table}:
-        return f"probability of {table[int(number)].name}"
-    return {"flip_variance": "difference of mirror images"}.get(kind, key.replace("_", " "))
+def _titles(keys: Iterable[str], table: LabelTable) -> dict[str, str]:
+    """What each map is called: `attention_1` is "attention level 1", `probability_2` has the structure's name.
+
+    A network of one class for each voxel has the background as its channel 0; one of regions has no background.
+
+    >>> _titles(["probability_0", "probability_1"], LabelTable.of_names({1: "liver"}))
+    {'probability_0': 'probability of background', 'probability_1': 'probability of liver'}
+    """
+    channels = [key for key in keys if _kind(key) == "probability"]
+    names = {label.value: label.name for label in table}
+    if len(channels) == len(names) and "probability_0" in channels:
+        names = dict(enumerate(names.values()))
+    names = {0: "background", **names}
+    titles = {"flip_variance": "difference of mirror images"}
+    titles |= {key: f"attention level {key.rpartition('_')[2]}" for key in keys if _kind(key) == "attention"}
+    for key in channels:
+        number = int(key.rpartition("_")[2])
+        titles[key] = f"probability of {names.get(number, f'channel {number}')}"
+    return titles

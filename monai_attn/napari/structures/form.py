@@ -118,7 +118,7 @@ def _tree_view(model: StructureModel) -> Tree:
     view.setUniformRowHeights(True)
     view.setExpandsOnDoubleClick(False)
     view.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
-    view.setIndentation(14)
+    view.setIndentation(10)
     view.setStyleSheet(BOXES)
     header = view.header()
     header.setStretchLastSection(False)

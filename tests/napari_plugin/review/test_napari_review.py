@@ -86,6 +86,7 @@ def test_a_cohort_is_read_by_keys(make_napari_viewer, plugin, plugin_settings, q
     order = list(reading.cases)
     assert order[0] == "case_4" == reading.case
     assert "case_4: " in panel.why.text()
+    assert panel.said.text().count("Oblique") == 1  # of the image, and not of its mask again
     assert "volume" in panel.model.things[0].rules
     assert [layer.name for layer in viewer.layers] == ["case_4", "case_4 mask"]
 

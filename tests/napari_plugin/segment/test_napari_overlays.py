@@ -50,6 +50,18 @@ def add(viewer, layers):
     ]
 
 
+def test_the_maps_of_probabilities_have_the_names_of_structures_also_for_the_background_and_for_regions():
+    labels, unsure = case()
+    for channels, expected in (
+        (2, ["background", "tumour"]),
+        (1, ["tumour"]),
+        (3, ["background", "tumour", "channel 2"]),
+    ):
+        maps = {f"probability_{n}": unsure for n in range(channels)}
+        layers = map_layers(Segmentation(labels, TABLE, {}, maps), name="mask")
+        assert [keywords["name"] for _, keywords, _ in layers] == [f"mask probability of {name}" for name in expected]
+
+
 def test_overlays_lie_on_the_mask_run_from_0_to_1_and_explain_themselves():
     labels, unsure = case()
     maps = {"attention_2": unsure, "entropy": unsure, "flip_variance": unsure, "probability_1": unsure}
