@@ -14,7 +14,8 @@ windows of `SMALL` voxels, and does not look at the mirrored image as well (`CHE
 - `--kill`: commands and workers are killed at random moments over all studies. Single commands, two commands in one
   folder, and two workers take turns. Then every study has one valid result that was made once, all hashes hold, nothing
   half is there, and a last run does nothing. These commands are forks of a process that has loaded torch, so that 100
-  starts do not take most of the time; workers load torch themselves.
+  starts do not take most of the time; workers load torch themselves. With `--victims processes` or `--victims dask`
+  only workers of this kind run and are killed.
 
 Without any of the three, all are done.
 """
@@ -233,10 +234,14 @@ def forked(line: list[str]) -> Any:
     return process
 
 
-def kill(studies: Path, output: Path, count: int, kills: int) -> None:
-    """Kill commands and workers at random moments, and start commands again, until all studies are done."""
+def kill(studies: Path, output: Path, count: int, kills: int, victims: str = "") -> None:
+    """Kill commands and workers at random moments, and start commands again, until all studies are done.
+
+    `victims` is the executor whose workers alone are killed, "" for commands and workers in turn.
+    """
     shutil.rmtree(output, ignore_errors=True)
-    chance, starts, turns, seen = random.Random(20), 0, cycle(TURNS), {}
+    only = ([["--executor", victims, "--workers", "2"]],) if victims else ()
+    chance, starts, turns, seen = random.Random(20), 0, cycle(only or TURNS), {}
     killed = {"commands": 0, "workers": 0}
     while finished(output) < count or sum(killed.values()) < kills:
         left, to_kill = count - finished(output), kills - sum(killed.values())
@@ -254,9 +259,9 @@ def kill(studies: Path, output: Path, count: int, kills: int) -> None:
             time.sleep(chance.uniform(0, 1))
             alive = [process.pid for process in running if process.is_alive()]
             below = [pid for process in alive for pid in workers_below(process)]
-            if to_kill <= 0 or not alive:
+            if to_kill <= 0 or not alive or (victims and not below):
                 continue
-            worker = bool(below) and chance.random() < 0.6
+            worker = bool(below) and (bool(victims) or chance.random() < 0.6)
             victim = chance.choice(below if worker else alive)
             try:
                 os.kill(victim, signal.SIGKILL)
@@ -289,6 +294,7 @@ def main() -> None:
     parser.add_argument("--compare", type=int, default=100, help="studies for the table of executors")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--work", type=Path, default=Path("/tmp/cohort"))
+    parser.add_argument("--victims", choices=["processes", "dask"], default="", help="kill only workers of this kind")
     for part in ("rows", "memory", "kill"):
         parser.add_argument(f"--{part}", action="store_true", help=f"only this: {part}")
     args = parser.parse_args()
@@ -309,7 +315,7 @@ def main() -> None:
         memory(studies, output, args.studies)
     if "kill" in chosen:
         make_studies(args.data, studies, args.studies, dicom=False)
-        kill(studies, output, args.studies, args.kills)
+        kill(studies, output, args.studies, args.kills, args.victims)
 
 
 if __name__ == "__main__":

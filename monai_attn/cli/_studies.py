@@ -65,7 +65,8 @@ def check_studies(args: argparse.Namespace) -> None:
         return
     if args.case_name is not None or args.series:
         raise InputError("--studies finds many cases. Leave out --case-name and --series; --description chooses.")
-    check_targets([args.plan], inputs=[], overwrite=args.overwrite)
+    again = args.plan is not None and args.plan.is_file()  # compared with what is found: a rerun gives the same table
+    check_targets([args.plan], inputs=[], overwrite=args.overwrite or again)
 
 
 def find_study_cases(args: argparse.Namespace, inputs: Sequence[ImageInput]) -> list[Case]:
@@ -75,7 +76,6 @@ def find_study_cases(args: argparse.Namespace, inputs: Sequence[ImageInput]) -> 
     """
     from monai_attn.cases import choose_series, find_studies, series_table, study_case
     from monai_attn.errors import InputError
-    from monai_attn.io import write_bytes_atomic
 
     names, rules = [one.name for one in inputs], rules_of(args, [one.name for one in inputs])
     found = [find_studies(Path(folder)) for folder in args.input]
@@ -93,10 +93,28 @@ def find_study_cases(args: argparse.Namespace, inputs: Sequence[ImageInput]) -> 
     for path in [path for one in found for path in one.damaged][:10]:
         print(f"damaged, left out: {path.name}", file=sys.stderr)
     if args.plan is not None:
-        table = series_table(list(judged.values()), names, args.plan.parent.resolve())
-        write_bytes_atomic(args.plan, table.encode(), overwrite=args.overwrite)
-        print(f"written: {args.plan}")
+        _write_plan(args.plan, series_table(list(judged.values()), names, args.plan.parent.resolve()), args.overwrite)
     return cases
+
+
+def _write_plan(path: Path, table: str, overwrite: bool) -> None:
+    """Write the table of the series; one that stands there and says the same stays.
+
+    Raises `FileError` where another table stands there: a person may have changed it.
+    """
+    from monai_attn.errors import FileError
+    from monai_attn.io import write_bytes_atomic
+
+    if path.is_file() and path.read_bytes() == table.encode():
+        print(f"{path} says the same already.")
+        return
+    if path.exists() and not overwrite:
+        raise FileError(
+            f"{path.name} exists and says something else: studies have come since, or a person has changed the table. "
+            "Give the table in place of the folders, write the plan to another file, or replace it with --overwrite."
+        )
+    write_bytes_atomic(path, table.encode(), overwrite=overwrite)
+    print(f"written: {path}")
 
 
 def _left_out(judged: Sequence[Judged], *, planned: bool) -> list[str]:
