@@ -18,9 +18,14 @@ from pathlib import Path
 import napari
 from napari.qt import get_qapp
 
+from monai_attn.cases import ImageFile
+from monai_attn.cohort.places import places_of
+from monai_attn.io import write
 from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.keep import rescue
 from monai_attn.napari.layers.volumes import displayed_point, grid_of, labels_layer, origin_of, volume_of
+from monai_attn.results import commit
+from monai_attn.segmentation import Segmentation, result_files
 
 IMAGES = Path(__file__).parent / "images"
 PLUGIN = "monai_attn"
@@ -98,6 +103,36 @@ def look_and_inspect() -> None:
     viewer.close()
 
 
+def review() -> None:
+    """Six copies of the phantom as a cohort; in one of them most of the spleen is missing."""
+    viewer = window()
+    viewer.open_sample(PLUGIN, "phantom")
+    image, mask = viewer.layers
+    drawn, table = volume_of(mask, viewer.layers), origin_of(mask).table
+    out = Path(tempfile.mkdtemp()) / "out"
+    out.mkdir()
+    for number in range(1, 7):
+        case = f"phantom_{number}"
+        path = out.parent / f"{case}.nii.gz"
+        write(volume_of(image, viewer.layers), path)
+        labels = drawn.array.copy()
+        if number == 4:
+            spleen = next(label.value for label in table if label.name == "spleen")
+            labels[:, :, labels.shape[2] // 2 :][labels[:, :, labels.shape[2] // 2 :] == spleen] = 0
+        made = Segmentation(drawn.with_array(labels), table, {"bundle": "abdomen"})
+        _, record, _ = result_files(out, case)
+        about = {**made.about(), **places_of({"image": ImageFile(path)}, out)}
+        commit(made.files(out, stem=case), record=record, about=about)
+    viewer.layers.clear()
+    reading = panel(viewer, "Review")
+    reading.folder.setText(str(out))
+    reading.folder.setCursorPosition(0)
+    reading.begin.click()
+    settle(2, until=lambda: reading.worker is None and reading.mask is not None)
+    shoot(viewer, "review")
+    viewer.close()
+
+
 def segment() -> None:
     viewer = window()
     viewer.open_sample(PLUGIN, "mni152")
@@ -155,3 +190,4 @@ if __name__ == "__main__":
         open_panel(Path(sys.argv[1]))
     segment()
     look_and_inspect()
+    review()

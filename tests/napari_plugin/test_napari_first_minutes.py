@@ -107,6 +107,7 @@ def test_both_hippocampi_of_the_sample_are_in_one_mask_after_five_clicks(
     assert "ml" in panel.form.status.text()
     assert hand.clicks == 5
     mask = viewer.layers.selection.active
+    assert len(panel.region.regions()) == 2  # the boxes stand for the next run too
     names = [f"{side} {part} hippocampus" for side in ("left", "right") for part in ("anterior", "posterior")]
     assert list(mask.features["name"]) == names
     assert not mask.name.startswith("CHECK")

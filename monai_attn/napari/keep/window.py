@@ -35,6 +35,12 @@ GREETING_MS = 1500
 log = logging.getLogger(__name__)
 
 
+class Offer(Notification):
+    """A notification without napari's line on the object in memory that has sent it."""
+
+    source = ""
+
+
 class Clock:
     """Runs the tasks of a keeper in a thread, one round at a time.
 
@@ -119,7 +125,7 @@ def keep_now(keeper: Keeper) -> None:
 def offer(keeper: Keeper, found: list[Rescue]) -> None:
     """Say that there are unsaved masks; buttons restore or discard them. The panel "Correct" has them too."""
     actions = (("Restore", lambda: restore(keeper, found)), ("Discard", lambda: discard(found)))
-    notification_manager.dispatch(Notification(_sentence(found), NotificationSeverity.WARNING, actions=actions))
+    notification_manager.dispatch(Offer(_sentence(found), NotificationSeverity.WARNING, actions=actions))
 
 
 def restore(keeper: Keeper, found: list[Rescue]) -> None:

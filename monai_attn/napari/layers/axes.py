@@ -125,10 +125,12 @@ def compatible(one: Volume, other: Volume) -> bool:
     The half voxel is half of the smallest spacing of both grids. Two grids with the same directions always fit, however
     their spacings differ; two grids at different angles do not, where the angle moves a corner that far.
     """
-    corners = [*_corner_points(one), *_corner_points(other)]
-    apart = [np.subtract(displayed_point(one, corner), displayed_point(other, corner)) for corner in corners]
+    if one is other:
+        return True
+    corners = RAS_TO_SPL @ np.concatenate([_corner_points(one), _corner_points(other)]).T  # (3, 16)
+    apart = np.linalg.solve(_directions(one), corners) - np.linalg.solve(_directions(other), corners)
     limit = min(*one.spacing_mm, *other.spacing_mm) / 2
-    return bool(np.linalg.norm(apart, axis=1).max() <= limit)
+    return bool(np.linalg.norm(apart, axis=0).max() <= limit)
 
 
 def camera_orientation(displayed: Sequence[int], *, radiological: bool = True) -> tuple[str, str, str]:

@@ -99,7 +99,10 @@ class RegionChoice(QObject):
         self.form.click.setChecked(kind == "boxes")
 
     def suit(self, bundle: BundleDescription) -> None:
-        """Ask for a box of the bundle's trained size where the image is far larger; else take the whole image."""
+        """Ask for a box of the bundle's trained size where the image is far larger; else take the whole image.
+
+        While boxes are placed they are the region, whichever layers come: also for the run after the first one.
+        """
         self._size_mm = trained_size_mm(bundle)
         grid = self._grid()
         if self.form.thickness.value() == self._thickness_mm:  # the user has not set another
@@ -108,7 +111,7 @@ class RegionChoice(QObject):
         far_larger = grid is not None and needs_box(bundle, grid)
         self._finder = bundle.finder if far_larger else None
         self.form.find.setVisible(self._finder is not None)
-        if not self._by_hand and grid is not None:
+        if not self._by_hand and not self.boxes.boxes and grid is not None:
             self.show("boxes" if far_larger and bundle.finder is None else "whole")
             self.form.click.setChecked(far_larger)
 

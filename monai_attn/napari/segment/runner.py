@@ -75,8 +75,13 @@ class Runner:
 
         `opened` is how long the opening took, 0 where the bundle was open. The pace of the later windows counts: the
         first ones include the conversion of the network. Where there is but one batch of windows, no pace is known.
+        Where a finder may have looked for the regions first, only the pace is kept, so that its time is in no window.
         """
         paced, windows = work.pace()
+        if request.asked is None and request.bundle.finder is not None and not opened:
+            if not windows:
+                return
+            seconds = paced / windows * work.windows
         start = max(opened, seconds - paced / windows * work.windows) if opened and windows else opened
         expected = request.expected.bytes if request.expected is not None else 0
         known = bytes_besides(request.bundle, request.execution)

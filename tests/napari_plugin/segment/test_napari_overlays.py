@@ -52,11 +52,8 @@ def add(viewer, layers):
 
 def test_the_maps_of_probabilities_have_the_names_of_structures_also_for_the_background_and_for_regions():
     labels, unsure = case()
-    for channels, expected in (
-        (2, ["background", "tumour"]),
-        (1, ["tumour"]),
-        (3, ["background", "tumour", "channel 2"]),
-    ):
+    named = ["background", "tumour", "organ", "channel 3"]
+    for channels, expected in ((3, named[:3]), (2, named[1:3]), (4, named)):
         maps = {f"probability_{n}": unsure for n in range(channels)}
         layers = map_layers(Segmentation(labels, TABLE, {}, maps), name="mask")
         assert [keywords["name"] for _, keywords, _ in layers] == [f"mask probability of {name}" for name in expected]
