@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+import numpy as np
 from napari.qt import get_qapp
 
 from monai_attn.cases import ImageFile
@@ -47,8 +48,12 @@ def shoot(viewer: napari.Viewer, name: str) -> None:
 
 
 def window() -> napari.Viewer:
+    """A window with the dock, and a folder of its own for unsaved masks: no other window's are offered in it."""
+    kept = Path(tempfile.mkdtemp())
+    rescue.state_folder = lambda: kept
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1280, 800)
+    dock_of(viewer)
     settle()
     return viewer
 
@@ -116,9 +121,8 @@ def review() -> None:
         path = out.parent / f"{case}.nii.gz"
         write(volume_of(image, viewer.layers), path)
         labels = drawn.array.copy()
-        if number == 4:
-            spleen = next(label.value for label in table if label.name == "spleen")
-            labels[:, :, labels.shape[2] // 2 :][labels[:, :, labels.shape[2] // 2 :] == spleen] = 0
+        spleen = np.argwhere(labels == next(label.value for label in table if label.name == "spleen"))
+        labels[tuple(spleen[: len(spleen) // 2 if number == 4 else 100 * number].T)] = 0
         made = Segmentation(drawn.with_array(labels), table, {"bundle": "abdomen"})
         _, record, _ = result_files(out, case)
         about = {**made.about(), **places_of({"image": ImageFile(path)}, out)}
@@ -184,8 +188,6 @@ def open_panel(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    kept = Path(tempfile.mkdtemp())
-    rescue.state_folder = lambda: kept  # what others left unsaved does not belong into the pictures
     if len(sys.argv) > 1:
         open_panel(Path(sys.argv[1]))
     segment()

@@ -29,6 +29,7 @@ from monai_attn.cohort.verdicts import Verdict, read_verdicts, record_verdict
 from monai_attn.errors import AttnError
 from monai_attn.measure.cohort_figures import Doubt
 from monai_attn.napari.keep.keeper import saved
+from monai_attn.napari.layers.provenance import EDITED
 from monai_attn.napari.layers.volumes import LayerTuple, origin_of, volume_of
 from monai_attn.napari.open.making import layers_of, shown_image
 from monai_attn.napari.save.writer import segmentation_of
@@ -117,6 +118,7 @@ class Reading:
         origin = origin_of(layer)
         if origin is None or np.array_equal(volume_of(layer, layers).array, origin.grid.array):
             return None
+        layer.metadata[EDITED] = True  # it differs from what was opened: a training may learn from it
         mask = save_correction(self.folder, self.case, segmentation_of(layer, layers), self.images, self.reader)
         saved(layer.data)
         self.verdicts[self.case] = record_verdict(self.folder, self.case, "fix", self.reader)

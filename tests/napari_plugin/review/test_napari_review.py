@@ -145,6 +145,7 @@ def test_a_reader_accepts_the_own_correction_and_a_second_reader_is_blind_to_it(
     mask.paint((2, 2, 2), 1)
     correction = anna.keep_correction(mask, model.layers)
     assert correction == out / "corrected_anna" / "case_4_seg.nii.gz"
+    assert [case.name for case in find_labelled(out / "corrected_anna").cases] == ["case_4"]  # what `learn` asks
     again = opened(anna, model, "case_4")
     assert np.array_equal(again.metadata["monai_attn"].grid.array, Segmentation.load(correction).labels.array)
     assert anna.decide("accept") == "fix"  # the own correction is what is accepted
