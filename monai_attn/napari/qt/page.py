@@ -18,10 +18,6 @@ from monai_attn.napari.qt.fields import ScrollColumn
 __all__ = ["Advanced", "CheckColumn", "HiddenWhenLow", "in_order", "lay_out_page", "narrow_form", "tip_labels"]
 
 
-SPARE_PX = 8
-"""Added to the height of a text, so that no scroll bar comes for a pixel or two."""
-
-
 class Advanced(QWidget):
     """Parts that are folded away under a word until the word is clicked.
 
@@ -61,10 +57,7 @@ class Advanced(QWidget):
 
 
 class CheckColumn(QScrollArea):
-    """Sentences that stay in view: as high as their text, up to a height above which they scroll.
-
-    The most is `most_px`, or two fifths of the page where that is more.
-    """
+    """Sentences that stay in view: as high as their text, up to a height above which they scroll."""
 
     def __init__(self, *parts: QWidget, most_px: int = 150) -> None:
         super().__init__()
@@ -74,7 +67,6 @@ class CheckColumn(QScrollArea):
         column.setContentsMargins(4, 0, 4, 0)
         for part in parts:
             column.addWidget(part)
-        column.addStretch()
         inner.installEventFilter(self)
         self.setWidget(inner)
         self.setWidgetResizable(True)
@@ -91,9 +83,7 @@ class CheckColumn(QScrollArea):
         inner = self.widget()
         width = max(self.width() - self.verticalScrollBar().sizeHint().width(), 100)
         height = inner.heightForWidth(width) if inner.hasHeightForWidth() else inner.sizeHint().height()
-        page = self.parentWidget()
-        most = max(self._most_px, 2 * page.height() // 5 if page is not None else 0)
-        return QSize(width, min(max(height, 16) + SPARE_PX, most))
+        return QSize(width, min(max(height, 16), self._most_px) + 2)
 
     @override
     def minimumSizeHint(self) -> QSize:
