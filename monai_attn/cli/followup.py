@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     table, page = args.output / "followup.csv", args.output / "followup.html"
     for path in (table, page):
         check_free(path, overwrite=args.overwrite)
-    found, failed = {}, {}
+    found = {}
+    failed: dict[str, str] = {}
     for patient, visits in patients.items():
         with attempt() as work:
             found[patient] = follow_patient(

@@ -105,7 +105,8 @@ def _apart(where: Sequence[float]) -> list[bool]:
     >>> _apart([0, 1, 50, 98, 100])
     [True, False, True, True, False]
     """
-    found, last = [], float("-inf")
+    found: list[bool] = []
+    last = float("-inf")
     least = 0.07 * (where[-1] - where[0])
     for place in where:
         found.append(place - last >= least)

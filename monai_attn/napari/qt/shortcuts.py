@@ -24,7 +24,8 @@ class WindowKeys:
     @property
     def window(self) -> QObject | None:
         """The window in which the keys are bound, None where they are not; kept by Qt alone, so that it can go."""
-        return self._bound[0].parent() if self._bound else None
+        window: QObject | None = self._bound[0].parent() if self._bound else None
+        return window
 
     def bind(self, window: QWidget | None) -> None:
         """Bind the keys in a window, once however often this is called; None takes the keys back."""
