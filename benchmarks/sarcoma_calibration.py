@@ -1,6 +1,6 @@
 """Do the probabilities of the sarcoma networks mean what they say? On the patients that each fold kept aside.
 
-    python benchmarks/sarcoma_calibration.py DATASET OUT [IMAGES ...]
+    python benchmarks/sarcoma_calibration.py DATASET OUT [IMAGES ...] [--write]
 
 OUT keeps the shipped weights of each fold, as sarcoma_folds.py does; IMAGES are subsets such as "t1 pet" ("t1 ct pet"
 and "t1" unless given).
@@ -9,15 +9,22 @@ compared with the share of voxels that are tumour (reliability). The expected ca
 differences, weighted by voxels (Naeini et al. 2015). The ECE is given a second time over the voxels of at least 1 %,
 since most of an image is certain background.
 
-Each table is printed for three states: uncalibrated, as shipped, and with a temperature and an offset (Platt 1999)
-fitted on the other four folds. At the end stand the temperature and the offset of all folds and subsets, for
-`network_def` of the bundle's inference.json. Prints Markdown.
+Each table is printed for three states: uncalibrated, as shipped, and calibrated by factors that were fitted on the
+other four folds (`monai_attn.transforms.CalibrateLesiond`: a logistic regression in which every patient weighs the
+same). Below each table stand Dice and volume error of the masks. At the end stand the factors of all folds and of all
+choices of images with PET, for `with_uptake` of the bundle's inference.json, and the scale of the others.
+
+`--write` puts the certainty of these unseen patients into `made_for` of metadata.json: how sure the shipped bundle is of
+a tumour, for each choice of images. Prints Markdown.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import itertools
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +32,18 @@ import numpy as np
 import torch
 from monai.bundle import ConfigParser
 from numpy.typing import NDArray
+from sarcoma_baselines import EDGES_ML
 from sarcoma_folds import FOLDS, SHIPPED, that_never_saw
 
-from monai_attn.bundle import find_bundle
+from monai_attn.bundle.locate import find_bundle, read_metadata
+from monai_attn.measure import dice
+from monai_attn.preflight import MadeFor
+from monai_attn.preflight.made_for import choice_key
+from monai_attn.preflight.refresh import write_made_for
+from monai_attn.transforms.calibration import Evidence, lesion_evidence
+
+VOXEL_ML = 0.064
+"""Of the bundle's grid, 4 mm."""
 
 BINS = 10
 UNSURE = 0.01
@@ -42,52 +58,76 @@ def fold_config(name: str, dataset: Path, fold: int, images: list[str]) -> Confi
     return parser
 
 
-@torch.no_grad()
-def tumour_margins(dataset: Path, weights: Path, fold: int, images: list[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Logit of the tumour less that of the background, and the truth, of every voxel that an image measured.
+@dataclass(frozen=True)
+class Patient:
+    """The logit of the tumour less that of the background, the truth, and the evidence, on the bundle's grid."""
 
-    All patients whom the fold kept aside, one after the other; nothing is calibrated.
-    """
+    fold: int
+    margin: NDArray[Any]
+    true: NDArray[Any]
+    measured: NDArray[Any]
+    evidence: Evidence
+
+
+@torch.no_grad()
+def patients(dataset: Path, weights: Path, fold: int, images: list[str]) -> list[Patient]:
+    """What the networks that never saw a fold say of its patients; nothing is calibrated."""
     shipped = fold_config("inference", dataset, fold, images)
     shipped["network_def::copies"] = 1
-    shipped["network_def::temperature"], shipped["network_def::offsets"] = 1.0, None
     network = shipped.get_parsed_content("network_def").eval()
     network.load_state_dict(torch.load(weights, weights_only=True))
-    shipped["inferer::labels"] = None
     infer = shipped.get_parsed_content("inferer")
     parser = fold_config("train", dataset, fold, images)
-    parser["pixdim"] = shipped["pixdim"]
     prepare = parser.get_parsed_content("validate::preprocessing")
-    said, true = [], []
+    found = []
     for case in parser.get_parsed_content("val_cases"):
         item = prepare(case)
-        logits = infer(item["image"].as_tensor()[None], network)
-        measured = item["presence"].as_tensor().amax(dim=0) > 0
-        said.append((logits[0, 1] - logits[0, 0])[measured].numpy())
-        true.append(item["label"].as_tensor()[0][measured].numpy() > 0)
-    return np.concatenate(said), np.concatenate(true)
+        image = item["image"].as_tensor()
+        logits = infer(image[None], network)
+        margin = (logits[0, 1] - logits[0, 0]).numpy()
+        pet = np.where(image[5].numpy() > 0, image[2].numpy() ** 2 * 20, np.nan) if "pet" in images else None
+        evidence = lesion_evidence(margin, parser["pixdim"], pet)
+        true, measured = item["label"].as_tensor()[0].numpy() > 0, image[3:].amax(dim=0).numpy() > 0
+        found.append(Patient(fold, margin, true, measured, evidence))
+    return found
 
 
-def fit(margins: NDArray[Any], true: NDArray[Any]) -> tuple[float, float]:
-    """The temperature and the offset for which `sigmoid(margin / temperature + offset)` is most likely the truth.
-
-    Newton's method on 400 bins of the margin.
-    """
-    edges = np.linspace(-20, 20, 401)
-    which = np.clip(np.digitize(margins, edges) - 1, 0, 399)
-    count = np.bincount(which, minlength=400).astype(float)
-    hits = np.bincount(which, weights=true, minlength=400)
-    x = np.stack([(edges[:-1] + edges[1:]) / 2, np.ones(400)], axis=1)
-    scale = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-x @ scale))
-        scale = scale + np.linalg.solve((x.T * (count * p * (1 - p))) @ x, x.T @ (hits - count * p))
-    return float(1 / scale[0]), float(scale[1])
+def fit(known: Sequence[Patient]) -> NDArray[Any]:
+    """The factors of the covariates for which the truth is most likely near the lesions; patients weigh the same."""
+    known = [one for one in known if one.evidence.near.any()]
+    x = [one.evidence.columns(one.margin) for one in known]
+    y = np.concatenate([one.true[one.evidence.near] for one in known]).astype(float)
+    weight = np.concatenate([np.full(len(rows), 1 / len(rows)) for rows in x])
+    rows = np.concatenate(x)
+    factors = np.zeros(rows.shape[1])
+    for _ in range(25):
+        p = 1 / (1 + np.exp(-rows @ factors))
+        steep = (rows.T * (weight * p * (1 - p))) @ rows + 1e-4 * np.eye(len(factors))
+        factors = factors + np.linalg.solve(steep, rows.T @ (weight * (y - p)))
+    return factors
 
 
-def probability(margins: NDArray[Any], temperature: float = 1.0, offset: float = 0.0) -> NDArray[Any]:
-    """The probability of the tumour at margins of the logits."""
-    return np.asarray(1 / (1 + np.exp(-(margins / temperature + offset))))
+def scale(known: Sequence[Patient]) -> float:
+    """The factor of the margin for which the truth is most likely near the lesions; patients weigh the same."""
+    factor = 1.0
+    for _ in range(25):
+        slope = steep = 1e-9
+        for one in known:
+            if one.evidence.near.any():
+                margin, true = one.margin[one.evidence.near], one.true[one.evidence.near]
+                p = 1 / (1 + np.exp(-factor * margin))
+                slope += float((margin * (true - p)).mean())
+                steep += float((margin**2 * p * (1 - p)).mean())
+        factor += slope / steep
+    return factor
+
+
+def probability(one: Patient, factors: NDArray[Any]) -> NDArray[Any]:
+    """The probability of the tumour in the voxels of a patient, as `CalibrateLesiond` leaves it."""
+    new = -np.abs(one.margin) * factors[0]
+    if one.evidence.near.any():
+        new[one.evidence.near] = one.evidence.columns(one.margin) @ factors
+    return np.asarray(1 / (1 + np.exp(-new)))
 
 
 def reliability(said: NDArray[Any], true: NDArray[Any]) -> tuple[NDArray[Any], float]:
@@ -111,29 +151,83 @@ def show(title: str, said: NDArray[Any], true: NDArray[Any]) -> None:
         print(f"| {low / BINS:.1f}-{(low + 1) / BINS:.1f} | {int(count)} | {mean:.3f} | {share:.3f} |")
 
 
+def masks(said: Sequence[NDArray[Any]], known: Sequence[Patient]) -> str:
+    """Dice and volume error of the masks, a line for each class of size."""
+    true = [one.true for one in known]
+    ml = np.array([mask.sum() for mask in true]) * VOXEL_ML
+    scores = np.array([dice(one > 0.5, mask) for one, mask in zip(said, true, strict=True)])
+    error = np.array([(one > 0.5).sum() / mask.sum() - 1 for one, mask in zip(said, true, strict=True)])
+    lines = [f"Dice {scores.mean():.3f}, median {np.median(scores):.3f}, volume {100 * np.median(error):+.0f} %"]
+    for low, high in itertools.pairwise((0.0, *EDGES_ML, np.inf)):
+        of_class = (ml >= low) & (ml < high)
+        lines.append(
+            f"{low:g} to {high:g} ml, {of_class.sum()} patients: Dice {scores[of_class].mean():.3f}, "
+            f"volume {100 * np.median(error[of_class]):+.0f} %"
+        )
+    return "; ".join(lines)
+
+
+def certain(said: Sequence[NDArray[Any]]) -> tuple[float, float]:
+    """The least and the greatest certainty over patients: the mean probability over the voxels of a mask."""
+    means = [float(one[one > 0.5].mean()) for one in said if (one > 0.5).any()]
+    return round(min(means), 4), round(max(means), 4)
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    dataset, out = (Path(argument).resolve() for argument in sys.argv[1:3])
-    network = fold_config("inference", dataset, 0, ["t1"])["network_def"]
-    shipped = float(network.get("temperature", 1.0)), float((network.get("offsets") or [0.0, 0.0])[1])
-    pooled = []
-    for subset in sys.argv[3:] or ("t1 ct pet", "t1"):
-        parts = [tumour_margins(dataset, that_never_saw(fold, SHIPPED, out), fold, subset.split()) for fold in FOLDS]
-        pooled += parts
-        said, true = (np.concatenate(column) for column in zip(*parts, strict=True))
-        others = []
-        for number, (margins, _) in enumerate(parts):
-            rest = [part for other, part in enumerate(parts) if other != number]
-            others.append(probability(margins, *fit(*(np.concatenate(column) for column in zip(*rest, strict=True)))))
-        name = subset.replace(" ", " + ")
-        show(f"{name}, uncalibrated", probability(said), true)
-        show(
-            f"{name}, as shipped (temperature {shipped[0]:g}, offset {shipped[1]:g})", probability(said, *shipped), true
-        )
-        show(f"{name}, fitted on the other folds", np.concatenate(others), true)
-    temperature, offset = fit(*(np.concatenate(column) for column in zip(*pooled, strict=True)))
-    print(f"\nAll folds and subsets: temperature {temperature:.2f}, offset {offset:.2f}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("images", nargs="*", default=("t1 ct pet", "t1"))
+    parser.add_argument("--write", action="store_true", help="put the certainty into the bundle's metadata.json")
+    args = parser.parse_args()
+    dataset, out = args.dataset.resolve(), args.out.resolve()
+    config = fold_config("inference", dataset, 0, ["t1"])
+    shipped = {"pet": np.array(config["with_uptake"]), "": np.array(config["without_uptake"])}
+    pooled: dict[str, list[Patient]] = {"pet": [], "": []}
+    found, certainty = {}, {}
+    for subset in args.images:
+        of_folds = [patients(dataset, that_never_saw(fold, SHIPPED, out), fold, subset.split()) for fold in FOLDS]
+        found[subset] = [one for fold in of_folds for one in fold]
+        pooled["pet" if "pet" in subset else ""] += found[subset]
+    for subset, known in found.items():
+        kind = "pet" if "pet" in subset else ""
+        plain = np.array([1.0, 0.0, 0.0, 0.0, 0.0][: len(shipped[kind])])
+        others = {}
+        for fold in FOLDS:
+            rest = [one for one in pooled[kind] if one.fold != fold]
+            others[fold] = fit(rest) if kind else np.array([scale(rest), 0.0, 0.0])
+        true = np.concatenate([one.true[one.measured] for one in known])
+        for title, factors in (
+            ("uncalibrated", None),
+            ("as shipped", shipped[kind]),
+            ("fitted on other folds", others),
+        ):
+            said = []
+            for one in known:
+                if factors is None:
+                    said.append(1 / (1 + np.exp(-one.margin)))
+                else:
+                    mine = factors[one.fold] if isinstance(factors, dict) else factors
+                    said.append(probability(one, mine if one.evidence.uptake is not None or not kind else plain))
+            show(
+                f"{subset.replace(' ', ' + ')}, {title}",
+                np.concatenate([p[one.measured] for p, one in zip(said, known, strict=True)]),
+                true,
+            )
+            print(f"\n{masks(said, known)}")
+            if title == "as shipped":
+                certainty[choice_key(subset.split())] = certain(said)
+    print(f"\nCertainty: {certainty}")
+    if args.write:
+        root = find_bundle("soft_tissue_sarcoma")
+        made_for = MadeFor.from_json(read_metadata(root)["made_for"])
+        assert made_for is not None
+        write_made_for(root, made_for.with_certainty({1: certainty}))
+    for kind, known in pooled.items():
+        if known:
+            print(f"\n{'with' if kind else 'without'}_uptake: {np.round(fit(known) if kind else scale(known), 2)}")
 
 
 if __name__ == "__main__":

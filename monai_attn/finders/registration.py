@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,11 @@ HEAD_MM = 160.0
 
 START_UP_MM = (-60.0, -45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0)
 START_NOD_RAD = (-0.3, 0.0, 0.3)
-"""The starts: the template is moved along S by so much, and its forehead is tipped by such an angle."""
+START_SCALES = (0.85, 1.0)
+"""The starts: the template is moved along S by so much, its forehead is tipped by such an angle, and it is scaled.
+
+A template that begins too large is stretched over the skull; most heads are smaller than the MNI152 head.
+"""
 
 REFINED = 3
 """So many of the coarse results are refined on the finer grid."""
@@ -129,9 +134,10 @@ def _starts(coarse: Image, template: Template) -> Iterator[Any]:
     head = places[places[:, 2] > top - HEAD_MM]
     middle = (np.percentile(head, 2, axis=0) + np.percentile(head, 98, axis=0)) / 2
     for up in START_UP_MM:
-        for nod in START_NOD_RAD:
+        for nod, scale in product(START_NOD_RAD, START_SCALES):
             start = SimpleITK.Similarity3DTransform()
             start.SetCenter(template.centre_mm.tolist())
+            start.SetScale(scale)
             start.SetRotation([1.0, 0.0, 0.0], nod)
             start.SetTranslation((middle + np.array([0.0, 0.0, up]) - template.centre_mm).tolist())
             yield start

@@ -7,6 +7,7 @@ without a float volume for each class. Importing this room loads torch and MONAI
 """
 
 from monai_attn.transforms.align import AlignImagesd, RandCutImagesd, RandDropImagesd
+from monai_attn.transforms.calibration import CalibrateLesiond
 from monai_attn.transforms.centroid import MaskCentroid
 from monai_attn.transforms.cleanup import DropSmallComponentsd
 from monai_attn.transforms.labels_on_source import LabelsOnSourced
@@ -19,6 +20,7 @@ from monai_attn.transforms.source_labels import SourceLabels
 
 __all__ = [
     "AlignImagesd",
+    "CalibrateLesiond",
     "DropSmallComponentsd",
     "LabelPlacesd",
     "LabelsOnSourced",

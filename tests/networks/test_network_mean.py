@@ -62,18 +62,6 @@ def test_networks_of_several_makes_have_copies_each():
         NetworkMean([], copies=2)
 
 
-@torch.no_grad()
-def test_the_mean_is_calibrated_by_its_settings():
-    network = one_network().eval()
-    mean = NetworkMean(network, copies=1, temperature=1.5, offsets=[0.0, -0.5, 0.25]).eval()
-    expected = network(image()) / 1.5 + torch.tensor([0.0, -0.5, 0.25]).reshape(1, 3, 1, 1, 1)
-    torch.testing.assert_close(mean(image()), expected, atol=1e-6, rtol=1e-5)
-    assert mean.state_dict().keys() == NetworkMean(network, copies=1).state_dict().keys()
-    torch.testing.assert_close(torch.jit.script(mean)(image()), expected, atol=1e-5, rtol=1e-5)
-    with pytest.raises(InputError, match=r"above 0, not -1"):
-        NetworkMean(network, copies=1, temperature=-1)
-
-
 def test_the_weights_of_each_network_have_a_place_and_a_name():
     mean, networks = three_networks()
     state = mean.state_dict()
