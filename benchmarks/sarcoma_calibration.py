@@ -14,7 +14,7 @@ other four folds (`monai_attn.transforms.CalibrateLesiond`: a logistic regressio
 same). Below each table stand Dice and volume error of the masks. At the end stand the factors of all folds and of all
 choices of images with PET, for `with_uptake` of the bundle's inference.json, and the scale of the others.
 
-`--write` puts the certainty of these unseen patients into `made_for` of metadata.json: how sure the shipped bundle is of
+`--write` puts the certainty of these unseen patients into `made_for` of metadata.json: how sure the bundle is of
 a tumour, for each choice of images. Prints Markdown.
 """
 

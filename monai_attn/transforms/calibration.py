@@ -35,6 +35,9 @@ UPTAKES = (-3.0, 0.3)
 HIGHEST = 95.0
 """The highest uptake of a lesion is this percentile of its voxels."""
 
+CUT_OFF = 0.02
+"""A first mask with more of its voxels in the outermost layer of the image goes on outside: its size is not known."""
+
 SHARE = 0.05
 """A piece of a first mask with a smaller share of the largest piece is no part of the lesion."""
 
@@ -76,7 +79,8 @@ def lesion_evidence(
     """The evidence of one image `(I, J, K)`: `margin` is the logit of the lesion less that of the background.
 
     `uptake` holds SUV, and nan where it was not measured. Where less than nine tenths of the first mask was measured,
-    uptake says nothing. `reach_mm` is how far voxels still count as close to the first mask.
+    uptake says nothing. A lesion that the image cuts off has no size that is known: its size is 0, and uptake says
+    nothing. `reach_mm` is how far voxels still count as close to the first mask.
     """
     mask = np.zeros(margin.shape, bool)
     pieces = components((margin > 0).astype(np.uint8), 1)
@@ -87,11 +91,20 @@ def lesion_evidence(
     size = float(np.clip(np.log(max(ml, 1.0) / USUAL_ML), *SIZES))
     steps = max(1, round(reach_mm / float(np.mean(spacing_mm))))
     near = ndimage.binary_dilation(mask, iterations=steps) if mask.any() else mask
+    if _cut_off(mask):
+        return Evidence(near, 0.0, None)
     if uptake is None or not mask.any() or np.isfinite(uptake[mask]).mean() < 0.9:
         return Evidence(near, size, None)
     highest = max(float(np.nanpercentile(uptake[mask], HIGHEST)), 0.1)
     share = np.log(np.maximum(uptake, 0.01) / highest)
     return Evidence(near, size, np.where(np.isfinite(share), np.clip(share, *UPTAKES), 0.0).astype(np.float32))
+
+
+def _cut_off(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask goes on outside the image; False for an empty mask."""
+    inner = np.count_nonzero(mask[1:-1, 1:-1, 1:-1])
+    whole = np.count_nonzero(mask)
+    return whole - inner > CUT_OFF * whole
 
 
 class CalibrateLesiond(MapTransform):  # type: ignore[misc]  # MONAI has no type hints

@@ -123,7 +123,7 @@ def test_a_scan_without_a_tumour_can_be_trained_on(shared_data):
 def test_each_config_of_training_makes_a_kind_of_the_shipped_networks():
     configs = find_bundle(NAME) / "configs"
     kinds = []
-    for names in (("train", "train_instance"), ("train",)):
+    for names in (("train", "train_instance"), ("train", "train_sizes")):
         parser = ConfigParser()
         parser.read_config([configs / f"{name}.json" for name in names])
         kinds.append(parser["network_def"])

@@ -79,6 +79,13 @@ def test_uptake_that_covers_too_little_of_the_lesion_says_nothing():
     assert np.isfinite(half.uptake).all()
 
 
+def test_a_lesion_that_the_image_cuts_off_is_scaled_alone():
+    margin = ball(6, 3)
+    new = margin_of(TRANSFORM(case(margin, np.full(SIZE, 5.0))))
+    near = margin > -2
+    np.testing.assert_allclose(new[near], 0.6 * margin[near], rtol=1e-5, atol=1e-6)
+
+
 def test_what_cannot_be_calibrated_is_refused():
     with pytest.raises(InputError, match="five factors with uptake and three without, not 3 and 3"):
         CalibrateLesiond("pred", with_uptake=WITHOUT, without_uptake=WITHOUT)
