@@ -10,8 +10,7 @@ differences, weighted by voxels (Naeini et al. 2015). The ECE is given a second 
 since most of an image is certain background.
 
 Each table is printed for three states: uncalibrated, as shipped, and calibrated by factors that were fitted on the
-other four folds (`monai_attn.transforms.CalibrateLesiond`: a logistic regression in which every patient weighs the
-same). Below each table stand Dice and volume error of the masks. At the end stand the factors of all folds and of all
+other four folds. The calibration is that of `monai_attn.transforms.CalibrateLesiond`; every patient weighs the same. Below each table stand Dice and volume error of the masks. At the end stand the factors of all folds and of all
 choices of images with PET, for `with_uptake` of the bundle's inference.json, and the scale of the others.
 
 `--write` puts the certainty of these unseen patients into `made_for` of metadata.json: how sure the bundle is of
@@ -93,8 +92,8 @@ def patients(dataset: Path, weights: Path, fold: int, images: list[str]) -> list
 
 
 def fit(known: Sequence[Patient]) -> NDArray[Any]:
-    """The factors of the covariates for which the truth is most likely near the lesions; patients weigh the same."""
-    known = [one for one in known if one.evidence.near.any()]
+    """The factors for which the truth is most likely near lesions with uptake; patients weigh the same."""
+    known = [one for one in known if one.evidence.uptake is not None]
     x = [one.evidence.columns(one.margin) for one in known]
     y = np.concatenate([one.true[one.evidence.near] for one in known]).astype(float)
     weight = np.concatenate([np.full(len(rows), 1 / len(rows)) for rows in x])
@@ -193,7 +192,6 @@ def main() -> None:
         pooled["pet" if "pet" in subset else ""] += found[subset]
     for subset, known in found.items():
         kind = "pet" if "pet" in subset else ""
-        plain = np.array([1.0, 0.0, 0.0, 0.0, 0.0][: len(shipped[kind])])
         others = {}
         for fold in FOLDS:
             rest = [one for one in pooled[kind] if one.fold != fold]
@@ -210,7 +208,7 @@ def main() -> None:
                     said.append(1 / (1 + np.exp(-one.margin)))
                 else:
                     mine = factors[one.fold] if isinstance(factors, dict) else factors
-                    said.append(probability(one, mine if one.evidence.uptake is not None or not kind else plain))
+                    said.append(probability(one, mine if one.evidence.uptake is not None or not kind else shipped[""]))
             show(
                 f"{subset.replace(' ', ' + ')}, {title}",
                 np.concatenate([p[one.measured] for p, one in zip(said, known, strict=True)]),
