@@ -10,8 +10,9 @@ differences, weighted by voxels (Naeini et al. 2015). The ECE is given a second 
 since most of an image is certain background.
 
 Each table is printed for three states: uncalibrated, as shipped, and calibrated by factors that were fitted on the
-other four folds. The calibration is that of `monai_attn.transforms.CalibrateLesiond`; every patient weighs the same. Below each table stand Dice and volume error of the masks. At the end stand the factors of all folds and of all
-choices of images with PET, for `with_uptake` of the bundle's inference.json, and the scale of the others.
+other four folds. The calibration is that of `monai_attn.transforms.CalibrateLesiond`; every patient weighs the same.
+Below each table stand Dice and volume error of the masks. At the end stand the factors of all folds and of all choices
+of images with PET, for `with_uptake` of the bundle's inference.json, and the scale of the others.
 
 `--write` puts the certainty of these unseen patients into `made_for` of metadata.json: how sure the bundle is of
 a tumour, for each choice of images. Prints Markdown.
