@@ -104,7 +104,7 @@ def _cut_off(mask: NDArray[np.bool_]) -> bool:
     """Whether a mask goes on outside the image; False for an empty mask."""
     inner = np.count_nonzero(mask[1:-1, 1:-1, 1:-1])
     whole = np.count_nonzero(mask)
-    return whole - inner > CUT_OFF * whole
+    return bool(whole - inner > CUT_OFF * whole)
 
 
 class CalibrateLesiond(MapTransform):  # type: ignore[misc]  # MONAI has no type hints

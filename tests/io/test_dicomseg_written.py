@@ -144,7 +144,7 @@ def test_labels_on_another_grid_are_refused(tmp_path, axial):
     shifted[0, 3] += 0.1
     text = refused(tmp_path, GeometryError, Volume(axial.array, shifted))
     assert text.startswith(
-        "The labels lie on another grid (27 x 21 x 17 voxels of 1.300 x 1.700 x 2.100 mm, LPS, first"
+        "The labels lie on another grid (27 x 21 x 17 voxels of 1.300 x 1.700 x 2.100 mm, LPS, with the first voxel at"
     )
     assert "than the series in series (27 x 21 x 17" in text
     assert text.endswith("Segment that series itself, or resample the labels to its grid.")

@@ -103,8 +103,9 @@ def _titles(keys: Iterable[str], table: LabelTable) -> dict[str, str]:
 
     A network of one class for each voxel has the background as its channel 0; one of regions has no background.
 
-    >>> _titles(["probability_0", "probability_1"], LabelTable.of_names({1: "liver"}))
-    {'probability_0': 'probability of background', 'probability_1': 'probability of liver'}
+    >>> titles = _titles(["probability_0", "probability_1"], LabelTable.of_names({1: "liver"}))
+    >>> titles["probability_0"], titles["probability_1"]
+    ('probability of background', 'probability of liver')
     """
     channels = [key for key in keys if _kind(key) == "probability"]
     names = {label.value: label.name for label in table}
