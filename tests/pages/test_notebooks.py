@@ -26,7 +26,8 @@ def test_the_notebook_runs(path, tmp_path, samples, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     shutil.copytree(samples, tmp_path / "samples")
     notebook = jupytext.read(path)
-    nbclient.NotebookClient(notebook, timeout=1800, kernel_name="python3", cwd=tmp_path).execute()
+    where = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=where).execute()
     errors = [out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "error"]
     assert errors == []
     assert any(cell.get("outputs") for cell in notebook.cells)
