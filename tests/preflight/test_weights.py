@@ -95,7 +95,7 @@ def test_the_metadata_of_a_shipped_bundle_say_what_it_was_made_for(name):
 
 
 DATA = {"hippocampus_mri": "hippocampus", "soft_tissue_sarcoma": "soft_tissue_sarcoma"}
-"""`learn` computed `made_for` of head_neck_ct; it leaves out structures that the scan cuts off, which `refresh` counts."""
+"""`learn` wrote `made_for` of head_neck_ct: without structures that the scan cuts off, which `refresh` counts."""
 
 
 @pytest.mark.slow
