@@ -22,7 +22,7 @@ SMALLER = {
     "--minutes 60": "--minutes 1",
     "minutes=60": "minutes=1",
     "--minutes 5": "--minutes 1",
-    "configs/train.json --dataset_dir": "configs/train.json --max_epochs 1 --dataset_dir",
+    "configs/train.json --dataset_dir": "configs/train.json --max_epochs 1 --save_interval 1 --dataset_dir",
     "configs/multi_gpu_train.json']\"": "configs/multi_gpu_train.json']\" --max_epochs 1",
     "--output_dir run --resume true": "--output_dir run --resume true --max_epochs 2",
 }
@@ -99,10 +99,12 @@ def test_the_page_runs_from_top_to_bottom(page, tmp_path, quick_path, samples, r
 
 
 def _labelled(folder: Path, _) -> str:
-    """A small data set in the layout of the Decathlon, of noise and blocks."""
+    """A small data set in the layout of the Decathlon, of noise and blocks, and images of its size to segment."""
     from workbench import REPOSITORY, make_dataset
 
-    make_dataset(folder / "Task04_Hippocampus", REPOSITORY / "bundles" / "hippocampus_mri")
+    made = make_dataset(folder / "Task04_Hippocampus", REPOSITORY / "bundles" / "hippocampus_mri")
+    for image, name in zip(sorted((made / "imagesTr").glob("*.nii.gz")), ("left", "right"), strict=False):
+        shutil.copy(image, folder / "hippocampi" / f"{name}.nii.gz")
     return ""
 
 
