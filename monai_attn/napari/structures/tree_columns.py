@@ -83,11 +83,7 @@ CELL_TEXTS: dict[int, Callable[[float], str]] = {
 def _tip(one: Structure) -> str | None:
     """What the tooltip of a number says: the 90 % interval of the volume, and that the structure may go on."""
     low, high = one.volume_low_ml, one.volume_high_ml
-    said = (
-        []
-        if low is None or high is None
-        else [f"In 90 of 100 patients the volume lies between {low:.1f} and {high:.1f} ml."]
-    )
+    said = [] if low is None or high is None else [f"90 % interval of the volume: {low:.1f} to {high:.1f} ml."]
     said += ["Reaches the edge of the image: it may go on outside."] if one.touches_border else []
     return " ".join(said) or None
 
