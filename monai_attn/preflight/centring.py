@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from monai_attn.bundle.case import cut_case
 from monai_attn.finders import FinderEntry, Found, box_around, share_inside
+from monai_attn.finders.registered import HELD
 from monai_attn.volume import Box, Volume
 
 __all__ = ["Centroid", "centred"]
@@ -27,15 +28,13 @@ LEAST_MM = 2.0
 MOST_MM = 16.0
 """A structure that is further off than this from its place was hardly seen: the region stays."""
 
-HELD = 0.9
-"""A moved region lies in the image with at least this share of its volume, or it stays."""
-
 
 def centred(found: Found, entry: FinderEntry, images: Mapping[str, list[Volume]], centroid: Centroid) -> Found:
     """The regions of a finder, moved to the structures; unchanged for a finder that is not sure of its regions.
 
-    Only regions whose entry says where the structure's centroid lies (`centroid_mm`) are moved. `measures` gets the
-    largest move in mm. Raises what `centroid` raises.
+    Only regions whose entry says where the structure's centroid lies (`centroid_mm`) are moved. A region stays where it
+    would leave the image, by the finder's own rule. `measures` gets the largest move in mm. Raises what `centroid`
+    raises.
     """
     if found.problems:
         return found

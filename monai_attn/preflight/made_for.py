@@ -6,7 +6,7 @@ There are only ranges in it, no image and no name of a case.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,10 +105,7 @@ class MadeFor:
         >>> MadeFor(2, {}, {1: liver}).with_certainty({1: {"ct": (0.9, 0.95)}}).structures[1].certainty
         {'ct': (0.9, 0.95)}
         """
-        structures = {
-            value: replace(one, certainty=dict(ranges.get(value, {}))) for value, one in self.structures.items()
-        }
-        return replace(self, structures=structures)
+        return self._each(lambda value, one: replace(one, certainty=dict(ranges.get(value, {}))))
 
     def with_volume_interval(self, factors: Mapping[int, Mapping[str, Range]]) -> MadeFor:
         """The same with the volume interval of each structure, by label value; see `StructureRange`.
@@ -119,10 +116,11 @@ class MadeFor:
         >>> MadeFor(2, {}, {1: liver}).with_volume_interval({1: {"ct": (0.9, 1.2)}}).volume_factors(["ct"])
         {1: (0.9, 1.2)}
         """
-        structures = {
-            value: replace(one, volume_interval=dict(factors.get(value, {}))) for value, one in self.structures.items()
-        }
-        return replace(self, structures=structures)
+        return self._each(lambda value, one: replace(one, volume_interval=dict(factors.get(value, {}))))
+
+    def _each(self, change: Callable[[int, StructureRange], StructureRange]) -> MadeFor:
+        """The same with each structure changed."""
+        return replace(self, structures={value: change(value, one) for value, one in self.structures.items()})
 
     def volume_factors(self, images: Iterable[str]) -> dict[int, Range]:
         """The factors of the volume interval by label value, for the images that were given; see `StructureRange`."""
