@@ -21,14 +21,16 @@ Factors = Mapping[int, tuple[float, float]]
 def volume_factors(provenance: Mapping[str, Any]) -> dict[int, tuple[float, float]]:
     """The factors by label value that the provenance of a mask holds.
 
-    Empty where the bundle states none, and for a mask that a hand has changed: then the volume is the reader's.
+    Empty where the bundle states none, and for a mask that a hand has changed: then the volume is the reader's. A mask
+    with a warning has none either: it is unlike the patients that made the factors.
 
     >>> volume_factors({"volume_interval": {"1": [0.8, 1.5]}})
     {1: (0.8, 1.5)}
     >>> volume_factors({"volume_interval": {"1": [0.8, 1.5]}, "edited_by_hand": True})
     {}
     """
-    said = {} if provenance.get("edited_by_hand") else provenance.get("volume_interval") or {}
+    unlike = provenance.get("edited_by_hand") or provenance.get("warnings")
+    said = {} if unlike else provenance.get("volume_interval") or {}
     return {int(value): (float(low), float(high)) for value, (low, high) in said.items()}
 
 

@@ -37,5 +37,10 @@ def test_the_page_has_the_interval_in_a_column():
     assert "interval" not in structure_table(cube().measure(), made.table)
 
 
+def test_a_mask_with_a_warning_has_no_interval():
+    unlikely = cube(volume_interval={1: [0.8, 1.5]}, warnings=["The image is far larger than those of the training."])
+    assert unlikely.measure()[0].volume_low_ml is None
+
+
 def test_a_mask_that_a_hand_changed_has_no_interval():
     assert cube(volume_interval={1: [0.8, 1.5]}, edited_by_hand=True).measure()[0].volume_low_ml is None
