@@ -3,7 +3,8 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint constraints.txt
+# Modules are compiled when they are first imported: most of the thousands that come along never are.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -qq --constraint constraints.txt
 
 # What a window needs on Debian and Ubuntu where there is no screen; Mesa draws it.
 WINDOW_PACKAGES := xvfb xauth libgl1 libegl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 \
