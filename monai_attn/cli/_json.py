@@ -34,7 +34,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def words_aside(args: argparse.Namespace) -> Iterator[None]:
     """With `--json`, lead what the block prints to stderr, and print `args.answer` on stdout after it.
 
-    Nothing is printed on stdout where the block raises. The JSON has no nan and no infinity, as `to_json` has not.
+    Nothing is printed on stdout where the block raises. The JSON has no nan and no infinity, as `to_json` has not. It
+    is ASCII alone, so that it is the same JSON in the encoding of every console and pipe.
     """
     answer: dict[str, Any] | None = getattr(args, "answer", None)
     if answer is None or args.json not in (True, STDOUT):
@@ -42,9 +43,14 @@ def words_aside(args: argparse.Namespace) -> Iterator[None]:
         return
     with contextlib.redirect_stdout(sys.stderr):
         yield
+    if not args.json:  # the block has found that another process prints it
+        return
+    import json
+
     from monai_attn import __version__
     from monai_attn.measure import to_json
     from monai_attn.notice import RESEARCH_USE
 
     rows = answer.pop("rows", [])
-    print(to_json(rows, **{"notice": RESEARCH_USE, "version": __version__, **answer}), end="")
+    text = to_json(rows, **{"notice": RESEARCH_USE, "version": __version__, **answer})
+    print(json.dumps(json.loads(text), indent=2))

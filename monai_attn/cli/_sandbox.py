@@ -62,6 +62,7 @@ def in_sandbox(args: argparse.Namespace) -> int:
         )
         own = os.pathsep.join(map(str, bundle_folders()))
         environment = {**os.environ, **places, BUNDLES_VARIABLE: own, INSIDE: "1"}
+        args.json = False  # the process in the sandbox prints what it found
         return subprocess.run(command, check=False, env=environment).returncode
 
 

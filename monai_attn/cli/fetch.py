@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from monai_attn.cli._json import add_json
+
 __all__ = ["add_parser", "run"]
 
 
@@ -31,6 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "lacks its weights",
     )
     parser.add_argument("--release", metavar="VERSION", help="version of the bundle; default: the newest")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -42,9 +45,12 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.bundle.fetch import fetch, fetch_weights
 
     if (Path(args.name) / "configs").is_dir():
-        print(f"fetched: {fetch_weights(Path(args.name))}")
+        weights = fetch_weights(Path(args.name))
+        args.answer["files"] = [str(weights)]
+        print(f"fetched: {weights}")
         return 0
     place = fetch(args.name, version=args.release)
+    args.answer["bundle"] = str(place)
     print(f"fetched: {place}")
     print(f"What it is and would run: monai-attn info {args.name}")
     return 0

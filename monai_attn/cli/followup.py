@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     if not found:
         raise InputError("No patient could be followed; nothing was written.")
     args.answer["rows"] = [row for rows in found.values() for row in rows]
+    args.answer["errors"] = failed
     for rows in found.values():
         for row in rows:
             category = f", {row['category']}" if row["category"] else ""

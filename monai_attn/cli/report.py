@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monai_attn.cli._json import add_json
 from monai_attn.cli._output import add_bundle_option, add_lesion_options, add_suv_factor, bundle_table, check_targets
 from monai_attn.cli.words import command_words
 from monai_attn.notice import RESEARCH_USE
@@ -94,6 +95,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_bundle_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace the report if it exists")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -121,12 +123,14 @@ def run(args: argparse.Namespace) -> int:
         pairs = find_pairs(args.cohort, args.references or args.cohort)
         cases = [_of_cohort(args, pair) for pair in pairs]
         problems = [case for case in cases if case.error]
-        for case in problems:
-            print(f"{case.case}: {command_words(case.error, args.command)}", file=sys.stderr)
+        args.answer["errors"] = {case.case: command_words(case.error, args.command) for case in problems}
+        for name, error in args.answer["errors"].items():
+            print(f"{name}: {error}", file=sys.stderr)
         if not any(case.structures for case in cases):
             raise InputError("None of the masks could be measured; nothing was written.")
         page = cohort_page(args.cohort.resolve().name, cases)
     write_bytes_atomic(args.output, page.encode(), overwrite=args.overwrite)
+    args.answer["files"] = [str(args.output)]
     print(f"written: {args.output}")
     print(RESEARCH_USE)
     return 1 if problems else 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from monai_attn.cli._json import add_json
+
 __all__ = ["add_parser", "run"]
 
 FILES = {"t1": "t1.nii.gz", "series": "t1_dicom", "ct": "ct.nii.gz", "organs": "ct_organs.nii.gz"}
@@ -39,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("out", nargs="?", type=Path, default=Path("samples"), help="folder (default: samples)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -70,5 +73,7 @@ def run(args: argparse.Namespace) -> int:
     write(organs, places["organs"], table=TABLE, overwrite=args.overwrite)
     for path, region in crops.items():
         write(brain.crop(brain.slices_of(region)), path, overwrite=args.overwrite)
-    print("written:", *places.values(), *crops, sep="\n  ")
+    written = [str(path) for path in (*places.values(), *crops)]
+    args.answer["files"] = written
+    print("written:", *written, sep="\n  ")
     return 0

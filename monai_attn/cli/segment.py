@@ -220,7 +220,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         cases = find_cases(args.input, [one.name for one in segmenter.parts.inputs], case_name=args.case_name)
     if args.dry_run:
-        return dry_run(recipe, cases, segmenter)
+        return dry_run(recipe, cases, segmenter, args.answer)
     found = survey(recipe, cases, segmenter.parts)
     if found.done or found.stale:
         print(found.sentence)

@@ -1,4 +1,4 @@
-"""`--json`: stdout holds JSON alone, words go to stderr; every command that prints a table has it."""
+"""`--json`: stdout holds JSON alone, words go to stderr; every command that ends by itself has it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,11 @@ import numpy as np
 import pytest
 
 from monai_attn import Segmentation, Volume, write
-from monai_attn.cli.main import build_parser, main
+from monai_attn.cli.main import COMMANDS, build_parser, main
 from monai_attn.io.phantom import GRIDS, TABLE, ct_phantom
 
-TABLES = (
-    "segment",
-    "learn",
-    "measure",
-    "compare",
-    "cohort",
-    "followup",
-    "convert",
-    "info",
-    "bundles",
-    "network",
-    "demo",
-)
+SERVERS = {"mcp", "listen"}
+"""Commands that run until they are stopped, and so have no results to print."""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +28,8 @@ def answer(capsys, *arguments, code=0):
     return json.loads(printed.out), printed.err
 
 
-@pytest.mark.parametrize("command", TABLES)
-def test_every_command_that_prints_a_table_has_json(command):
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in SERVERS])
+def test_every_command_that_ends_by_itself_has_json(command):
     (commands,) = (action for action in build_parser()._actions if action.dest == "command")
     assert "--json" in commands.choices[command]._option_string_actions
 
@@ -72,6 +61,54 @@ def test_lesions_over_time_are_rows(capsys, organs, tmp_path):
     table.write_text(f"patient,session,mask\np1,1,{organs}\np1,2,{organs}\n", encoding="utf-8")
     content, _ = answer(capsys, "followup", table, "--lesion", "lesion", "-o", tmp_path / "out", "--json")
     assert [row["when"] for row in content["rows"]] == ["1", "2"]
+    assert content["errors"] == {}
+    table.write_text(f"{table.read_text()}p2,1,bad.nii.gz\np2,2,{organs}\n", encoding="utf-8")
+    (tmp_path / "bad.nii.gz").write_bytes(b"no mask")
+    command = ("followup", table, "--lesion", "lesion", "-o", tmp_path / "out", "--overwrite", "--json")
+    content, words = answer(capsys, *command, code=1)
+    assert {row["patient"] for row in content["rows"]} == {"p1"}
+    assert list(content["errors"]) == ["p2"]
+    assert content["errors"]["p2"] in words
+
+
+def test_a_report_names_its_file_and_the_cases_without_a_usable_mask(capsys, organs, tmp_path):
+    pytest.importorskip("matplotlib")
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    (masks / "good.nii.gz").symlink_to(organs)
+    (masks / "bad.nii.gz").write_bytes(b"no mask")
+    page = tmp_path / "page.html"
+    content, words = answer(capsys, "report", "--cohort", masks, "-o", page, "--json", code=1)
+    assert content["files"] == [str(page)]
+    assert list(content["errors"]) == ["bad"]
+    assert f"bad: {content['errors']['bad']}" in words
+
+
+def test_the_json_is_the_same_in_the_encoding_of_every_console(capsys, tmp_path):
+    labels = np.zeros((4, 4, 4), np.uint8)
+    labels[1:3] = 1
+    write(Volume(labels), tmp_path / "mask.nii.gz")
+    names = {"labels": [{"value": 1, "name": "L\u00e4sion \u0142"}]}
+    (tmp_path / "mask.json").write_text(json.dumps(names), encoding="utf-8")
+    assert main(["measure", str(tmp_path / "mask.nii.gz"), "--json", "-"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert [row["name"] for row in json.loads(printed)["rows"]] == ["L\u00e4sion \u0142"]
+
+
+def test_a_dry_run_tells_what_would_be_done_case_by_case(capsys, tmp_path):
+    noise = np.random.default_rng(5).normal(100, 20, (36, 50, 36)).astype(np.float32)
+    write(Volume(noise), tmp_path / "crop.nii.gz")
+    (tmp_path / "text.nii.gz").write_bytes(b"no image")
+    images = [tmp_path / "crop.nii.gz", tmp_path / "text.nii.gz"]
+    command = ["segment", *images, "-b", "hippocampus_mri", "-o", tmp_path / "out", "--dry-run", "--json"]
+    content, words = answer(capsys, *command, code=1)
+    good, bad = content["cases"]
+    assert (good["error"], good["done_before"], good["seconds"] > 0, good["bytes"] > 0) == ("", False, True, True)
+    assert good["mask"] == str(tmp_path / "out" / "crop_seg.nii.gz")
+    assert f"text: {bad['error']}" in words
+    assert bad["seconds"] is None
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_command_that_fails_prints_no_json(capsys, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pydicom
 import pytest
@@ -55,8 +57,10 @@ def test_a_series_replaces_no_file(tmp_path):
 
 def test_the_samples_are_one_brain_in_two_forms_and_a_ct_with_its_organs(tmp_path, capsys):
     pytest.importorskip("nilearn", reason="the brain of the samples")
-    assert main(["samples", str(tmp_path)]) == 0
-    assert all(str(tmp_path / name) in capsys.readouterr().out for name in [FILES["t1"]])
+    assert main(["samples", str(tmp_path), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert {str(tmp_path / name) for name in FILES.values()} <= set(json.loads(printed.out)["files"])
+    assert str(tmp_path / FILES["t1"]) in printed.err
     brain, series = read(tmp_path / "t1.nii.gz"), read(tmp_path / "t1_dicom")
     np.testing.assert_array_equal(brain.array, series.array)
     np.testing.assert_allclose(brain.affine, series.affine)

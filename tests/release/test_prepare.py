@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import json
 import subprocess
 import sys
 import threading
@@ -54,8 +55,10 @@ def test_the_sums_are_those_of_the_weights(release):
 def test_a_bundle_without_weights_is_completed_by_fetch(release, capsys):
     bundle = release / "bundles" / "hippocampus_mri"
     assert not describe_bundle(bundle).weights.exists()
-    assert main(["fetch", str(bundle)]) == 0
-    assert capsys.readouterr().out.startswith("fetched: ")
+    assert main(["fetch", str(bundle), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["files"] == [str(describe_bundle(bundle).weights)]
+    assert "fetched: " in printed.err
     shipped = ROOT / "bundles" / "hippocampus_mri" / "models" / "model.pt"
     assert (bundle / "models" / "model.pt").read_bytes() == shipped.read_bytes()
     with pytest.raises(FileError, match="there already"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def test_without_a_sandbox_there_is_a_sentence(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.skipif(not TOOLS, reason="no sandbox here")
-def test_a_foreign_bundle_is_tried_in_the_sandbox(tmp_path, monkeypatch):
+def test_a_foreign_bundle_is_tried_in_the_sandbox(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("MONAI_ATTN_HOME", str(tmp_path / "home"))
     spy = tmp_path / "it_wrote"
     code = (
@@ -82,7 +83,8 @@ def test_a_foreign_bundle_is_tried_in_the_sandbox(tmp_path, monkeypatch):
     write(Volume(array, np.diag([1.5, 1.5, 2.0, 1.0])), tmp_path / "t1.nii.gz")
     out = tmp_path / "out"
     common = ["segment", str(tmp_path / "t1.nii.gz"), "-b", str(root), "--quiet", "--backend", "torch", "-o", str(out)]
-    assert main([*common, "--sandbox"]) == 0
+    assert main([*common, "--sandbox", "--json"]) == 0
+    assert [case["case"] for case in json.loads(capfd.readouterr().out)["cases"]] == ["t1"]
     assert (out / "t1_seg.nii.gz").is_file()
     assert not spy.exists()
     assert not is_trusted(root)
