@@ -77,6 +77,7 @@ def test_what_one_window_gave_stays_as_it_is_when_the_next_is_computed(backend):
 
 
 @torch.no_grad()
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # in torch's compiler
 def test_the_compiled_network_gives_the_logits_of_the_network():
     if not BACKENDS["torch-compile"].is_available():
@@ -284,7 +285,7 @@ def test_neither_openvino_nor_torch_is_loaded_before_it_is_needed():
 
 @torch.no_grad()
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the limit is of x86 processors")
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize("precision", [pytest.param("f32", marks=pytest.mark.slow), "bf16"])
 def test_a_processor_without_bf16_and_amx_gives_the_same_labels_and_says_so(tmp_path, precision):
     """oneDNN's own limit stands in for an older processor; OpenVINO takes it for one that has bf16, and fails."""
     code = f"""

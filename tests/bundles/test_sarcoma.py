@@ -70,8 +70,10 @@ def test_bundle_run_and_the_command_line_give_the_same_labels(labels, case, tmp_
     "names",
     [
         ("t1",),
-        *(pytest.param(one, marks=pytest.mark.slow) for one in (("ct",), ("pet",), ("t1", "ct"), ("t1", "pet"))),
-        ("ct", "pet"),
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in (("ct",), ("pet",), ("t1", "ct"), ("t1", "pet"), ("ct", "pet"))
+        ),
     ],
 )
 def test_any_part_of_the_images_gives_a_mask_on_the_grid_of_the_first(segmenter, shared_data, names):

@@ -53,6 +53,7 @@ def test_a_shipped_bundle_runs_without_what_it_does_not_need(image):
     assert segment(image, "hippocampus_mri", "--backend", "torch") == ["0"]  # a conversion needs more, once
 
 
+@pytest.mark.slow
 def test_a_config_that_the_user_has_changed_has_the_whole_of_monai(image):
     code, *loaded = segment(image, "hippocampus_mri", "--dry-run", "--set", "inferer::inferer::overlap=0.25")
     assert code == "0"
