@@ -24,7 +24,7 @@ from monai_attn.cases.record import (
 from monai_attn.cases.series_table import series_table
 from monai_attn.cases.split import all_cases, split_cases, unseen_cases, unseen_of
 from monai_attn.cases.studies import Studies, Study, StudySeries, find_studies
-from monai_attn.cases.table import table_cases
+from monai_attn.cases.table import read_table, table_cases
 
 __all__ = [
     "Case",
@@ -52,6 +52,7 @@ __all__ = [
     "labelled_cases",
     "named_images",
     "names_of",
+    "read_table",
     "safe_name",
     "save_record",
     "series_table",

@@ -9,9 +9,12 @@ from pathlib import Path
 from monai_attn.cases.case import Case
 from monai_attn.cases.naming import checked_name, same_name
 from monai_attn.cases.series_table import holds_series_table, series_table_cases
-from monai_attn.errors import InputError
+from monai_attn.errors import FileError, InputError
 
 __all__ = ["read_table", "table_cases"]
+
+SIGNS = (",", ";", "\t")
+"""What separates cells; spreadsheets of other languages than English write semicolons."""
 
 
 def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
@@ -39,23 +42,27 @@ def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     return list(cases.values())
 
 
-def read_table(path: Path, *, signs: Sequence[str] = (",",)) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """The columns of a table, and each row with the number of its line; cells are without blanks around them.
 
-    Cells are separated by the first of `signs` that the first line has; spreadsheets of other languages than English
-    write semicolons. Raises `InputError` for what is no text in UTF-8.
+    Cells are separated by the first of `SIGNS` that the first line has. Raises `FileError` for a table that does not
+    exist, and `InputError` for what is no text in UTF-8.
     """
+    if not path.exists():
+        raise FileError(f"{path.name} does not exist. Check the path.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             first = stream.readline()
             stream.seek(0)
-            sign = next((sign for sign in signs if sign in first), signs[0])
+            sign = next((sign for sign in SIGNS if sign in first), SIGNS[0])
             rows = csv.DictReader(stream, delimiter=sign)
             header = [name.strip() for name in rows.fieldnames or []]
             rows.fieldnames = header
             lines = [(rows.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name} is no table of comma-separated text in UTF-8: {error}.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{path.name} is no table of comma-separated text in UTF-8. Save it as CSV in UTF-8."
+        ) from error
     return header, lines
 
 

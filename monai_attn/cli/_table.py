@@ -60,11 +60,15 @@ def text_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> 
 
 
 def _cell(value: Any, digits: int) -> str:
-    """One value as text, with so many digits after the point for a fraction."""
+    """One value as text, with so many digits after the point for a fraction; what is rounded to 0 has no sign.
+
+    >>> _cell(-0.04, 1), _cell(-0.06, 1)
+    ('0.0', '-0.1')
+    """
     if value is None or value is False:
         return ""
     if value is True:
         return "yes"
     if isinstance(value, float):
-        return "-" if math.isnan(value) else f"{value:.{digits}f}"
+        return "-" if math.isnan(value) else f"{value:z.{digits}f}"
     return str(value)

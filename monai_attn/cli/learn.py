@@ -136,6 +136,7 @@ class _Lines:
 def _print_scores(learned: Learned) -> None:
     """The mean Dice of each structure, over the cases that the training never saw."""
     from monai_attn.training import summary_of
+    from monai_attn.wording import counted
 
     scores = learned.scores
     what = "unseen" if scores.unseen else "validation"
@@ -144,5 +145,6 @@ def _print_scores(learned: Learned) -> None:
         dice, distance = row["dice"], row["hd95_mm"]
         print(
             f"  {name:<24} Dice {dice['mean']:.3f}, median {dice['median']:.3f}, worst {dice['worst']:.3f} "
-            f"({dice['worst_case']}); HD95 median {distance['median']:.2f} mm; {dice['defined']} cases"
+            f"({dice['worst_case']}); HD95 median {distance['median']:.2f} mm; "
+            f"{counted(dice['defined'], 'case')}"
         )

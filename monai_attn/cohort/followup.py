@@ -5,7 +5,6 @@ Research use: the category is computed from the masks alone. A radiologist choos
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from monai_attn.cases import read_table
 from monai_attn.cohort.alignment import Alignment, align_rigid
 from monai_attn.cohort.measure import find_label
 from monai_attn.errors import FileError, InputError
@@ -105,13 +105,7 @@ def read_visits(table: Path) -> dict[str, list[Visit]]:
     Paths are relative to the table. The visits of a patient are in the order of their dates. Raises `InputError` for
     other columns, an empty cell, or two visits of one date, and `FileError` for a file that does not exist.
     """
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            header = list(reader.fieldnames or [])
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table.name} is no table of comma-separated text in UTF-8.") from error
+    header, rows = read_table(table)
     when = next((name for name in WHEN if name in header), None)
     if when is None or not {"patient", "mask"} <= set(header):
         raise InputError(f"{table.name} needs the columns patient, date or session, and mask; image is for alignment.")
@@ -166,8 +160,8 @@ def follow_patient(
     )
 
 
-def _visit(table: Path, line: int, row: Mapping[str, str | None], when: str) -> Visit:
-    cells = {name: (row.get(name) or "").strip() for name in ("patient", when, "mask", "image")}
+def _visit(table: Path, line: int, row: Mapping[str, str], when: str) -> Visit:
+    cells = {name: row.get(name, "") for name in ("patient", when, "mask", "image")}
     where = f"Line {line} of {table.name}"
     if not all(cells[name] for name in ("patient", when, "mask")):
         raise InputError(f"{where} needs a patient, a {when} and a mask.")

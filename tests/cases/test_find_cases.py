@@ -93,7 +93,6 @@ def test_a_table_for_a_bundle_of_one_image(folder):
     [
         (["t1,ct", "a.nii.gz,"], r"cases\.csv needs the columns case and t1, ct, pet; it has t1, ct\."),
         (["case,t1,label", "x,a.nii.gz,"], r"it has case, t1, label\."),
-        (["case;t1", "x;a.nii.gz"], r"it has case;t1\."),
         (["case,t1,t1", "x,a.nii.gz,a.nii.gz"], r"it has case, t1, t1\."),
         (["case", "x"], r"needs the columns case and t1, ct, pet; it has case\."),
         ([""], r"needs the columns case and t1, ct, pet; it has \."),
@@ -106,6 +105,12 @@ def test_a_table_for_a_bundle_of_one_image(folder):
 def test_a_table_that_is_not_clear_is_refused_with_the_line(folder, lines, message):
     with pytest.raises(InputError, match=message):
         find_cases([table(folder, *lines)], THREE)
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_spreadsheets_of_other_languages_write_other_signs(folder, sign):
+    (found,) = find_cases([table(folder, f"case{sign}t1", f"x{sign}a.nii.gz")], THREE)
+    assert (found.name, found.source["t1"].name) == ("x", "a.nii.gz")
 
 
 def test_an_image_of_a_table_that_is_missing_is_a_fault_of_its_case_alone(folder):

@@ -83,6 +83,13 @@ def test_a_table_that_is_not_clear_is_refused(tmp_path, text, error, message):
         read_visits(tmp_path / "t.csv")
 
 
+def test_a_table_that_does_not_exist_is_named_so(tmp_path):
+    with pytest.raises(FileError, match=r"nowhere\.csv does not exist"):
+        read_visits(tmp_path / "nowhere.csv")
+    with pytest.raises(InputError, match=r"is no table of comma-separated text in UTF-8\. Save it as CSV in UTF-8"):
+        read_visits(tmp_path)
+
+
 def test_one_visit_is_no_follow_up(table):
     with pytest.raises(InputError, match="two time points"):
         follow_patient(read_visits(table)["p1"][:1], "1")

@@ -42,7 +42,7 @@ def tabled_cases(path: Path) -> LabelledSet:
     Columns without paths are not used, and a note says so. What the structures are called, see `named_structures`.
     Raises `InputError` with the line for what is not clear, `FileError` for a file that does not exist.
     """
-    header, lines = read_table(path, signs=(",", ";", "\t"))
+    header, lines = read_table(path)
     lines = [(number, row) for number, row in lines if any(row.values())]
     columns = dict(_meanings(path, header))
     images = [
