@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
     args.answer.update(rows=rows(measured, case=STEM), files=[str(path) for path in written])
     for structure in measured:
         print(f"{structure.name:<28}{structure.volume_ml:8.3f} ml")
+    print("Left and right are nearly equal, because this brain was averaged with its mirror image.")
     print(f"segmented in {seconds:.1f} s on {segmenter.device} ({segmenter.backend})")
     print("written:", *written, sep="\n  ")
     print(RESEARCH_USE)

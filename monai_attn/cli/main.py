@@ -33,7 +33,7 @@ FAILED = 2
 """The exit code for input, options or files that cannot be used, and for anything unexpected."""
 
 CLOSED_PIPE = 141
-"""The shells' exit code for a program whose reader has gone, as in `monai-attn info x | head -1`: 128 + SIGPIPE."""
+"""The shells' exit code for a program whose reader has gone, as in `monai-attn ... | head -1`: 128 + SIGPIPE."""
 
 
 def build_parser() -> argparse.ArgumentParser:

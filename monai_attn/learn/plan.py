@@ -11,6 +11,7 @@ from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
 from monai_attn.learn.normalisation import Normalisation, normalisation_of, why_normalised
 from monai_attn.learn.sides import mirror_axes
+from monai_attn.wording import counted
 
 __all__ = ["Machine", "Plan", "cheaper", "make_plan", "with_pace"]
 
@@ -139,7 +140,7 @@ def make_plan(fingerprint: Fingerprint, minutes: float, machine: Machine, valida
     why["normalisation"] = " ".join(why_normalised(one) for one in fingerprint.images)
     mirror, why["mirror"] = mirror_axes({one.value: one.name for one in fingerprint.structures}, fingerprint.pairs)
     why["pairs"] = (
-        f"{len(fingerprint.pairs)} pairs of left and right structures; their labels are exchanged in a mirror image."
+        f"{counted(len(fingerprint.pairs), 'pair')} of left and right structures; mirroring exchanges their labels."
         if fingerprint.pairs
         else "No names of structures differ in left and right alone."
     )

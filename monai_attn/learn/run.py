@@ -28,7 +28,7 @@ from monai_attn.learn.sides import pairs_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
 from monai_attn.learn.transfer import Start, copy_weights, find_start, with_start
 from monai_attn.learn.workflow import Pace, measure_pace
-from monai_attn.learn.write import check_output, check_overrides, write_bundle
+from monai_attn.learn.write import check_output, check_overrides, nothing_left, write_bundle
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.labelled_sets import with_modalities
@@ -74,8 +74,9 @@ def learn(
     - `progress(now)`: called with what is being done; see `Now`.
     - `wanted()`: asked after each step; true ends the training, and its best weights become the bundle.
 
-    Ctrl-C ends the training in the same way. Raises `InputError` for data or minutes that cannot be used, `FileError`
-    for an output that exists, `OverrideError` for an unknown id, and `BundleError` when the training fails.
+    Ctrl-C ends the training in the same way; before the training, Ctrl-C and errors leave nothing in `output`. Raises
+    `InputError` for data or minutes that cannot be used, `FileError` for an output that exists, `OverrideError` for an
+    unknown id, and `BundleError` when the training fails.
 
     >>> learned = learn("Task04_Hippocampus", "my_bundle", minutes=20)  # doctest: +SKIP
     >>> learned.mean_dice  # doctest: +SKIP
@@ -98,9 +99,10 @@ def learn(
     check_overrides(labelled, overrides or {})
     start = None if initial is None else find_start(initial)
     split = split_of(labelled, [case.name for case in labelled], folds)
-    labelled, fingerprint = _checked(root, labelled, split["train"], tell)
-    task = _Task(root, place.absolute(), labelled, fingerprint, split, dict(overrides or {}), start, folds or 1)
-    plan, scoring = _planned(task, end, tell)
+    with nothing_left(root):
+        labelled, fingerprint = _checked(root, labelled, split["train"], tell)
+        task = _Task(root, place.absolute(), labelled, fingerprint, split, dict(overrides or {}), start, folds or 1)
+        plan, scoring = _planned(task, end, tell)
     left = end - scoring - time.monotonic()
     listener = _listener(tell, end - scoring)
     finished = run_trainings(root, place.absolute(), left, listener=listener, wanted=wanted)

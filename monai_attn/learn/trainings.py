@@ -10,6 +10,7 @@ from typing import Any
 
 from monai_attn.bundle.settings import read_settings
 from monai_attn.errors import FileError
+from monai_attn.io.atomic import atomic_path
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json
 from monai_attn.learn.configs import PREPARED
@@ -84,7 +85,8 @@ def install_weights(root: Path) -> None:
         target.with_name("split.json").unlink()
         _set_copies(root, len(found))
     else:
-        shutil.copyfile(found[0], target)
+        with atomic_path(target, overwrite=True) as temporary:
+            shutil.copyfile(found[0], temporary)
     kept: dict[str, Any] = {key: seen[key] for key in ("before", "complete") if key in seen}
     write_json(root / "configs" / "split.json", {**split, **kept, "weights_sha256": [sha256(target)]})
     refresh_after(target)

@@ -60,7 +60,7 @@ def train(
 def measure_pace(root: Path, dataset: Path, minutes: float) -> Pace:
     """The pace of the very training on this computer: a few steps on one case, and the validation of one case.
 
-    The steps end when `minutes` are over, however few they are.
+    The steps end when `minutes` are over, however few they are. Ctrl-C ends the whole and not these steps alone.
     """
     with hidden_folder(root) as folder:
         steps = {"minutes": minutes, "max_steps": STEPS, "epoch_steps": STEPS, "val_interval": STEPS}
@@ -71,6 +71,8 @@ def measure_pace(root: Path, dataset: Path, minutes: float) -> Pace:
             trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: times.append(time.monotonic()))
             began = time.monotonic()
             _run(workflow, root)
+            if schedule.stopped:
+                raise KeyboardInterrupt
             lengths = [later - earlier for earlier, later in pairwise([began, *times])]
             return Pace(median(lengths[2:] or lengths[-1:]), max(schedule.reserve, 1e-3))
 

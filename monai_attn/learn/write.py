@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from monai_attn.learn.normalisation import Normalisation
 from monai_attn.learn.plan import Plan
 from monai_attn.learn.plan_file import write_plan
 
-__all__ = ["check_output", "check_overrides", "write_bundle", "write_json"]
+__all__ = ["check_output", "check_overrides", "nothing_left", "write_bundle", "write_json"]
 
 SKETCH = Plan(
     minutes=1.0,
@@ -81,6 +83,21 @@ def check_output(root: Path, *, resume: bool) -> None:
     if not resume and root.is_dir() and any(root.iterdir()):
         way_out = "Go on with it (--resume), or name" if begun else "Name"
         raise FileError(f"{root.name} is not empty. {way_out} a new folder for the bundle.")
+
+
+@contextmanager
+def nothing_left(root: Path) -> Iterator[None]:
+    """Where the block does not come to its end, the new folder is as it was before: empty, or not there."""
+    existed = root.is_dir()
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # what cannot be removed must not hide the error
+            for path in root.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if not existed:
+                root.rmdir()
+        raise
 
 
 def check_overrides(labelled: LabelledSet, overrides: Mapping[str, Any]) -> None:

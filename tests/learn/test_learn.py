@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commands import run_module
+from ignite.engine import Engine
 from monai.bundle import ConfigWorkflow
 
 from monai_attn import Segmenter, read
@@ -15,8 +17,9 @@ from monai_attn.cases import split_record_of
 from monai_attn.errors import BundleError, FileError, InputError, OverrideError
 from monai_attn.learn import Learned, Now, learn
 from monai_attn.learn.trainings import seconds_left
+from monai_attn.learn.workflow import measure_pace
 from monai_attn.networks import NetworkMean
-from monai_attn.training import read_curve
+from monai_attn.training import TimedSchedule, read_curve
 
 SMALL = {
     "network_def::channels": [8, 16, 32],
@@ -191,6 +194,37 @@ def test_no_time_a_full_folder_and_nothing_to_resume_are_refused(phantoms: Path,
         learn(phantoms, tmp_path)
     with pytest.raises(FileError, match="no training to resume"):
         learn(phantoms, tmp_path / "new", resume=True)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new folder", "empty folder"])
+def test_what_ends_before_the_training_leaves_nothing(phantoms: Path, tmp_path: Path, *, there: bool) -> None:
+    output = tmp_path / "bundle"
+    if there:
+        output.mkdir()
+
+    def interrupt(now: Now) -> None:
+        if now.stage == "measure":
+            assert (output / "configs" / "train.json").is_file()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(phantoms, output, minutes=10, overrides=STEPS, progress=interrupt)
+    assert output.is_dir() == there
+    assert list(tmp_path.rglob("*")) == ([output] if there else [])
+
+
+def test_ctrl_c_while_the_pace_is_measured_does_not_begin_the_training(
+    learned: tuple[Learned, list[Now]], phantoms: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = TimedSchedule._set_rate
+
+    def pressed(schedule: TimedSchedule, engine: Engine) -> None:
+        signal.raise_signal(signal.SIGINT)
+        original(schedule, engine)
+
+    monkeypatch.setattr(TimedSchedule, "_set_rate", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        measure_pace(learned[0].bundle, phantoms, 1.0)
 
 
 def test_an_override_of_nothing_and_a_bundle_of_nowhere_are_refused_before_the_training(
