@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monai_attn.cli._output import (
     add_bundle_option,
@@ -22,7 +22,13 @@ from monai_attn.cli._output import (
 from monai_attn.cli._table import Column, text_table
 from monai_attn.notice import RESEARCH_USE
 
+if TYPE_CHECKING:
+    from monai_attn.segmentation import Segmentation
+
 __all__ = ["add_parser", "run"]
+
+MANY = 50
+"""So many labels without a name make one doubt that the file is a mask."""
 
 EXAMPLES = """examples:
   monai-attn measure out/case_1_seg.nii.gz case_1.nii.gz
@@ -128,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         if lesions:
             found = [row for row in rows if row["kind"] == "lesion" and row["label"] == label]
             print(text_table(found, _lesion_columns(unit)))
-    notes = (*segmentation.labels.notes, *(image.notes if image is not None else ()))
+    notes = (*_doubts(segmentation), *segmentation.labels.notes, *(image.notes if image is not None else ()))
     for note in dict.fromkeys(notes):
         print(f"note: {note}")
     settings = {name: getattr(args, name) for name in ("lesion", "connectivity", "min_ml", "resample", "bundle")}
@@ -136,6 +142,14 @@ def run(args: argparse.Namespace) -> int:
     write_rows(args, rows, files=files, settings=settings, labels=segmentation.table.to_json())
     print(RESEARCH_USE)
     return 0
+
+
+def _doubts(segmentation: Segmentation) -> list[str]:
+    """A sentence where the mask looks like an image: whoever measures an image by mistake gets a row for each value."""
+    unnamed = sum(label.name == f"label {label.value}" for label in segmentation.table)
+    if unnamed < MANY:
+        return []
+    return [f"The mask holds {unnamed} values without names. Is it an image, and not a mask?"]
 
 
 SIDES = [

@@ -29,6 +29,9 @@ PHRASES = (
     (r"suv_factor=\.\.\. \(--suv-factor\)", "--suv-factor"),
     (r"suv_factor=(\S+) \(--suv-factor\)", r"--suv-factor \1"),
     (r"trust=True \(or --trust\)", "--trust"),
+    (r"--force \(force=True\)", "--force"),
+    (r"or set overwrite\.", "or give --overwrite."),
+    (r"Leave resume out", "Leave --resume out"),
     (r"\b(series|volume|threshold)=([-+\w.]+|'[^']*'|\"[^\"]*\")", r"--\1 \2"),
     (r"\bsuv_factor=([-+\w.]+)", r"--suv-factor \1"),
 )

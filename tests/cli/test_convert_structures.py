@@ -142,6 +142,9 @@ def test_what_the_reader_decided_stands_on_the_screen_and_in_the_record(case, tm
         ("suv_factor=-1 (--suv-factor) is for PET, and", "--suv-factor -1 is for PET, and"),
         ("x has no volume=-1.", "x has no --volume -1."),
         ("If you trust its source, say trust=True (or --trust).", "If you trust its source, say --trust."),
+        ("with a warning on the result: --force (force=True).", "with a warning on the result: --force."),
+        ("Choose another name, or set overwrite.", "Choose another name, or give --overwrite."),
+        ("x holds no training to resume. Leave resume out, or", "Leave --resume out, or"),
     ],
 )
 def test_what_the_library_says_in_python_the_command_line_says_in_options(python, command):

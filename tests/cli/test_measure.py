@@ -42,6 +42,14 @@ def test_structures_are_printed_with_the_names_beside_the_mask_and_units(mask, c
     assert notice == "Research use only; not a medical device."
 
 
+def test_an_image_in_the_place_of_the_mask_is_doubted(mask, tmp_path, capsys):
+    assert measure(mask) == 0
+    assert "Is it an image" not in capsys.readouterr().out
+    write(Volume(np.arange(216, dtype=np.int16).reshape(6, 6, 6)), tmp_path / "image.nii.gz")
+    assert measure(tmp_path / "image.nii.gz") == 0
+    assert "note: The mask holds 215 values without names. Is it an image, and not a mask?" in capsys.readouterr().out
+
+
 def test_csv_and_json_hold_the_rows_of_the_python_api(mask, ct, tmp_path):
     assert measure(mask, ct, "--lesion", "Tumour", "--csv", tmp_path / "m.csv", "--json", tmp_path / "m.json") == 0
     segmentation = Segmentation.load(mask)
