@@ -17,7 +17,7 @@ __all__ = ["add_sandbox", "in_sandbox", "wants_sandbox"]
 INSIDE = "MONAI_ATTN_INSIDE_SANDBOX"
 """The environment variable that tells the command that it runs in the sandbox."""
 
-CODE = "import sys; from monai_attn.cli.main import main; sys.exit(main())"
+CODE = "from monai_attn.cli.main import command; command()"
 
 
 def add_sandbox(parser: argparse.ArgumentParser) -> None:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from typing import TextIO
+    from typing import NoReturn, TextIO
 
     from monai_attn.cli.interrupts import Interrupts
 
-__all__ = ["build_parser", "main"]
+__all__ = ["build_parser", "command", "main"]
 
 COMMANDS = (
     *("segment", "learn", "measure", "compare", "report", "cohort", "followup", "convert", "info", "bundles", "fetch"),
@@ -36,10 +36,10 @@ CLOSED_PIPE = 141
 """The shells' exit code for a program whose reader has gone, as in `monai-attn ... | head -1`: 128 + SIGPIPE."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with all subcommands; loads neither torch nor MONAI.
+def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser with these subcommands; loads neither torch nor MONAI.
 
-    Every module in `COMMANDS` adds its own subcommand and sets `run`.
+    The module of each of `COMMANDS` adds its own subcommand and sets `run`.
 
     >>> build_parser().prog
     'monai-attn'
@@ -58,9 +58,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"monai_attn {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    for name in commands:
         importlib.import_module(f"monai_attn.cli.{name}").add_parser(subparsers)
     return parser
+
+
+def command() -> NoReturn:
+    """The command as a process of its own: it ends when the command does, in one step."""
+    from monai_attn.cli._process import leave_at_the_end
+
+    code: list[int] = []
+    leave_at_the_end(code)
+    code.append(main())
+    sys.exit(code[0])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,9 +109,11 @@ def _run(arguments: list[str], interrupts: Interrupts, *, own_process: bool) -> 
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     from monai_attn.cli._json import words_aside
+    from monai_attn.cli._process import without_looking_for_garbage
 
     _refuse_empty(arguments)
-    args = build_parser().parse_args(arguments)
+    with without_looking_for_garbage(own_process):
+        args = build_parser(_wanted(arguments)).parse_args(arguments)
     args.own_process, args.arguments = own_process, arguments
     interrupts.check()
     with words_aside(args):
@@ -109,6 +121,11 @@ def _run(arguments: list[str], interrupts: Interrupts, *, own_process: bool) -> 
     interrupts.check()
     _flush()
     return code
+
+
+def _wanted(arguments: Sequence[str]) -> Sequence[str]:
+    """The commands whose modules are needed to read the arguments: all, but where the first word is one."""
+    return arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
 
 
 def _refuse_empty(arguments: Sequence[str]) -> None:
@@ -185,4 +202,4 @@ def _silence(stream: TextIO) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -9,18 +9,23 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monai_attn.cli._bundle_options import add_bundle_options
 from monai_attn.cli._dry_run import dry_run
 from monai_attn.cli._execution import add_execution, execution_of, workers_from
 from monai_attn.cli._json import add_json
 from monai_attn.cli._output import add_suv_factor
+from monai_attn.cli._process import without_looking_for_garbage
 from monai_attn.cli._progress import PatchBar, TimeLeft, print_row
 from monai_attn.cli._sandbox import add_sandbox, in_sandbox, wants_sandbox
 from monai_attn.cli._studies import add_studies, check_studies, find_study_cases
 from monai_attn.cli._values import count, names, region, regions_by_name, series_by_name
 from monai_attn.cli.cohort import write_page
 from monai_attn.notice import RESEARCH_USE
+
+if TYPE_CHECKING:
+    from monai_attn.cohort import Recipe
 
 __all__ = ["add_parser", "run"]
 
@@ -167,6 +172,7 @@ def run(args: argparse.Namespace) -> int:
     Names and paths are checked before the bundle is opened. Raises `AttnError` for options, paths or a bundle that
     cannot be used. Errors of single cases go to stderr, and the other cases go on.
     """
+    from monai_attn.bundle.light import leave_for_later, load_monai_lightly
     from monai_attn.bundle.locate import find_bundle, is_shipped
     from monai_attn.bundle.trust import remember_trust, require_trust
 
@@ -174,45 +180,28 @@ def run(args: argparse.Namespace) -> int:
     if wants_sandbox(args):
         return in_sandbox(args)
     require_trust(root, trust=args.trust)  # before all that takes time
-    from monai_attn.bundle.light import load_monai_lightly
-    from monai_attn.bundle.overrides import parse_override
-    from monai_attn.cases import check_paths, checked_name, find_cases
-    from monai_attn.cohort import Recipe, run_cases, spread_cases, survey
-    from monai_attn.report import check_matplotlib
-    from monai_attn.results import check_folder
+    light = args.own_process and not args.set and is_shipped(root)
+    with without_looking_for_garbage(args.own_process):
+        if light:
+            leave_for_later()
+        from monai_attn.cases import check_paths, checked_name, find_cases
+        from monai_attn.cohort import run_cases, survey
+        from monai_attn.results import check_folder
 
-    check_studies(args)
-    workers = workers_from(args)
-    check_paths(args.input)
-    if args.case_name is not None:
-        checked_name(args.case_name)
-    recipe = Recipe(
-        bundle=args.bundle,
-        output=args.output,
-        overrides=dict(parse_override(text) for text in args.set),
-        execution=execution_of(args),
-        trust=True,  # since the refusal above, also on other computers
-        region=regions_by_name(args.region),
-        series=series_by_name(args.series),
-        volume=args.volume,
-        suv_factor=args.suv_factor,
-        overwrite=args.overwrite,
-        redo=args.redo,
-        report=args.report,
-        picture=args.cohort,
-        maps=args.maps,
-        dicom_seg=args.dicom_seg,
-        rtstruct=args.rtstruct,
-        force=args.force,
-        head_size=args.head_size,
-        labels=args.labels,
-    )
-    if recipe.report or args.cohort:
-        check_matplotlib()
-    check_folder(recipe.output)
-    if args.own_process and not args.set and is_shipped(root):
-        load_monai_lightly()
-    segmenter = recipe.segmenter()
+        check_studies(args)
+        workers = workers_from(args)
+        check_paths(args.input)
+        if args.case_name is not None:
+            checked_name(args.case_name)
+        recipe = _recipe_of(args)
+        if recipe.report or args.cohort:
+            from monai_attn.report import check_matplotlib
+
+            check_matplotlib()
+        check_folder(recipe.output)
+        if light:
+            load_monai_lightly()
+        segmenter = recipe.segmenter()
     if args.trust and not args.sandbox:
         remember_trust(root)
     if args.studies:
@@ -230,6 +219,8 @@ def run(args: argparse.Namespace) -> int:
         if workers is None:
             rows = run_cases(recipe, cases, segmenter, lambda case, *counts: windows.update(case.name, *counts))
         else:
+            from monai_attn.cohort import spread_cases
+
             rows = spread_cases(recipe, cases, segmenter.parts, workers)
         for row in rows:
             left.count(row)
@@ -249,3 +240,31 @@ def run(args: argparse.Namespace) -> int:
     if len(cases) > 1:
         print(f"{failed} of {len(cases)} cases failed.", file=sys.stderr)
     return 1 if without < len(cases) else 2
+
+
+def _recipe_of(args: argparse.Namespace) -> Recipe:
+    """What is done with each case, by the options. Raises `AttnError` for values that cannot be used."""
+    from monai_attn.bundle.overrides import parse_override
+    from monai_attn.cohort import Recipe
+
+    return Recipe(
+        bundle=args.bundle,
+        output=args.output,
+        overrides=dict(parse_override(text) for text in args.set),
+        execution=execution_of(args),
+        trust=True,  # since it was refused or trusted before, also on other computers
+        region=regions_by_name(args.region),
+        series=series_by_name(args.series),
+        volume=args.volume,
+        suv_factor=args.suv_factor,
+        overwrite=args.overwrite,
+        redo=args.redo,
+        report=args.report,
+        picture=args.cohort,
+        maps=args.maps,
+        dicom_seg=args.dicom_seg,
+        rtstruct=args.rtstruct,
+        force=args.force,
+        head_size=args.head_size,
+        labels=args.labels,
+    )

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist, squareform
 
 from monai_attn.errors import InputError
 from monai_attn.measure.blocks import Mask
@@ -56,7 +54,7 @@ def axial_diameters(mask: Mask, affine: NDArray[np.float64]) -> AxialDiameters:
     for at_most, index, points in sections:
         if best is not None and at_most <= best.longest_mm:
             break
-        hull = points[ConvexHull(points @ plane.T).vertices]  # counter-clockwise
+        hull = points[_hull(points @ plane.T)]  # counter-clockwise
         longest, across = _longest_and_across(hull @ plane.T)
         length = float(np.linalg.norm(np.subtract(*longest)))
         if best is None or length > best.longest_mm:
@@ -71,7 +69,7 @@ def axial_diameters(mask: Mask, affine: NDArray[np.float64]) -> AxialDiameters:
 def diameter_3d_mm(mask: Mask, affine: NDArray[np.float64]) -> float:
     """The longest distance between two points of the outline, in any direction. The mask must not be empty."""
     points = outline(mask) @ affine[:3, :3].T
-    return float(pdist(points[ConvexHull(points).vertices]).max())
+    return float(_distances(points[_hull(points)]).max())
 
 
 def outline(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -108,7 +106,7 @@ def _longest_and_across(
     hull: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The ends of the diameter of a convex polygon (corners in order), and of the widest chord across it."""
-    first, last = sorted(np.unravel_index(int(np.argmax(squareform(pdist(hull)))), (len(hull), len(hull))))
+    first, last = sorted(np.unravel_index(int(np.argmax(_distances(hull))), (len(hull), len(hull))))
     longest = hull[[first, last]]
     along = (longest[1] - longest[0]) / np.linalg.norm(longest[1] - longest[0])
     frame = np.array([along, [-along[1], along[0]]])
@@ -120,3 +118,19 @@ def _longest_and_across(
     widest = int(np.argmax(np.abs(y[0] - y[1])))
     ends = np.array([[x[widest], y[0, widest]], [x[widest], y[1, widest]]])
     return longest, ends @ frame + longest[0]
+
+
+def _hull(points: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Which points `(N, dimensions)` are corners of the convex hull of all; in a plane in their order around it."""
+    from scipy.spatial import ConvexHull  # takes a tenth of a second to load, for lesions only
+
+    corners: NDArray[np.intp] = ConvexHull(points).vertices
+    return corners
+
+
+def _distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The distance of each point to each other one, `(N, N)`."""
+    from scipy.spatial.distance import pdist, squareform
+
+    table: NDArray[np.float64] = squareform(pdist(points))
+    return table

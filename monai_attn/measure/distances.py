@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from monai_attn.errors import InputError
 from monai_attn.measure.blocks import Mask
@@ -130,5 +129,7 @@ def _nearest(
 ) -> NDArray[np.float64]:
     distances = np.where(shared, 0.0, np.inf)
     if len(others_mm) and not shared.all():
+        from scipy.spatial import cKDTree  # a tenth of a second that most commands need not wait for
+
         distances[~shared] = cKDTree(others_mm, balanced_tree=False).query(points_mm[~shared])[0]
     return distances

@@ -37,11 +37,12 @@ class Certainty:
     A code is 0 for background, else the class of an argmax, or 1 + the channel of regions. One voxel with a logit of 0
     for both classes, and a sure voxel, in a label called 7:
 
+    >>> from monai_attn.transforms import label_arrays
     >>> seen = Certainty(2, regions=False)
     >>> logits, codes = np.zeros((2, 1, 1, 2), np.float32), np.ones((3, 3, 4), np.uint16)
     >>> logits[1, 0, 0, 1] = 50
 
-    >>> seen.add(logits, codes, (0, 0, 0), (0, 0, 1), lambda length, work: [work(0, length)])
+    >>> seen.add(logits, codes, (0, 0, 0), (0, 0, 1), label_arrays, lambda length, work: [work(0, length)])
     >>> seen.by_label([0, 7])
     {7: 0.75}
     """
@@ -57,18 +58,18 @@ class Certainty:
         codes: NDArray[np.uint16],
         low: Sequence[int],
         high: Sequence[int],
+        loops: Any,
         in_parts: Callable[[int, Part], list[Any]],
     ) -> None:
         """Take a slab of logits `(C, X, Y, Z)` with its `codes` `(X + 2, Y + 2, Z + 2)`.
 
-        `low` and `high` are the first and the last voxel `(3,)` that counts. `in_parts` runs work on parts of the first
-        axis, one for each thread.
+        `low` and `high` are the first and the last voxel `(3,)` that counts. `loops` is the module `label_kernels`, or
+        `label_arrays`. `in_parts` runs work on parts of the first axis, one for each thread.
         """
-        from monai_attn.transforms.label_kernels import add_certainty  # numba takes its time
 
         def work(first: int, last: int) -> NDArray[np.int64]:
             found = np.zeros((2, len(self.sums)), np.int64)
-            add_certainty(logits, codes, self.regions, np.asarray(low), np.asarray(high), ONE, found, first, last)
+            loops.add_certainty(logits, codes, self.regions, np.asarray(low), np.asarray(high), ONE, found, first, last)
             return found
 
         for sums, counts in in_parts(logits.shape[1], work):

@@ -28,6 +28,7 @@ from monai_attn.errors import BundleError, InputError
 from monai_attn.progress import Finished
 from monai_attn.transforms.cells import along_axes, view_of
 from monai_attn.transforms.certainty import Certainty
+from monai_attn.transforms.label_arrays import loops_for
 from monai_attn.transforms.way_back import WayBack, way_back
 from monai_attn.wording import counted
 
@@ -105,28 +106,27 @@ class LabelSlabs:
         Each slab but the first begins with the last plane of the slab before. Raises `BundleError` for logits that are
         not finite, and for logits that do not fit the image or `regions`.
         """
-        from monai_attn.transforms.label_kernels import classify  # numba takes its time, and a file opens without
-
         logits = np.ascontiguousarray(slab.detach().cpu().float().numpy())
         self._check(logits.shape, start)
+        loops = loops_for(max(logits.size, self.labels.size))
         origin = np.zeros(3, dtype=np.int64)
         origin[self.axis] = start
         shape = np.array(logits.shape[1:])
         low, high = np.maximum(self.way.valid[0] - origin, 0), np.minimum(self.way.valid[1] - origin, shape - 1)
         codes = np.zeros(shape + 2, dtype=np.uint16)
         regions = self.regions is not None
-        if not all(_in_parts(shape[0], lambda *part: classify(logits, codes, regions, low, high, *part))):
+        if not all(_in_parts(shape[0], lambda *part: loops.classify(logits, codes, regions, low, high, *part))):
             raise BundleError(
                 "The network gives logits that are not finite. Run it in float32, or look whether the image itself "
                 "holds values that are not finite."
             )
         fresh = low.copy()
         fresh[self.axis] = max(fresh[self.axis], 1 if start else 0)  # the first plane came with the slab before
-        self.certainty.add(logits, codes, fresh, high, _in_parts)
+        self.certainty.add(logits, codes, fresh, high, loops, _in_parts)
         end = start + int(shape[self.axis])
         last = end == self.way.network_shape[self.axis]
         span = (start if start else -1, end if last else end - 1)  # cells; those at the edges have a zero corner
-        done = self._label(logits, codes, low, high, origin, span)
+        done = self._label(loops, logits, codes, low, high, origin, span)
         self.planes = end
         if self.finished is not None:
             self.finished(self.labels, done)
@@ -168,10 +168,10 @@ class LabelSlabs:
             self.labels = np.zeros(self.way.source_shape, dtype=self.values.dtype)
             self.certainty = Certainty(len(values), regions=self.regions is not None)
 
-    def _label(self, logits: Any, codes: Any, low: Any, high: Any, origin: Any, span: tuple[int, int]) -> VoxelBox:
+    def _label(
+        self, loops: Any, logits: Any, codes: Any, low: Any, high: Any, origin: Any, span: tuple[int, int]
+    ) -> VoxelBox:
         """Write the labels of all cells with `span[0] <= cell < span[1]` on the slab axis; the box they lie in."""
-        from monai_attn.transforms.label_kernels import label_cells, label_voxels
-
         regions = self.regions is not None
         inside = self.labels[self._box]
         if self._axes is None:
@@ -180,7 +180,7 @@ class LabelSlabs:
             place = (self._matrix, self.way.lattice, origin, self.axis, open_ended)
             _in_parts(
                 inside.shape[0],
-                lambda *part: label_voxels(logits, codes, inside, self.values, regions, low, high, *place, *part),
+                lambda *part: loops.label_voxels(logits, codes, inside, self.values, regions, low, high, *place, *part),
             )
             return self._box
         axes = list(self._axes)
@@ -192,7 +192,9 @@ class LabelSlabs:
         ends, places = tuple(run[1] for run in runs), tuple(one.place for one in axes)
         _in_parts(
             len(cells[0]),
-            lambda *part: label_cells(logits, codes, view, self.values, regions, low, high, cells, ends, places, *part),
+            lambda *part: loops.label_cells(
+                logits, codes, view, self.values, regions, low, high, cells, ends, places, *part
+            ),
         )
         return self._finished(first, last)
 

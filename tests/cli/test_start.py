@@ -25,7 +25,14 @@ NEVER = (
     "sympy",
     "torch._dynamo",
     "torch._inductor",
+    "torch._decomp",
     "torch.distributed.optim",
+    "monai.apps.pathology",
+    "monai.engines",
+    "numba",
+    "numpy.f2py.f2py2e",
+    "scipy.optimize",
+    "scipy.spatial",
     "nncf",
     "SimpleITK",
     "napari",
@@ -83,3 +90,58 @@ def test_a_process_that_has_monai_keeps_it():
     import monai  # noqa: F401
 
     assert not load_monai_lightly()
+
+
+def run(code: str) -> list[str]:
+    """What a process of its own prints, in words; the last word is its exit code."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    return [*done.stdout.split(), str(done.returncode)]
+
+
+def test_every_shipped_bundle_finds_what_its_config_names_in_the_parts_of_monai():
+    code = (
+        "from monai_attn.bundle.light import load_monai_lightly\n"
+        "load_monai_lightly()\n"
+        "from monai_attn.bundle.locate import shipped\n"
+        "from monai_attn.bundle.parts import open_bundle\n"
+        "for root in shipped().values(): print(open_bundle(root) is not None)\n"
+    )
+    assert set(run(code)) == {"True", "0"}
+
+
+def test_what_torch_registers_for_its_compiler_is_there_when_the_compiler_is():
+    code = (
+        "import sys\n"
+        "from monai_attn.bundle.light import leave_for_later\n"
+        "leave_for_later()\n"
+        "import torch\n"
+        "before = 'torch._decomp' in sys.modules\n"
+        "import torch._dynamo\n"
+        "print(before, 'torch._decomp' in sys.modules, torch.empty(2, 3, device='meta').matmul(torch.empty(3, 1, "
+        "device='meta')).shape[1], torch.export.export.__name__, torch.distributions.Normal(0, 1).mean.item())\n"
+    )
+    assert run(code) == ["False", "True", "1", "export", "0.0", "0"]
+
+
+@pytest.mark.parametrize("code", [0, 2, 130])
+def test_a_command_leaves_with_its_code_after_all_that_is_to_be_done_at_an_end(code, tmp_path):
+    told = tmp_path / "told"
+    script = (
+        "import atexit, pathlib, sys, threading, time\n"
+        "import monai_attn.cli.main as command\n"
+        f"def late(): time.sleep(0.1); pathlib.Path({str(told)!r}).write_text('thread')\n"
+        "def main():\n"
+        "    atexit.register(print, 'said')\n"
+        "    threading.Thread(target=late).start()\n"
+        "    print('written', end=' ')\n"
+        f"    return {code}\n"
+        "command.main = main\n"
+        "command.command()\n"
+    )
+    assert run(script) == ["written", "said", str(code)]
+    assert told.read_text() == "thread"
+
+
+def test_an_error_of_python_itself_still_ends_in_a_traceback():
+    script = "import monai_attn.cli.main as command\ncommand.main = lambda: 1 / 0\ncommand.command()\n"
+    assert run(script) == ["1"]

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bodies import SPACINGS_MM, TURNS_DEG, cuboid, draw, ellipsoid, grid, sphere
+from scipy.optimize import nnls
 
 from monai_attn.measure import surface_area_mm2
-from monai_attn.measure.surfels import surfel_areas_mm2
+from monai_attn.measure.surfels import _never_negative, surfel_areas_mm2
 from monai_attn.volume import Volume
 
 
@@ -86,3 +87,15 @@ def test_boxes_along_the_voxels_come_out_as_small_as_the_docs_say(edges):
         a, b, c = np.multiply(edges, spacing_mm)
         found = surface_area_mm2(np.ones(edges, bool), np.diag([*spacing_mm, 1.0]))
         assert 100 * found / (2 * (a * b + b * c + c * a)) == pytest.approx(percent, abs=1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_weights_are_those_of_scipy(seed):
+    generator = np.random.default_rng(seed)
+    matrix = generator.uniform(0, 1, (200, 13)) + generator.uniform(0, 2, 13)
+    target = matrix @ generator.normal(0.4, 0.6, 13) + generator.normal(0, 0.1, 200)
+    expected = nnls(matrix, target)[0]
+    given = _never_negative(matrix, target)
+    assert ((given > 0) == (expected > 0)).all()
+    assert 0 < (given > 0).sum() < 13
+    assert given == pytest.approx(expected, rel=1e-10)
