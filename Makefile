@@ -45,7 +45,7 @@ docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Some minutes each. Those on data run with DATA=folder, which holds hippocampus/ and images/; docs/benchmarks.md has more.
-BENCHMARKS := window growth measure napari_open napari_slices napari_segment
+BENCHMARKS := window first_mask growth measure napari_open napari_slices napari_segment
 BENCHMARKS_ON_DATA := organs whole_ct hippocampus
 
 bench: .venv/installed-dev .venv/debian-packages
