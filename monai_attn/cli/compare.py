@@ -137,9 +137,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare all pairs; 0 if all went well, 1 if some failed, 2 and nothing written if none could be compared.
+    """Compare all pairs; 0 if all went well, 1 if some failed.
 
-    Raises `InputError` for two files that cannot be compared, and for masks that hold nothing and name nothing.
+    Raises `InputError` where no pair can be compared, and for masks that hold nothing and name nothing.
     Volumes are printed in ml, distances in mm.
     """
     from monai_attn.cohort import Criteria, compare_pair, comparison_rows, complete, find_pairs
@@ -170,8 +170,7 @@ def run(args: argparse.Namespace) -> int:
     for case in failed:
         print(f"{case.case}: {command_words(case.error, args.command)}", file=sys.stderr)
     if len(failed) == len(cases):
-        print(f"None of {len(cases)} cases could be compared; nothing was written.", file=sys.stderr)
-        return 2
+        raise InputError(f"None of {len(cases)} cases could be compared; nothing was written.")
     if not any(case.comparisons for case in cases):
         raise InputError("All masks hold only background and nothing names labels, so there is nothing to compare.")
     rows = comparison_rows(cases, summary=folders)

@@ -123,8 +123,10 @@ def test_a_damaged_file_is_a_row_too(folders, tmp_path, capsys):
 def test_when_no_case_can_be_compared_nothing_is_written(folders, tmp_path, capsys):
     for path in folders[1].iterdir():
         path.rename(path.with_name(f"other_{path.name}"))
-    assert run(*folders, "--csv", tmp_path / "c.csv", "--error-map", tmp_path / "errors") == 2
-    assert "None of 6 cases could be compared" in capsys.readouterr().err
+    assert run(*folders, "--csv", tmp_path / "c.csv", "--json", "-", "--error-map", tmp_path / "errors") == 2
+    printed = capsys.readouterr()
+    assert "None of 6 cases could be compared" in printed.err
+    assert printed.out == ""
     assert not (tmp_path / "c.csv").exists()
     assert not (tmp_path / "errors").exists()
 
