@@ -86,7 +86,7 @@ def _direction_weights(axes: tuple[float, ...]) -> NDArray[np.float64]:
     normals = np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
     crossings = np.abs(normals @ (matrix @ DIRECTIONS.T)) / abs(np.linalg.det(matrix))  # (normals, 13)
     scale = crossings.mean()  # so that the solver's tolerance does not depend on the unit
-    weights = _never_negative(crossings / scale, np.ones(NORMALS)) / scale
+    weights: NDArray[np.float64] = _never_negative(crossings / scale, np.ones(NORMALS)) / scale
     weights /= float((crossings @ weights).mean())
     return weights
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -48,12 +49,18 @@ def describe_run(
         **ran,
         "asked": {"backend": execution.backend, "precision": execution.precision},
         "mixed_precision": parts.amp and device.startswith("cuda"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "source": next(iter(sources.values())),
         **({"images": sources, "missing": missing} if len(parts.inputs) > 1 else {}),
         "region_mm": regions_json(region),
         "seconds": round(seconds, 3),
     }
+
+
+@cache
+def _version(package: str) -> str:
+    """The version of an installed package; looked up once, since that searches folders and reads a file."""
+    return version(package)
 
 
 def _described(source: Volume) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def numbers(item: Dataset | None, keyword: str, count: int) -> tuple[float, ...]
     if item is None:
         return None
     try:
-        value: Any = item.get(keyword)
+        value = _value(item, keyword)
         if value is None or value == "":
             return None
         parts = tuple(float(part) for part in ([value] if isinstance(value, (str, int, float)) else value))
@@ -112,7 +113,7 @@ def text(item: Dataset | None, keyword: str) -> str:
     >>> text(header, "SeriesDescription"), text(header, "Modality")
     ('T2 axial', '')
     """
-    value: Any = None if item is None else item.get(keyword)
+    value = None if item is None else _value(item, keyword)
     if value is None:
         return ""
     if isinstance(value, str):
@@ -121,3 +122,21 @@ def text(item: Dataset | None, keyword: str) -> str:
         return "\\".join(str(part) for part in value)
     except TypeError:
         return str(value).strip()
+
+
+def _value(item: Dataset, keyword: str) -> Any:
+    """A value as pydicom gives it, None where it is missing: most are, and `Dataset.get` takes long to say so."""
+    tag, there = _tag(keyword), item.keys()  # a plain set of numbers
+    return None if tag is not None and tag not in there else item.get(keyword)
+
+
+@cache
+def _tag(keyword: str) -> int | None:
+    """The number of a tag of DICOM's dictionary, None for other keywords.
+
+    >>> hex(_tag("Rows"))
+    '0x280010'
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    return tag_for_keyword(keyword)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,10 +80,9 @@ def read_header(path: Path) -> Dataset | None:
     """
     from pydicom import dcmread
 
-    tags: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()] + private_tags()
     try:
         with path.open("rb") as stream:
-            header = dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
+            header = dcmread(stream, stop_before_pixels=True, force=True, specific_tags=_wanted())
             # Reading stops at the pixels; where it went on to the end of the file there are none.
             no_pixels = stream.tell() >= os.fstat(stream.fileno()).st_size
         _parse(header)
@@ -110,6 +110,15 @@ def read_header(path: Path) -> Dataset | None:
         if modality != "SEG":
             check_frames(path, header)
     return header
+
+
+@cache
+def _wanted() -> list[Any]:
+    """The tags of `HEADER_TAGS` and the private ones, as pydicom has them inside."""
+    from pydicom.tag import Tag
+
+    names: list[Any] = [tag for line in HEADER_TAGS for tag in line.split()]
+    return [Tag(tag) for tag in names + private_tags()]
 
 
 def read_headers(paths: Iterable[Path]) -> tuple[list[tuple[Path, Dataset]], list[Unread]]:

@@ -18,6 +18,7 @@ from monai_attn.errors import FileError, InputError
 from monai_attn.io.budget import MAX_BYTES
 from monai_attn.io.dicom.files import number, text
 from monai_attn.io.dicom.frames import Frame
+from monai_attn.io.dicom.plain_pixels import stored_plainly
 from monai_attn.io.foreign import is_foreign
 from monai_attn.io.values import tidy
 from monai_attn.wording import counted
@@ -92,8 +93,10 @@ def _decode(frame: Frame) -> tuple[NDArray[Any], bool]:
     try:
         dataset = dcmread(frame.path, force=True)
         syntax = _transfer_syntax(dataset)
-        # pydicom cuts off bits above BitsStored (old overlays) and restores the sign below them.
-        array = np.asarray(dataset.pixel_array)
+        array = stored_plainly(dataset)
+        if array is None:
+            # pydicom cuts off bits above BitsStored (old overlays) and restores the sign below them.
+            array = np.asarray(dataset.pixel_array)
         table = bool(dataset.get("ModalityLUTSequence"))
         if table:
             array = np.asarray(apply_modality_lut(array, dataset))

@@ -98,9 +98,12 @@ def private_numbers(item: Dataset, name: str) -> tuple[float, ...]:
 
 def _value(item: Dataset, tag: Private) -> Any:
     """The value of a private tag as pydicom gives it; None where the tag is missing or belongs to another creator."""
-    named = False
+    named, there = False, item.keys()
     for block in BLOCKS:
-        creator = item.get((tag.group, block))
+        number = (tag.group << 16) | block
+        if number not in there:  # as in most files; to ask for the element takes long
+            continue
+        creator = item.get(number)
         if creator is None:
             continue
         named = True
