@@ -56,7 +56,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         from monai_attn.io import read
 
-        rows = volume_rows(read(path, series=args.series, volume=args.volume, suv_factor=args.suv_factor))
+        volume = read(path, series=args.series, volume=args.volume, suv_factor=args.suv_factor)
+        rows = volume_rows(volume)
+        if args.json:
+            spacing_mm = [float(edge) for edge in volume.spacing_mm]
+            rows |= {"shape": list(volume.shape), "spacing_mm": spacing_mm, "affine": volume.affine.tolist()}
     if args.json:
         print(json.dumps(rows, indent=2, default=str))
         return 0

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from monai_attn import Segmentation, Volume, write
+from monai_attn import Segmentation, Volume, read, write
 from monai_attn.cli.main import COMMANDS, build_parser, main
 from monai_attn.io.phantom import GRIDS, TABLE, ct_phantom
 
@@ -40,6 +40,15 @@ def test_measurements_are_printed_and_not_written(capsys, organs):
     assert content["notice"] == "Research use only; not a medical device."
     assert "liver" in words
     assert [path.name for path in organs.parent.iterdir()] == ["organs.nii.gz"]
+
+
+def test_an_image_is_described_in_words_and_numbers(capsys, organs):
+    content, _ = answer(capsys, "info", organs, "--json")
+    image = read(organs)
+    assert content["size"] == f"{' x '.join(map(str, image.shape))} voxels"
+    assert content["shape"] == list(image.shape)
+    assert content["spacing_mm"] == pytest.approx(image.spacing_mm)
+    np.testing.assert_allclose(content["affine"], image.affine)
 
 
 def test_scores_are_printed(capsys, organs):
