@@ -19,14 +19,14 @@ PAGES = sorted(
 )
 
 SMALLER = {
-    "--minutes 60": "--minutes 0.4",
-    "minutes=60": "minutes=0.4",
-    "--minutes 5": "--minutes 0.4",
+    "--minutes 60": "--minutes 0.25",
+    "minutes=60": "minutes=0.25",
+    "--minutes 5": "--minutes 0.25",
     "configs/train.json --dataset_dir": "configs/train.json --max_epochs 1 --save_interval 1 --dataset_dir",
     "configs/multi_gpu_train.json']\"": "configs/multi_gpu_train.json']\" --max_epochs 1",
     "--output_dir run --resume true": "--output_dir run --resume true --max_epochs 2",
 }
-"""What makes a training of hours one of half a minute, in blocks that are marked `long`."""
+"""What makes a training of hours one of a quarter of a minute, in blocks that are marked `long`."""
 
 
 @pytest.mark.parametrize("page", PAGES)
