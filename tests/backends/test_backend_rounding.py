@@ -8,6 +8,7 @@ from monai.networks.nets import AttentionUnet
 from test_backends import image
 from torch import Tensor, nn
 
+from monai_attn.backends import Execution, load_network
 from monai_attn.backends.agreement import differing, disagreement
 from monai_attn.networks import AttnUNet
 
@@ -61,6 +62,23 @@ def test_untrained_networks_keep_bf16(attention):
     expected, given = network(x)[0], in_bf16(network, x)
     assert disagreement(expected, given, "bf16") == ""
     assert differing(expected, given) > 14  # the old rule allowed 10 voxels of a class and 1 %
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_an_untrained_network_runs_in_bf16_and_the_provenance_says_how_many_labels_differ(backend):
+    torch.manual_seed(1)
+    network = AttnUNet(3, 1, 14, channels=[4, 8, 16], strides=[2, 2], attention="gate").eval()
+    x = image(1, 1, *SHAPE)
+    expected = network(x).argmax(1)
+    loaded = load_network(network, Execution("cpu", backend=backend, precision="bf16"))
+    turned = float((loaded(x).argmax(1) != expected).float().mean())
+    ((_, precision),) = loaded.record.used
+    about = loaded.record.provenance()
+    assert about["differing"] == {f"{backend} bf16": pytest.approx(turned, abs=1e-6)}
+    if precision == "bf16":  # a processor without it has run f32, and says so
+        assert 0.001 < turned < 0.1
+        assert about["fallbacks"] == []
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """Pixels that lie in a DICOM file as they are: whole numbers, one after the other, of one channel, not compressed.
 
-Most CT and MRI are stored so. pydicom decodes them too, and everything else; it takes longer to find out that nothing
-is to be decoded than to read a slice.
+Most CT and MRI are stored so. pydicom decodes them too, and everything else. It takes long to find out that there is
+nothing to decode.
 """
 
 from __future__ import annotations
