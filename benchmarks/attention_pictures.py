@@ -23,7 +23,7 @@ def forest(path: Path, parts: Sequence[Part], score: str = "dice") -> None:
     for axis, part, differences in zip(axes, parts, found, strict=True):
         names = list(differences)[::-1]
         for place, name in enumerate(names):
-            _row(axis, place, differences[name])
+            _row(axis, place, differences[name], part.repeated)
         axis.axvline(0, color=GREY, linewidth=1)
         axis.set_yticks(range(len(names)), names, fontsize=9)
         axis.set_ylim(-0.6, len(names) - 0.4)
@@ -35,10 +35,10 @@ def forest(path: Path, parts: Sequence[Part], score: str = "dice") -> None:
     _save(path, to_png(figure))
 
 
-def _row(axis, place: int, one: Difference) -> None:  # type: ignore[no-untyped-def]
+def _row(axis, place: int, one: Difference, repeated: bool) -> None:  # type: ignore[no-untyped-def]
     if np.isnan(one.mean):
         return
-    apart = one.p_holm < 0.05
+    apart = repeated and one.p_holm < 0.05
     colour = (BLUE if one.mean > 0 else RED) if apart else GREY
     if not np.isnan(one.low):
         axis.plot([one.low, one.high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")

@@ -31,6 +31,10 @@ from attention_tables import (
 )
 
 NOTHING = "No run of this is kept yet."
+ONCE = (
+    "Not every network was trained twice yet. The intervals hold what other patients would change, not what another "
+    "training would. So no difference can be laid to the attention yet."
+)
 
 PICTURES = (
     ("differences", "forest.png", "Difference in Dice of each network to the one without attention"),
@@ -105,10 +109,13 @@ def answer(part: Part) -> str:
     cases = max(one.cases for one in found.values())
     seeds = sorted({len(part.seeds(name)) for name in part.variants})
     how_many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    how_many += " seed" if seeds == [1] else " seeds"
     words = (
-        f"**{part.title}** ({cases} unseen cases, {how_many} seeds): the mean Dice without attention is {base:.3f}. "
+        f"**{part.title}** ({cases} unseen cases, {how_many}): the mean Dice without attention is {base:.3f}. "
         f"The networks differ from it by {interval(found[worst])} ({worst}) up to {interval(found[best])} ({best})."
     )
+    if not part.repeated:
+        return f"{words} {ONCE}"
     if not sure:
         return f"{words} After Holm's correction no difference lies apart from 0."
     which = ", ".join(f"{name} ({found[name].mean:+.3f})" for name in sure)
@@ -134,7 +141,7 @@ def boundaries(found: Sequence[Part]) -> str:
     """Whether boundaries gain where the Dice does not: for each score the networks that differ after correction."""
     scores = ("dice", "boundary_dice", "nsd", "hd95_mm")
     lines = []
-    for part in found:
+    for part in (one for one in found if one.repeated):
         of = {score: part.differences(score, ALL) for score in scores}
         cells = [_count(of[score], better=-1 if score == "hd95_mm" else 1) for score in scores]
         lines.append([part.title, *cells])

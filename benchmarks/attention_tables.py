@@ -45,6 +45,11 @@ class Part:
     def seeds(self, variant: str) -> list[str]:
         return sorted({row["seed"] for row in self.rows if row["variant"] == variant}, key=int)
 
+    @property
+    def repeated(self) -> bool:
+        """Whether each network was trained more than once: else luck and attention cannot be told apart."""
+        return bool(self.variants) and min(len(self.seeds(name)) for name in self.variants) > 1
+
     def sizes_ml(self, structure: str) -> dict[str, float]:
         """The volume of the reference of each case."""
         return {row["case"]: float(row["reference_ml"]) for row in self.rows if row["structure"] == structure}

@@ -54,6 +54,14 @@ def test_only_what_differs_is_called_apart_from_none(part):
     assert re.search(r"apart from 0: gate \(\+0\.0(49|50|51)\)\.$", answer(part))
 
 
+def test_of_one_training_each_nothing_is_laid_to_the_attention(tmp_path):
+    keep(tmp_path / "scores.csv", [one for one in table() if one["seed"] == 1 or one["variant"] == "none"])
+    blocks = blocks_of(tmp_path)
+    assert "no difference can be laid to the attention" in blocks["answer"]
+    assert "apart from 0" not in blocks["answer"]
+    assert "better" not in blocks["boundaries"]
+
+
 def test_the_difference_of_a_structure_is_its_own(part):
     front, back = (part.differences("dice", name)["gate"] for name in ("front", "back"))
     assert front.mean == pytest.approx(0.1, abs=0.005)
