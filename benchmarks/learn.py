@@ -3,7 +3,8 @@
     python benchmarks/learn.py DATASET OUTPUT --minutes 20 [--who ours stock nnunet] [--nnunet peer/bin/python]
 
 All learn from the same cases, and are scored on the same unseen cases, those that `learn` keeps for its test. The
-scores are those of monai_attn. OUTPUT/scores.md gets a table of the mean Dice of each structure.
+scores are those of monai_attn. OUTPUT/scores.md gets a table of the mean Dice of each structure, with what earlier
+runs into OUTPUT found.
 
 - ours: `monai-attn learn` as it is; reading, planning, scores and model card count in its minutes.
 - stock: MONAI's tutorial recipe: `UNet` with residual units, `RandCropByPosNegLabeld`, `DiceCELoss`, AdamW of 1e-3, the
@@ -72,15 +73,15 @@ def main() -> None:
     split = split_of(labelled, [case.name for case in labelled])
     args.output.mkdir(parents=True, exist_ok=True)
     unseen = [labelled[name] for name in split["test"][: args.cases]]
-    found = {}
     for who in args.who:
         began = time.monotonic()
         predict = RIVALS[who](labelled, split, args)
         trained = (time.monotonic() - began) / 60
-        found[who] = {"minutes": trained, **scored(predict, unseen, labelled.labels)}
-        (args.output / f"{who}.json").write_text(json.dumps(found[who], indent=1, default=str))
-        print(who, f"{trained:.1f} min, mean Dice {found[who]['mean_dice']:.3f}", flush=True)
-    (args.output / "scores.md").write_text(table(found, labelled.labels))
+        found = {"minutes": trained, **scored(predict, unseen, labelled.labels)}
+        (args.output / f"{who}.json").write_text(json.dumps(found, indent=1, default=str))
+        print(who, f"{trained:.1f} min, mean Dice {found['mean_dice']:.3f}", flush=True)
+    done = {who: json.loads(path.read_text()) for who in RIVALS if (path := args.output / f"{who}.json").exists()}
+    (args.output / "scores.md").write_text(table(done, labelled.labels))
 
 
 def ours(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace) -> Predict:
@@ -165,9 +166,9 @@ def nnunet(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespac
     for part, names in (("Tr", learned), ("Ts", split["test"][: args.cases])):
         for case in (labelled[name] for name in names):
             image = next(iter(case.images.values())).read()
-            write(raw / f"images{part}" / f"{case.name}_0000.nii.gz", image, overwrite=True)
+            write(image, raw / f"images{part}" / f"{case.name}_0000.nii.gz", overwrite=True)
             if part == "Tr":
-                write(raw / "labelsTr" / f"{case.name}.nii.gz", case.label.read(like=image), overwrite=True)
+                write(case.label.read(like=image), raw / "labelsTr" / f"{case.name}.nii.gz", overwrite=True)
     about = {
         "channel_names": {"0": "CT" if labelled.images[0].modality == "CT" else "MRI"},
         "labels": {"background": 0, **{label.name: label.value for label in labelled.labels}},

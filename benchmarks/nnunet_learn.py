@@ -48,7 +48,7 @@ def main() -> None:
     preprocess([DATASET], configurations=("3d_fullres",), num_processes=(2,))
     done = Path(nnUNet_preprocessed) / NAME
     (done / "splits_final.json").write_text(os.environ["SPLITS"])
-    plans = json.loads((done / "nnUNetPlans.json").read_text())
+    plans = {**json.loads((done / "nnUNetPlans.json").read_text()), "continue_training": False}
     about = json.loads((done / "dataset.json").read_text())
     trainer = TimedTrainer(plans, "3d_fullres", 0, about, device=torch.device("cpu"))
     trainer.run_training()
