@@ -52,10 +52,12 @@ def main() -> None:
     about = json.loads((done / "dataset.json").read_text())
     trainer = TimedTrainer(plans, "3d_fullres", 0, about, device=torch.device("cpu"))
     trainer.run_training()
+    trainer.set_deep_supervision_enabled(False)
     predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
-    predictor.initialize_from_trained_model_folder(
-        str(Path(trainer.output_folder_base)), use_folds=(0,), checkpoint_name="checkpoint_final.pth"
-    )
+    predictor.manual_initialization(
+        trainer.network, trainer.plans_manager, trainer.configuration_manager, [trainer.network.state_dict()],
+        trainer.dataset_json, nnUNetTrainer.__name__, trainer.inference_allowed_mirroring_axes,
+    )  # fmt: skip
     raw = Path(nnUNet_raw)
     predictor.predict_from_files(
         str(raw / NAME / "imagesTs"), str(raw.parent / "predicted"), num_processes_preprocessing=1,
