@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
-# Modules are compiled when they are first imported: most of the thousands that come along never are.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -qq --constraint constraints.txt
+# Compiles what was installed, and this package: on all processors, where pip uses one. Tests of others are left out.
+COMPILE = $(BIN)/python -m compileall -q -j 0 -x '[/\\]tests?[/\\]' monai_attn \
+  "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" >/dev/null 2>&1 || true
 
 # What a window needs on Debian and Ubuntu where there is no screen; Mesa draws it.
 WINDOW_PACKAGES := xvfb xauth libgl1 libegl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 \
@@ -63,6 +65,7 @@ endif
 	@echo "Installing monai_attn into .venv; the first time this takes some minutes."
 	@$(INSTALL) pip setuptools
 	@$(INSTALL) --no-build-isolation --editable ".[$*]"
+	@$(COMPILE)
 	@touch $@
 
 # Without them the tests that need a window, or dciodvfy, skip themselves.
