@@ -12,8 +12,9 @@ Each public name is loaded when it is first used, so that `import monai_attn` lo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from monai_attn import measure
@@ -80,16 +81,6 @@ _ROOMS = {
 }
 """Where each public name stands."""
 
-_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "measure":  # a room as a whole
-        return import_module("monai_attn.measure")
-    if name in _HOMES:
-        return getattr(import_module(f"monai_attn.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'monai_attn' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__, ["measure"], {room: names.split() for room, names in _ROOMS.items()}
+)

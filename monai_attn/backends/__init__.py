@@ -7,8 +7,9 @@ windows)`. Importing a back-end file loads no torch. To add a back-end, write on
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from monai_attn.backends.execution import (
     BACKENDS,
@@ -36,8 +37,4 @@ __all__ = [
     "precision_choices",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "load_network":
-        return import_module("monai_attn.backends.loading").load_network
-    raise AttributeError(f"module 'monai_attn.backends' has no attribute {name!r}")
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, (), {"loading": ["load_network"]})

@@ -6,8 +6,9 @@ MONAI.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from monai_attn.bundle.locate import find_bundle, label_table, shipped
 
@@ -16,8 +17,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Parts", "find_bundle", "label_table", "open_bundle", "shipped", "why"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("monai_attn.bundle.parts"), name)
-    raise AttributeError(f"module 'monai_attn.bundle' has no attribute {name!r}")
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, (), {"parts": ["Parts", "open_bundle", "why"]})

@@ -8,11 +8,13 @@ Each name is loaded when it is first used: a command that segments one image nee
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+from monai_attn.cases import Case, find_cases
 
 if TYPE_CHECKING:
-    from monai_attn.cases import Case, find_cases
     from monai_attn.cohort.compare import Compared, Criteria, compare_pair, comparison_rows, complete
     from monai_attn.cohort.executors import DaskWorkers, LocalProcesses, Workers, workers_of
     from monai_attn.cohort.measure import Measured, find_label, measure_case
@@ -49,26 +51,15 @@ __all__ = [
 ]
 
 _FILES = {
-    "cases": "Case find_cases",
-    "cohort.compare": "Compared Criteria compare_pair comparison_rows complete",
-    "cohort.executors": "DaskWorkers LocalProcesses Workers workers_of",
-    "cohort.measure": "Measured find_label measure_case",
-    "cohort.pairs": "Pair find_pairs",
-    "cohort.plan": "Survey done_cases survey",
-    "cohort.recipe": "Recipe Row",
-    "cohort.run": "run_cases",
-    "cohort.spread": "spread_cases",
+    "compare": "Compared Criteria compare_pair comparison_rows complete",
+    "executors": "DaskWorkers LocalProcesses Workers workers_of",
+    "measure": "Measured find_label measure_case",
+    "pairs": "Pair find_pairs",
+    "plan": "Survey done_cases survey",
+    "recipe": "Recipe Row",
+    "run": "run_cases",
+    "spread": "spread_cases",
 }
 """Where each name stands."""
 
-_HOMES = {name: file for file, names in _FILES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"monai_attn.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'monai_attn.cohort' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, (), {file: names.split() for file, names in _FILES.items()})

@@ -5,8 +5,9 @@ Loads torch and MONAI when an inferer is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from monai_attn.inferers.flipped import FlippedInferer
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CPUAutocastInferer", "FlippedInferer", "StreamingInferer"]
 
-HOMES = {"CPUAutocastInferer": "precision", "FlippedInferer": "flipped", "StreamingInferer": "streaming"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in HOMES:
-        return getattr(import_module(f"monai_attn.inferers.{HOMES[name]}"), name)
-    raise AttributeError(f"module 'monai_attn.inferers' has no attribute {name!r}")
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    (),
+    {"flipped": ["FlippedInferer"], "precision": ["CPUAutocastInferer"], "streaming": ["StreamingInferer"]},
+)

@@ -89,7 +89,6 @@ def test_segmenter_inferers_and_napari_ask_no_object_what_it_has():
     assert found == [
         "segmenter/grid.py: getattr(prediction, 'affine', None)",
         "segmenter/overlapping.py: getattr(prediction, 'ndim', 0)",
-        "inferers/__init__.py: getattr(import_module(f'monai_attn.inferers.{HOMES[name]}'), name)",
         "backends/fingerprint.py: getattr(value, '__qualname__', None)",
         "backends/fingerprint.py: getattr(modules.get(kind.__module__), '__file__', None)",
         "backends/head.py: hasattr(network, '_orig_mod')",
