@@ -14,7 +14,7 @@ from monai_attn.cases import ImageInput
 from monai_attn.cases.labelled import LabelledCase, LabelledSet
 from monai_attn.labels import LabelTable
 from monai_attn.learn.sides import pairs_of
-from monai_attn.measure.blocks import label_array, label_blocks
+from monai_attn.measure.blocks import Block, label_array, label_blocks
 from monai_attn.preflight.figures import PATIENT_AXIS
 from monai_attn.preflight.made_for import MadeFor
 from monai_attn.preflight.training_data import MadeForSoFar
@@ -26,6 +26,9 @@ PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
 SAMPLE = 20_000
 """Grey values that one case gives to the statistics, at most."""
+
+ASIDE_MM = 20.0
+"""How far a spleen or a liver lies from the middle at least. In an image cropped around one organ nothing does."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class StructureFingerprint:
     - `volume_ml`: the smallest, median and largest volume, nan without a voxel. `thickness_mm`: the median over cases
       of the diameter of the largest ball that fits into the structure.
     - `share`: the median share of the image's voxels that belong to the structure.
+    - `side`: "left" or "right" where it lies `ASIDE_MM` to this side of the image's middle in nine of ten cases.
     """
 
     value: int
@@ -68,6 +72,7 @@ class StructureFingerprint:
     volume_ml: tuple[float, float, float]
     thickness_mm: float
     share: float
+    side: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,10 +132,13 @@ class FingerprintSoFar:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one case gave: size, spacing and values of each image by name; volume, thickness, share by label value."""
+    """What one case gave: size, spacing and values of each image by name; numbers of each structure by label value.
+
+    The numbers: its volume, thickness and share, and how far its centre lies right of the image's middle, in mm.
+    """
 
     images: Mapping[str, tuple[tuple[float, ...], tuple[float, ...], NDArray[np.float64]]]
-    structures: Mapping[int, tuple[float, float, float]]
+    structures: Mapping[int, tuple[float, float, float, float]]
 
 
 def _look(images: Mapping[str, Volume], labels: Volume, scored: Sequence[int], table: LabelTable) -> _Seen:
@@ -150,7 +158,8 @@ def _look(images: Mapping[str, Volume], labels: Volume, scored: Sequence[int], t
         if block is not None and value in scored:
             part = array[block] == value
             count = int(np.count_nonzero(part))
-            structures[value] = (count * labels.voxel_ml, _thickness(part, labels.spacing_mm), count / array.size)
+            thickness, right = _thickness(part, labels.spacing_mm), _right_mm(labels, part, block)
+            structures[value] = (count * labels.voxel_ml, thickness, count / array.size, right)
     return _Seen(found, structures)
 
 
@@ -176,6 +185,15 @@ def _along_patient(volume: Volume, numbers: Iterable[float]) -> tuple[float, flo
 def _thickness(mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> float:
     """The diameter in mm of the largest ball within a mask."""
     return 2 * float(ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm).max()) - min(spacing_mm)
+
+
+def _right_mm(labels: Volume, part: NDArray[np.bool_], block: Block) -> float:
+    """How far the centre of a structure lies to the right of the middle of the image, in mm; `part` fills the block."""
+    axis = next(axis for axis, letter in enumerate(labels.orientation) if letter in "LR")
+    counts = part.sum(axis=tuple(other for other in range(3) if other != axis))
+    centre = block[axis].start + float(np.average(np.arange(len(counts)), weights=counts))
+    beyond = (centre - (labels.shape[axis] - 1) / 2) * labels.spacing_mm[axis]
+    return beyond if labels.orientation[axis] == "R" else -beyond
 
 
 def _image(name: str, modality: str, unit: str, seen: Sequence[_Seen]) -> ImageFingerprint | None:
@@ -210,7 +228,7 @@ def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
 def _structure(
     value: int, name: str, cases: Sequence[LabelledCase], table: LabelTable, seen: Sequence[_Seen]
 ) -> StructureFingerprint:
-    rows = np.array([one.structures[value] for one in seen if value in one.structures])  # (n, 3)
+    rows = np.array([one.structures[value] for one in seen if value in one.structures])  # (n, 4)
     drawn = sum(value in case.known(table) for case in cases)
     if not len(rows):
         nan = float("nan")
@@ -224,6 +242,7 @@ def _structure(
         (float(volumes.min()), float(np.median(volumes)), float(volumes.max())),
         float(np.median(rows[:, 1])),
         float(np.median(rows[:, 2])),
+        next((side for side, way in (("left", -1), ("right", 1)) if (way * rows[:, 3] >= ASIDE_MM).mean() >= 0.9), ""),
     )
 
 

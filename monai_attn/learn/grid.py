@@ -18,6 +18,12 @@ Window = tuple[int, int, int]
 IMAGE_VOXELS = {"cpu": 3_000_000, "gpu": 30_000_000}
 """Voxels of the median image on the network's grid, at most: what a sliding window gets through in seconds."""
 
+LEAST = 2
+"""Voxels across the thinnest structure that stay, even where the image has more than `IMAGE_VOXELS`."""
+
+ENOUGH = 8
+"""Voxels across the thinnest structure that stay, where fewer voxels would only make learning quicker."""
+
 ANISOTROPIC = 3.0
 """From this ratio of voxel edges on, the long edge is that of the finest tenth of the cases."""
 
@@ -25,11 +31,12 @@ FINEST = 4
 """Voxels along each axis of the deepest level, at least."""
 
 
-def choose_spacing(fingerprint: Fingerprint, kind: str) -> tuple[Three, str]:
+def choose_spacing(fingerprint: Fingerprint, kind: str, wanted_voxels: float = math.inf) -> tuple[Three, str]:
     """The voxel edges of the network's grid in mm along R, A and S, for a "cpu" or a "gpu".
 
-    It is the median spacing of the reference image, coarser where the median image would have too many voxels. An edge
-    never gets longer than half the thickness of the thinnest structure.
+    It is the median spacing of the reference image. It is coarser where the median image would have more than the
+    `wanted_voxels`, but eight voxels across the thinnest structure stay. It is coarser still where the image would have
+    more than `IMAGE_VOXELS`, but two voxels stay.
     """
     image = fingerprint.images[0]
     spacing = np.array(image.spacing_mm)
@@ -39,11 +46,12 @@ def choose_spacing(fingerprint: Fingerprint, kind: str) -> tuple[Three, str]:
     thinnest = min((one.thickness_mm for one in fingerprint.structures if one.found), default=math.inf)
     extent = np.array(image.size) * np.array(image.spacing_mm)
     wanted = spacing.copy()
-    while np.prod(extent / wanted) > IMAGE_VOXELS[kind]:
-        finest = wanted <= 1.01 * wanted.min()
-        if (wanted[finest] * 1.05).max() > thinnest / 2:
-            break
-        wanted[finest] *= 1.05
+    for voxels, across in ((wanted_voxels, ENOUGH), (IMAGE_VOXELS[kind], LEAST)):
+        while np.prod(extent / wanted) > voxels:
+            finest = wanted <= 1.01 * wanted.min()
+            if (wanted[finest] * 1.05).max() > thinnest / across:
+                break
+            wanted[finest] *= 1.05
     if not np.allclose(wanted, spacing):
         why = (
             f"coarser than the median spacing of {_mm(spacing)}, so that an image has about "

@@ -11,11 +11,10 @@ import numpy as np
 from monai_attn.cases.labelled import LabelledSet
 from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable
-from monai_attn.learn.score import Scores, segment_case
+from monai_attn.learn.score import Scores
 from monai_attn.report.drawing import Scene, new_figure, to_png
 from monai_attn.report.pictures import overview
 from monai_attn.report.window import window_of
-from monai_attn.segmenter import Segmenter
 from monai_attn.training import Point
 from monai_attn.volume import Volume, same_grid
 
@@ -64,15 +63,13 @@ def chosen_cases(scores: Scores) -> dict[str, str]:
     return {what: chosen[what] for what in ("best", "median", "worst") if what in chosen}
 
 
-def draw_cases(root: Path, labelled: LabelledSet, scores: Scores, folder: Path) -> dict[str, str]:
+def draw_cases(labelled: LabelledSet, scores: Scores, folder: Path) -> dict[str, str]:
     """Draw the best, median and worst case, masks in colour and references dashed; captions by file name."""
-    segmenter = Segmenter.from_bundle(root, trust=True)
     captions = {}
     for what, name in chosen_cases(scores).items():
         case = labelled[name]
-        images = {name: file.read() for name, file in case.images.items()}
-        image = next(iter(images.values()))
-        prediction, reference = segment_case(segmenter, images), case.label.read(like=image)
+        image = next(iter(case.images.values())).read()
+        prediction, reference = scores.masks[name].unpacked(), case.label.read(like=image)
         table = LabelTable(tuple(labelled.labels[value] for value in case.scored(labelled.labels)))
         shown = reference if same_grid(reference, prediction) else None
         scene = Scene.of(image, _only(prediction, table), table, window_of(image), shown and _only(shown, table))

@@ -56,7 +56,7 @@ def describe_bundle(
     write_bytes_atomic(docs / "scores.csv", to_csv(list(scores.rows)).encode(), overwrite=True)
     pictures = {}
     if find_spec("matplotlib") is not None:
-        pictures = {"curve.png": draw_curve(curve, docs / "curve.png"), **draw_cases(root, labelled, scores, docs)}
+        pictures = {"curve.png": draw_curve(curve, docs / "curve.png"), **draw_cases(labelled, scores, docs)}
     write_card(root, labelled, plan, split, scores, curve, finished=finished, pictures=pictures)
     metadata = read_metadata(root)
     dice = learned.mean_dice

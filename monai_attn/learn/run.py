@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 SCORING = 0.25
 """The share of the minutes that the scores of unseen cases may take."""
 
+DISTANCES = 0.25
+"""Seconds that scores and distances of a case take for a million voxels, about."""
+
 MEASURING = 0.04
 """The share of the minutes in which the time of a step is measured."""
 
@@ -172,7 +175,7 @@ def _planned(task: _Task, end: float, progress: Progress) -> tuple[Plan, float]:
     pace = measure_pace(task.root, task.dataset, MEASURING * total / 60)
     left = end - time.monotonic()
     unseen = len(task.split["test"] or task.split["validation"])
-    scoring = min(_scoring_seconds(unseen, pace, task.folds), SCORING * max(left, 0.0)) + CLOSING
+    scoring = min(_scoring_seconds(unseen, pace, task), SCORING * max(left, 0.0)) + CLOSING
     plan = replace(plan, minutes=max(left - scoring, 1.0) / 60 / task.folds)
     timed = with_pace(plan, pace.step_seconds, pace.case_seconds)
     while task.start is None and (timed.steps or 0) < FEW_STEPS and (less := cheaper(plan)) != plan:
@@ -188,9 +191,10 @@ def _nothing(now: Now) -> None:
     del now
 
 
-def _scoring_seconds(cases: int, pace: Pace, networks: int) -> float:
+def _scoring_seconds(cases: int, pace: Pace, task: _Task) -> float:
     """How long the scores of so many cases take: with denser windows than a validation, and with distances."""
-    return cases * (2 * networks * pace.case_seconds + 0.5)
+    million = math.prod(task.fingerprint.images[0].size) / 1e6
+    return cases * (2 * task.folds * pace.case_seconds + 0.5 + DISTANCES * million)
 
 
 def _listener(progress: Progress, end: float) -> Callable[[Point], None]:

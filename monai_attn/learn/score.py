@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monai_attn.backends import Execution
 from monai_attn.cases.labelled import LabelledCase
@@ -29,12 +31,35 @@ class Scores:
     """A row for each case and structure, as `monai_attn.measure.rows` gives them, and the cases that were left out.
 
     `unseen` is false where the data set has no case but those that training saw. `cases` were scored, of `wanted`.
+    `masks` are their label maps.
     """
 
     rows: tuple[dict[str, Any], ...]
     cases: tuple[str, ...]
     wanted: int
     unseen: bool
+    masks: Mapping[str, PackedMask] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """The label map of a case, compressed: those of all cases are held until the best and the worst are known."""
+
+    packed: bytes
+    shape: tuple[int, ...]
+    type: str
+    affine: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, labels: Volume) -> PackedMask:
+        """Pack a label map."""
+        array = np.asarray(labels.array)
+        return cls(zlib.compress(array.tobytes(), 1), array.shape, array.dtype.str, labels.affine)
+
+    def unpacked(self) -> Volume:
+        """The label map again."""
+        array = np.frombuffer(zlib.decompress(self.packed), self.type)
+        return Volume(array.reshape(self.shape), self.affine)
 
 
 def score_cases(
@@ -50,24 +75,28 @@ def score_cases(
 ) -> Scores:
     """Segment cases with a bundle and compare each mask with its reference, structure by structure.
 
-    Structures that were not drawn, or are not to be scored, have no row. When `deadline` (`time.monotonic()`) has come,
-    three cases at least have been scored, and the rest is left out. Cases are taken evenly spaced over their list, so
-    that those that are scored stand for all.
+    Structures that were not drawn, or are not to be scored, have no row. A case that would not be done by the
+    `deadline` (`time.monotonic()`) is left out, and so is the rest, but three cases are always scored. Cases are taken
+    evenly spaced over their list, so that those that are scored stand for all.
 
     `places` are the usual places of the structures (`monai_attn.learn.guess`). With them a row has the Dice of an
     ellipsoid at that place, `guess_dice`: what can be had without looking at the image.
     """
     segmenter = Segmenter.from_bundle(root, trust=True, execution=execution)
     found: list[dict[str, Any]] = []
-    done: list[str] = []
+    masks: dict[str, PackedMask] = {}
+    began = time.monotonic()
     for case in _spread(cases):
-        if len(done) >= AT_LEAST and time.monotonic() >= deadline:
+        now = time.monotonic()
+        if len(masks) >= AT_LEAST and now + (now - began) / len(masks) > deadline:
             break
-        found += _rows(segmenter, case, table, places or {})
-        done.append(case.name)
+        images = {name: file.read() for name, file in case.images.items()}
+        prediction = segment_case(segmenter, images)
+        found += _rows(prediction, case.label.read(like=next(iter(images.values()))), case, table, places or {})
+        masks[case.name] = PackedMask.of(prediction)
         if progress is not None:
-            progress(len(done), len(cases))
-    return Scores(tuple(found), tuple(done), len(cases), unseen)
+            progress(len(masks), len(cases))
+    return Scores(tuple(found), tuple(masks), len(cases), unseen, masks)
 
 
 def segment_case(segmenter: Segmenter, images: Mapping[str, Volume]) -> Volume:
@@ -86,12 +115,9 @@ def mean_dice_of(scores: Scores) -> float:
 
 
 def _rows(
-    segmenter: Segmenter, case: LabelledCase, table: LabelTable, places: Mapping[int, Place]
+    prediction: Volume, reference: Volume, case: LabelledCase, table: LabelTable, places: Mapping[int, Place]
 ) -> list[dict[str, Any]]:
     """A row for each structure of a case that counts, and the Dice of the guess beside it."""
-    images = {name: file.read() for name, file in case.images.items()}
-    reference = case.label.read(like=next(iter(images.values())))
-    prediction = segment_case(segmenter, images)
     wanted = LabelTable(tuple(table[value] for value in case.scored(table)))
     known = {label.value for label in wanted}
     kept = (_only(prediction, known), _only(reference, known))

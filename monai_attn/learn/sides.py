@@ -13,10 +13,13 @@ FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
 """Names of structures that lie anywhere, so that all mirror images are possible."""
 
 
-def mirror_axes(names: Mapping[int, str], pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], str]:
+def mirror_axes(
+    names: Mapping[int, str], pairs: Sequence[tuple[int, int]], sides: Mapping[int, str]
+) -> tuple[tuple[int, ...], str]:
     """The axes that are mirrored at random, and the sentence for the plan.
 
-    `names` are those of the structures by label value, and `pairs` the values of left and right structures.
+    `names` are those of the structures by label value, and `pairs` the values of left and right structures. `sides` has
+    "left" or "right" for a structure that always lies to this side of the image's middle, as the spleen does.
     """
     if all(re.search(FREE, name.lower()) for name in names.values()):
         return (0, 1, 2), "All axes are mirrored: such structures lie anywhere, in any direction."
@@ -28,6 +31,10 @@ def mirror_axes(names: Mapping[int, str], pairs: Sequence[tuple[int, int]]) -> t
     ]
     if single:
         return (), f"Nothing is mirrored: {single[0]} is on one side, and its counterpart has no label."
+    aside = [value for value in names if value not in paired and sides.get(value)]
+    if aside:
+        name, side = names[aside[0]], sides[aside[0]]
+        return (), f"Nothing is mirrored: {name} always lies {side} of the middle; its mirror image is no anatomy."
     return (0,), "Left and right are mirrored, which doubles the patients; other mirror images are no anatomy."
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import OverrideError
@@ -89,6 +91,22 @@ def test_a_fine_ct_gets_coarser_voxels_but_not_coarser_than_half_a_thin_structur
     assert max(thin) <= 1.5
 
 
+def test_a_short_training_sees_much_of_an_image_in_each_window() -> None:
+    """Eight minutes with windows of 1/16 of a CT had found less of a spleen than a guess without looking."""
+    ct = _image((512.0, 512.0, 74.0), (0.74, 0.74, 1.44))
+    plans = {minutes: make_plan(_fingerprint(ct, ["spleen"], 40.0), minutes, Machine(), 3) for minutes in (8, 60, 480)}
+    parts = {minutes: np.prod(_extent(ct) / plan.spacing_mm) / np.prod(plan.window) for minutes, plan in plans.items()}
+    assert 3 < parts[8] < 5
+    assert parts[8] < parts[60] < parts[480] < 17
+    assert "coarser" in plans[8].why["spacing_mm"]
+    thin = make_plan(_fingerprint(ct, ["pancreas"], 16.0), 8, Machine(), 3)
+    assert 1.9 < max(thin.spacing_mm) <= 2.0  # eight voxels across
+
+
+def _extent(image: ImageFingerprint) -> np.ndarray:
+    return np.array(image.size) * np.array(image.spacing_mm)
+
+
 def test_thick_slices_are_halved_later_than_the_plane() -> None:
     strides, kernels = choose_levels((0.5, 0.5, 5.0), (256, 256, 20), 3)
     assert strides[0] == [2, 2, 1]
@@ -108,6 +126,30 @@ def test_a_small_image_is_one_window() -> None:
 )
 def test_what_is_mirrored_follows_from_the_names(names: list[str], mirror: tuple[int, ...]) -> None:
     assert make_plan(_fingerprint(HEAD_NECK, names), 60, Machine(), 3).mirror == mirror
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "SAL", "PIR"])
+@pytest.mark.parametrize("cases", [["left"] * 5, ["right"] * 5, ["left", "right"] * 3, ["both"] * 5])
+def test_nothing_is_mirrored_where_a_structure_always_lies_to_one_side(
+    tmp_path: Path, cases: list[str], axes: str
+) -> None:
+    """The spleen lies on the left in every patient; a tumour does not, and neither does what crosses the middle."""
+    for name, side in enumerate(cases):
+        image = np.random.default_rng(name).normal(size=(20, 12, 10)).astype(np.float32)
+        mask = np.zeros(image.shape, np.uint8)
+        mask[{"left": slice(12, 17), "right": slice(3, 8), "both": slice(7, 13)}[side], 4:8, 3:7] = 1
+        for folder, array in (("images", image), ("labels", mask)):
+            stored = nib.Nifti1Image(array, np.diag([-8.0, 8.0, 8.0, 1.0]))  # index 0 is at the patient's right
+            turn = ornt_transform(io_orientation(stored.affine), axcodes2ornt(axes))
+            (tmp_path / folder).mkdir(exist_ok=True)
+            nib.save(stored.as_reoriented(turn), tmp_path / folder / f"case_{name}.nii.gz")
+    labelled = find_labelled(tmp_path)
+    so_far = FingerprintSoFar(labelled, [case.name for case in labelled])
+    read_cases(labelled.cases, labelled.labels, visit=so_far.visit)
+    plan = make_plan(so_far.fingerprint(), 8, Machine(), 1)
+    one_sided = len(set(cases)) == 1 and cases[0] != "both"
+    assert plan.mirror == (() if one_sided else (0,))
+    assert (f"always lies {cases[0]}" in plan.why["mirror"]) == one_sided
 
 
 def test_few_minutes_give_cheaper_steps_and_the_validation_stays_short() -> None:
