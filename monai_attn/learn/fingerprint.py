@@ -192,7 +192,7 @@ def _right_mm(labels: Volume, part: NDArray[np.bool_], block: Block) -> float:
     axis = next(axis for axis, letter in enumerate(labels.orientation) if letter in "LR")
     counts = part.sum(axis=tuple(other for other in range(3) if other != axis))
     centre = block[axis].start + float(np.average(np.arange(len(counts)), weights=counts))
-    beyond = (centre - (labels.shape[axis] - 1) / 2) * labels.spacing_mm[axis]
+    beyond = float((centre - (labels.shape[axis] - 1) / 2) * labels.spacing_mm[axis])
     return beyond if labels.orientation[axis] == "R" else -beyond
 
 
