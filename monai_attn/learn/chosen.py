@@ -29,6 +29,11 @@ DECISIONS = {
     "val_interval": "validation_epochs",
     "epoch_steps": "epoch_steps",
     "overlap": "overlap",
+    "augmentation::0::mirror": "mirror",
+    "augmentation::0::pairs": "pairs",
+    "augmentation::0::zoom": "zoom",
+    "augmentation::0::rotate": "rotate",
+    "augmentation::0::foreground": "foreground",
 }
 """The decision of the plan that an id of train.json overrides."""
 
@@ -52,4 +57,6 @@ def _as_plan(name: str, value: Any, levels: int) -> Any:
     if name in ("strides", "kernels"):
         each = value if isinstance(value, list) else [value] * levels
         return tuple(tuple(one) if isinstance(one, list) else (one,) * 3 for one in each)
+    if name == "pairs":
+        return tuple((one, other) for one, other in value)
     return tuple(value) if isinstance(value, list) else value

@@ -195,6 +195,18 @@ def test_what_the_user_asks_for_stands_in_the_plan(tmp_path: Path) -> None:
     assert read_plan(tmp_path / "plan.json") == chosen
 
 
+def test_mirroring_is_the_users_to_decide(tmp_path: Path) -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["left parotid", "right parotid"]), 60, Machine(), 29)
+    unmirrored = with_choices(plan, {"augmentation::0::mirror": []})
+    assert unmirrored.mirror == ()
+    assert unmirrored.why["mirror"] == "Asked for by --set augmentation::0::mirror."
+    assert unmirrored.pairs == plan.pairs
+    other = with_choices(plan, {"augmentation#0#mirror": [0, 1], "augmentation#0#pairs": [[2, 1]]})
+    assert (other.mirror, other.pairs) == ((0, 1), ((2, 1),))
+    write_plan(other, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == other
+
+
 def test_a_split_keeps_the_parts_of_the_data_set_and_deals_where_there_are_none(phantoms: Path, tmp_path: Path) -> None:
     labelled = find_labelled(phantoms)
     names = [case.name for case in labelled]
