@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from monai_attn.errors import FileError, LabelError
-from monai_attn.io import count_volumes, holds_structures, is_dicom, read, stem, write
+from monai_attn.io import count_volumes, holds_structures, is_dicom, read, stem
 from monai_attn.io.label_names import label_names, names_for
 from monai_attn.io.names import named_path, suffix_of
 from monai_attn.io.reading import READERS
+from monai_attn.io.writing import write_aside
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import Sides, Structure, measure_sides, measure_structures, rows, to_csv
 from monai_attn.measure.blocks import label_array, label_blocks, mask_in
@@ -204,7 +205,7 @@ class Segmentation:
         Raises `FileError` when one exists and `overwrite` is false; then nothing is written.
         """
         mask = Path(path)
-        files = {mask: partial(write, self.labels, table=self.table)}
+        files = {mask: partial(write_aside, self.labels, table=self.table)}
         return commit(files, record=record_of(mask), about=self.about(), overwrite=overwrite)
 
     def save(
@@ -229,13 +230,13 @@ class Segmentation:
     ) -> dict[Path, Writer]:
         """The files that `save` writes, without the record, and what writes each: for `monai_attn.results.commit`."""
         mask, _, table = result_files(folder, stem)
-        maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write, one) for name, one in self.maps.items()}
+        maps = {Path(folder) / f"{stem}_{name}.nii.gz": partial(write_aside, one) for name, one in self.maps.items()}
         sure, said = self.certainty, {"warnings": " ".join(self.warnings)}
         measures = [
             row | {"certainty": sure.get(row.get("value", 0), "")} | said for row in rows(measured or (), case=stem)
         ]
         texts = {} if measured is None else {table: text_writer(to_csv(measures))}
-        return {mask: partial(write, self.labels, table=self.table), **texts, **maps}
+        return {mask: partial(write_aside, self.labels, table=self.table), **texts, **maps}
 
     def about(self) -> dict[str, Any]:
         """What a record says of the segmentation: notice, label table, provenance."""

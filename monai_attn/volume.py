@@ -24,6 +24,9 @@ Headers store float32 (NIfTI) or decimal strings (DICOM): at 500 mm from the ori
 about 3e-5 mm, far below a thousandth of any clinical voxel.
 """
 
+UPPER = np.array([(corner >> 2, (corner >> 1) & 1, corner & 1) for corner in range(8)], np.bool_)
+"""Which corners of a box lie at its upper end along each axis, `(8, 3)`."""
+
 ORTHOGONAL_TOLERANCE = 1e-3
 """Cosine between two voxel axes above which a grid counts as sheared (0.06 degrees)."""
 
@@ -64,7 +67,7 @@ class Volume:
             raise InputError(f"A volume holds real numbers; this array is of type {array.dtype}.")
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise GeometryError(f"An affine is a finite 4x4 matrix; this one is {affine.tolist()}.")
-        if not np.allclose(affine[3], [0, 0, 0, 1]):
+        if affine[3].tolist() != [0, 0, 0, 1] and not np.allclose(affine[3], [0, 0, 0, 1]):
             raise GeometryError(f"The last row of an affine is 0 0 0 1; this one is {affine[3].tolist()}.")
         edges = np.linalg.norm(affine[:3, :3], axis=0)
         if not edges.all() or abs(np.linalg.det(affine[:3, :3] / edges)) < 1e-3:
@@ -224,14 +227,15 @@ def same_grid(one: Volume, other: Volume) -> bool:
     """Whether two volumes have the same voxels in the same places (see `GRID_TOLERANCE`)."""
     if one.shape != other.shape:
         return False
+    if np.array_equal(one.affine, other.affine):
+        return True
     corners = _corners(np.zeros(3), np.array(one.shape) - 1.0)
     apart = np.linalg.norm(one.to_world(corners) - other.to_world(corners), axis=1).max()
     return bool(apart <= GRID_TOLERANCE * min(one.spacing_mm))
 
 
 def _corners(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.float64]:
-    choose = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, 8).T
-    return np.where(choose == 1, upper, lower).astype(np.float64)
+    return np.where(UPPER, upper, lower).astype(np.float64)
 
 
 def _closest_world_axes(directions: NDArray[np.float64]) -> list[int]:

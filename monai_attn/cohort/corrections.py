@@ -17,9 +17,9 @@ from monai_attn.cases.labelled import IMAGES
 from monai_attn.cases.series_table import slices_in_shared_folders
 from monai_attn.cohort.places import places_of
 from monai_attn.errors import FileError
-from monai_attn.io import write
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json_file
+from monai_attn.io.writing import write_aside
 from monai_attn.results import commit
 from monai_attn.segmentation import Segmentation, result_files
 
@@ -145,7 +145,7 @@ def save_correction(
         )
     place.mkdir(exist_ok=True)
     about = {**segmentation.about(), **places_of(images, place), CORRECTS: sha256(original)}
-    writer = partial(write, segmentation.labels, table=segmentation.table)
+    writer = partial(write_aside, segmentation.labels, table=segmentation.table)
     commit({mask: writer}, record=record, about=about, overwrite=True)
     return mask
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
+from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
@@ -168,7 +169,8 @@ class StreamingInferer(WatchableInferer):
 
     def _collection(self, image: Tensor, windows: Windows) -> OutputCollection:
         device = torch.device(self.device or image.device)
-        importance = compute_importance_map(windows.roi, self.mode, self.sigma_scale, device=device)
+        sigma = tuple(self.sigma_scale) if isinstance(self.sigma_scale, Sequence) else self.sigma_scale
+        importance = _importance(windows.roi, self.mode, sigma, device)
         return OutputCollection(
             windows,
             importance,
@@ -182,6 +184,15 @@ class StreamingInferer(WatchableInferer):
         if logits is None or len(logits) != channels:
             raise InputError(f"air_logits are one number for each of the {channels} classes; got {logits}.")
         return list(logits)
+
+
+@lru_cache(maxsize=2)
+def _importance(
+    roi: tuple[int, ...], mode: BlendMode, sigma_scale: tuple[float, ...] | float, device: torch.device
+) -> Tensor:
+    """The weights of a window's voxels, which are the same for every image; nobody changes them."""
+    weights: Tensor = compute_importance_map(roi, mode, sigma_scale, device=device)
+    return weights
 
 
 class _Caller:

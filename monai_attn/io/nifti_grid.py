@@ -23,7 +23,7 @@ UNITS = {0: "", 1: "metres", 2: "mm", 3: "microns"}
 FORM_TOLERANCE_MM = 0.1
 """How far apart sform and qform may put a corner before that is worth a note."""
 
-CORNERS = [np.array([i, j, k, 1.0]) for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+CORNERS = np.array([[i, j, k, 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 """The eight corners of an image, as factors of its last voxel index."""
 
 
@@ -75,7 +75,8 @@ def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArra
     notes += convert_lengths(affine, shape, [unit] * 3, name)
     if sform is not None and qform is not None:
         corner = np.array([*(np.array(shape) - 1), 1.0])
-        apart = max(np.linalg.norm(((sform - qform) @ (corner * pick))[:3]) * mm_per(unit, name) for pick in CORNERS)
+        shifts = (CORNERS * corner) @ (sform - qform).T
+        apart = float(np.linalg.norm(shifts[:, :3], axis=1).max()) * mm_per(unit, name)
         if apart > FORM_TOLERANCE_MM:
             notes.append(
                 f"sform and qform of the header disagree by up to {apart:.1f} mm; the sform is used. "

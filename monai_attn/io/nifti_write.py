@@ -38,7 +38,7 @@ def write_nifti(volume: Volume, path: Path, table: LabelTable | None = None) -> 
     import nibabel
 
     kind = nibabel.Nifti1Image if max(volume.shape) <= MAX_SIDE else nibabel.Nifti2Image
-    image = kind(np.asarray(volume.array), np.asarray(volume.affine), dtype=volume.array.dtype)
+    image = kind(np.asarray(volume.array), None, dtype=volume.array.dtype)  # the affine follows, with its codes
     image.header.set_xyzt_units("mm")
     image.set_sform(volume.affine, code=SCANNER)
     image.set_qform(volume.affine, code=SCANNER, strip_shears=True)

@@ -18,7 +18,7 @@ from monai_attn.io.values import storable
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume, same_grid
 
-__all__ = ["write"]
+__all__ = ["write", "write_aside"]
 
 WRITERS: dict[str, Callable[[Volume, Path, LabelTable | None], None]] = {
     ".nii": write_nifti,
@@ -52,15 +52,28 @@ def write(volume: Volume, path: str | Path, *, table: LabelTable | None = None, 
     True
     """
     path = Path(path)
-    suffix = suffix_of(path)
-    if suffix not in WRITERS:
-        raise FileError(f"{path.name}: a volume is written as {', '.join(WRITERS)}. Choose one of these endings.")
-    stored = Volume(storable(volume.array), volume.affine)
-    if suffix == ".mhd":
+    stored = _stored(volume, path)
+    if suffix_of(path) == ".mhd":
         _write_pair(stored, path, overwrite=overwrite)
         return
     with atomic_path(path, overwrite=overwrite) as temporary:
         _write_checked(stored, temporary, path.name, table)
+
+
+def write_aside(volume: Volume, path: Path, table: LabelTable | None = None) -> None:
+    """Write a volume in a hidden folder, under the name that the file will have; the file is checked as by `write`.
+
+    For `monai_attn.results.commit`, which gives files their places once all of them are on the disk, and removes what
+    a failure leaves. `path` has one of the endings of `write`, and names no file yet. Raises as `write` does.
+    """
+    _write_checked(_stored(volume, path), path, path.name, table)
+
+
+def _stored(volume: Volume, path: Path) -> Volume:
+    """The volume with values of a type that a file can hold. Raises `FileError` for an ending that has no writer."""
+    if suffix_of(path) not in WRITERS:
+        raise FileError(f"{path.name}: a volume is written as {', '.join(WRITERS)}. Choose one of these endings.")
+    return Volume(storable(volume.array), volume.affine)
 
 
 def _write_checked(volume: Volume, temporary: Path, name: str, table: LabelTable | None = None) -> None:

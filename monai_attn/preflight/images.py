@@ -67,14 +67,15 @@ def check_images(
     for number, (name, volumes) in enumerate(images.items()):
         trained, what = made_for.images.get(name), f"The image {name!r}" if several else "The image"
         for volume in volumes:
-            blank = list(_blank(what, volume, region=region is not None))
+            found = values_of(volume)
+            blank = list(_blank(what, volume, found, region=region is not None))
             findings += blank
             if trained is None or blank:
                 continue
             if number == 0:  # the other images are interpolated on the grid of the reference
                 findings += _size("The region" if region else what, volume, trained, region=region)
             findings += _spacing(what, volume, trained)
-            findings += _values(what, volume, trained, known[name])
+            findings += _values(what, volume, found, trained, known[name])
     return findings
 
 
@@ -83,8 +84,11 @@ def is_far_too_large(image: Volume, trained: ImageRange) -> bool:
     return bool((np.array(size_mm(image)) > FAR_TOO_LARGE * np.array(trained.size_mm[1])).any())
 
 
-def _blank(what: str, image: Volume, *, region: bool) -> Iterator[Finding]:
-    """An "error" for voxels that are no finite numbers, or for an image in which nearly all voxels have one value."""
+def _blank(what: str, image: Volume, found: Mapping[str, float], *, region: bool) -> Iterator[Finding]:
+    """An "error" for voxels that are no finite numbers, or for an image in which nearly all voxels have one value.
+
+    `found` are the percentiles of the image, see `values_of`.
+    """
     where = " in the region" if region else ""
     array = image.array
     if array.dtype.kind == "f":
@@ -97,7 +101,6 @@ def _blank(what: str, image: Volume, *, region: bool) -> Iterator[Finding]:
                 "of such values. Replace them in the file, for example by 0.",
             )
             return
-    found = values_of(image)
     if found["p1"] == found["p99"]:
         share = float(np.count_nonzero(array == found["p50"])) / array.size
         if share >= BLANK:
@@ -142,9 +145,10 @@ def _spacing(what: str, image: Volume, trained: ImageRange) -> Iterator[Finding]
         )
 
 
-def _values(what: str, image: Volume, trained: ImageRange, wanted: ImageInput) -> Iterator[Finding]:
-    """Grey values against those of the training; of an image without a unit, only whether they look like CT."""
-    found = values_of(image)
+def _values(
+    what: str, image: Volume, found: Mapping[str, float], trained: ImageRange, wanted: ImageInput
+) -> Iterator[Finding]:
+    """Percentiles against those of the training; of an image without a unit, only whether they look like CT."""
     if wanted.modality not in ("", "CT") and not image.modality and found["p1"] < AIR_HU:
         yield Finding(
             "warning",

@@ -115,6 +115,7 @@ class Staging:
             return  # the new file is there already: a process died after this step
         if not old.exists():
             check_free(place, overwrite=name in plan.replaced)
+            self.old.mkdir(exist_ok=True)
             place.rename(old)
         elif name in plan.names:  # somebody else has put a file there meanwhile
             check_free(place, overwrite=False)
@@ -135,7 +136,12 @@ class Staging:
     def remove(self) -> None:
         """Remove the hidden folder with all that is left in it, the lock last: without a lock it is empty."""
         for folder in (self.new, self.old):
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                folder.rmdir()  # empty, as after a commit; a whole tree takes longer
+            except FileNotFoundError:
+                continue
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
         self.lock.release()
         with suppress(OSError):  # another process is removing it at this moment
             for path in (self._journal.with_suffix(".new"), self._journal, self.lock.path):
@@ -154,7 +160,6 @@ def staged(folder: Path) -> Iterator[Staging]:
         staging = _held(folder)
         try:
             staging.new.mkdir()
-            staging.old.mkdir()
             yield staging
         finally:
             if staging.unsettled:  # the disk refused the way back as well: the next run settles it

@@ -128,16 +128,24 @@ def _codes_at(
     logits: Any, codes: Any, regions: bool, low: Any, high: Any, where: Indices, places: Sequence[NDArray[np.float64]]
 ) -> NDArray[np.int64]:
     """The codes of points: in cell `where` by each axis, at `places` in it, 0 to 1; both of a shape, or open meshes."""
-    x, y, z = where
-    found: NDArray[np.int64] = codes[x + 1, y + 1, z + 1].astype(np.int64)
-    mixed = np.zeros(found.shape, np.bool_)
-    for i, j, k in CORNERS[1:]:
-        mixed |= codes[x + 1 + i, y + 1 + j, z + 1 + k] != found
+    cells = tuple(index + 1 for index in where)
+    found: NDArray[np.int64] = codes[cells].astype(np.int64)
+    mixed = _mixed(codes)[cells]
     if mixed.any():
         cell = [np.broadcast_to(index, found.shape)[mixed] for index in where]
         place = [np.broadcast_to(one, found.shape)[mixed] for one in places]
         found[mixed] = _decided(_corners(logits, low, high, cell), regions, *place)
     return found
+
+
+def _mixed(codes: Any) -> NDArray[np.bool_]:
+    """Whether the eight corners of a cell differ, for each cell by its first corner; one less than codes by axis."""
+    x, y, z = (size - 1 for size in codes.shape)
+    first = codes[:x, :y, :z]
+    mixed = np.zeros(first.shape, np.bool_)
+    for i, j, k in CORNERS[1:]:
+        mixed |= codes[i : i + x, j : j + y, k : k + z] != first
+    return mixed
 
 
 def _corners(logits: Any, low: Any, high: Any, cell: Indices) -> NDArray[np.float32]:
@@ -148,7 +156,10 @@ def _corners(logits: Any, low: Any, high: Any, cell: Indices) -> NDArray[np.floa
         inside = np.ones(len(cell[0]), np.bool_)
         for one, smallest, largest in zip(index, low, high, strict=True):
             inside &= (smallest <= one) & (one <= largest)
-        corner[:, inside] = logits[(slice(None), *(one[inside] for one in index))]
+        if inside.all():
+            corner[...] = logits[(slice(None), *index)]
+        else:
+            corner[:, inside] = logits[(slice(None), *(one[inside] for one in index))]
     return corners
 
 

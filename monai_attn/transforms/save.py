@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from monai_attn.cases import checked_name, names_of
 from monai_attn.errors import FileError, GeometryError, LabelError
 from monai_attn.finders import REGION_KEY, PartNote, RegionLabels, collect_part
-from monai_attn.io import stem, write
+from monai_attn.io import stem
+from monai_attn.io.writing import write_aside
 from monai_attn.labels import LabelTable
 from monai_attn.results import Writer, commit, text_writer
 from monai_attn.transforms.certainty import certainty_of
@@ -145,7 +146,7 @@ class SaveSegmentationd(MapTransform):  # type: ignore[misc]
     def _write(self, mask: Volume, path: Path, source: Any, about: Mapping[str, Any]) -> None:
         """Write a label map, and its JSON where there is provenance, with what is to be said about this case."""
         said, number = self._said.pop(path), len(self._written)
-        files: dict[Path, Writer] = {path: partial(write, mask)}
+        files: dict[Path, Writer] = {path: partial(write_aside, mask)}
         warned = {"warnings": said} if self.warnings is not None else {}
         for sentence in said if warned else ():
             logger.warning("Mask %d: %s", number, sentence)

@@ -19,8 +19,9 @@ from monai_attn.cohort import Measured, measure_case
 from monai_attn.cohort.places import places_of
 from monai_attn.dicom_export import write_dicom
 from monai_attn.errors import GeometryError, InputError
-from monai_attn.io import stem, write
+from monai_attn.io import stem
 from monai_attn.io.atomic import check_free
+from monai_attn.io.writing import write_aside
 from monai_attn.labels import LabelTable
 from monai_attn.measure import to_csv, to_json
 from monai_attn.napari.layers.provenance import provenance_of
@@ -189,7 +190,7 @@ def _writers(saving: Saving, segmentation: Segmentation, measured: Measured, pag
     rows, places = measured.rows(), saving.files
     labels, provenance = segmentation.table.to_json(), dict(segmentation.provenance)
     numbers = to_json(rows, notice=RESEARCH_USE, version=__version__, labels=labels, provenance=provenance)
-    mask = partial(write, segmentation.labels)
+    mask = partial(write_aside, segmentation.labels)
     return {
         places["mask"]: partial(_write_dicom, saving, segmentation) if saving.form == "DICOM SEG" else mask,
         places["table"]: text_writer(to_csv(rows)),
