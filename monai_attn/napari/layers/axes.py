@@ -11,6 +11,7 @@ of the same directions overlay correctly; `displayed_point` and `patient_point` 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -171,9 +172,14 @@ def _flips(backwards: tuple[bool, bool, bool]) -> tuple[slice, ...]:
 
 def _directions(grid: Volume) -> NDArray[np.float64]:
     """Unit vectors (columns), in S, P, L, of the displayed axes; the identity unless the grid is oblique."""
-    axes, backwards = _axes(grid)
-    directions: NDArray[np.float64] = RAS_TO_SPL @ grid.directions[:, list(axes)] * np.where(backwards, -1.0, 1.0)
-    return directions
+    if grid not in _KNOWN:  # asked for several times at each slice that is shown
+        axes, backwards = _axes(grid)
+        _KNOWN[grid] = RAS_TO_SPL @ grid.directions[:, list(axes)] * np.where(backwards, -1.0, 1.0)
+    return _KNOWN[grid]
+
+
+_KNOWN: WeakKeyDictionary[Volume, NDArray[np.float64]] = WeakKeyDictionary()
+"""The directions of the grids that are open."""
 
 
 def _corner_points(grid: Volume) -> NDArray[np.float64]:

@@ -77,12 +77,14 @@ class CanvasNotes:
         self._labels: list[Label] = []
         self._shows_legend = legend
         self._surface = notes_surface(viewer)
+        self._read_at: tuple[float, ...] = ()
         self._links, self._maps = Links(), OneMap(viewer.layers)
         follow = self._links.follow
         dims, camera, layers = viewer.dims.events, viewer.scene.camera.events, viewer.layers.events
         follow(self._turn, dims.order, dims.ndisplay, dims.ndim, layers.inserted)
         follow(self._edges, camera.orientation, camera.angles)
-        follow(self._place, dims.point, dims.margin_left, dims.margin_right)
+        follow(self._moved, dims.point)
+        follow(self._place, dims.margin_left, dims.margin_right)
         follow(self._layers, layers.removed, layers.reordered, viewer.layers.selection.events.active)
         follow(self._under_cursor, viewer.cursor.events.position)
         follow(self._watch, layers.inserted)
@@ -107,10 +109,7 @@ class CanvasNotes:
 
     @property
     def legend(self) -> bool:
-        """Whether the structures that are seen stand on the canvas with their colours.
-
-        Setting it draws or removes the legend at once.
-        """
+        """Whether the structures that are seen stand on the canvas with their colours; setting it acts at once."""
         return self._shows_legend
 
     @legend.setter
@@ -163,18 +162,24 @@ class CanvasNotes:
         if self._in_3d():
             self._structures()
 
-    def _place(self, _event: Any = None) -> None:
-        """What depends on the point of the viewer."""
+    def _moved(self, _event: Any = None) -> None:
+        """The point of the viewer moved. napari moves its cursor along first, which was heard already."""
+        self._place(read=any(viewer.cursor.position != self._read_at for viewer in self._alive()))
+
+    def _place(self, _event: Any = None, *, read: bool = True) -> None:
+        """What depends on the point and the slab of the viewer; with `read`, also what is under the cursor."""
         for viewer in self._alive():
             self._say("place", readout.place_text(viewer) if len(viewer.layers) else "")
-        self._under_cursor()
+        if read:
+            self._under_cursor()
         if not self._in_3d():  # where the structures seen do not depend on the place
             self._structures()
 
     def _under_cursor(self, _event: Any = None) -> None:
         """Coordinates and values where the mouse is."""
         for viewer in self._alive():
-            self._say("cursor", readout.cursor_text(viewer, viewer.cursor.position))
+            self._read_at = viewer.cursor.position
+            self._say("cursor", readout.cursor_text(viewer, self._read_at))
 
     def _structures(self, _event: Any = None) -> None:
         """The legend, drawn anew only when other structures are seen."""

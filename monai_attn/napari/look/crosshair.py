@@ -1,132 +1,126 @@
 """The crosshair on the canvas: three lines through the viewer's point, in 2-D and in 3-D.
 
-The layer is ours, for the eye only: it lies on top of all others and is not selected when it is made. `LinkedViews`
-makes a crosshair and takes it away.
+The lines are an overlay of napari's scene, for the eye only. That takes napari's private table of overlays: where the
+table is missing or has changed, `LineLayer` draws the same lines as a layer. `LinkedViews` makes a crosshair and takes
+it away.
 """
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from monai_attn.napari.layers.links import Links
-from monai_attn.napari.layers.volumes import WORLD_AXES
+from monai_attn.napari.look.crosshair_layer import LineLayer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Vectors
+    from napari.layers import Layer
 
 __all__ = ["Crosshair", "crosshair_lines"]
 
 CROSSHAIR_NAME = "crosshair"
 CROSSHAIR_COLOUR = "#ffd166"
+OPACITY = 0.8
 WIDTH_PX = 1.5
 
-TILT_MM = 0.01
-"""By so much the lines lean, so that they can be seen from the patient's front.
-
-napari draws a line in 3-D as two ribbons, at right angles to the third and to the first axis. From the front both
-ribbons of the lines along these two axes are seen edge-on. Leaning so little, one ribbon of each turns to the front."""
+OVERLAY_KEY = "monai_attn_crosshair"
 
 
 def crosshair_lines(point: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> NDArray[np.float64]:
-    """The three lines through a point and across a box, as napari's vectors (3, 2, 3): start and length, in mm.
-
-    Exact but for `TILT_MM`.
+    """The three lines through a point and across a box, `(3, 2, 3)`: start and end of each, in mm.
 
     All in S, P, L of napari's world. Line 0 runs along S, line 1 along P, line 2 along L, each from `lower` to `upper`.
 
         >>> crosshair_lines((1, 2, 3), (0, 0, 0), (10, 20, 30))[1].tolist()
-        [[1.0, 0.0, 3.0], [0.0, 20.0, 0.0]]
+        [[1.0, 0.0, 3.0], [1.0, 20.0, 3.0]]
     """
-    lower, upper, lines = np.asarray(lower, float), np.asarray(upper, float), np.zeros((3, 2, 3))
+    lines = np.tile(np.asarray(point, float), (3, 2, 1))
     for axis in range(3):
-        lines[axis, 0] = point
-        lines[axis, 0, axis] = lower[axis]
-        lines[axis, 1, axis] = upper[axis] - lower[axis]
-    lines[[0, 2], 1, 1] = TILT_MM
+        lines[axis, :, axis] = np.asarray(lower, float)[axis], np.asarray(upper, float)[axis]
     return lines
 
 
 class Crosshair:
-    """A vectors layer that follows the viewer's point, until `close`; one that the user deletes is not made again.
+    """Lines that follow the viewer's point, until `close`.
 
-    Its spacing is that of the coarsest slider, so that the sliders, which step by the finest layer, stay as they are.
-
-    Without an image, or with fewer than three axes, there is no layer; `layer` is None then.
+    They span the box around all layers. Without a layer, or with fewer than three axes, there are no lines.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer, self.links = viewer, Links()
-        self.layer: Vectors | None = None
+        made = _overlay_class()
+        layer = LineLayer(viewer, CROSSHAIR_NAME, CROSSHAIR_COLOUR, WIDTH_PX) if made is None else None
+        self.surface: LineLayer | LineOverlay = layer if layer is not None else LineOverlay(viewer, made)
         self._box: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None
         self.links.follow(self._move, viewer.dims.events.point)
-        self.links.follow(self._thin, viewer.scene.camera.events.zoom)
         self.links.follow(self._refit, viewer.layers.events.inserted, viewer.layers.events.removed)
         self._refit()
 
     def close(self) -> None:
         """Take the lines off the canvas and stop following the viewer; doing it again does no harm."""
         self.links.close()
-        layer, self.layer = self.layer, None
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
+        self.surface.close()
 
     def _refit(self, _event: Any = None) -> None:
-        """Make the lines when there is the first image, on top of all; take them away with the last."""
-        layers = self.viewer.layers
-        others = [layer for layer in layers if layer is not self.layer]
-        if self.layer is not None and self.layer not in layers:  # deleted by the user
-            return self.close()
+        """Span the box of the layers that are there by now."""
+        others = [layer for layer in self.viewer.layers if not self.surface.owns(layer)]
         if not others or self.viewer.dims.ndim < 3:
             self._box = None
-            if self.layer is not None:
-                mine, self.layer = self.layer, None
-                layers.remove(mine)
-            return None
-        extent = layers.get_extent(others)
+            self.surface.hide()
+            return
+        extent = self.viewer.layers.get_extent(others)
         self._box = extent.world[0][-3:], extent.world[1][-3:], float(np.max(extent.step[-3:]))
-        if self.layer is None:
-            self._make(self._box[2])
-        elif layers[-1] is not self.layer:
-            layers.move(layers.index(self.layer), len(layers))
         self._move()
-        return None
-
-    def _make(self, spacing: float) -> None:
-        """Add the layer, and leave the user's selection of layers as it was."""
-        from napari.layers import Vectors
-
-        layers = self.viewer.layers
-        active, selected = layers.selection.active, set(layers.selection)
-        self.layer = Vectors(
-            np.zeros((3, 2, 3)),
-            name=CROSSHAIR_NAME,
-            edge_color=CROSSHAIR_COLOUR,
-            vector_style="line",
-            scale=(spacing,) * 3,
-            blending="translucent_no_depth",
-            opacity=0.8,
-            **WORLD_AXES,
-        )
-        layers.append(self.layer)
-        layers.selection.clear()
-        layers.selection.update(selected)
-        layers.selection.active = active
-        self._thin()
 
     def _move(self, _event: Any = None) -> None:
-        """Draw the lines through the viewer's point, in voxels of the layer."""
-        if self.layer is None or self._box is None:
-            return
-        lower, upper, spacing = self._box
-        if self.layer.scale[0] != spacing:
-            self.layer.scale = (spacing,) * 3
-        self.layer.data = crosshair_lines(self.viewer.dims.point[-3:], lower, upper) / spacing
+        """Draw the lines through the viewer's point."""
+        if self._box is not None and self.viewer.dims.ndim >= 3:  # the last image goes: axes first, then the layer
+            lower, upper, spacing_mm = self._box
+            self.surface.show(crosshair_lines(self.viewer.dims.point[-3:], lower, upper), spacing_mm)
 
-    def _thin(self, _event: Any = None) -> None:
-        """Keep the lines as thin on the screen whatever the zoom."""
-        if self.layer is not None:
-            self.layer.edge_width = WIDTH_PX / (float(self.viewer.scene.camera.zoom) * float(self.layer.scale[0]))
+
+class LineOverlay:
+    """Lines as an overlay in the viewer's scene, on top of all layers; `made` is the overlay's class."""
+
+    def __init__(self, viewer: ViewerModel, made: Any) -> None:
+        self.viewer = viewer
+        self.overlay = made(colour=CROSSHAIR_COLOUR, width_px=WIDTH_PX, opacity=OPACITY, visible=False)
+        self.overlay.blending = "translucent_no_depth"
+        viewer.scene.overlays[OVERLAY_KEY] = self.overlay
+
+    def show(self, ends: NDArray[np.float64], spacing_mm: float) -> None:  # noqa: ARG002
+        """Draw lines `(lines, 2, 3)`, each from its start to its end in mm."""
+        self.overlay.ends = tuple(tuple(map(tuple, line)) for line in ends.tolist())
+        self.overlay.visible = True
+
+    def hide(self) -> None:
+        """Draw nothing for now."""
+        self.overlay.visible = False
+
+    def close(self) -> None:
+        """Take the overlay away; doing it again does no harm."""
+        if self.viewer.scene.overlays.get(OVERLAY_KEY) is self.overlay:
+            self.viewer.scene.overlays.pop(OVERLAY_KEY)
+
+    def owns(self, layer: Layer) -> bool:  # noqa: ARG002
+        """Whether a layer is the one of the lines: an overlay has no layer."""
+        return False
+
+
+@cache
+def _overlay_class() -> Any:
+    """The overlay's class, made known to napari's drawing; None where that is not to be had."""
+    try:
+        from napari._vispy.utils.visual import overlay_to_visual
+
+        from monai_attn.napari.look.crosshair_visual import CrosshairOverlay, VispyCrosshair
+    except (ImportError, AttributeError, TypeError) as error:
+        logging.getLogger(__name__).warning("The crosshair is drawn as a layer of napari: %s", error)
+        return None
+    overlay_to_visual[CrosshairOverlay] = VispyCrosshair
+    return CrosshairOverlay

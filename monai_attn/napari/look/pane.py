@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QTransform, QWheelEvent
+from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QTransform, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
 from monai_attn.napari.layers.volumes import camera_orientation
@@ -48,6 +48,7 @@ class PlanePane(QWidget):
         self.zoom = 1.0
         self._pictures: list[SlicePicture] | None = None
         self._cut_at: float | None = None
+        self._drawn: tuple[list[SlicePicture], Any, QPixmap] | None = None
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Room for a picture."""
@@ -73,15 +74,11 @@ class PlanePane(QWidget):
         Qt calls it. Without layers the pane is black.
         """
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor("black"))
         to_screen = self.to_screen()
-        if to_screen is not None:
-            painter.setTransform(to_screen)
-            for picture in self._cut():
-                _draw(painter, picture)
-            painter.resetTransform()
-            painter.setOpacity(1.0)
-            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        if to_screen is None:
+            painter.fillRect(self.rect(), QColor("black"))
+        else:
+            painter.drawPixmap(0, 0, self._slices(to_screen))
             self._draw_crosshair(painter, to_screen)
             self._draw_words(painter)
         painter.end()
@@ -172,6 +169,22 @@ class PlanePane(QWidget):
             self._pictures = slice_pictures(self.viewer.layers, WORLD_ORDER[self.plane], point, thick)
             self._cut_at = point[axis]
         return self._pictures
+
+    def _slices(self, to_screen: QTransform) -> QPixmap:
+        """The slices as they are seen, drawn again only when they, their place or the size of the pane changed."""
+        pictures, ratio = self._cut(), self.devicePixelRatioF()
+        place = (to_screen, self.size(), ratio)
+        if self._drawn is None or self._drawn[0] is not pictures or self._drawn[1] != place:
+            made = QPixmap(self.size() * ratio)
+            made.setDevicePixelRatio(ratio)
+            made.fill(QColor("black"))
+            painter = QPainter(made)
+            painter.setTransform(to_screen)
+            for picture in pictures:
+                _draw(painter, picture)
+            painter.end()
+            self._drawn = pictures, place, made
+        return self._drawn[2]
 
     def _draw_crosshair(self, painter: QPainter, to_screen: QTransform) -> None:
         """Two dotted lines through the viewer's point."""

@@ -101,8 +101,14 @@ def _is_drawn(layer: Layer) -> bool:
     """Whether a layer is a 3-D image or label map along the world axes."""
     if layer._type_string not in ("image", "labels") or layer.ndim != 3 or layer.multiscale:
         return False
-    upright = np.allclose(layer.rotate, np.eye(3)) and not np.any(layer.shear)
-    return bool(upright and np.allclose(layer.affine.affine_matrix, np.eye(4)) and not getattr(layer, "rgb", False))
+    upright = _is_identity(layer.rotate) and not np.any(layer.shear)
+    return bool(upright and _is_identity(layer.affine.affine_matrix) and not getattr(layer, "rgb", False))
+
+
+def _is_identity(matrix: NDArray[np.float64]) -> bool:
+    """Whether a square matrix changes nothing; the exact one, which nearly every layer has, is seen at once."""
+    identity = np.eye(len(matrix))
+    return np.array_equal(matrix, identity) or bool(np.allclose(matrix, identity))
 
 
 def _edges(layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -120,7 +126,8 @@ def _plane(layer: Layer, axis: int, position_mm: float, thickness_mm: float) -> 
         if middle is None:
             return None
         index[axis] = middle
-        return np.asarray(layer.data[tuple(index)])
+        # Across memory the voxels of a slice lie far apart: they are fetched once, not at each step of the drawing.
+        return np.ascontiguousarray(layer.data[tuple(index)])
     step, first = float(layer.scale[axis]), float(layer.translate[axis])
     ends = [(position_mm - first + half) / step for half in (-thickness_mm / 2, thickness_mm / 2)]
     lower, upper = max(0, round(ends[0])), min(layer.data.shape[axis] - 1, round(ends[1]))

@@ -8,6 +8,7 @@ from qtpy.QtTest import QTest
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, world_of
 from monai_attn.napari.look.canvas import canvas_notes
+from monai_attn.napari.look.crosshair import OVERLAY_KEY
 from monai_attn.napari.look.looking import drag_window
 from monai_attn.napari.look.panel import LookWidget
 from monai_attn.napari.look.planes import show_3d, show_plane
@@ -122,10 +123,11 @@ def test_linked_views_follow_the_point_and_the_point_follows_a_click_in_them(vie
     assert colours("coronal") != before, "painting is seen at once"
     QTest.mouseDClick(pane, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     assert viewer.dims.order == (1, 0, 2)
-    assert [layer.name for layer in viewer.layers] == ["CT", "mask", "crosshair"]
+    assert [layer.name for layer in viewer.layers] == ["CT", "mask"]
+    assert viewer.scene.overlays[OVERLAY_KEY].visible
     viewer.window.remove_dock_widget(views)  # as its cross does
     assert not look.linked.isChecked()
-    assert [layer.name for layer in viewer.layers] == ["CT", "mask"]
+    assert OVERLAY_KEY not in viewer.scene.overlays
     look.linked.setChecked(True)
     look.linked.setChecked(False)
     look.linked.setChecked(True)

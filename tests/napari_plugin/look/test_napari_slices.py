@@ -6,9 +6,12 @@ from napari.components import ViewerModel
 
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, world_of
-from monai_attn.napari.look.crosshair import TILT_MM, Crosshair, crosshair_lines
+from monai_attn.napari.look import crosshair as crosshair_module
+from monai_attn.napari.look.crosshair import OVERLAY_KEY, Crosshair, crosshair_lines
+from monai_attn.napari.look.crosshair_layer import TILT_MM
+from monai_attn.napari.look.crosshair_visual import scene_points
 from monai_attn.napari.look.looking import set_slab
-from monai_attn.napari.look.planes import WORLD_ORDER
+from monai_attn.napari.look.planes import WORLD_ORDER, show_plane
 from monai_attn.napari.look.slices import extent_mm, layer_picture, slice_index, slice_pictures
 from monai_attn.volume import Volume
 
@@ -132,15 +135,55 @@ def test_hidden_turned_flat_and_coloured_layers_are_left_out(viewer):
 
 def test_the_crosshair_crosses_in_the_point_and_spans_the_box():
     lines = crosshair_lines((1, 2, 3), (0, 0, 0), (10, 20, 30))
-    ends = lines[:, 0] + lines[:, 1]
     for axis in range(3):
         others = [other for other in range(3) if other != axis]
-        assert lines[axis, 0, others] == pytest.approx(np.array([1, 2, 3])[others])
-        assert (lines[axis, 0, axis], ends[axis, axis]) == (0, (10, 20, 30)[axis])
-        assert ends[axis, others] == pytest.approx(np.array([1, 2, 3])[others], abs=2 * TILT_MM)
+        assert (lines[axis][:, others] == np.array([1, 2, 3])[others]).all()
+        assert lines[axis, :, axis].tolist() == [0, (10, 20, 30)[axis]]
 
 
-def test_the_crosshair_leaves_sliders_and_selection_alone_and_follows_the_point(viewer):
+@pytest.mark.parametrize(
+    ("order", "ndisplay", "across"),
+    [((0, 1, 2), 2, [2, 1]), ((1, 0, 2), 2, [2, 0]), ((2, 0, 1), 2, [1, 0]), ((0, 1, 2), 3, [2, 1, 0])],
+)
+def test_the_lines_lie_along_the_axes_that_are_shown(viewer, order, ndisplay, across):
+    add(viewer, np.zeros(SHAPE))
+    viewer.dims.order, viewer.dims.ndisplay = order, ndisplay
+    lines = crosshair_lines((1, 2, 3), (0, 0, 0), (10, 20, 30))
+    points = scene_points(tuple(lines), viewer.dims)
+    assert (points[:, : len(across)] == lines.reshape(6, 3)[:, across]).all()
+    assert not points[:, len(across) :].any()
+    assert not scene_points((), viewer.dims).any()
+
+
+def test_the_crosshair_leaves_layers_and_sliders_alone_and_follows_the_point(viewer):
+    image = add(viewer, np.zeros(SHAPE))
+    viewer.dims.point = world_of((20, -5, 112))
+    before = (viewer.dims.range, viewer.dims.point, viewer.dims.nsteps)
+    crosshair = Crosshair(viewer)
+    overlay = viewer.scene.overlays[OVERLAY_KEY]
+    assert (viewer.dims.range, viewer.dims.point, viewer.dims.nsteps) == before
+    assert list(viewer.layers) == [image]
+    viewer.dims.set_point(0, 120)
+    assert [start[0] for start, _ in overlay.ends[1:]] == [120, 120]
+    assert overlay.visible
+    viewer.layers.remove(image)
+    assert not overlay.visible
+    add(viewer, np.zeros(SHAPE))
+    assert overlay.visible
+    crosshair.close()
+    crosshair.close()
+    assert OVERLAY_KEY not in viewer.scene.overlays
+    viewer.dims.set_point(0, 104)
+
+
+@pytest.fixture
+def in_a_layer(monkeypatch):
+    """As in a napari whose table of overlays is out of reach."""
+    monkeypatch.setattr(crosshair_module, "_overlay_class", lambda: None)
+
+
+@pytest.mark.usefixtures("in_a_layer")
+def test_the_layer_of_the_crosshair_leaves_sliders_and_selection_alone_and_follows_the_point(viewer):
     image = add(viewer, np.zeros(SHAPE))
     viewer.dims.point = world_of((20, -5, 112))
     before = (viewer.dims.range, viewer.dims.point, viewer.dims.nsteps)
@@ -148,16 +191,19 @@ def test_the_crosshair_leaves_sliders_and_selection_alone_and_follows_the_point(
     assert (viewer.dims.range, viewer.dims.point, viewer.dims.nsteps) == before
     assert viewer.layers.selection.active is image
     viewer.dims.set_point(0, 120)
-    assert (crosshair.layer.data[1:, 0, 0] * crosshair.layer.scale[0]).tolist() == [120, 120]
+    layer = crosshair.surface.layer
+    assert (layer.data[1:, 0, 0] * layer.scale[0]).tolist() == [120, 120]
+    assert np.abs(layer.data[:, 1] * layer.scale[0] - np.diag([28, 22.5, 19])).max() == pytest.approx(TILT_MM)
     add(viewer, np.zeros(SHAPE))
-    assert viewer.layers[-1] is crosshair.layer, "drawn over what is opened later"
+    assert viewer.layers[-1] is layer, "drawn over what is opened later"
     crosshair.close()
     crosshair.close()
     assert [layer.name for layer in viewer.layers] == ["image", "image [1]"]
     viewer.dims.set_point(0, 104)
 
 
-def test_the_crosshair_comes_with_the_first_image_and_goes_with_the_last(viewer):
+@pytest.mark.usefixtures("in_a_layer")
+def test_the_layer_of_the_crosshair_comes_with_the_first_image_and_goes_with_the_last(viewer):
     crosshair = Crosshair(viewer)
     assert len(viewer.layers) == 0
     image = add(viewer, np.zeros(SHAPE))
@@ -166,15 +212,47 @@ def test_the_crosshair_comes_with_the_first_image_and_goes_with_the_last(viewer)
     assert len(viewer.layers) == 0
     add(viewer, np.zeros(SHAPE))
     assert len(viewer.layers) == 2
-    viewer.layers.remove(crosshair.layer)
+    viewer.layers.remove(crosshair.surface.layer)
     viewer.dims.set_point(0, 104)
     add(viewer, np.zeros(SHAPE))
     assert len(viewer.layers) == 2, "the user removed it"
 
 
-def test_the_crosshair_is_as_thin_at_every_zoom(viewer):
+@pytest.mark.usefixtures("in_a_layer")
+def test_the_layer_of_the_crosshair_is_as_thin_at_every_zoom(viewer):
     add(viewer, np.zeros(SHAPE))
     crosshair = Crosshair(viewer)
     for zoom in (0.5, 4.0):
         viewer.scene.camera.zoom = zoom
-        assert crosshair.layer.edge_width * crosshair.layer.scale[0] * zoom == pytest.approx(1.5)
+        layer = crosshair.surface.layer
+        assert layer.edge_width * layer.scale[0] * zoom == pytest.approx(1.5)
+
+
+@pytest.mark.gui
+def test_the_crosshair_is_drawn_through_the_point_in_every_plane_and_in_3d(make_napari_viewer, qtbot):
+    window = make_napari_viewer(show=True)
+    data, keywords, _ = image_layer(Volume(np.zeros(SHAPE, np.float32), AFFINE), name="image", contrast_limits=(0, 1))
+    window.add_image(data, **keywords)
+    window.canvas.overlays.scale_bar.visible = False
+    crosshair = Crosshair(window)
+    point = window.dims.point = world_of((24, -5, 112))
+
+    def coloured():
+        qtbot.wait(100)
+        picture = np.asarray(window.screenshot(canvas_only=True, flash=False))[..., :3].astype(int)
+        return (picture[..., 0] > 100) & (picture[..., 2] < picture[..., 0] - 60)
+
+    for plane, (_, vertical, across) in WORLD_ORDER.items():
+        show_plane(window, plane)
+        drawn = coloured()
+        rows, columns = np.flatnonzero(drawn.mean(axis=1) > 0.1), np.flatnonzero(drawn.mean(axis=0) > 0.1)
+        assert 1 <= len(rows) <= 4, plane
+        assert 1 <= len(columns) <= 4, plane
+        camera, middle = window.scene.camera, np.array(drawn.shape) / 2
+        ways = [1 if word in ("down", "right") else -1 for word in camera.orientation[1:]]
+        offset = (np.array([point[vertical], point[across]]) - camera.center[1:]) * camera.zoom * ways
+        assert [rows.mean(), columns.mean()] == pytest.approx(middle + offset, abs=3)
+    window.dims.ndisplay = 3
+    assert coloured().any()
+    crosshair.close()
+    assert not coloured().any()
