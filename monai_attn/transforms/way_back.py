@@ -202,7 +202,8 @@ def _apply(matrix: Matrix, points: Matrix) -> Matrix:
 
 def _corners(box: Matrix) -> Matrix:
     """The eight corners `(8, 3)` of a box `(2, 3)`."""
-    return box[CORNERS, np.arange(3)]
+    corners: Matrix = box[CORNERS, np.arange(3)]
+    return corners
 
 
 def _box(matrix: Matrix, box: Matrix) -> Matrix:
