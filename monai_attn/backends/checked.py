@@ -23,6 +23,7 @@ from monai_attn.backends.head import ComparedNetwork, Head, with_head_apart
 from monai_attn.backends.network import BackendNetwork
 from monai_attn.backends.pace import Pace
 from monai_attn.backends.record import RunRecord
+from monai_attn.backends.reference import reference_output
 from monai_attn.errors import BackendError
 
 __all__ = ["CheckedNetwork", "Variant"]
@@ -114,14 +115,17 @@ class CheckedNetwork(ComparedNetwork):
         Whether it is the last layer is tried on a small image, in PyTorch; see `with_head_apart`.
         """
         first = self.variants[self._rank.get(tuple(x.shape[1:]), 0)].network
-        if not all(one.network.gives_features for one in self.variants) or not first.has_features(x):
+        if not all(one.network.gives_features for one in self.variants):
             return None
         last = self.variants[-1].network
         for shape in small_examples(x.shape):
             example = x.new_zeros(shape)
             with suppress(Exception):  # a foreign network may refuse a small image in any way
-                return with_head_apart(last, lambda example=example: last(example))[1]  # type: ignore[misc]
-        return None
+                head = with_head_apart(last, lambda example=example: last(example))[1]  # type: ignore[misc]
+                break
+        else:
+            return None
+        return head if head is not None and first.has_features(x) else None  # which compiles the network
 
     @contextmanager
     def left_out(self, head: Head) -> Iterator[None]:
@@ -145,8 +149,13 @@ class CheckedNetwork(ComparedNetwork):
         if place not in self._comparisons:
             memory = self._memory(*place, "rounding")
             self._comparisons[place] = WindowComparison(self.variants[rank].precision, memory, regions=self.regions)
-        timed = partial(self._pace(*place).timed_torch, reference)
-        return self._comparisons[place].problem(x, output, timed, self._head)
+        pace = self._pace(*place)
+
+        def expected(window: Tensor) -> Any:
+            self.variants[rank].network.let_go()
+            return pace.timed_torch(partial(reference_output, reference), window)
+
+        return self._comparisons[place].problem(x, output, expected, self._head)
 
     def _pace(self, rank: int, window: tuple[int, ...]) -> Pace:
         """The times of one variant on windows of one shape. What the user asked for is never slow."""

@@ -47,9 +47,9 @@ class WindowComparison:
         for window, given in zip(x, main_output(output), strict=True):
             if self.passed:
                 break
-            logits = given if head is None else head(given)
-            if self._is_due(window, logits):
+            if self._is_due(window, given, head):
                 expected = main_output(reference(window[None]))[0]
+                logits = given if head is None else head(given)
                 if problem := disagreement(expected, logits, self.precision, regions=self.regions):
                     return problem
                 self.voxels += expected[0].numel()
@@ -58,12 +58,15 @@ class WindowComparison:
                     self._pass()
         return ""
 
-    def _is_due(self, window: Tensor, logits: Tensor) -> bool:
-        """Whether a comparison on this window shows something new."""
+    def _is_due(self, window: Tensor, given: Tensor, head: Head | None) -> bool:
+        """Whether a comparison on this window shows something new.
+
+        Logits are made only where that decides, so that they take no memory while PyTorch runs.
+        """
         if not bool(window.amax() > window.amin()):
             return False
         self.met += 1
-        return self.met & (self.met - 1) == 0 or shows_a_class(logits, self.regions)
+        return self.met & (self.met - 1) == 0 or shows_a_class(given if head is None else head(given), self.regions)
 
     def _pass(self) -> None:
         """End the comparisons, and keep in the cache that they agreed."""

@@ -30,6 +30,9 @@ class BackendNetwork(nn.Module):
         del x
         return self.gives_features
 
+    def let_go(self) -> None:
+        """Give back the memory that is held from one window to the next; the next call takes it again."""
+
     def features(self, x: Tensor, head: Head) -> Any:
         """The input of the network's last layer `head`, `(N, features, *spatial)`; see `Head`.
 
