@@ -23,7 +23,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
-from organ_bundle import STOCK_LABELS
+from shipped_bundle import stock_parts
 from whole_process import HEADER, Taken, compare_labels, row, take
 
 HERE = Path(__file__).resolve().parent
@@ -42,26 +42,9 @@ WAYS = (*OURS, "bundle", "stock")
 def stock_config(target: Path) -> Path:
     """The shipped inference config with MONAI's own loader, inferer and postprocessing."""
     config: dict[str, Any] = json.loads((BUNDLE / "configs" / "inference.json").read_text())
-    first, *others = config["preprocessing"]["transforms"]
-    config["preprocessing"]["transforms"] = [
-        {"_target_": "LoadImaged", "keys": first["keys"]},
-        {"_target_": "EnsureChannelFirstd", "keys": first["keys"]},
-        *others,
-    ]
-    config["inferer"]["inferer"]["_target_"] = "SlidingWindowInferer"
-    config["postprocessing"]["transforms"] = [
-        *STOCK_LABELS,
-        {
-            "_target_": "SaveImaged",
-            "keys": "pred",
-            "output_dir": "@output_dir",
-            "output_postfix": "seg",
-            "separate_folder": False,
-            "print_log": False,
-        },
-    ]
-    config["initialize"] = []
-    target.write_text(json.dumps(config, indent=1))
+    stock = stock_parts(config, output_postfix="seg", print_log=False)
+    stock["inferer"]["inferer"]["_target_"] = "SlidingWindowInferer"
+    target.write_text(json.dumps(stock, indent=1))
     return target
 
 

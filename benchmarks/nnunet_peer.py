@@ -61,7 +61,7 @@ def plans(config: dict[str, Any]) -> dict[str, Any]:
                 "percentile_00_5": low,
                 "percentile_99_5": high,
                 "mean": (low + high) / 2,
-                "std": (high - low) / 2,
+                "std": (high - low) / (scaling["b_max"] - scaling["b_min"]),
             }
         },
         "configurations": {

@@ -2,6 +2,7 @@
 
     python benchmarks/organs.py DATA_DIR
     python benchmarks/whole_ct.py DATA_DIR [--runs 3] [--ways ours-bf16,stock] [--peer-python PYTHON] [--classes 105]
+    python benchmarks/whole_ct.py DATA_DIR --neck [--pixdim 1.5 1.5 1.5] ...
 
 The same weights (`organs.py`), window (128^3), overlap (a half, Gaussian weights) and grid (1.5 mm) in all; no
 test-time augmentation. Each run is a process of its own, from the start of Python to the written label map. The CT is
@@ -14,6 +15,10 @@ and keeps both in the cache (printed apart). int8 is calibrated on these windows
 - bundle: `python -m monai.bundle run` on our config (PyTorch, f32).
 - stock: the same on a config of MONAI's own components.
 - nnunet: `nnUNetPredictor.manual_initialization`; needs a Python that has nnunetv2 (see docs/benchmarks.md).
+
+With `--neck` the CT is the real one of `DATA_DIR/dicom/neck_ct`, 512 x 512 x 80, written as NIfTI before. The network
+is that of the shipped bundle `head_neck_ct`, in its own window and grid. It is trained, so that labels can be compared.
+`--pixdim` sets a finer grid, on which the network has more to do. It was not trained for that: only the time counts.
 
 Labels are compared with those of stock. `--classes`: more of them, which never win, to see what they cost.
 """
@@ -29,11 +34,16 @@ import numpy as np
 import torch
 from organ_bundle import write_bundle
 from organs import ORGANS
+from shipped_bundle import write_copy
 from whole_process import HEADER, Taken, compare_labels, row, take
+
+from monai_attn import read
 
 SHAPE = (512, 512, 300)
 
 HERE = Path(__file__).resolve().parent
+
+NECK_BUNDLE = HERE.parent / "bundles" / "head_neck_ct"
 
 OURS = {
     "ours-torch": ("torch", "f32", 0.5),
@@ -66,8 +76,19 @@ def large_ct(source: Path, target: Path) -> Path:
     return target
 
 
+def neck_ct(source: Path, target: Path) -> Path:
+    """The DICOM series as NIfTI, with axes in the order of RAS, since nnU-Net's reader does not turn them."""
+    if not target.exists():
+        volume = read(source)
+        image = nibabel.Nifti1Image(volume.array, volume.affine)
+        nibabel.save(nibabel.as_closest_canonical(image), target)
+    return target
+
+
 def middle_of(ct: Path) -> Path:
-    """A column of the CT of three windows, to fill the cache with."""
+    """A column of the CT of three windows, to fill the cache with; the whole of a short CT."""
+    if nibabel.load(ct).shape != SHAPE:
+        return ct
     target = ct.with_name("middle.nii.gz")
     if not target.exists():
         nibabel.save(nibabel.load(ct).slicer[126:386, 96:416], target)
@@ -82,8 +103,8 @@ def command(way: str, bundle: Path, ct: Path, out: Path, peer_python: str | None
         calibrate = ["--calibrate", str(image)] if way == "ours-int8" and first else []
         return [
             sys.executable, "-m", "monai_attn.cli.main", "segment", str(image), "--bundle", str(bundle), "--trust",
-            "--output", str(out), "--overwrite", "--backend", backend, "--precision", precision, *calibrate,
-            "--set", f"inferer::overlap={overlap}",
+            "--output", str(out), "--overwrite", "--force", "--backend", backend, "--precision", precision, *calibrate,
+            *([] if overlap == 0.5 else ["--set", f"inferer::overlap={overlap}"]),
         ]  # fmt: skip
     if way == "nnunet":
         assert peer_python
@@ -102,7 +123,7 @@ def label_file(way: str, out: Path) -> Path:
 
 
 def labels_of(way: str, out: Path) -> np.ndarray:
-    return np.asarray(nibabel.load(label_file(way, out)).dataobj).astype(np.uint8).reshape(SHAPE)
+    return np.asarray(nibabel.load(label_file(way, out)).dataobj).astype(np.uint8).squeeze()
 
 
 def reference_folder(work: Path, classes: int) -> Path:
@@ -112,12 +133,16 @@ def reference_folder(work: Path, classes: int) -> Path:
 
 
 def main(given: argparse.Namespace) -> None:
-    if not given.weights.exists():
-        sys.exit(f"{given.weights} does not exist. Make it with: python benchmarks/organs.py {given.data_dir}")
     given.work.mkdir(parents=True, exist_ok=True)
     work = given.work.resolve()
-    ct = large_ct(given.data_dir / "images" / "ct_trunk_3mm.nii.gz", work / "ct.nii.gz")
-    bundle = write_bundle(work / f"organs_{given.classes}", given.weights, given.classes)
+    if given.neck:
+        ct = neck_ct(given.data_dir / "dicom" / "neck_ct", work / "ct.nii.gz")
+        bundle = write_copy(NECK_BUNDLE, work / "head_neck_ct", given.pixdim)
+    elif given.weights.exists():
+        ct = large_ct(given.data_dir / "images" / "ct_trunk_3mm.nii.gz", work / "ct.nii.gz")
+        bundle = write_bundle(work / f"organs_{given.classes}", given.weights, given.classes)
+    else:
+        sys.exit(f"{given.weights} does not exist. Make it with: python benchmarks/organs.py {given.data_dir}")
     ways = given.ways.split(",") if given.ways else [way for way in WAYS if way != "nnunet" or given.peer_python]
     environment = {"PYTHONWARNINGS": "ignore", "PYTHONPATH": str(HERE.parent), "MONAI_ATTN_CACHE": str(work / "cache")}
     runs: dict[str, list[Taken]] = {way: [] for way in ways}
@@ -125,8 +150,9 @@ def main(given: argparse.Namespace) -> None:
         for way in ways if number else [way for way in ways if way in OURS]:
             out = work / f"{way}_{given.classes}"
             out.mkdir(exist_ok=True)
+            folder = NECK_BUNDLE if way in OURS and given.neck and not given.pixdim else bundle
             taken = take(
-                command(way, bundle, ct, out, given.peer_python, first=not number), out / "log.txt", environment
+                command(way, folder, ct, out, given.peer_python, first=not number), out / "log.txt", environment
             )
             print(
                 f"{way}, {f'run {number}' if number else 'first run'}: {taken.cpu_s:.1f} CPU s, "
@@ -147,10 +173,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--weights", type=Path, default=Path("runs/organs/model.pt"))
-    parser.add_argument("--work", type=Path, default=Path("runs/whole_ct"), help="folder for the CT and the results")
+    parser.add_argument("--work", type=Path, default=Path("runs/whole_ct"), help="one for each CT and each grid")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--ways", help=f"some of {','.join(WAYS)}")
     parser.add_argument("--peer-python", help="a Python with nnunetv2")
     parser.add_argument("--classes", type=int, default=len(ORGANS) + 1)
+    parser.add_argument("--neck", action="store_true", help="the CT of a neck and the shipped bundle head_neck_ct")
+    parser.add_argument("--pixdim", type=float, nargs=3, help="with --neck: another grid, in millimetres")
     parser.add_argument("--no-first", dest="first", action="store_false", help="the cache is full already")
     main(parser.parse_args())
