@@ -16,6 +16,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from monai_attn.napari.dock.ahead import ImportAhead
 from monai_attn.napari.dock.place import ask_before_closing, settle_dock
 from monai_attn.napari.dock.tabs import TABS, Tab, make_panel
 from monai_attn.napari.keep.guard import guard_window
@@ -92,6 +93,7 @@ class AttnDock(QWidget):
         for panel in self.panels.values():
             self.stack.addWidget(panel)
         self.show_tab("Segment" if len(self.viewer.layers) else "Open")
+        self.ahead = ImportAhead(self)
 
     def show_tab(self, title: str) -> Any:
         """Show a tab, and give its panel. Raises `KeyError` for a title that no tab has."""

@@ -10,7 +10,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.napari.segment.growing import Growing
-from monai_attn.napari.segment.loading import load_torch_library, without_collections
+from monai_attn.napari.segment.loading import (
+    in_short_turns,
+    load_torch_library,
+    without_collections,
+    without_reading_sources,
+)
 from monai_attn.napari.segment.produced import RunLayers, produced
 from monai_attn.napari.segment.request import Request
 from monai_attn.napari.segment.work import Work, resting_bytes
@@ -40,9 +45,10 @@ class Runner:
 
         Raises as `Segmenter` does, and `Cancelled` when the work was stopped.
         """
-        segmentation = self.segment(request, work)
-        work.say("Preparing the layers")
-        return produced(segmentation, request)
+        with in_short_turns():
+            segmentation = self.segment(request, work)
+            work.say("Preparing the layers")
+            return produced(segmentation, request)
 
     def segment(self, request: Request, work: Work[Any]) -> Segmentation:
         """The segmentation; the seconds that its windows took are remembered for the next estimate.
@@ -101,7 +107,7 @@ class Runner:
         if not self.has_open(request):
             self._segmenter = None  # free the memory of the last one first
             work.say("Loading PyTorch and the bundle (model)")
-            with without_collections():
+            with without_collections(), without_reading_sources():
                 load_torch_library()
                 from monai_attn.segmenter import Segmenter
 

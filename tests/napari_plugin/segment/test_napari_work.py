@@ -12,7 +12,7 @@ from collections.abc import Generator
 import pytest
 
 from monai_attn.errors import Cancelled, InputError
-from monai_attn.napari.segment.loading import without_collections
+from monai_attn.napari.segment.loading import TURN_S, in_short_turns, without_collections
 from monai_attn.napari.segment.work import Work, WorkProgress, remaining_seconds
 
 
@@ -144,5 +144,27 @@ def test_the_library_that_is_loaded_before_is_that_of_torch():
         "assert load_torch_library() and 'torch' not in sys.modules;"
         "assert LIBRARY in open('/proc/self/maps').read();"
         "import torch; assert torch.ones(3).sum() == 3"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
+
+
+def test_pythons_lock_changes_hands_soon_while_a_run_goes_on_and_as_before_afterwards():
+    before = sys.getswitchinterval()
+    with in_short_turns():
+        assert sys.getswitchinterval() == pytest.approx(TURN_S)
+        with in_short_turns():  # of another window
+            pass
+        assert sys.getswitchinterval() == pytest.approx(TURN_S)
+    assert sys.getswitchinterval() == before
+
+
+def test_pyside_does_not_read_the_sources_of_what_a_run_imports_and_reads_others_as_before():
+    script = (
+        "import PySide6.QtCore, linecache, builtins, sys;"
+        "from monai_attn.napari.segment.loading import without_reading_sources;"
+        "hook, before = builtins.__import__, len(linecache.cache)\n"
+        "with without_reading_sources(): import xml.dom.minidom\n"
+        "assert builtins.__import__ is hook and len(linecache.cache) == before\n"
+        "import xml.sax.saxutils; assert len(linecache.cache) > before"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
