@@ -89,7 +89,7 @@ def main(image: str, runs: int) -> None:
     found = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
-            environment = {**os.environ, "NAPARI_CONFIG": f"{folder}/settings.yaml"}
+            environment = {**os.environ, "NAPARI_CONFIG": f"{folder}/settings.yaml", "XDG_STATE_HOME": folder}
             command = [sys.executable, "-W", "ignore", __file__, image, "--one"]
             run = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
             found.append(json.loads(run.stdout.splitlines()[-1]))

@@ -137,12 +137,14 @@ def labels_layer(
     known = table or LabelTable.of_names({value: f"label {value}" for value in values_in(painted)})
     scale, translate = placement(volume)
     origin = Origin(volume, path, known, role, display_only)
+    colours = label_colormap(known)
+    colours.map(painted[:1, :1, :1])  # napari compiles this once, for 2 s: a thread may wait, where a window would stop
     keywords = {
         "name": name,
         "scale": scale,
         "translate": translate,
         "metadata": {META: origin},
-        "colormap": label_colormap(known),
+        "colormap": colours,
         "features": label_features(known),
         **WORLD_AXES,
         **extra,
