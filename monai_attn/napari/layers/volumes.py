@@ -138,7 +138,7 @@ def labels_layer(
     scale, translate = placement(volume)
     origin = Origin(volume, path, known, role, display_only)
     colours = label_colormap(known)
-    colours.map(painted[:1, :1, :1])  # napari compiles this once, for 2 s: a thread may wait, where a window would stop
+    # colours.map(painted[:1, :1, :1])  # napari compiles this once, for 2 s: a thread may wait, where a window would stop
     keywords = {
         "name": name,
         "scale": scale,
