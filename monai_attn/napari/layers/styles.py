@@ -15,6 +15,7 @@ import numpy as np
 
 from monai_attn.errors import InputError
 from monai_attn.labels import Label, LabelTable, default_colour
+from monai_attn.napari.layers.colours import ready_to_draw
 from monai_attn.napari.layers.volumes import META, UNNAMED_COLOUR, Origin, grid_of, label_features, origin_of
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def restyle(layer: Labels, value: int, **changes: Any) -> None:
     styles = {**_styles(layer), value: replace(style_of(layer, value), **changes)}
     layer.metadata[STYLES] = styles
     if set(changes) != {"locked"}:
-        layer.colormap = styled_colormap(layer_table(layer), styles)
+        layer.colormap = ready_to_draw(styled_colormap(layer_table(layer), styles), layer.data.dtype)
 
 
 def style_of(layer: Labels, value: int) -> Style:
@@ -185,7 +186,7 @@ def _keep(layer: Labels, origin: Origin) -> None:
     table = origin.table or LabelTable()
     layer.metadata[META] = origin
     layer.features = label_features(table)
-    layer.colormap = styled_colormap(table, _styles(layer))
+    layer.colormap = ready_to_draw(styled_colormap(table, _styles(layer)), layer.data.dtype)
 
 
 def _shown(layer: Labels, value: int) -> str:

@@ -29,6 +29,7 @@ from monai_attn.napari.layers.axes import (
     to_native,
     world_of,
 )
+from monai_attn.napari.layers.colours import ready_to_draw
 from monai_attn.volume import GRID_TOLERANCE, Volume
 
 if TYPE_CHECKING:
@@ -137,14 +138,12 @@ def labels_layer(
     known = table or LabelTable.of_names({value: f"label {value}" for value in values_in(painted)})
     scale, translate = placement(volume)
     origin = Origin(volume, path, known, role, display_only)
-    colours = label_colormap(known)
-    # colours.map(painted[:1, :1, :1])  # napari compiles this once, for 2 s: a thread may wait, where a window would stop
     keywords = {
         "name": name,
         "scale": scale,
         "translate": translate,
         "metadata": {META: origin},
-        "colormap": colours,
+        "colormap": ready_to_draw(label_colormap(known), painted.dtype),
         "features": label_features(known),
         **WORLD_AXES,
         **extra,

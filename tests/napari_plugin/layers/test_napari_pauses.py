@@ -1,4 +1,4 @@
-"""What takes seconds once is done when a layer's data are made, in a thread, and not when the window gets the layer."""
+"""A labels layer needs no compiler in the window, and has the colours that napari would find with it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ import numpy as np
 from numba.core import event
 from napari.layers import Labels
 from monai_attn.labels import LabelTable
-from monai_attn.napari.layers.volumes import labels_layer
+from monai_attn.napari.layers.styles import restyle
+from monai_attn.napari.layers.volumes import META, label_colormap, labels_layer
 from monai_attn.volume import Volume
 array = np.zeros((4, 5, 6), np.{dtype})
 array[1:3] = {value}
 made = labels_layer(Volume(array), name="mask", table=LabelTable.of_names({{1: "one", {value}: "many"}}))
 with event.install_recorder("numba:compile") as compiled:
-    Labels(made[0], **made[1])
+    layer = Labels(made[0], **made[1])
+    restyle(layer, 1, visible=False)
 assert not compiled.buffer, compiled.buffer
+values = np.arange(np.iinfo(made[0].dtype).max + 1, dtype=made[0].dtype)
+fresh = label_colormap(made[1]["metadata"][META].table)
+assert (made[1]["colormap"].map(values) == fresh.map(values)).all()
 """
 
 
