@@ -22,12 +22,12 @@ FEW = 2**16
 def ready_to_draw(colours: DirectLabelColormap, kind: Any) -> DirectLabelColormap:
     """The same colormap, which knows the colours of all values of a type of array, `kind`.
 
-    For a type of more than 16 bits nothing is done. The colours are those that napari would find.
+    For a type of more than 16 bits, or with a sign, nothing is done. The colours are those that napari would find.
     """
     from napari.utils.colormap_backend import ColormapBackend, set_backend
 
     largest = max((abs(value) for value in colours.color_dict if value is not None), default=0)
-    if np.dtype(kind).itemsize > 2 or largest >= FEW:
+    if np.dtype(kind) not in (np.uint8, np.uint16) or largest >= FEW:
         return colours
     before = set_backend(ColormapBackend.pure_python)
     try:
