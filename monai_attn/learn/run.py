@@ -194,7 +194,7 @@ def _nothing(now: Now) -> None:
 def _scoring_seconds(cases: int, pace: Pace, task: _Task) -> float:
     """How long the scores of so many cases take: with denser windows than a validation, and with distances."""
     million = math.prod(task.fingerprint.images[0].size) / 1e6
-    return cases * (2 * task.folds * pace.case_seconds + 0.5 + DISTANCES * million)
+    return cases * (3 * task.folds * pace.case_seconds + 0.5 + DISTANCES * million)
 
 
 def _listener(progress: Progress, end: float) -> Callable[[Point], None]:
