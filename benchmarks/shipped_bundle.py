@@ -49,7 +49,7 @@ def stock_parts(config: dict[str, Any], **saving: Any) -> dict[str, Any]:
         *STOCK_LABELS,
         {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "separate_folder": False, **saving},
     ]
-    config["dataset"]["transform"] = "@preprocessing"  # in place of ours, which checks the image before
+    config["dataset"] |= {"_target_": "Dataset", "transform": "@preprocessing"}  # in place of ours, which checks images
     config["initialize"] = []
     return config
 
