@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from numpy.typing import NDArray
 
 from monai_attn.errors import BundleError, GeometryError
+from monai_attn.volume import UPPER
 
 __all__ = ["WayBack", "way_back"]
 
@@ -18,9 +19,6 @@ Matrix = NDArray[np.float64]
 
 SAME_GRID = 1e-3
 """MONAI's own tolerance: a resampling that moves no axis by more leaves the voxels as they are."""
-
-CORNERS = np.array([(corner >> 2, (corner >> 1) & 1, corner & 1) for corner in range(8)])
-"""Which end of each axis the corners of a box lie at."""
 
 UNRECORDED_EDGE = 1.5
 """Voxels of the network's grid by which a resampling that nobody recorded may stop short of the image's edge."""
@@ -202,7 +200,7 @@ def _apply(matrix: Matrix, points: Matrix) -> Matrix:
 
 def _corners(box: Matrix) -> Matrix:
     """The eight corners `(8, 3)` of a box `(2, 3)`."""
-    corners: Matrix = box[CORNERS, np.arange(3)]
+    corners: Matrix = np.where(UPPER, box[1], box[0])
     return corners
 
 
