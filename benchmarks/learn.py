@@ -1,8 +1,10 @@
 """The same minutes on the same processor cores: `monai-attn learn`, nnU-Net, and a stock MONAI UNet.
 
     python benchmarks/learn.py DATASET OUTPUT --minutes 20 [--who ours stock nnunet] [--nnunet peer/bin/python]
+                               [--split bundles/hippocampus_mri/configs/split.json]
 
-All learn from the same cases, and are scored on the same unseen cases, those that `learn` keeps for its test. The
+All learn from the same cases, and are scored on the same unseen cases, those that `learn` keeps for its test. With
+`--split` the parts are those of another bundle, so that its scores stand beside these. The
 scores are those of monai_attn. OUTPUT/scores.md gets a table of the mean Dice of each structure, with what earlier
 runs into OUTPUT found.
 
@@ -46,7 +48,8 @@ from monai.transforms import (
 )
 
 from monai_attn import Volume, read, write
-from monai_attn.cases.labelled import LabelledCase, LabelledSet, find_labelled
+from monai_attn.cases.labelled import PARTS, LabelledCase, LabelledSet, find_labelled
+from monai_attn.io.jsonfile import read_json
 from monai_attn.labels import LabelTable
 from monai_attn.learn.fingerprint import FingerprintSoFar
 from monai_attn.learn.plan import Machine, Plan, make_plan
@@ -68,10 +71,13 @@ def main() -> None:
     parser.add_argument("--who", nargs="+", choices=list(RIVALS), default=["ours", "stock"])
     parser.add_argument("--nnunet", type=Path, help="the Python that has nnunetv2")
     parser.add_argument("--cases", type=int, help="score only so many of the unseen cases")
+    parser.add_argument("--split", type=Path, help="a split.json with the parts of the cases, for a dataset.json")
     args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    if args.split:
+        args.dataset = with_parts(args.dataset, args.split, args.output / "dataset")
     labelled = find_labelled(args.dataset)
     split = split_of(labelled, [case.name for case in labelled])
-    args.output.mkdir(parents=True, exist_ok=True)
     unseen = [labelled[name] for name in split["test"][: args.cases]]
     for who in args.who:
         began = time.monotonic()
@@ -82,6 +88,20 @@ def main() -> None:
         print(who, f"{trained:.1f} min, mean Dice {found['mean_dice']:.3f}", flush=True)
     done = {who: json.loads(path.read_text()) for who in RIVALS if (path := args.output / f"{who}.json").exists()}
     (args.output / "scores.md").write_text(table(done, labelled.labels))
+
+
+def with_parts(dataset: Path, split: Path, folder: Path) -> Path:
+    """A folder whose `dataset.json` lists the same files, each with its part in the `split.json` of a bundle."""
+    parts = {name: part for part in PARTS for name in read_json(split)[part]}
+    content, cases = read_json(dataset / "dataset.json"), find_labelled(dataset).cases
+    entries = [
+        {**entry, "image": str(next(iter(case.images.values())).path), "label": str(case.label.path)}
+        | ({"part": parts[case.name]} if case.name in parts else {})
+        for entry, case in zip(content["training"], cases, strict=True)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dataset.json").write_text(json.dumps({**content, "training": entries}, indent=1))
+    return folder
 
 
 def ours(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace) -> Predict:
