@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from monai_attn.cases.images import ImageFile, choice_of
 from monai_attn.cases.labelled.case import LabelledSet
 from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
-from monai_attn.cases.labelled.structures import Structures
+from monai_attn.cases.labelled.structures import joined_structures
 from monai_attn.cases.naming import names_of, safe_name
-from monai_attn.errors import InputError, LabelError
+from monai_attn.errors import InputError
 from monai_attn.io import Series, holds_structures, list_series
 from monai_attn.io.dicom.files import dicom_files
 from monai_attn.io.dicomseg.described import Described, described
-from monai_attn.io.label_text import labels_beside
-from monai_attn.labels import Code, Label, LabelTable, default_colour
 
-__all__ = ["contoured_cases", "drawn_in", "joined_structures", "structure_files"]
+__all__ = ["contoured_cases", "structure_files"]
 
 
 def structure_files(folder: Path) -> list[Path]:
@@ -38,7 +36,7 @@ def contoured_cases(folder: Path, files: Sequence[Path]) -> LabelledSet:
     """
     series = list_series(folder)
     headers = {path: described(path) for path in files}
-    structures = joined_structures(folder, headers.values())
+    structures = joined_structures(folder, [header.structures for header in headers.values()])
     chosen = {path: _series_of(path, header, series) for path, header in headers.items()}
     twice = [uid for uid, count in Counter(one.uid for one in chosen.values()).items() if count > 1]
     if twice:
@@ -70,38 +68,6 @@ def contoured_cases(folder: Path, files: Sequence[Path]) -> LabelledSet:
 def drawn_in(header: Described) -> tuple[str, ...]:
     """The names of a file's structures in small letters."""
     return tuple(name.strip().lower() for name, _ in header.structures)
-
-
-def joined_structures(folder: Path, headers: Iterable[Described]) -> Structures:
-    """The structures of all files by name in small letters, in the order in which they appear.
-
-    A file `labels` in the folder chooses among them. Raises `InputError` for a name that no file holds, and
-    `LabelError` for files without a structure.
-    """
-    found: dict[str, tuple[str, Code | None]] = {}
-    for header in headers:
-        for name, code in header.structures:
-            if name.strip():
-                found.setdefault(name.strip().lower(), (name.strip(), code))
-    beside = labels_beside(folder / "labels.nii.gz")
-    if beside is not None:
-        wanted = {label.name.lower(): label.name for label in beside.table}
-        missing = [name for key, name in wanted.items() if key not in found]
-        if missing:
-            raise InputError(
-                f"{beside.source} names the structure {missing[0]!r}, which no file holds. The files hold: "
-                f"{', '.join(name for name, _ in found.values())}."
-            )
-        found = {key: (name, found[key][1]) for key, name in wanted.items()}
-    if not found:
-        raise LabelError("The files of structures hold none. Keep those that were drawn on an image.")
-    table = LabelTable(
-        tuple(
-            Label(value, name, default_colour(value), code)
-            for value, (name, code) in enumerate(found.values(), start=1)
-        )
-    )
-    return Structures(table, {}, {key: value for value, key in enumerate(found, start=1)})
 
 
 def _series_of(path: Path, header: Described, series: Sequence[Series]) -> Series:

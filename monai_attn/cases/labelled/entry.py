@@ -31,7 +31,8 @@ class Entry:
     """A case as a data set lists it. `where` says in a message which line it is.
 
     `drawn`, `left_out` and `part` are as they stand in the file: values or names of structures, None where nothing is
-    said. `structures` are the names of the structures that a DICOM file holds, with which `drawn` is known.
+    said. `structures` are the names of the structures that a file or folder of structures holds, with which `drawn`
+    is known; None for a label map.
     """
 
     where: str
@@ -42,7 +43,7 @@ class Entry:
     left_out: Any = None
     part: str = ""
     patient: str = ""
-    structures: tuple[str, ...] = ()
+    structures: tuple[str, ...] | None = None
 
 
 def labelled_set(
@@ -97,7 +98,7 @@ def _case(entry: Entry, inputs: Sequence[ImageInput], structures: Structures) ->
         left_out = structures.chosen(entry.left_out or ())
     except InputError as error:
         raise InputError(f"{entry.where}: {error}") from error
-    if entry.structures:
+    if entry.structures is not None:
         drawn = frozenset(structures.names[one] for one in entry.structures if one in structures.names)
     like = next(iter(images.values())) if structures.names else None
     label = LabelFile(entry.label, structures.values, structures.names, like)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from monai_attn.cases.folders import image_files
 from monai_attn.cases.images import ImageFile
-from monai_attn.errors import LabelError
+from monai_attn.errors import GeometryError, LabelError
 from monai_attn.io import read, read_masks
+from monai_attn.io.names import stem
 from monai_attn.measure.blocks import label_array, label_values
-from monai_attn.volume import Volume
+from monai_attn.volume import Volume, same_grid
 
-__all__ = ["LabelFile"]
+__all__ = ["LabelFile", "parts_of"]
 
 HALF = 0.5
 """From this fraction on a voxel belongs to a structure of a fractional DICOM SEG."""
@@ -22,13 +24,15 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class LabelFile:
-    """The file of a reference mask: a label map, or structures in a DICOM SEG or RTSTRUCT.
+    """The place of a reference mask: a label map, structures in a DICOM SEG or RTSTRUCT, or a folder of masks.
 
     - `values`: the value in the label table by the value in the file; empty where both are the same. A value of the
       file without an entry is an error.
     - `names`: for structures, the value in the label table by the structure's name in small letters. Structures of
       other names are left out.
-    - `like`: for structures, the image on whose grid they are read.
+    - `like`: for structures in DICOM, the image on whose grid they are read.
+
+    A folder holds a mask for each structure, which is called like its file.
 
     >>> LabelFile(Path("labelsTr/pt_1.nii.gz")).place
     'labelsTr/pt_1.nii.gz'
@@ -69,6 +73,8 @@ class LabelFile:
 
     def _structures(self, like: Volume | None) -> Volume:
         """The structures of `names` as a label map; of two that share a voxel the one with the larger value is kept."""
+        if self.path.is_dir():
+            return self._parts()
         image = like if like is not None or self.like is None else self.like.read()
         masks = read_masks(self.path, like=image)
         mapped = np.zeros(masks.grid.shape, np.uint8 if max(self.names.values()) < 256 else np.uint16)
@@ -77,3 +83,30 @@ class LabelFile:
         for new, value in sorted(chosen.items()):
             mapped[np.asarray(masks.mask(value).array, np.float32) >= HALF] = new
         return Volume(mapped, masks.grid.affine, frame_of_reference=masks.grid.frame_of_reference)
+
+    def _parts(self) -> Volume:
+        """The masks of a folder as a label map."""
+        found = {name.lower(): path for name, path in parts_of(self.path).items()}
+        chosen = {value: found[name] for name, value in self.names.items() if name in found}
+        if not chosen:
+            raise LabelError(f"{self.path.parent.name}/{self.path.name} holds none of the structures.")
+        grid = read(next(iter(chosen.values())))
+        mapped = np.zeros(grid.shape, np.uint8 if max(self.names.values()) < 256 else np.uint16)
+        for value, path in sorted(chosen.items()):
+            mask = read(path)
+            array = label_array(mask)
+            if len(label_values(array)) > 1:
+                values = ", ".join(map(str, label_values(array)[:5]))
+                raise LabelError(f"{self._called(path)} holds the values {values}. A mask of one structure has one.")
+            if not same_grid(mask, grid):
+                raise GeometryError(f"{self._called(path)} lies on another grid than the masks beside it. Resample it.")
+            mapped[array > 0] = value
+        return grid.with_array(mapped)
+
+    def _called(self, path: Path) -> str:
+        return f"{self.path.parent.name}/{self.path.name}/{path.name}"
+
+
+def parts_of(folder: Path) -> dict[str, Path]:
+    """The masks of a folder by the name of their structure, which is that of the file."""
+    return {stem(path): path for path in image_files(folder)}

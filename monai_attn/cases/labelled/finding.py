@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from monai_attn.cases.labelled.case import LabelledSet
+from monai_attn.cases.labelled.case_folders import case_folders, foldered_cases
 from monai_attn.cases.labelled.contours import contoured_cases, structure_files
 from monai_attn.cases.labelled.corrected import corrected_cases, masks_with_records
 from monai_attn.cases.labelled.dataset import FILE, listed_cases
 from monai_attn.cases.labelled.nnunet import holds_channels, numbered_cases
-from monai_attn.cases.labelled.pairs import paired_cases, paired_folders
+from monai_attn.cases.labelled.pairs import masks_beside, neighbouring_cases, paired_cases, paired_folders
 from monai_attn.cases.labelled.tables import tabled_cases
 from monai_attn.errors import FileError, InputError
 
 __all__ = ["find_labelled"]
 
 KNOWN = (
-    "Known are a dataset.json (Decathlon or nnU-Net), folders images and labels, a table (.csv), corrected masks of "
-    "monai-attn, and DICOM with SEG or RTSTRUCT. docs/training_data.md describes each."
+    "Known are a dataset.json (Decathlon or nnU-Net), folders images and labels, a folder for each case with its "
+    "images and segmentation.nii.gz, images with a mask CASE_seg.nii.gz beside them, a table (.csv), corrected masks "
+    "of monai-attn, and DICOM with SEG or RTSTRUCT. docs/training_data.md describes each."
 )
 
 
@@ -31,7 +33,9 @@ def find_labelled(path: str | Path) -> LabelledSet:
     - a folder of images and a folder of masks of the same names, in one folder (`images` and `labels`, or `masks`);
     - a table (.csv) with a column for each image and one for the mask;
     - a folder of masks that were corrected in napari, with records that say where the images are;
-    - a folder of DICOM series with a SEG or an RTSTRUCT each.
+    - a folder of DICOM series with a SEG or an RTSTRUCT each;
+    - a folder with a subfolder for each case, which holds images and a mask, or a mask of each structure;
+    - a folder of images, each with its mask beside it (`a.nii.gz` and `a_seg.nii.gz`).
 
     docs/training_data.md describes each. Images are not read here; masks are where nothing else says which structures
     they hold. Raises `FileError` for what does not exist, `InputError` where the layout is not known or an entry is not
@@ -56,4 +60,10 @@ def find_labelled(path: str | Path) -> LabelledSet:
     files = structure_files(folder)
     if files:
         return contoured_cases(folder, files)
+    folders = case_folders(folder)
+    if folders:
+        return foldered_cases(folder, folders)
+    beside = masks_beside(folder)
+    if beside:
+        return neighbouring_cases(folder, beside)
     raise InputError(f"{place.name} holds no labelled cases in a known layout. {KNOWN}")

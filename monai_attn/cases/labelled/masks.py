@@ -6,20 +6,55 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from monai_attn.cases.labelled.structures import Structures, numbered
+from monai_attn.cases.labelled.files import parts_of
+from monai_attn.cases.labelled.structures import Structures, joined_structures, numbered
 from monai_attn.errors import FileError, InputError, LabelError
-from monai_attn.io import read
+from monai_attn.io import holds_structures, read
+from monai_attn.io.dicomseg.described import described
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.label_names import label_names
 from monai_attn.io.label_text import labels_beside
-from monai_attn.io.names import stem
-from monai_attn.labels import LabelTable
+from monai_attn.io.names import stem, suffix_of
+from monai_attn.io.segment_keys import read_segments
+from monai_attn.labels import Code, LabelTable
 from monai_attn.measure.blocks import label_array, label_values
 
-__all__ = ["named_structures"]
+__all__ = ["structures_in"]
 
 READERS = 2
 """Masks that are read at a time, where their values are looked for."""
+
+
+def structures_in(folder: Path, masks: Sequence[Path]) -> tuple[Structures, dict[Path, tuple[str, ...] | None]]:
+    """The structures of reference masks, and for each mask the names of those that it holds, in small letters.
+
+    Masks that hold structures by name are DICOM SEG, RTSTRUCT, `.seg.nrrd` of several layers, and folders with a file
+    for each structure; see `joined_structures`. Of label maps the names are looked for in the data set, see
+    `named_structures`, and nothing says which of them a mask holds: None. Raises `InputError` for masks of both kinds.
+    """
+    held = {mask: _held(mask) for mask in dict.fromkeys(masks) if mask.exists()}
+    by_name = {mask: structures for mask, structures in held.items() if structures is not None}
+    if not by_name:
+        return named_structures(folder, list(held)), dict.fromkeys(masks)
+    if len(by_name) < len(held):
+        one, other = next(mask for mask in held if mask not in by_name), next(iter(by_name))
+        raise InputError(
+            f"{one.parent.name}/{one.name} is a label map, and {other.parent.name}/{other.name} holds structures by "
+            "name. Make the masks alike."
+        )
+    drawn = {mask: tuple(name.strip().lower() for name, _ in structures) for mask, structures in by_name.items()}
+    return joined_structures(folder, by_name.values()), {mask: drawn.get(mask) for mask in masks}
+
+
+def _held(mask: Path) -> tuple[tuple[str, Code | None], ...] | None:
+    """The names and codes of the structures that a mask holds; None for a label map."""
+    if mask.is_dir():
+        return tuple((name, None) for name in parts_of(mask))
+    if not holds_structures(mask):
+        return None
+    if suffix_of(mask) == ".nrrd":
+        return tuple((segment.label.name, segment.label.code) for segment in read_segments(mask))
+    return described(mask).structures
 
 
 def named_structures(folder: Path, masks: Sequence[Path]) -> Structures:

@@ -1,9 +1,10 @@
-"""Labelled cases in two folders: images in one, masks of the same names in the other."""
+"""Labelled cases in two folders, images in one and masks of the same names in the other; or both in one folder."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from monai_attn.cases.folders import image_files, subfolders
@@ -11,12 +12,12 @@ from monai_attn.cases.images import ImageFile
 from monai_attn.cases.labelled.case import LabelledSet
 from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
-from monai_attn.cases.labelled.masks import named_structures
+from monai_attn.cases.labelled.masks import structures_in
 from monai_attn.cases.naming import safe_name
 from monai_attn.errors import InputError
 from monai_attn.io.names import stem
 
-__all__ = ["paired_cases", "paired_folders"]
+__all__ = ["LABELS", "MASK", "masks_beside", "neighbouring_cases", "paired_cases", "paired_folders"]
 
 IMAGES = ("imagestr", "images", "image", "imgs", "img", "volumes", "scans", "data")
 LABELS = ("labelstr", "labels", "label", "masks", "mask", "segmentations", "segmentation", "seg", "segs", "annotations")
@@ -25,8 +26,11 @@ LABELS = ("labelstr", "labels", "label", "masks", "mask", "segmentations", "segm
 TEST = (("imagests", "labelsts"), ("images_test", "labels_test"), ("test_images", "test_labels"))
 """Further folders whose cases are of the part "test"."""
 
-ENDING = re.compile(r"[ _.\-](seg|segmentation|mask|labels?|labelmap|gt|gtv|0000)$", re.IGNORECASE)
-"""What the name of a mask or an image may have behind the name of the case."""
+MASK = re.compile(r"[ _.\-](seg|segmentation|mask|labels?|labelmap|gt|gtv)$", re.IGNORECASE)
+"""What the name of a mask may have behind the name of the case."""
+
+FIRST = "_0000"
+"""What nnU-Net puts behind the name of the first image of a case."""
 
 
 def paired_folders(folder: Path) -> list[tuple[Path, Path, str]]:
@@ -44,7 +48,7 @@ def paired_cases(folder: Path, pairs: Sequence[tuple[Path, Path, str]]) -> Label
     """The labelled cases of folders of images and masks, see `paired_folders`.
 
     A mask belongs to the image of the same name; the mask's name may have `_seg`, `_mask`, `_label` and the like behind
-    it. Images without a mask are left out, and a note says so. What the structures are called, see `named_structures`.
+    it. Images without a mask are left out, and a note says so. What the structures are called, see `structures_in`.
     Raises `InputError` for a mask without an image, and for two images or masks of one name.
     """
     entries: list[Entry] = []
@@ -65,8 +69,41 @@ def paired_cases(folder: Path, pairs: Sequence[tuple[Path, Path, str]]) -> Label
             Entry(f"{labels.name}/{masks[case].name}", case, {"image": ImageFile(files[case])}, masks[case], part=part)
             for case in sorted(masks)
         ]
-    structures = named_structures(folder, [entry.label for entry in entries])
+    structures, drawn = structures_in(folder, [entry.label for entry in entries])
+    entries = [replace(entry, structures=drawn[entry.label]) for entry in entries]
     kind = f"the folders {pairs[0][0].name} and {pairs[0][1].name}"
+    return labelled_set(folder, entries, image_inputs({"image": ""}), structures, kind=kind, notes=notes)
+
+
+def masks_beside(folder: Path) -> dict[Path, Path]:
+    """The image files of a folder that have a mask beside them: `a.nii.gz` with `a_seg.nii.gz`. Empty without one.
+
+    Raises `InputError` for two masks of one image.
+    """
+    files = {safe_name(stem(path)): path for path in image_files(folder)}
+    found: dict[Path, Path] = {}
+    for name, mask in files.items():
+        image = files.get(MASK.sub("", name))
+        if image is not None and image != mask:
+            if image in found:
+                raise InputError(f"{image.name} has two masks: {found[image].name} and {mask.name}. Keep one of them.")
+            found[image] = mask
+    return found
+
+
+def neighbouring_cases(folder: Path, masks: Mapping[Path, Path]) -> LabelledSet:
+    """The labelled cases of images with their masks beside them, see `masks_beside`.
+
+    Images without a mask are left out, and a note says so. What the structures are called, see `structures_in`.
+    """
+    without = [path.name for path in image_files(folder) if path not in masks and path not in masks.values()]
+    notes = [f"{len(without)} images have no mask beside them and are left out, {without[0]} first."] if without else []
+    structures, drawn = structures_in(folder, [*masks.values()])
+    entries = [
+        Entry(mask.name, safe_name(stem(image)), {"image": ImageFile(image)}, mask, structures=drawn[mask])
+        for image, mask in masks.items()
+    ]
+    kind = "images with masks beside them"
     return labelled_set(folder, entries, image_inputs({"image": ""}), structures, kind=kind, notes=notes)
 
 
@@ -77,12 +114,12 @@ def _by_case(folder: Path, known: Collection[str] = ()) -> dict[str, Path]:
     is the name without such an ending.
     """
     files = image_files(folder)
-    numbered = all(stem(path).endswith("_0000") for path in files)
+    numbered = all(stem(path).endswith(FIRST) for path in files)
     found: dict[str, Path] = {}
     for path in files:
         name = safe_name(stem(path))
         if numbered or (known and name not in known):
-            name = ENDING.sub("", name)
+            name = MASK.sub("", name.removesuffix(FIRST))
         if name in found:
             raise InputError(f"{folder.name} has two files of the case {name!r}: {found[name].name} and {path.name}.")
         found[name] = path

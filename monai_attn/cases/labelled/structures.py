@@ -6,14 +6,17 @@ the files have other values (17 and 53, or regions of nnU-Net that join several)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from monai_attn.errors import InputError, LabelError
-from monai_attn.labels import LabelTable
+from monai_attn.io.label_text import labels_beside
+from monai_attn.labels import Code, Label, LabelTable, default_colour
 
-__all__ = ["Structures", "numbered", "structures_of"]
+__all__ = ["Structures", "joined_structures", "numbered", "structures_of"]
 
 BACKGROUND = {"background", "clear label", "unlabeled", "unlabelled", "empty"}
 """What data sets call the value 0."""
@@ -89,6 +92,37 @@ def structures_of(content: Mapping[str, Any], where: str) -> Structures:
         raise LabelError(f"{where}: {error}") from error
     except (TypeError, ValueError) as error:
         raise LabelError(f"{where}: a label needs a name and a whole number; {dict(labels)} has others.") from error
+
+
+def joined_structures(folder: Path, held: Iterable[Iterable[tuple[str, Code | None]]]) -> Structures:
+    """The structures of all files by name in small letters, in the order in which they appear.
+
+    `held` are the names and codes that each file holds. A file `labels` in the folder chooses among them. Raises
+    `InputError` for a name that no file holds, and `LabelError` for files without a structure.
+    """
+    found: dict[str, tuple[str, Code | None]] = {}
+    for name, code in chain.from_iterable(held):
+        if name.strip():
+            found.setdefault(name.strip().lower(), (name.strip(), code))
+    beside = labels_beside(folder / "labels.nii.gz")
+    if beside is not None:
+        wanted = {label.name.lower(): label.name for label in beside.table}
+        missing = [name for key, name in wanted.items() if key not in found]
+        if missing:
+            raise InputError(
+                f"{beside.source} names the structure {missing[0]!r}, which no file holds. The files hold: "
+                f"{', '.join(name for name, _ in found.values())}."
+            )
+        found = {key: (name, found[key][1]) for key, name in wanted.items()}
+    if not found:
+        raise LabelError("The files of structures hold none. Keep those that were drawn on an image.")
+    table = LabelTable(
+        tuple(
+            Label(value, name, default_colour(value), code)
+            for value, (name, code) in enumerate(found.values(), start=1)
+        )
+    )
+    return Structures(table, {}, {key: value for value, key in enumerate(found, start=1)})
 
 
 def _regions(labels: Mapping[str, Any], order: Any) -> Structures:

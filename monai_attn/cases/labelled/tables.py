@@ -8,15 +8,12 @@ from pathlib import Path
 
 from monai_attn.cases.images import ImageFile
 from monai_attn.cases.labelled.case import LabelledSet
-from monai_attn.cases.labelled.contours import drawn_in, joined_structures
 from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
-from monai_attn.cases.labelled.masks import named_structures
+from monai_attn.cases.labelled.masks import structures_in
 from monai_attn.cases.naming import names_of
 from monai_attn.cases.table import read_table
 from monai_attn.errors import FileError, InputError
-from monai_attn.io import holds_structures
-from monai_attn.io.dicomseg.described import Described, described
 
 __all__ = ["tabled_cases"]
 
@@ -34,12 +31,13 @@ MEANINGS = {
 def tabled_cases(path: Path) -> LabelledSet:
     """The labelled cases of a table (.csv, UTF-8), one a row, with paths relative to the table.
 
-    The column `label` (or `mask`) names the mask: a label map, or a DICOM SEG or RTSTRUCT. Every other column with
+    The column `label` (or `mask`) names the mask: a label map, a DICOM SEG or RTSTRUCT, or
+    a folder with a mask of each structure. Every other column with
     paths is an image of the column's name; an empty cell is a missing image. `case` names the case, else the first
     image's file does. `drawn` and `left_out` list structures ("1, 3" or names), an empty cell stands for all drawn, and
     "none" for none. `part` is train, validation or test, and `patient` is equal for cases of one person.
 
-    Columns without paths are not used, and a note says so. What the structures are called, see `named_structures`.
+    Columns without paths are not used, and a note says so. What the structures are called, see `structures_in`.
     Raises `InputError` with the line for what is not clear, `FileError` for a file that does not exist.
     """
     header, lines = read_table(path)
@@ -58,13 +56,8 @@ def tabled_cases(path: Path) -> LabelledSet:
     if "case" not in columns:
         named = names_of([next(iter(entry.images.values())).path for entry in entries if entry.images])
         entries = [replace(entry, name=name) for entry, name in zip(entries, named, strict=True)]
-    masks = list(dict.fromkeys(entry.label for entry in entries if entry.label.is_file()))
-    if masks and all(map(holds_structures, masks)):
-        headers = {mask: described(mask) for mask in masks}
-        structures = joined_structures(path.parent, headers.values())
-        entries = [_drawn(entry, headers.get(entry.label)) for entry in entries]
-    else:
-        structures = named_structures(path.parent, masks)
+    structures, drawn = structures_in(path.parent, [entry.label for entry in entries])
+    entries = [entry if entry.drawn is not None else replace(entry, structures=drawn[entry.label]) for entry in entries]
     unused = [name for name in header if name and name not in images and name not in columns.values()]
     notes = [f"The columns {', '.join(unused)} of {path.name} hold no paths and are not used."] if unused else []
     return labelled_set(path, entries, inputs, structures, kind=f"the table {path.name}", notes=notes)
@@ -111,11 +104,6 @@ def _entry(path: Path, number: int, row: Mapping[str, str], columns: Mapping[str
         part=cells.get("part", ""),
         patient=cells.get("patient", ""),
     )
-
-
-def _drawn(entry: Entry, header: Described | None) -> Entry:
-    """The entry with what its file of structures holds, where the table does not say what was drawn."""
-    return entry if header is None or entry.drawn is not None else replace(entry, structures=drawn_in(header))
 
 
 def _listed(cell: str) -> str | list[str] | None:
