@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import GeometryError
 from monai_attn.io.units import convert_lengths, mm_per
+from monai_attn.volume import UPPER
 
 __all__ = ["nifti_affine"]
 
@@ -22,9 +23,6 @@ UNITS = {0: "", 1: "metres", 2: "mm", 3: "microns"}
 
 FORM_TOLERANCE_MM = 0.1
 """How far apart sform and qform may put a corner before that is worth a note."""
-
-CORNERS = np.array([[i, j, k, 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-"""The eight corners of an image, as factors of its last voxel index."""
 
 
 def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
@@ -74,8 +72,8 @@ def nifti_affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[NDArra
         raise GeometryError(f"{name}: xyzt_units is {int(header['xyzt_units'])}, which is no unit of length.")
     notes += convert_lengths(affine, shape, [unit] * 3, name)
     if sform is not None and qform is not None:
-        corner = np.array([*(np.array(shape) - 1), 1.0])
-        shifts = (CORNERS * corner) @ (sform - qform).T
+        corners = np.column_stack([UPPER * (np.array(shape) - 1), np.ones(8)])
+        shifts = corners @ (sform - qform).T
         apart = float(np.linalg.norm(shifts[:, :3], axis=1).max()) * mm_per(unit, name)
         if apart > FORM_TOLERANCE_MM:
             notes.append(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.measure.blocks import Mask
+from monai_attn.volume import UPPER
 
 __all__ = ["neighbourhoods", "surface_area_mm2", "surfel_areas_mm2"]
 
-CORNERS = np.array(list(product((0, 1), repeat=3)))
+CORNERS = UPPER.astype(int)
 """The eight voxels of a 2x2x2 neighbourhood; voxel n is bit n of its code."""
 
 DIRECTIONS = np.array([step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)])

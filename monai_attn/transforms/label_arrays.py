@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monai_attn.volume import UPPER
+
 __all__ = ["add_certainty", "classify", "label_cells", "label_voxels", "loops_for"]
 
 SMALL = 1_000_000
@@ -24,7 +26,7 @@ SMALL = 1_000_000
 FAR = np.float32(14.0)
 """As in `label_kernels`."""
 
-CORNERS = [(corner >> 2, (corner >> 1) & 1, corner & 1) for corner in range(8)]
+CORNERS: list[list[int]] = UPPER.astype(int).tolist()
 """Steps to the corners of a cell from its first one."""
 
 Indices = Sequence[NDArray[np.int64]]

@@ -7,8 +7,6 @@ it away.
 
 from __future__ import annotations
 
-import logging
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monai_attn.napari.layers.links import Links
 from monai_attn.napari.look.crosshair_layer import LineLayer
+from monai_attn.napari.look.overlays import overlay_class
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -112,15 +111,5 @@ class LineOverlay:
         return False
 
 
-@cache
 def _overlay_class() -> Any:
-    """The overlay's class, made known to napari's drawing; None where that is not to be had."""
-    try:
-        from napari._vispy.utils.visual import overlay_to_visual
-
-        from monai_attn.napari.look.crosshair_visual import CrosshairOverlay, VispyCrosshair
-    except (ImportError, AttributeError, TypeError) as error:
-        logging.getLogger(__name__).warning("The crosshair is drawn as a layer of napari: %s", error)
-        return None
-    overlay_to_visual[CrosshairOverlay] = VispyCrosshair
-    return CrosshairOverlay
+    return overlay_class("crosshair_visual", "The crosshair is drawn as a layer of napari")

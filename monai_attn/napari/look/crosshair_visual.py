@@ -15,7 +15,7 @@ from napari._vispy.overlays.base import ViewerOverlayMixin, VispySceneOverlay
 from napari.components.overlays import SceneOverlay
 from vispy.scene.visuals import Line
 
-__all__ = ["CrosshairOverlay", "VispyCrosshair"]
+__all__ = ["DRAWN", "CrosshairOverlay", "VispyCrosshair"]
 
 
 class CrosshairOverlay(SceneOverlay):
@@ -70,3 +70,7 @@ def scene_points(ends: tuple[Any, ...], dims: Any) -> Any:
     if ends and min(axes) >= 0:
         points[:, : len(axes)] = np.asarray(ends, float).reshape(-1, 3)[:, axes]
     return points
+
+
+DRAWN = (CrosshairOverlay, VispyCrosshair)
+"""The overlay and what draws it, for `overlay_class`."""

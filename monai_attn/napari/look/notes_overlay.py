@@ -2,19 +2,18 @@
 
 napari's text overlays cost 1 to 4 ms each per drawing (their boxes are built anew whenever a text changes), which is
 felt when one scrolls through slices. Here all notes are patches of one picture, painted anew only where a text
-changed. That takes napari's private table of overlays: it is used in this file only, and where it is missing or has
-changed, `PlainNotes` shows the same texts with public overlays.
+changed. That takes napari's private table of overlays. Where it is missing or has changed, `PlainNotes` shows the same
+texts with public overlays.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
 from monai_attn.napari.look.notes import Note
+from monai_attn.napari.look.overlays import overlay_class
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -109,15 +108,5 @@ class PlainNotes:
         return overlay
 
 
-@cache
 def _overlay_class() -> Any:
-    """The overlay's class, made known to napari's drawing; None where that is not to be had."""
-    try:
-        from napari._vispy.utils.visual import overlay_to_visual
-
-        from monai_attn.napari.look.notes_visual import NotesOverlay, VispyNotes
-    except (ImportError, AttributeError, TypeError) as error:
-        logging.getLogger(__name__).warning("Notes on the canvas are drawn by napari's text overlays: %s", error)
-        return None
-    overlay_to_visual[NotesOverlay] = VispyNotes
-    return NotesOverlay
+    return overlay_class("notes_visual", "Notes on the canvas are drawn by napari's text overlays")

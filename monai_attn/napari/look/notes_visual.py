@@ -17,7 +17,7 @@ from vispy.visuals import Visual
 
 from monai_attn.napari.look.notes import Note, Sprite, arrange, sprite, stacked
 
-__all__ = ["NotesOverlay", "VispyNotes"]
+__all__ = ["DRAWN", "NotesOverlay", "VispyNotes"]
 
 VERTEX = """
 attribute vec2 a_position;
@@ -130,3 +130,7 @@ class VispyNotes(ViewerOverlayMixin, VispyCanvasOverlay):
 
     def _on_notes_change(self) -> None:
         self.node.set_notes(dict(self.overlay.notes))
+
+
+DRAWN = (NotesOverlay, VispyNotes)
+"""The overlay and what draws it, for `overlay_class`."""
