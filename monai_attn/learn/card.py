@@ -118,10 +118,12 @@ def _results(scores: Scores) -> list[str]:
         else "of the validation, which chose the weights: the data set has no case to spare for a test, so unseen "
         "cases may score lower"
     )
-    left = "" if len(scores.cases) == scores.wanted else f" of {scores.wanted}; the time allowed no more"
+    short = len(scores.cases) < scores.wanted
+    many = f"{len(scores.cases)}{f' of {scores.wanted}' if short else ''} cases"
     lines = [
-        f"{len(scores.cases)} cases{left}, {what}. Dice and HD95 are those of monai_attn's docs/measurements.md. The "
-        "guess is an ellipsoid of the usual size at the usual place in the image, which looks at no grey value.",
+        f"{many} {what}{'; the time allowed no more' if short else ''}. Dice and HD95 are those of monai_attn's "
+        "docs/measurements.md. The guess is an ellipsoid of the usual size at the usual place in the image, which looks at "
+        "no grey value.",
         "",
         "| structure | cases | Dice mean | SD | median | worst (case) | next worst | HD95 median (mm) | missed "
         "| guess, Dice mean |",
