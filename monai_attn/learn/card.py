@@ -122,8 +122,8 @@ def _results(scores: Scores) -> list[str]:
     many = f"{len(scores.cases)}{f' of {scores.wanted}' if short else ''} cases"
     lines = [
         f"{many} {what}{'; the time allowed no more' if short else ''}. Dice and HD95 are those of monai_attn's "
-        "docs/measurements.md. The guess is an ellipsoid of the usual size at the usual place in the image, which looks at "
-        "no grey value.",
+        "docs/measurements.md. The guess is an ellipsoid of the usual size at the usual place in the image, which "
+        "looks at no grey value.",
         "",
         "| structure | cases | Dice mean | SD | median | worst (case) | next worst | HD95 median (mm) | missed "
         "| guess, Dice mean |",

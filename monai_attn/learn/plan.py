@@ -54,6 +54,9 @@ On phantoms 60 steps of 0.002, a tenth of Muon's rate, had found nothing; those 
 MANY_STEPS = 500
 """From so many steps on, the last layers need no hurry."""
 
+VALIDATING = 0.08
+"""The share of a training that its validations may take; the last weights are almost always the best."""
+
 EPOCHS = 20
 """An epoch is a twentieth of the training: after each one the state is saved."""
 
@@ -218,7 +221,7 @@ def with_pace(plan: Plan, step_seconds: float, case_seconds: float, most: int | 
     why = dict(plan.why)
     seconds = 60 * plan.minutes
     cases = max(min(plan.validation_cases, int(0.02 * seconds / case_seconds)), min(plan.validation_cases, 3))
-    rounds = max(min(int(0.12 * seconds / (cases * case_seconds)), 10), 1)
+    rounds = max(min(int(VALIDATING * seconds / (cases * case_seconds)), 10), 1)
     fitting = max(int((seconds - rounds * cases * case_seconds) / step_seconds), 1)
     steps = fitting if most is None else min(fitting, most)
     why["steps"] = (

@@ -56,6 +56,9 @@ class SoftmaxDiceFocalLoss(nn.Module):
     - `ignore_index`: voxels of this label count in neither part.
     - `level_weights`: for a list of logits (deep supervision), finest first; by default 1, 1/2, 1/4 and so on. The
       weights are divided by their sum, so the loss of a list of equals is the loss of one of them.
+    - `level_strides`: which voxels of each level are judged: every n-th along each axis (a number, or one for each
+      axis). With the strides of the decoder's levels little is lost, as a coarse level says no more than that, and the
+      loss takes a third of the time. By default all voxels are judged.
 
     Logits are `(N, C, *spatial)`, or a list of such tensors on one grid. The target is `(N, 1, *spatial)` or `(N,
     *spatial)`, whole numbers of any type. All is computed in float32 or better. The loss is 0 where no voxel is left to
@@ -87,6 +90,7 @@ class SoftmaxDiceFocalLoss(nn.Module):
         present: bool = False,
         ignore_index: int | None = None,
         level_weights: Sequence[float] | None = None,
+        level_strides: Sequence[int | Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         self.gamma = gamma
@@ -96,6 +100,7 @@ class SoftmaxDiceFocalLoss(nn.Module):
         self.level_weights = None if level_weights is None else list(level_weights)
         if self.level_weights is not None:
             _weights("level_weights", self.level_weights)
+        self.level_strides = None if level_strides is None else list(level_strides)
         weights = None if class_weights is None else _weights("class_weights", class_weights)
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)  # a setting: it is in the config
@@ -126,8 +131,12 @@ class SoftmaxDiceFocalLoss(nn.Module):
         drawn = None if marks is None else checked_drawn(marks, levels[0])
         if drawn is not None:
             labels = unknown_as_background(labels, drawn)
+        strides = self.level_strides or [1] * len(levels)
+        if len(strides) < len(levels):
+            raise InputError(f"{len(strides)} level_strides do not fit {len(levels)} levels of deep supervision.")
         losses = [
-            weight * self._of_level(level, labels, judged, drawn) for weight, level in zip(weights, levels, strict=True)
+            weight * self._of_level(*(_every(one, stride, labels.dim() - 1) for one in (level, labels, judged)), drawn)
+            for weight, level, stride in zip(weights, levels, strides, strict=False)
         ]
         total: Tensor = torch.stack(losses).sum() / sum(weights)
         return total
@@ -194,6 +203,15 @@ def _labels(logits: Tensor, target: Tensor, ignore_index: int | None) -> tuple[T
             "Set ignore_index for voxels that are not to count."
         )
     return whole, judged
+
+
+def _every(x: Tensor, stride: int | Sequence[int], dims: int) -> Tensor:
+    """Every n-th voxel along each of the last `dims` axes, the middle one of each n."""
+    steps = [stride] * dims if isinstance(stride, int) else list(stride)
+    for axis, step in enumerate(steps, start=x.dim() - dims):
+        first = min(step // 2, x.shape[axis] - 1)
+        x = x[(slice(None),) * axis + (slice(first, None, step),)]
+    return x
 
 
 def _in_full(logits: Tensor) -> Tensor:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
+from monai.bundle import ConfigParser
+from monai.data import MetaTensor
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import OverrideError
+from monai_attn.labels import LabelTable
 from monai_attn.learn import learn
 from monai_attn.learn.chosen import with_choices
+from monai_attn.learn.configs.data import body
+from monai_attn.learn.configs.training import train_config
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, ImageFingerprint, StructureFingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
 from monai_attn.learn.plan import Machine, cheaper, make_plan, with_pace
@@ -36,7 +43,6 @@ def _fingerprint(image: ImageFingerprint, names: list[str], thickness_mm: float 
         StructureFingerprint(value, name, 9, 9, (1.0, 2.0, 3.0), thickness_mm, 0.01)
         for value, name in enumerate(names, start=1)
     )
-    from monai_attn.labels import LabelTable
     from monai_attn.learn.sides import pairs_of
 
     pairs = pairs_of(LabelTable.of_names(dict(enumerate(names, start=1))))
@@ -101,6 +107,30 @@ def test_a_short_training_sees_much_of_an_image_in_each_window() -> None:
     assert "coarser" in plans[8].why["spacing_mm"]
     thin = make_plan(_fingerprint(ct, ["pancreas"], 16.0), 8, Machine(), 3)
     assert 1.9 < max(thin.spacing_mm) <= 2.0  # eight voxels across
+
+
+def test_a_ct_is_cut_to_the_body_for_training_and_for_masks() -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29)
+    assert _parsed(body(plan, label=True)).keys == ("image", "label")
+    cut = _parsed(body(plan, label=False))
+    air = MetaTensor(torch.full((1, 40, 30, 20), -2.0))
+    assert cut({"image": air})["image"].shape == air.shape
+    air[0, 10:20, 12:18, 1:5] = 0.0
+    assert cut({"image": air})["image"].shape[1:] == (18, 14, 9)  # four voxels around
+    mr = _image((128.0, 128.0, 91.0), (1.0, 1.0, 1.0), modality="MR", unit="")
+    assert body(make_plan(_fingerprint(mr, ["brainstem"]), 60, Machine(), 29), label=False) == []
+
+
+def _parsed(steps: list[dict[str, object]]) -> Any:
+    return ConfigParser({"steps": steps}).get_parsed_content("steps")[0]
+
+
+def test_coarse_levels_are_judged_at_their_own_strides() -> None:
+    plan = make_plan(_fingerprint(_image((256.0, 256.0, 20.0), (0.8, 0.8, 5.0)), ["brainstem"]), 60, Machine(), 29)
+    config = train_config(plan, LabelTable.of_names({1: "brainstem"}))
+    assert plan.strides[:2] == ((2, 2, 1), (2, 2, 1))
+    assert config["loss"]["level_strides"][:3] == [[1, 1, 1], [2, 2, 1], [4, 4, 1]]
+    assert len(config["loss"]["level_strides"]) == len(plan.strides)
 
 
 def _extent(image: ImageFingerprint) -> np.ndarray:

@@ -209,6 +209,21 @@ def test_levels_are_weighted_1_and_a_half_and_a_quarter_or_as_told():
     assert told.item() == pytest.approx((one + 3 * two) / 4)
 
 
+@pytest.mark.parametrize("stride", [2, [2, 1, 2]])
+def test_a_level_may_be_judged_on_every_nth_voxel(stride):
+    logits, labels = torch.randn(2, 3, 4, 5, 6), torch.randint(0, 3, (2, 1, 4, 5, 6))
+    loss = SoftmaxDiceFocalLoss(level_strides=[1, stride], ignore_index=2)
+    fewer = (slice(1, None, 2), slice(1, None, 2) if stride == 2 else slice(None), slice(1, None, 2))
+    coarse = loss(logits[:, :, *fewer], labels[:, :, *fewer])
+    assert loss([logits, logits], labels).item() == pytest.approx((loss(logits, labels) + coarse / 2).item() / 1.5)
+    assert loss(logits, labels).item() == SoftmaxDiceFocalLoss(ignore_index=2)(logits, labels).item()
+
+
+def test_a_stride_longer_than_the_patch_leaves_a_voxel():
+    loss = SoftmaxDiceFocalLoss(level_strides=[1, 8])
+    assert torch.isfinite(loss([THREE, THREE], (THREE_LABELS, torch.tensor([[1, 1, 0]]))))
+
+
 def test_it_does_not_change_its_arguments():
     logits, labels = THREE.clone(), THREE_LABELS.clone()
     SoftmaxDiceFocalLoss(ignore_index=1)(logits, labels)
@@ -238,6 +253,8 @@ def test_shapes_that_do_not_fit_are_refused():
         SoftmaxDiceFocalLoss()(THREE[:, :1], THREE_LABELS)
     with pytest.raises(InputError, match="The levels have different shapes"):
         SoftmaxDiceFocalLoss()([THREE, THREE[..., :2]], THREE_LABELS)
+    with pytest.raises(InputError, match="1 level_strides do not fit 2 levels of deep supervision"):
+        SoftmaxDiceFocalLoss(level_strides=[1])([THREE, THREE], THREE_LABELS)
 
 
 @pytest.mark.parametrize(

@@ -44,16 +44,20 @@ def joining(plan: Plan) -> list[Config]:
     return [{"_target_": "ConcatItemsd", "keys": ["image", "presence"], "name": "image"}]
 
 
-def body(plan: Plan) -> list[Config]:
-    """Of a CT the box around the body: windows of the air around it teach nothing."""
+def body(plan: Plan, *, label: bool) -> list[Config]:
+    """Of a CT the box around the body, for training and for masks: windows of the air around it teach nothing.
+
+    An image that is air alone stays whole.
+    """
     (first, *others) = plan.normalisation
     scale = first.transforms[0]
     if others or "a_min" not in scale or first.unit != "HU":
         return []
     share = (BODY_HU - scale["a_min"]) / (scale["a_max"] - scale["a_min"])
     least = round(scale["b_min"] + max(share, 0.0) * (scale["b_max"] - scale["b_min"]), 4)
-    crop = {"_target_": "CropForegroundd", "keys": ["image", "label"], "source_key": "image", "margin": 4}
-    return [{**crop, "select_fn": f"$lambda image: image > {least}", "allow_smaller": True}]
+    keys = ["image", "label"] if label else ["image"]
+    crop = {"_target_": "CropForegroundd", "keys": keys, "source_key": "image", "margin": 4, "allow_smaller": True}
+    return [{**crop, "select_fn": f"$lambda image: (image > {least}) | ~(image > {least}).any()"}]
 
 
 def joined(preprocessing: Config, joining: Sequence[Config]) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monai_attn.labels import LabelTable
-from monai_attn.learn.configs.data import joined, joining, preprocessing
+from monai_attn.learn.configs.data import body, joined, joining, preprocessing
 from monai_attn.learn.configs.parts import DEVICE, ROOT, TRANSFORMS, Config, cases, grid, inferer, network, provenance
 from monai_attn.learn.plan import Plan
 
@@ -33,7 +33,7 @@ def inference_config(plan: Plan, table: LabelTable) -> Config:
         **grid(plan),
         "network_def": network(plan, table),
         "network": "$@network_def.to(@device)",
-        "preprocessing": joined(preprocessing(plan, label=False), joining(plan)),
+        "preprocessing": joined(preprocessing(plan, label=False), [*joining(plan), *body(plan, label=False)]),
         "inferer": streams,
         "postprocessing": {"_target_": "Compose", "transforms": [_on_source(), _saver()]},
         "checked_preprocessing": {
@@ -67,7 +67,7 @@ def evaluate_config(plan: Plan) -> Config:
         "include_seen": False,
         "weights": WEIGHTS,
         "amp": False,
-        "preprocessing": joined(preprocessing(plan, label=False), joining(plan)),
+        "preprocessing": joined(preprocessing(plan, label=False), [*joining(plan), *body(plan, label=False)]),
         "dataset": {
             "_target_": "Dataset",
             "data": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from monai_attn.labels import LabelTable
 from monai_attn.learn.configs.data import augmentation, body, joining, preprocessing
 from monai_attn.learn.configs.loops import train_part, validate_part
@@ -79,7 +81,7 @@ def train_config(plan: Plan, table: LabelTable) -> Config:
         "inferer": inferer(),
         "preprocessing": preprocessing(plan, label=True),
         "joining": joining(plan),
-        "body": body(plan),
+        "body": body(plan, label=True),
         "storing": [
             {"_target_": "CastToTyped", "keys": ["image", "label"], "dtype": ["$torch.float16", "$torch.uint8"]},
             {"_target_": f"{TRANSFORMS}LabelPlacesd", "key": "label"},
@@ -169,7 +171,16 @@ def _loss(plan: Plan) -> Config:
         "batch": True,
         "present": True,
         "class_weights": None if plan.class_weights is None else list(plan.class_weights),
+        "level_strides": _level_strides(plan.strides),
     }
+
+
+def _level_strides(strides: Sequence[Sequence[int]]) -> list[list[int]]:
+    """How much coarser than the image the decoder's levels are, along each axis, finest first."""
+    levels: list[list[int]] = [[1, 1, 1]]
+    for stride in strides[:-1]:  # the deepest level has no output of its own
+        levels.append([whole * step for whole, step in zip(levels[-1], stride, strict=True)])
+    return levels
 
 
 def _optimizer() -> Config:
