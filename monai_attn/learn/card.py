@@ -28,6 +28,7 @@ DECISIONS = {
     "normalisation": "grey values",
     "mirror": "mirrored axes",
     "pairs": "pairs",
+    "deform": "share of windows deformed",
     "zoom": "zoom",
     "rotate": "rotation (rad)",
     "foreground": "windows with a structure",

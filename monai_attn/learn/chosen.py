@@ -31,6 +31,7 @@ DECISIONS = {
     "overlap": "overlap",
     "augmentation::0::mirror": "mirror",
     "augmentation::0::pairs": "pairs",
+    "augmentation::0::prob": "deform",
     "augmentation::0::zoom": "zoom",
     "augmentation::0::rotate": "rotate",
     "augmentation::0::foreground": "foreground",

@@ -78,6 +78,13 @@ def test_every_decision_of_a_plan_has_a_reason(tmp_path: Path) -> None:
     assert read_plan(tmp_path / "plan.json") == plan
 
 
+def test_few_windows_are_deformed_where_each_case_is_seen_in_few() -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29)
+    deformed = {most: with_pace(plan, 1.5, 6.0, most).deform for most in (45, 450, 1800)}
+    assert deformed == {45: 0.23, 450: 0.5, 1800: 0.8}  # 10, 100 and 400 windows of each of 9 cases
+    assert with_choices(plan, {"augmentation#0#prob": 0.1}).deform == 0.1
+
+
 def test_head_and_neck_keeps_its_voxels_and_the_window_is_a_part_of_it() -> None:
     plan = make_plan(_fingerprint(HEAD_NECK, ["right parotid", "left parotid"]), 60, Machine(), 29)
     assert plan.spacing_mm == (3.91, 3.91, 2.5)

@@ -72,7 +72,7 @@ def augmentation(plan: Plan) -> list[Config]:
         "spatial_size": "@roi_size",
         "pixdim": "@pixdim",
         "foreground": plan.foreground,
-        "prob": 0.8,
+        "prob": plan.deform,
         "zoom": list(plan.zoom),
         "rotate": list(plan.rotate),
         "mirror": list(plan.mirror),
