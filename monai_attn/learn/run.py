@@ -48,6 +48,12 @@ DENSER = 1.5
 DISTANCES = 0.25
 """Seconds that scores and distances of a case take for a million voxels, about."""
 
+MOST_READING = 0.75
+"""The share of the minutes that reading may take at most, so that something is left for the training."""
+
+LONG_READING = 60.0
+"""Seconds of reading that nobody minds, however short the training."""
+
 MEASURING = 0.04
 """The share of the minutes in which the time of a step is measured."""
 
@@ -107,6 +113,7 @@ def learn(
     split = split_of(labelled, [case.name for case in labelled], folds)
     with nothing_left(root):
         labelled, fingerprint = _checked(root, labelled, split["train"], tell)
+        _refuse_long_reading(len(labelled), time.monotonic() - began, minutes)
         task = _Task(root, place.absolute(), labelled, fingerprint, split, dict(overrides or {}), start, folds or 1)
         plan, scoring = _planned(task, end, tell)
     left = end - scoring - time.monotonic()
@@ -136,6 +143,16 @@ def _checked(
     write_bytes_atomic(root / "docs" / "data_check.txt", f"{findings_text(findings)}\n".encode(), overwrite=True)
     known = with_modalities(labelled, figures)
     return known, so_far.fingerprint(known.images)
+
+
+def _refuse_long_reading(cases: int, seconds: float, minutes: float) -> None:
+    """Raises `InputError` where reading the cases, now and again for the training, takes most of the minutes."""
+    if seconds > LONG_READING and 2 * seconds > MOST_READING * 60 * minutes:
+        raise InputError(
+            f"To read and check {cases} cases took {seconds / 60:.1f} minutes, and the training reads its cases again. "
+            f"That leaves too little of {minutes:g} minutes. Give {math.ceil(8 * seconds / 60)} minutes or more, or "
+            "fewer cases."
+        )
 
 
 @dataclass(frozen=True)

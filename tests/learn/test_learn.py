@@ -15,7 +15,7 @@ from monai.bundle import ConfigWorkflow
 from monai_attn import Segmenter, read
 from monai_attn.cases import split_record_of
 from monai_attn.errors import BundleError, FileError, InputError, OverrideError
-from monai_attn.learn import Learned, Now, learn
+from monai_attn.learn import Learned, Now, learn, run
 from monai_attn.learn.trainings import seconds_left
 from monai_attn.learn.workflow import measure_pace
 from monai_attn.networks import NetworkMean
@@ -234,3 +234,11 @@ def test_an_override_of_nothing_and_a_bundle_of_nowhere_are_refused_before_the_t
         learn(phantoms, tmp_path / "new", overrides={"roi_sise": [8, 8, 8]})
     with pytest.raises(BundleError, match="no bundle"):
         learn(phantoms, tmp_path / "other", initial="nowhere")
+
+
+def test_minutes_that_reading_would_use_up_are_refused(phantoms: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(run, "LONG_READING", 0.0)
+    monkeypatch.setattr(run, "MOST_READING", 1e-6)
+    with pytest.raises(InputError, match=r"To read and check 8 cases took .* Give 1 minutes or more, or fewer cases"):
+        learn(phantoms, tmp_path / "bundle", minutes=0.2)
+    assert not (tmp_path / "bundle").exists()
