@@ -134,10 +134,12 @@ class SoftmaxDiceFocalLoss(nn.Module):
         strides = self.level_strides or [1] * len(levels)
         if len(strides) < len(levels):
             raise InputError(f"{len(strides)} level_strides do not fit {len(levels)} levels of deep supervision.")
-        losses = [
-            weight * self._of_level(*(_every(one, stride, labels.dim() - 1) for one in (level, labels, judged)), drawn)
-            for weight, level, stride in zip(weights, levels, strides, strict=False)
-        ]
+        losses = []
+        for level, weight, stride in zip(levels, weights, strides, strict=False):
+            its_logits, its_labels, its_judged = (
+                _every(one, stride, labels.dim() - 1) for one in (level, labels, judged)
+            )
+            losses.append(weight * self._of_level(its_logits, its_labels, its_judged, drawn))
         total: Tensor = torch.stack(losses).sum() / sum(weights)
         return total
 
