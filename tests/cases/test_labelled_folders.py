@@ -111,6 +111,8 @@ def test_masks_beside_their_images_in_one_folder(tmp_path):
     ("files", "message"),
     [
         (["a/ct.nii.gz", "a/mask.nii.gz", "a/x_seg.nii.gz"], r"a has 2 masks: mask.nii.gz, x_seg.nii.gz"),
+        (["a/ct.nii.gz", "a/masks/liver.nii.gz", "a/labels/liver.nii.gz"], r"a has 2 masks: labels, masks"),
+        (["a/ct.nii.gz", "a/masks/Liver.nii.gz", "a/masks/liver.nrrd"], r"a/masks has two masks of one structure"),
         (["a.nii.gz", "a_seg.nii.gz", "a_mask.nii.gz"], r"a.nii.gz has two masks: a_mask.nii.gz and a_seg.nii.gz"),
         (["a/t1.nii.gz", "a/t1.nrrd", "a/mask.nii.gz"], r"a has two images of one name: t1.nii.gz, t1.nrrd"),
         (

@@ -11,7 +11,6 @@ from monai_attn.cases.folders import image_files, subfolders
 from monai_attn.cases.images import ImageFile
 from monai_attn.cases.labelled.case import LabelledSet
 from monai_attn.cases.labelled.entry import Entry, labelled_set
-from monai_attn.cases.labelled.files import parts_of
 from monai_attn.cases.labelled.inputs import channel_names, image_inputs
 from monai_attn.cases.labelled.masks import structures_in
 from monai_attn.cases.labelled.pairs import LABELS, MASK
@@ -36,12 +35,12 @@ def case_folders(folder: Path) -> dict[Path, Path]:
     found = {}
     for place in subfolders(folder):
         masks = [path for path in image_files(place) if MASK.search(f"_{stem(path)}")]
+        masks = masks or [part for part in subfolders(place) if part.name.lower() in LABELS and image_files(part)]
         if len(masks) > 1:
             raise InputError(
                 f"{place.name} has {len(masks)} masks: {', '.join(path.name for path in masks[:3])}. Keep the one that "
                 "is to be learned from, or list images and masks in a table (.csv)."
             )
-        masks = masks or [part for part in subfolders(place) if part.name.lower() in LABELS and image_files(part)]
         if masks and len(image_files(place)) > sum(path.is_file() for path in masks):
             found[place] = masks[0]
     return found
@@ -117,7 +116,7 @@ def _reference_first(
     whole = next((place for place, one in images.items() if len(one) == len(words)), None)
     if whole is None:
         return words
-    mask = masks[whole] if masks[whole].is_file() else next(iter(parts_of(masks[whole]).values()))
+    mask = masks[whole] if masks[whole].is_file() else image_files(masks[whole])[0]
     try:
         grid = read(mask)
         return sorted(words, key=lambda word: not same_grid(read(images[whole][word]), grid))

@@ -10,7 +10,7 @@ import numpy as np
 
 from monai_attn.cases.folders import image_files
 from monai_attn.cases.images import ImageFile
-from monai_attn.errors import GeometryError, LabelError
+from monai_attn.errors import GeometryError, InputError, LabelError
 from monai_attn.io import read, read_masks
 from monai_attn.io.names import stem
 from monai_attn.measure.blocks import label_array, label_values
@@ -86,7 +86,7 @@ class LabelFile:
 
     def _parts(self) -> Volume:
         """The masks of a folder as a label map."""
-        found = {name.lower(): path for name, path in parts_of(self.path).items()}
+        found = parts_of(self.path)
         chosen = {value: found[name] for name, value in self.names.items() if name in found}
         if not chosen:
             raise LabelError(f"{self.path.parent.name}/{self.path.name} holds none of the structures.")
@@ -108,5 +108,16 @@ class LabelFile:
 
 
 def parts_of(folder: Path) -> dict[str, Path]:
-    """The masks of a folder by the name of their structure, which is that of the file."""
-    return {stem(path): path for path in image_files(folder)}
+    """The masks of a folder by the name of their structure, which is that of the file in small letters.
+
+    Raises `InputError` for two files of one name, such as `liver.nii.gz` and `Liver.nrrd`.
+    """
+    found: dict[str, Path] = {}
+    for path in image_files(folder):
+        other = found.setdefault(stem(path).strip().lower(), path)
+        if other != path:
+            raise InputError(
+                f"{folder.parent.name}/{folder.name} has two masks of one structure: {other.name} and {path.name}. "
+                "Keep one of them."
+            )
+    return found

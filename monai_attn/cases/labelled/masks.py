@@ -49,7 +49,7 @@ def structures_in(folder: Path, masks: Sequence[Path]) -> tuple[Structures, dict
 def _held(mask: Path) -> tuple[tuple[str, Code | None], ...] | None:
     """The names and codes of the structures that a mask holds; None for a label map."""
     if mask.is_dir():
-        return tuple((name, None) for name in parts_of(mask))
+        return tuple((stem(path), None) for path in parts_of(mask).values())
     if not holds_structures(mask):
         return None
     if suffix_of(mask) == ".nrrd":
