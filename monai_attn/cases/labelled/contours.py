@@ -10,7 +10,7 @@ from monai_attn.cases.images import ImageFile, choice_of
 from monai_attn.cases.labelled.case import LabelledSet
 from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
-from monai_attn.cases.labelled.structures import joined_structures
+from monai_attn.cases.labelled.structures import joined_structures, names_in
 from monai_attn.cases.naming import names_of, safe_name
 from monai_attn.errors import InputError
 from monai_attn.io import Series, holds_structures, list_series
@@ -52,22 +52,17 @@ def contoured_cases(folder: Path, files: Sequence[Path]) -> LabelledSet:
             names[path],
             {"image": _image(folder, one, series)},
             path,
-            structures=drawn_in(headers[path]),
+            structures=names_in(headers[path].structures),
             patient=headers[path].patient,
         )
         for path, one in chosen.items()
-        if not structures.names.keys().isdisjoint(drawn_in(headers[path]))
+        if not structures.names.keys().isdisjoint(names_in(headers[path].structures))
     ]
     left = len(files) - len(entries)
     notes = [f"{left} files hold none of the structures and are left out."] if left else []
     modalities = Counter(one.modality for one in chosen.values())
     inputs = image_inputs({"image": modalities.most_common(1)[0][0] if modalities else ""})
     return labelled_set(folder, entries, inputs, structures, kind="DICOM series with SEG or RTSTRUCT", notes=notes)
-
-
-def drawn_in(header: Described) -> tuple[str, ...]:
-    """The names of a file's structures in small letters."""
-    return tuple(name.strip().lower() for name, _ in header.structures)
 
 
 def _series_of(path: Path, header: Described, series: Sequence[Series]) -> Series:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from monai_attn.cases.labelled.files import parts_of
-from monai_attn.cases.labelled.structures import Structures, joined_structures, numbered
+from monai_attn.cases.labelled.structures import Structures, joined_structures, names_in, numbered
 from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io import holds_structures, read
 from monai_attn.io.dicomseg.described import described
@@ -42,7 +42,7 @@ def structures_in(folder: Path, masks: Sequence[Path]) -> tuple[Structures, dict
             f"{one.parent.name}/{one.name} is a label map, and {other.parent.name}/{other.name} holds structures by "
             "name. Make the masks alike."
         )
-    drawn = {mask: tuple(name.strip().lower() for name, _ in structures) for mask, structures in by_name.items()}
+    drawn = {mask: names_in(structures) for mask, structures in by_name.items()}
     return joined_structures(folder, by_name.values()), {mask: drawn.get(mask) for mask in masks}
 
 

@@ -16,7 +16,7 @@ from monai_attn.errors import InputError, LabelError
 from monai_attn.io.label_text import labels_beside
 from monai_attn.labels import Code, Label, LabelTable, default_colour
 
-__all__ = ["Structures", "joined_structures", "numbered", "structures_of"]
+__all__ = ["Structures", "joined_structures", "names_in", "numbered", "structures_of"]
 
 BACKGROUND = {"background", "clear label", "unlabeled", "unlabelled", "empty"}
 """What data sets call the value 0."""
@@ -92,6 +92,11 @@ def structures_of(content: Mapping[str, Any], where: str) -> Structures:
         raise LabelError(f"{where}: {error}") from error
     except (TypeError, ValueError) as error:
         raise LabelError(f"{where}: a label needs a name and a whole number; {dict(labels)} has others.") from error
+
+
+def names_in(held: Iterable[tuple[str, Code | None]]) -> tuple[str, ...]:
+    """The names of the structures that a file holds, in small letters, by which `Structures.names` knows them."""
+    return tuple(name.strip().lower() for name, _ in held)
 
 
 def joined_structures(folder: Path, held: Iterable[Iterable[tuple[str, Code | None]]]) -> Structures:
