@@ -26,7 +26,7 @@ from monai_attn.learn.result import CLOSING, describe_bundle
 from monai_attn.learn.rows import split_of
 from monai_attn.learn.sides import pairs_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
-from monai_attn.learn.transfer import Start, copy_weights, find_start, with_start
+from monai_attn.learn.transfer import Start, copy_weights, find_start, with_codes_of, with_start
 from monai_attn.learn.workflow import Pace, measure_pace
 from monai_attn.learn.write import check_output, check_overrides, nothing_left, write_bundle
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
@@ -77,7 +77,8 @@ def learn(
     - `output`: the new folder of the bundle.
     - `minutes`: for everything: reading, planning, training, validation, scores and model card.
     - `initial`: a bundle whose weights the training begins with: a shipped name or a folder. Grid, window and network
-      are those of that bundle then; the plan says what was taken over.
+      are those of that bundle then; the plan says what was taken over. Without `labels`, structures of the same name
+      get its colours and codes, where the data set has none.
     - `folds`: train so many networks, each of which holds other cases out for its validation. They share the minutes,
       and the bundle is the mean of them.
     - `resume`: go on with the training in `output`, with what is left of its minutes.
@@ -110,6 +111,8 @@ def learn(
         raise InputError(f"{folds} folds are none. Give 2 or more, such as 5, or leave folds out.")
     check_overrides(labelled, overrides or {})
     start = None if initial is None else find_start(initial)
+    if start is not None and labels is None:
+        labelled = labelled.named(with_codes_of(start, labelled.labels))
     split = split_of(labelled, [case.name for case in labelled], folds)
     with nothing_left(root):
         labelled, fingerprint = _checked(root, labelled, split["train"], tell)

@@ -14,10 +14,11 @@ from monai_attn.bundle.locate import read_config
 from monai_attn.cases import SplitRecord, save_record, split_record_of
 from monai_attn.errors import BundleError
 from monai_attn.io.digest import sha256
+from monai_attn.labels import LabelTable
 from monai_attn.learn.plan import Plan
 from monai_attn.learn.plan_file import read_plan
 
-__all__ = ["Start", "copy_weights", "find_start", "with_start"]
+__all__ = ["Start", "copy_weights", "find_start", "with_codes_of", "with_start"]
 
 NETWORK = "AttnUNet"
 """The network whose weights can be taken over; a mean of several gives those of its first network."""
@@ -64,6 +65,19 @@ def find_start(name_or_path: str | Path) -> Start:
         raise BundleError(f"The bundle {bundle.name} has no weights to begin with: there is no models/model.pt.")
     made = bundle.root / "docs" / "plan.json"
     return Start(bundle, component.settings, prefix, read_plan(made) if made.is_file() else None)
+
+
+def with_codes_of(start: Start, labels: LabelTable) -> LabelTable:
+    """The structures; one without a code has colour, code and side of the other bundle's structure of its name."""
+    known = {label.name.casefold(): label for label in start.bundle.labels if label.code is not None}
+    return LabelTable(
+        tuple(
+            replace(found, value=label.value, name=label.name)
+            if label.code is None and (found := known.get(label.name.casefold())) is not None
+            else label
+            for label in labels
+        )
+    )
 
 
 def with_start(plan: Plan, start: Start) -> Plan:

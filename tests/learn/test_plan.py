@@ -26,6 +26,7 @@ from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
 from monai_attn.learn.plan import Machine, cheaper, make_plan, with_pace
 from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.rows import part_cases, split_of
+from monai_attn.learn.transfer import find_start, with_codes_of
 from monai_attn.learn.write import check_overrides
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.made_for import MadeFor
@@ -259,3 +260,16 @@ def test_a_split_keeps_the_parts_of_the_data_set_and_deals_where_there_are_none(
         }
         assert not {row["case"] for row in rows["train"]} & {row["case"] for row in rows["validation"]}
     assert len(part_cases(phantoms, tmp_path / "split.json", "all", limit=3)) == 3
+
+
+def test_structures_get_the_codes_of_the_same_names_in_the_bundle_to_begin_with() -> None:
+    start = find_start("head_neck_ct")
+    own = LabelTable.of_names({3: "Mandible", 4: "tongue"})
+    mandible, tongue = with_codes_of(start, own)
+    there = next(label for label in start.bundle.labels if label.name == "mandible")
+    assert there.code is not None
+    assert (mandible.value, mandible.name) == (3, "Mandible")
+    assert (mandible.code, mandible.colour) == (there.code, there.colour)
+    assert tongue == own[4]
+    coded = with_codes_of(start, with_codes_of(find_start("soft_tissue_sarcoma"), start.bundle.labels))
+    assert coded == start.bundle.labels
