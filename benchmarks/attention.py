@@ -37,7 +37,7 @@ def main(given: argparse.Namespace) -> None:
         if given.cost:
             from attention_cost import measure
 
-            measure(KEPT / "cost.csv")
+            measure(KEPT / "cost.csv", tuple(given.data))
         if given.report:
             from attention_report import write_page
 

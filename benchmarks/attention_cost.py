@@ -41,7 +41,7 @@ WINDOWS: dict[str, tuple[tuple[int, int, int], int, int]] = {
 PASSES = 3
 
 
-def measure(path: Path, data: tuple[str, ...] = ("hippocampus",)) -> None:
+def measure(path: Path, data: tuple[str, ...]) -> None:
     """Measure what the table lacks, and write it."""
     found = list(csv.DictReader(path.open(newline="", encoding="utf-8"))) if path.exists() else []
     done = {(row["data"], row["variant"], row["way"]) for row in found}

@@ -3,8 +3,9 @@
     python benchmarks/attention_explain.py DATA RUNS [--data hippocampus] [--seeds 1 2 3] [--cases 5]
 
 RUNS is the folder of `attention.py`. Needs Captum (`pip install "monai_attn[explain]"`), whose gradient maps stand
-beside the attention maps. The rows go into docs/attention/maps.csv, and the maps of the best and the worst case into
-maps.png beside it. `attention.py --report` makes the tables. What each figure is stands in docs/attention.md.
+beside the attention maps. The rows go into docs/attention/maps.csv, in place of those of the same data set. The maps of
+the best and the worst case go into maps_hippocampus.png beside it. `attention.py --report` makes the tables. What each
+figure is stands in docs/attention.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from attention_explain_figures import FRACTIONS, agreement, changed, entropy, order_of, share_inside
 from attention_maps_picture import Seen, picture
 from attention_runs import Run
+from attention_scores import read_rows
 from attention_table import DATA, SEEDS, VARIANTS
 from monai.bundle import ConfigParser
 from torch import Tensor, nn
@@ -50,9 +52,12 @@ def main(given: argparse.Namespace) -> None:
             rows += of_variant(runs, chosen)
             seen += [Seen(name, *looked(network_of(runs[0]), case)) for case in ends(runs[0], cases, given.kept)]
             print(f"{given.data}, {name}: {len(runs)} seeds, {len(chosen)} cases", flush=True)
-    lines = [",".join(FIELDS), *(",".join(_text(row.get(field, "")) for field in FIELDS) for row in rows)]
-    write_bytes_atomic(given.kept / "maps.csv", ("\n".join(lines) + "\n").encode(), overwrite=True)
-    write_bytes_atomic(given.kept / "maps.png", picture(seen), overwrite=True)
+    if rows:
+        table = given.kept / "maps.csv"
+        others = [row for row in read_rows(table) if row["data"] != given.data] if table.exists() else []
+        lines = [",".join(FIELDS), *(",".join(_text(row.get(field, "")) for field in FIELDS) for row in others + rows)]
+        write_bytes_atomic(table, ("\n".join(lines) + "\n").encode(), overwrite=True)
+        write_bytes_atomic(given.kept / f"maps_{given.data}.png", picture(seen), overwrite=True)
 
 
 def items(run: Run, root: Path) -> Any:
@@ -156,8 +161,6 @@ def gradient(network: nn.Module, x: Tensor, labels: np.ndarray) -> np.ndarray:
 
 def ends(run: Run, cases: Any, kept: Path) -> list[Any]:
     """The case that the network without attention segments best, and the one that it segments worst."""
-    from attention_scores import read_rows
-
     rows = [row for row in read_rows(kept / "scores.csv") if (row["data"], row["variant"]) == (run.data, "none")]
     of_case: dict[str, list[float]] = {}
     for row in (one for one in rows if one["scene"] == "clean" and one["budget"] == run.budget):

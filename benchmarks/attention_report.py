@@ -6,7 +6,7 @@ What stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced; t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +36,14 @@ ONCE = (
     "training would. So no difference can be laid to the attention yet."
 )
 
-PICTURES = (
-    ("differences", "forest.png", "Difference in Dice of each network to the one without attention"),
-    ("cost", "cost.png", "Mean Dice against the CPU seconds of one window"),
-    ("maps", "deletion.png", "Deletion curves of each network"),
-    ("maps", "insertion.png", "Insertion curves of each network"),
-    ("maps", "maps.png", "Maps of the best and the worst case"),
+FOREST = "Difference in Dice of each network to the one without attention"
+COST = ("cost", "Mean Dice against the CPU seconds of one window")
+MAPS = (
+    ("deletion", "Deletion curves of each network"),
+    ("insertion", "Insertion curves of each network"),
+    ("maps", "Maps of the best and the worst case"),
 )
-"""Block, picture and its words; a picture that was not made is not named."""
+"""The first word of a picture's name, which the data set follows, and its words. One that was not made is not named."""
 
 
 def write_page(docs: Path) -> None:
@@ -75,29 +75,45 @@ def blocks_of(kept: Path) -> dict[str, str]:
         "scenes": sections(small, lambda part: scenes(part, of_part(rows, part))),
         "without": sections([part for part in _scene(rows, "without") if part.budget == "small"], without),
         "boundaries": boundaries(small),
-        "cost": cost(costs),
-        "maps": explanations(maps),
     }
     if small:
         forest(kept / "forest.png", small)
-        _pictures(kept, small[0], costs, maps)
-    for name, file, words in PICTURES:
-        if (kept / file).exists():
-            blocks[name] += f"\n\n![{words}]({kept.name}/{file})"
+        blocks["differences"] += f"\n\n![{FOREST}]({kept.name}/forest.png)"
+    for part in small:
+        _cost_picture(kept, part, costs)
+    blocks["cost"] = _of_each(costs, lambda data, rows: cost(rows) + _named(kept, data, COST))
+    blocks["maps"] = _of_each(maps, lambda data, rows: _maps(kept, data, rows))
     return blocks
 
 
-def _pictures(kept: Path, part: Part, costs: Sequence[Mapping[str, str]], maps: Sequence[Mapping[str, str]]) -> None:
-    """Cost against Dice, and the deletion curves."""
+def _of_each(rows: Sequence[Mapping[str, str]], block: Callable[[str, list[Mapping[str, str]]], str]) -> str:
+    """What `block` says of the rows of each data set, one below the other."""
+    names = dict.fromkeys(row["data"] for row in rows)
+    return "\n\n".join(block(name, [row for row in rows if row["data"] == name]) for name in names) or NOTHING
+
+
+def _named(kept: Path, data: str, *pictures: tuple[str, str]) -> str:
+    """The pictures of a data set that are there, as Markdown."""
+    files = [(f"{name}_{data}.png", words) for name, words in pictures]
+    return "".join(f"\n\n![{words}, {data}]({kept.name}/{file})" for file, words in files if (kept / file).exists())
+
+
+def _cost_picture(kept: Path, part: Part, costs: Sequence[Mapping[str, str]]) -> None:
     seconds = {
         row["variant"]: float(row["cpu_s"]) for row in costs if (row["data"], row["way"]) == (part.data, "openvino f32")
     }
     if seconds:
-        cost_against_dice(kept / "cost.png", part, seconds, "CPU seconds of one window, OpenVINO f32")
+        words = "CPU seconds of one window, OpenVINO f32"
+        cost_against_dice(kept / f"{COST[0]}_{part.data}.png", part, seconds, words)
+
+
+def _maps(kept: Path, data: str, rows: Sequence[Mapping[str, str]]) -> str:
+    """The table and the pictures of the maps of a data set."""
     for what, title in (("deletion", "voxels taken away, %"), ("insertion", "voxels given back, %")):
-        found = curve_values(maps, what)
+        found = curve_values(rows, what)
         if found:
-            curves(kept / f"{what}.png", found, title)
+            curves(kept / f"{what}_{data}.png", found, title)
+    return f"**{data}**\n\n{explanations(rows)}{_named(kept, data, *MAPS)}"
 
 
 def answer(part: Part) -> str:
@@ -156,22 +172,19 @@ def _count(found: Mapping[str, Difference], better: int) -> str:
 
 
 def cost(rows: Sequence[Mapping[str, str]]) -> str:
-    """What each network costs on the same window, and against none."""
+    """What each network of a data set costs on the same window, and against none."""
     ways = list(dict.fromkeys(row["way"] for row in rows))
-    found = []
-    for data in dict.fromkeys(row["data"] for row in rows):
-        mine = {(row["variant"], row["way"]): row for row in rows if row["data"] == data}
-        lines = []
-        for variant in dict.fromkeys(name for name, _ in mine):
-            first = next(row for (name, _), row in mine.items() if name == variant)
-            cells = [_cost(mine, variant, way) for way in ways]
-            lines.append([variant, f"{int(first['parameters']):,}", f"{float(first['gflop']):.2f}", *cells])
-        row = next(iter(mine.values()))
-        batch = next((one["batch"] for one in mine.values() if one["way"] == "train"), "1")
-        title = f"**{data}**, window {row['window']}, training step of {batch} windows, {row['hardware']}"
-        head = ["network", "parameters", "GFLOP", *(f"{way}: CPU s (times none), MiB" for way in ways)]
-        found.append(f"{title}\n\n{markdown(head, lines)}")
-    return "\n\n".join(found) or NOTHING
+    mine = {(row["variant"], row["way"]): row for row in rows}
+    lines = []
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        first = next(row for row in rows if row["variant"] == variant)
+        cells = [_cost(mine, variant, way) for way in ways]
+        lines.append([variant, f"{int(first['parameters']):,}", f"{float(first['gflop']):.2f}", *cells])
+    batch = next((row["batch"] for row in rows if row["way"] == "train"), "1")
+    row = rows[0]
+    title = f"**{row['data']}**, window {row['window']}, training step of {batch} windows, {row['hardware']}"
+    head = ["network", "parameters", "GFLOP", *(f"{way}: CPU s (times none), MiB" for way in ways)]
+    return f"{title}\n\n{markdown(head, lines)}"
 
 
 def _cost(rows: Mapping[tuple[str, str], Mapping[str, str]], variant: str, way: str) -> str:

@@ -106,7 +106,7 @@ def test_the_page_has_each_block_and_its_text_stays(tmp_path, kept):
     assert "\n- **hippocampus** (12 unseen cases, 3 seeds)" in text
     assert "| noise |" in text
     assert "](attention/forest.png)" in text
-    assert "](attention/maps.png)" not in text  # no map was made
+    assert "](attention/maps_hippocampus.png)" not in text  # no map was made
     assert (docs / "attention" / "forest.png").stat().st_size > 5000
     block = re.compile(r"(<!-- begin (\w+) -->\n).*?(?=<!-- end \2 -->)", re.DOTALL)
     assert block.sub(r"\1", text) == block.sub(r"\1", PAGE.read_text(encoding="utf-8"))
@@ -117,3 +117,25 @@ def test_the_page_has_each_block_and_its_text_stays(tmp_path, kept):
 def test_every_block_of_the_page_is_written(kept):
     names = re.findall(r"<!-- begin (\w+) -->", PAGE.read_text(encoding="utf-8"))
     assert sorted(names) == sorted(blocks_of(kept))
+
+
+def test_each_data_set_has_its_own_table_of_costs_and_of_maps(kept):
+    cost = "data,variant,parameters,gflop,way,cpu_s,peak_mib,window,batch,passes,hardware\n"
+    lines = (
+        f"{data},{one},100,1.5,train,{s},9,8x8x8,2,3,a CPU\n"
+        for data, s in (("hippocampus", 0.5), ("sarcoma", 2.0))
+        for one in ("none", "gate")
+    )
+    (kept / "cost.csv").write_text(cost + "".join(lines))
+    (kept / "maps.csv").write_text(
+        "data,budget,variant,seed,case,figure,order,fraction,value\n"
+        + "".join(
+            f"{data},small,gate,1,a,entropy,,,{value}\n" for data, value in (("hippocampus", 0.9), ("sarcoma", 0.4))
+        )
+    )
+    blocks = blocks_of(kept)
+    for name, values in {"cost": ("0.500 (1.00)", "2.000 (1.00)"), "maps": ("0.90", "0.40")}.items():
+        first, second = blocks[name].split("**sarcoma**")
+        assert first.startswith("**hippocampus**")
+        assert [value in first for value in values] == [True, False]
+        assert [value in second for value in values] == [False, True]
