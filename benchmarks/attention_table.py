@@ -108,6 +108,31 @@ TWO_STEPS = {
     "train::dataloader::sampler": {**SHORT_EPOCHS["train::dataloader::sampler"], "num_samples": "$2 * @batch_size"}
 }
 
+QUICK_CT: dict[str, Any] = {
+    "overlap": 0.25,
+    "windows": {
+        "_target_": "monai_attn.inferers.StreamingInferer",
+        "roi_size": "@roi_size",
+        "sw_batch_size": 2,
+        "overlap": "@overlap",
+        "mode": "gaussian",
+        "padding_mode": "replicate",
+    },
+    "inferer": {"_target_": "monai_attn.inferers.CPUAutocastInferer", "inferer": "@windows"},
+    "body_of_image": [
+        {
+            "_target_": "CropForegroundd",
+            "keys": "image",
+            "source_key": "image",
+            "margin": 4,
+            "select_fn": "$lambda image: image > -2.0",
+            "allow_smaller": True,
+        }
+    ],
+    "dataset::transform": {"_target_": "Compose", "transforms": "$[*@preprocessing.transforms, *@body_of_image]"},
+}
+"""Forty CTs in a few minutes: cut to the body as in the training, in bf16 where the processor has it, less overlap."""
+
 DATA: dict[str, Data] = {
     "hippocampus": Data(
         folder="hippocampus",
@@ -136,9 +161,8 @@ DATA: dict[str, Data] = {
             "small": {"minutes": None, "max_steps": 150, "epoch_steps": 25, "val_limit": 1},
             "full": {"minutes": None, "max_steps": 3000, "val_limit": 1},
         },
-        evaluate={"overlap": 0.25},
+        evaluate=QUICK_CT,
         band_mm=4.0,
-        scenes={"noise": noise(0.5), "contrast": CONTRAST},
     ),
 }
 """The data sets, in the order in which they are run. The full sarcoma runs have the bundle's grid of 4 mm."""

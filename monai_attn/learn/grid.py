@@ -24,6 +24,12 @@ LEAST = 2
 ENOUGH = 8
 """Voxels across the thinnest structure that stay, where fewer voxels would only make learning quicker."""
 
+PLENTY = 20
+"""Voxels across the thinnest structure that stay, where a window shows a good part of the image already.
+
+Tumours of 65 mm in T1 had a Dice of 0.53 on the validation with voxels of 1.44 mm, 45 across, and 0.59 with 3 mm.
+"""
+
 ANISOTROPIC = 3.0
 """From this ratio of voxel edges on, the long edge is that of the finest tenth of the cases."""
 
@@ -31,12 +37,14 @@ FINEST = 4
 """Voxels along each axis of the deepest level, at least."""
 
 
-def choose_spacing(fingerprint: Fingerprint, kind: str, wanted_voxels: float = math.inf) -> tuple[Three, str]:
+def choose_spacing(
+    fingerprint: Fingerprint, kind: str, wanted_voxels: tuple[float, float] = (math.inf, math.inf)
+) -> tuple[Three, str]:
     """The voxel edges of the network's grid in mm along R, A and S, for a "cpu" or a "gpu".
 
-    It is the median spacing of the reference image. It is coarser where the median image would have more than the
-    `wanted_voxels`, but eight voxels across the thinnest structure stay. It is coarser still where the image would have
-    more than `IMAGE_VOXELS`, but two voxels stay.
+    It is the median spacing of the reference image, or coarser, so that the median image has no more voxels than each
+    of three limits. But so many voxels stay across the thinnest structure: `PLENTY` under the first of `wanted_voxels`,
+    `ENOUGH` under the second, and `LEAST` under `IMAGE_VOXELS`.
     """
     image = fingerprint.images[0]
     spacing = np.array(image.spacing_mm)
@@ -46,7 +54,8 @@ def choose_spacing(fingerprint: Fingerprint, kind: str, wanted_voxels: float = m
     thinnest = min((one.thickness_mm for one in fingerprint.structures if one.found), default=math.inf)
     extent = np.array(image.size) * np.array(image.spacing_mm)
     wanted = spacing.copy()
-    for voxels, across in ((wanted_voxels, ENOUGH), (IMAGE_VOXELS[kind], LEAST)):
+    whole, part = wanted_voxels
+    for voxels, across in ((whole, PLENTY), (part, ENOUGH), (IMAGE_VOXELS[kind], LEAST)):
         while np.prod(extent / wanted) > voxels:
             finest = wanted <= 1.01 * wanted.min()
             if (wanted[finest] * 1.05).max() > thinnest / across:

@@ -91,7 +91,7 @@ def with_start(plan: Plan, start: Start) -> Plan:
     kernels = tuple(_three(kernel) for kernel in settings.get("kernel_sizes") or [3] * len(channels))
     bundle = start.bundle
     said = f"as in {bundle.name}, whose weights this training begins with."
-    why = {**plan.why, **dict.fromkeys(("channels", "strides", "kernels"), f"The same network {said}")}
+    why = {**plan.why, **dict.fromkeys(("channels", "strides", "kernels", "norm", "bias"), f"The same network {said}")}
     new = replace(plan, channels=channels, strides=strides, kernels=kernels, initial=bundle.name)
     if bundle.spacing_mm is not None and min(bundle.spacing_mm) > 0:
         i, j, k = bundle.spacing_mm
