@@ -109,6 +109,7 @@ TWO_STEPS = {
 }
 
 QUICK_CT: dict[str, Any] = {
+    "dataset::data::cases::part": "test",
     "overlap": 0.25,
     "windows": {
         "_target_": "monai_attn.inferers.StreamingInferer",
@@ -131,7 +132,7 @@ QUICK_CT: dict[str, Any] = {
     ],
     "dataset::transform": {"_target_": "Compose", "transforms": "$[*@preprocessing.transforms, *@body_of_image]"},
 }
-"""Forty CTs in a few minutes: cut to the body as in the training, in bf16 where the processor has it, less overlap."""
+"""The forty test CTs in a few minutes: cut to the body as in the training, in bf16 where the processor has it, less overlap."""
 
 DATA: dict[str, Data] = {
     "hippocampus": Data(
