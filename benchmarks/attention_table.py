@@ -108,6 +108,16 @@ TWO_STEPS = {
     "train::dataloader::sampler": {**SHORT_EPOCHS["train::dataloader::sampler"], "num_samples": "$2 * @batch_size"}
 }
 
+PREPARED_ONCE: dict[str, Any] = {
+    "train::dataset": {
+        "_target_": "PersistentDataset",
+        "data": "@train_cases",
+        "transform": "@train::preprocessing",
+        "cache_dir": "$@output_dir + '/../prepared'",
+    }
+}
+"""The prepared cases of all runs of a budget, in one folder beside theirs."""
+
 QUICK_CT: dict[str, Any] = {
     "dataset::data::cases::part": "test",
     "overlap": 0.25,
@@ -159,8 +169,9 @@ DATA: dict[str, Data] = {
         folder="head_neck_ct",
         bundle="head_neck_ct",
         train={
-            "small": {"minutes": None, "max_steps": 150, "epoch_steps": 25, "val_limit": 1},
-            "full": {"minutes": None, "max_steps": 3000, "val_limit": 1},
+            "small": {**PREPARED_ONCE, "minutes": None, "max_steps": 150, "epoch_steps": 25, "val_limit": 1},
+            "full": {**PREPARED_ONCE, "minutes": None, "max_steps": 3000, "val_limit": 1},
+            "quick": {**PREPARED_ONCE, "minutes": None, "max_steps": 2, "epoch_steps": 2, "val_limit": 1},
         },
         evaluate=QUICK_CT,
         band_mm=4.0,
