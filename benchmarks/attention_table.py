@@ -142,7 +142,7 @@ QUICK_CT: dict[str, Any] = {
     ],
     "dataset::transform": {"_target_": "Compose", "transforms": "$[*@preprocessing.transforms, *@body_of_image]"},
 }
-"""The forty test CTs in a few minutes: cut to the body as in the training, in bf16 where the processor has it, less overlap."""
+"""The forty test CTs in a few minutes: cut to the body as in the training, in bf16 where the processor has it."""
 
 DATA: dict[str, Data] = {
     "hippocampus": Data(
