@@ -34,7 +34,7 @@ FIELDS = ("data", "variant", "parameters", "gflop", "way", "cpu_s", "peak_mib", 
 WINDOWS: dict[str, tuple[tuple[int, int, int], int, int]] = {
     "hippocampus": ((40, 56, 40), 1, 4),
     "sarcoma": ((32, 32, 32), 6, 2),
-    "head_neck": ((64, 64, 48), 1, 2),
+    "head_neck": ((48, 48, 32), 1, 2),
 }
 """Window, channels and batch of each data set, those of the small budget."""
 

@@ -118,6 +118,12 @@ PREPARED_ONCE: dict[str, Any] = {
 }
 """The prepared cases of all runs of a budget, in one folder beside theirs."""
 
+COARSE_CT: dict[str, Any] = {"pixdim": [5.0, 5.0, 4.0], "roi_size": [48, 48, 32]}
+"""A grid on which 400 steps take some minutes. The rates of the small budget are those that `learn` has for 400 steps.
+
+With 150 steps on the bundle's own grid, and its rates for thousands of steps, most structures were not found yet.
+"""
+
 QUICK_CT: dict[str, Any] = {
     "dataset::data::cases::part": "test",
     "overlap": 0.25,
@@ -169,11 +175,21 @@ DATA: dict[str, Data] = {
         folder="head_neck_ct",
         bundle="head_neck_ct",
         train={
-            "small": {**PREPARED_ONCE, "minutes": None, "max_steps": 150, "epoch_steps": 25, "val_limit": 1},
+            "small": {
+                **PREPARED_ONCE,
+                **COARSE_CT,
+                "minutes": None,
+                "max_steps": 400,
+                "epoch_steps": 40,
+                "val_limit": 1,
+                "head_rate": 0.01,
+                "ema_momentum": 0.025,
+                "ema::warmup_iters": 80,
+            },
             "full": {**PREPARED_ONCE, "minutes": None, "max_steps": 3000, "val_limit": 1},
             "quick": {**PREPARED_ONCE, "minutes": None, "max_steps": 2, "epoch_steps": 2, "val_limit": 1},
         },
-        evaluate=QUICK_CT,
+        evaluate={**QUICK_CT, **COARSE_CT},
         band_mm=4.0,
     ),
 }
