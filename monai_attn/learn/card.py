@@ -25,6 +25,7 @@ DECISIONS = {
     "batch": "windows in a step",
     "channels": "features",
     "strides": "strides",
+    "norm": "normalisation in the network",
     "normalisation": "grey values",
     "mirror": "mirrored axes",
     "pairs": "pairs",
@@ -195,6 +196,8 @@ def _short(key: str, value: Any) -> str:
     """The value of a decision, in few words."""
     if key == "normalisation":
         return ", ".join(one["transforms"][0]["_target_"].removesuffix("d") for one in value)
+    if key == "norm" and isinstance(value, list):
+        return str(value[0])  # a name and its options
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, list):

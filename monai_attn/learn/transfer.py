@@ -14,7 +14,7 @@ from monai_attn.bundle.locate import read_config
 from monai_attn.cases import SplitRecord, save_record, split_record_of
 from monai_attn.errors import BundleError
 from monai_attn.io.digest import sha256
-from monai_attn.labels import LabelTable
+from monai_attn.labels import Label, LabelTable
 from monai_attn.learn.plan import Plan
 from monai_attn.learn.plan_file import read_plan
 
@@ -68,16 +68,19 @@ def find_start(name_or_path: str | Path) -> Start:
 
 
 def with_codes_of(start: Start, labels: LabelTable) -> LabelTable:
-    """The structures; one without a code has colour, code and side of the other bundle's structure of its name."""
+    """The structures; one without a code has colour, code and side of the other bundle's structure of its name.
+
+    A structure whose own side is another one keeps what it has.
+    """
     known = {label.name.casefold(): label for label in start.bundle.labels if label.code is not None}
-    return LabelTable(
-        tuple(
-            replace(found, value=label.value, name=label.name)
-            if label.code is None and (found := known.get(label.name.casefold())) is not None
-            else label
-            for label in labels
-        )
-    )
+
+    def coded(label: Label) -> Label:
+        found = known.get(label.name.casefold())
+        if found is None or label.code is not None or label.laterality not in ("", found.laterality):
+            return label
+        return replace(found, value=label.value, name=label.name)
+
+    return LabelTable(tuple(coded(label) for label in labels))
 
 
 def with_start(plan: Plan, start: Start) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -288,5 +289,7 @@ def test_structures_get_the_codes_of_the_same_names_in_the_bundle_to_begin_with(
     assert (mandible.value, mandible.name) == (3, "Mandible")
     assert (mandible.code, mandible.colour) == (there.code, there.colour)
     assert tongue == own[4]
+    (other_side,) = with_codes_of(start, LabelTable((replace(own[3], name="left parotid", laterality="right"),)))
+    assert other_side.code is None
     coded = with_codes_of(start, with_codes_of(find_start("soft_tissue_sarcoma"), start.bundle.labels))
     assert coded == start.bundle.labels
