@@ -4,8 +4,8 @@
 
 RUNS is the folder of `attention.py`. Needs Captum (`pip install "monai_attn[explain]"`), whose gradient maps stand
 beside the attention maps. The rows go into docs/attention/maps.csv, in place of those of the same data set. The maps of
-the best and the worst case go into maps_hippocampus.png beside it. `attention.py --report` makes the tables. What each
-figure is stands in docs/attention.md.
+the best and the worst case go into a picture beside it, such as maps_hippocampus.png. `attention.py --report` makes the
+tables. What each figure is stands in docs/attention.md.
 """
 
 from __future__ import annotations
@@ -52,12 +52,13 @@ def main(given: argparse.Namespace) -> None:
             rows += of_variant(runs, chosen)
             seen += [Seen(name, *looked(network_of(runs[0]), case)) for case in ends(runs[0], cases, given.kept)]
             print(f"{given.data}, {name}: {len(runs)} seeds, {len(chosen)} cases", flush=True)
-    if rows:
-        table = given.kept / "maps.csv"
-        others = [row for row in read_rows(table) if row["data"] != given.data] if table.exists() else []
-        lines = [",".join(FIELDS), *(",".join(_text(row.get(field, "")) for field in FIELDS) for row in others + rows)]
-        write_bytes_atomic(table, ("\n".join(lines) + "\n").encode(), overwrite=True)
-        write_bytes_atomic(given.kept / f"maps_{given.data}.png", picture(seen), overwrite=True)
+    if not rows:
+        raise SystemExit(f"{given.runs} has no trained network of {given.data} with a map. Run attention.py first.")
+    table = given.kept / "maps.csv"
+    others = [row for row in read_rows(table) if row["data"] != given.data] if table.exists() else []
+    lines = [",".join(FIELDS), *(",".join(_text(row.get(field, "")) for field in FIELDS) for row in others + rows)]
+    write_bytes_atomic(table, ("\n".join(lines) + "\n").encode(), overwrite=True)
+    write_bytes_atomic(given.kept / f"maps_{given.data}.png", picture(seen), overwrite=True)
 
 
 def items(run: Run, root: Path) -> Any:

@@ -26,7 +26,7 @@ def explanations(rows: Rows) -> str:
         lines.append([variant, f"{seeds}, {cases}", *cells])
     head = ["network", "seeds, cases", "inside (times its volume)", *STEADY]
     head += [f"{figure}: map, gradient, random" for figure in ("deletion", "insertion")]
-    return markdown(head, lines) if lines else "No map of this is kept yet."
+    return markdown(head, lines)
 
 
 def curve_values(rows: Rows, figure: str) -> dict[str, dict[str, list[float]]]:

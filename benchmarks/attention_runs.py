@@ -161,8 +161,15 @@ def bundle_run(run: Run, configs: list[str], options: dict[str, Any], name: str)
 
 
 def steps_of(run: Run) -> int:
-    """How many optimiser steps the last saved state of a run has behind it; 0 where none was saved."""
+    """How many optimiser steps a run has behind it, by its learning curve or its last state; 0 where none was saved.
+
+    A training by steps may end within an epoch, whose state is not saved.
+    """
     import torch
+
+    curve = run.folder / "curve.json"
+    if curve.exists():
+        return int(json.loads(curve.read_text(encoding="utf-8"))[-1]["step"])
 
     found = {int(path.stem.rpartition("=")[2]): path for path in run.folder.glob("state_checkpoint_epoch=*.pt")}
     if not found:

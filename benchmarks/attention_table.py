@@ -113,10 +113,10 @@ PREPARED_ONCE: dict[str, Any] = {
         "_target_": "PersistentDataset",
         "data": "@train_cases",
         "transform": "@train::preprocessing",
-        "cache_dir": "$@output_dir + '/../prepared'",
+        "cache_dir": "$@output_dir + '/../prepared_' + 'x'.join(map(str, @pixdim))",
     }
 }
-"""The prepared cases of all runs of a budget, in one folder beside theirs."""
+"""The prepared cases of all runs of a budget and a grid, in one folder beside theirs."""
 
 COARSE_CT: dict[str, Any] = {"pixdim": [5.0, 5.0, 4.0], "roi_size": [48, 48, 32]}
 """A grid on which 400 steps take some minutes. The rates of the small budget are those that `learn` has for 400 steps.
@@ -124,28 +124,13 @@ COARSE_CT: dict[str, Any] = {"pixdim": [5.0, 5.0, 4.0], "roi_size": [48, 48, 32]
 With 150 steps on the bundle's own grid, and its rates for thousands of steps, most structures were not found yet.
 """
 
+TRAINING_CT: dict[str, Any] = read_json(find_bundle("head_neck_ct") / "configs" / "train.json")
+
 QUICK_CT: dict[str, Any] = {
     "dataset::data::cases::part": "test",
     "overlap": 0.25,
-    "windows": {
-        "_target_": "monai_attn.inferers.StreamingInferer",
-        "roi_size": "@roi_size",
-        "sw_batch_size": 2,
-        "overlap": "@overlap",
-        "mode": "gaussian",
-        "padding_mode": "replicate",
-    },
-    "inferer": {"_target_": "monai_attn.inferers.CPUAutocastInferer", "inferer": "@windows"},
-    "body_of_image": [
-        {
-            "_target_": "CropForegroundd",
-            "keys": "image",
-            "source_key": "image",
-            "margin": 4,
-            "select_fn": "$lambda image: image > -2.0",
-            "allow_smaller": True,
-        }
-    ],
+    "inferer": {"_target_": "monai_attn.inferers.CPUAutocastInferer", "inferer": TRAINING_CT["inferer"]},
+    "body_of_image": [{**step, "keys": "image"} for step in TRAINING_CT["body"]],
     "dataset::transform": {"_target_": "Compose", "transforms": "$[*@preprocessing.transforms, *@body_of_image]"},
 }
 """The forty test CTs in a few minutes: cut to the body as in the training, in bf16 where the processor has it."""
