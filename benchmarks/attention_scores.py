@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from attention_runs import Run
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, find_objects
 
 from monai_attn import Volume, read
 from monai_attn.bundle import find_bundle
@@ -47,10 +47,13 @@ def boundary_dice(prediction: Mask, reference: Mask, spacing_mm: Sequence[float]
 
 def rim(mask: Mask, spacing_mm: Sequence[float], band_mm: float) -> Mask:
     """The voxels of a mask whose centre is at most `band_mm` from the nearest voxel outside; at least one layer."""
-    padded = np.pad(mask, 1)
-    depth = distance_transform_edt(padded, sampling=spacing_mm)
-    layer = distance_transform_edt(padded) <= 1
-    return np.asarray((padded & ((depth <= band_mm * (1 + 1e-5)) | layer))[1:-1, 1:-1, 1:-1])
+    found = np.zeros_like(mask)
+    for box in find_objects(mask.astype(np.uint8)):
+        padded = np.pad(mask[box], 1)
+        depth = distance_transform_edt(padded, sampling=spacing_mm)
+        layer = distance_transform_edt(padded) <= 1
+        found[box] = (padded & ((depth <= band_mm * (1 + 1e-5)) | layer))[1:-1, 1:-1, 1:-1]
+    return found
 
 
 def rows_of(run: Run, root: Path, scene: str = "clean") -> list[dict[str, Any]]:
