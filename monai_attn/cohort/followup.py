@@ -5,35 +5,31 @@ Research use: the category is computed from the masks alone. A radiologist choos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from monai_attn.cases import read_table
 from monai_attn.cohort.alignment import Alignment, align_rigid
 from monai_attn.cohort.measure import find_label
+from monai_attn.cohort.tracking import Known, Tracked, track
 from monai_attn.errors import FileError, InputError
 from monai_attn.io import read
 from monai_attn.measure import Lesion, measure_lesions
-from monai_attn.measure.resampling import labels_on_grid
-from monai_attn.measure.timepoints import (
-    Change,
-    Response,
-    match_numbered,
-    numbered_lesions,
-    recist_response,
-    target_lesions,
-)
+from monai_attn.measure.timepoints import Change, Response, numbered_lesions, recist_response, target_lesions
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
 
 __all__ = ["Followed", "TimePoint", "Visit", "follow_patient", "read_visits"]
 
 WHEN = ("date", "session")
-"""The column that orders the time points of a patient, as text: write dates as 2024-03-31."""
+"""The column that orders the time points of a patient: dates such as 2024-03-31, or sessions such as 2 or V10."""
+
+KINDS = ("new", "returned", "gone", "not_scanned", "merged", "split")
+"""The changes that are counted at each time point, see `Change`."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +44,10 @@ class Visit:
 
 @dataclass(frozen=True)
 class TimePoint:
-    """What was measured at one time point, and what became of the lesions of the time point before.
+    """What was measured at one time point, and what became of the lesions of the time points before.
 
     `targets` are the numbers of the lesions that count in the sum. `alignment` is None at the first time point, and
-    without images.
+    without images. `whole` is false where a target was not scanned, so that the sum lacks a part.
     """
 
     when: str
@@ -60,6 +56,7 @@ class TimePoint:
     targets: tuple[int, ...]
     response: Response
     alignment: Alignment | None = None
+    whole: bool = True
 
     @property
     def volume_ml(self) -> float:
@@ -91,7 +88,7 @@ class Followed:
                 "from_first": point.response.from_first,
                 "from_least": point.response.from_least,
                 "category": point.response.category,
-                **{kind: point.count(kind) for kind in ("new", "gone", "merged", "split")},
+                **{kind: point.count(kind) for kind in KINDS},
                 "moved_deg": "" if point.alignment is None else round(point.alignment.angle_deg, 2),
                 "moved_mm": "" if point.alignment is None else round(point.alignment.shift_mm, 2),
             }
@@ -102,8 +99,9 @@ class Followed:
 def read_visits(table: Path) -> dict[str, list[Visit]]:
     """The visits of each patient in a table (.csv): columns `patient`, `date` or `session`, `mask`, and often `image`.
 
-    Paths are relative to the table. The visits of a patient are in the order of their dates. Raises `InputError` for
-    other columns, an empty cell, or two visits of one date, and `FileError` for a file that does not exist.
+    Paths are relative to the table. The visits of a patient are in the order of their dates, or of their sessions, of
+    which 10 comes after 2. Raises `InputError` for other columns, an empty cell, a date that is not written as
+    2024-03-31, or two visits of one date. Raises `FileError` for a file that does not exist.
     """
     header, rows = read_table(table)
     when = next((name for name in WHEN if name in header), None)
@@ -113,10 +111,10 @@ def read_visits(table: Path) -> dict[str, list[Visit]]:
     for line, row in rows:
         visit = _visit(table, line, row, when)
         visits = found.setdefault(visit.patient, [])
-        if visit.when in [one.when for one in visits]:
+        if _order(visit.when) in [_order(one.when) for one in visits]:
             raise InputError(f"Line {line} of {table.name}: the patient has two visits of {visit.when}.")
         visits.append(visit)
-    return {patient: sorted(visits, key=lambda one: one.when) for patient, visits in found.items()}
+    return {patient: sorted(visits, key=lambda one: _order(one.when)) for patient, visits in found.items()}
 
 
 def follow_patient(
@@ -125,7 +123,8 @@ def follow_patient(
     """The lesions of one patient over time, of the label with this name or number.
 
     Each time point is aligned with the time point before, by the images where both have one. Target lesions are chosen
-    at the first time point and followed. See `monai_attn.measure.timepoints` for the rules.
+    at the first time point and followed, also over a time point without them. See `monai_attn.measure.timepoints` for
+    the rules.
 
     Raises `InputError` for fewer than two visits, and what reading, measuring and aligning raise.
     """
@@ -134,30 +133,41 @@ def follow_patient(
     options = {"connectivity": connectivity, "min_ml": min_ml}
     points: list[TimePoint] = []
     sums: list[float] = []
-    before: tuple[Volume, Volume | None] | None = None
-    targets: tuple[int, ...] = ()
+    known: tuple[Known, ...] = ()
+    last: Volume | None = None
     for visit in visits:
         segmentation = Segmentation.load(visit.mask)
         value = find_label(segmentation.table, label).value
         lesions = tuple(measure_lesions(segmentation.labels, value, organs=segmentation, **options))  # type: ignore[arg-type]
         numbered = numbered_lesions(segmentation.labels, value, **options)  # type: ignore[arg-type]
         image = read(visit.image) if visit.image else None
-        changes: tuple[Change, ...] = ()
-        alignment = None
-        if before is None:
+        alignment = align_rigid(last, image) if last is not None and image is not None else None
+        matrix = None if alignment is None else alignment.matrix
+        tracked = track(known, numbered, len(lesions), matrix, reach_mm=reach_mm)
+        known = tracked.known
+        if not points:
             targets = tuple(lesion.number for lesion in target_lesions(lesions))
-        else:
-            alignment = align_rigid(before[1], image) if before[1] is not None and image is not None else None
-            changes = tuple(_changes(before[0], numbered, alignment, (len(points[-1].lesions), len(lesions)), reach_mm))
-            targets = _followed(targets, changes)
+            tracked, known = Tracked((), (), True), (replace(known[0], targets=targets),)
+        targets = known[0].targets
         sums.append(sum(lesion.axial_diameter_mm for lesion in lesions if lesion.number in targets))
-        points.append(TimePoint(visit.when, lesions, changes, targets, Response(0.0, 0.0, 0.0, ""), alignment))
-        before = numbered, image
-    responses = recist_response(sums, [point.count("new") > 0 for point in points])
+        nothing = Response(0.0, 0.0, 0.0, "")
+        points.append(TimePoint(visit.when, lesions, tracked.changes, targets, nothing, alignment, tracked.whole))
+        last = image
+    responses = recist_response(sums, [point.count("new") > 0 for point in points], [point.whole for point in points])
     return Followed(
         visits[0].patient,
         tuple(replace(point, response=one) for point, one in zip(points, responses, strict=True)),
     )
+
+
+def _order(when: str) -> list[tuple[str, int]]:
+    """What sorts time points: numbers count as numbers.
+
+    >>> sorted(["V10", "V2", "V1"], key=_order)
+    ['V1', 'V2', 'V10']
+    """
+    parts = re.split(r"(\d+)", when.strip().casefold())
+    return [(text, int(digits or 0)) for text, digits in zip(parts[::2], [*parts[1::2], ""], strict=True)]
 
 
 def _visit(table: Path, line: int, row: Mapping[str, str], when: str) -> Visit:
@@ -165,6 +175,8 @@ def _visit(table: Path, line: int, row: Mapping[str, str], when: str) -> Visit:
     where = f"Line {line} of {table.name}"
     if not all(cells[name] for name in ("patient", when, "mask")):
         raise InputError(f"{where} needs a patient, a {when} and a mask.")
+    if when == "date":
+        _check_date(where, cells[when])
     paths = {name: table.parent / cells[name] for name in ("mask", "image") if cells[name]}
     for name, path in paths.items():
         if not path.exists():
@@ -172,16 +184,11 @@ def _visit(table: Path, line: int, row: Mapping[str, str], when: str) -> Visit:
     return Visit(cells["patient"], cells[when], paths["mask"], paths.get("image"))
 
 
-def _changes(
-    before: Volume, after: Volume, alignment: Alignment | None, counts: tuple[int, int], reach_mm: float
-) -> Iterator[Change]:
-    """What became of the lesions, on the grid of the earlier time point."""
-    if alignment is not None:
-        after = replace(after, affine=np.linalg.inv(alignment.matrix) @ after.affine)
-    yield from match_numbered(before, labels_on_grid(after, before), counts=counts, reach_mm=reach_mm)
-
-
-def _followed(targets: Sequence[int], changes: Sequence[Change]) -> tuple[int, ...]:
-    """The lesions that the target lesions have become: parts of a split lesion all count, a merged lesion once."""
-    linked = [change.later for change in changes if set(change.earlier) & set(targets)]
-    return tuple(sorted(number for later in linked for number in later))
+def _check_date(where: str, text: str) -> None:
+    """Refuse a date in another form: sorted as text, 10.12.2023 would come after 05.03.2024."""
+    try:
+        right = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        right = False
+    if not right:
+        raise InputError(f"{where}: {text!r} is no date. Write year, month and day as 2024-03-31, or a session.")

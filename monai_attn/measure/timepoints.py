@@ -6,7 +6,7 @@ the response. Source: Eisenhauer et al. 2009, RECIST 1.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,14 @@ from scipy.sparse.csgraph import connected_components
 from monai_attn.errors import InputError
 from monai_attn.measure.blocks import check_grid
 from monai_attn.measure.lesions import Lesion, find_lesions
+from monai_attn.measure.resampling import labels_on_grid
 from monai_attn.volume import Volume
 
 __all__ = [
     "Change",
     "Response",
+    "grouped",
+    "lesion_links",
     "match_numbered",
     "match_over_time",
     "numbered_lesions",
@@ -44,19 +47,22 @@ class Change:
     """What became of lesions: their numbers at the earlier and at the later time point.
 
     `kind` is "same" (one and one), "new", "gone", "merged" (several became one), "split" (one became several) or
-    "several" (several and several that overlap).
+    "several" (several and several that overlap). A lesion that was there `before` the earlier time point, and not at
+    it, has "returned". A lesion is "not_scanned" where its place lies `outside` of the later image.
     """
 
     earlier: tuple[int, ...]
     later: tuple[int, ...]
+    before: bool = False
+    outside: bool = False
 
     @property
     def kind(self) -> str:
         """The change in a word."""
         if not self.earlier:
-            return "new"
+            return "returned" if self.before else "new"
         if not self.later:
-            return "gone"
+            return "not_scanned" if self.outside else "gone"
         one, other = len(self.earlier) > 1, len(self.later) > 1
         return {(False, False): "same", (True, False): "merged", (False, True): "split"}.get((one, other), "several")
 
@@ -115,20 +121,48 @@ def match_numbered(
         raise InputError(f"The reach is 0 mm or more, not {reach_mm}.")
     check_grid(earlier, later, "The earlier and the later label map")
     before, after = counts or (int(earlier.array.max(initial=0)), int(later.array.max(initial=0)))
-    total = before + after
-    if not total:
-        return []
     links = _overlapping(earlier, later) | (_near(earlier, later, reach_mm) if reach_mm else set())
-    rows, columns = [one - 1 for one, _ in links], [before + other - 1 for _, other in links]
-    graph = sparse.coo_matrix((np.ones(len(links)), (rows, columns)), shape=(total, total))
-    _, groups = connected_components(graph, directed=False)
-    members = [np.flatnonzero(groups == group).tolist() for group in dict.fromkeys(groups.tolist())]
+    groups = grouped(before + after, [(one - 1, before + other - 1) for one, other in links])
     return [
         Change(
             tuple(one + 1 for one in group if one < before), tuple(one - before + 1 for one in group if one >= before)
         )
-        for group in members
+        for group in groups
     ]
+
+
+def lesion_links(earlier: Volume, later: Volume, *, reach_mm: float = 0.0) -> set[tuple[int, int]]:
+    """The pairs of lesions that belong together, from two maps of `numbered_lesions` on grids of their own.
+
+    Both grids are looked at: a flat lesion may lie between the voxel centres of thick slices. The maps are in the
+    coordinates of one patient, after registration. Raises `InputError` for a negative `reach_mm`.
+
+    >>> thick = Volume(np.ones((2, 2, 1), np.int32), np.diag([1.0, 1.0, 5.0, 1.0]))
+
+    >>> thin = Volume(np.ones((2, 2, 1), np.int32), np.eye(4))
+
+    >>> lesion_links(thick, thin)
+    {(1, 1)}
+    """
+    if not reach_mm >= 0:
+        raise InputError(f"The reach is 0 mm or more, not {reach_mm}.")
+    there = labels_on_grid(later, earlier)
+    found = _overlapping(earlier, there) | _overlapping(labels_on_grid(earlier, later), later)
+    return found | (_near(earlier, there, reach_mm) if reach_mm else set())
+
+
+def grouped(total: int, links: Collection[tuple[int, int]]) -> list[list[int]]:
+    """The numbers 0 to `total` - 1 in groups that links hold together, each group at the place of its first number.
+
+    >>> grouped(4, [(0, 2)])
+    [[0, 2], [1], [3]]
+    """
+    if not total:
+        return []
+    rows, columns = [one for one, _ in links], [other for _, other in links]
+    graph = sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(total, total))
+    _, groups = connected_components(graph, directed=False)
+    return [np.flatnonzero(groups == group).tolist() for group in dict.fromkeys(groups.tolist())]
 
 
 def target_lesions(lesions: Sequence[Lesion]) -> list[Lesion]:
@@ -148,7 +182,8 @@ def target_lesions(lesions: Sequence[Lesion]) -> list[Lesion]:
 class Response:
     """The sum of diameters at a time point in mm, its changes as shares, and the category as an aid.
 
-    `category` is "CR", "PR", "SD" or "PD"; "" at the first time point, and where there was no target lesion.
+    `category` is "CR", "PR", "SD" or "PD"; "" at the first time point, and where there was no target lesion. It is
+    "NE", not evaluable, where a target was not scanned as a whole and nothing else shows progress.
     """
 
     sum_mm: float
@@ -157,28 +192,39 @@ class Response:
     category: str
 
 
-def recist_response(sums_mm: Sequence[float], new: Sequence[bool]) -> list[Response]:
+def recist_response(
+    sums_mm: Sequence[float], new: Sequence[bool], whole: Sequence[bool] | None = None
+) -> list[Response]:
     """The response at each time point from the sums of the longest axial diameters of the target lesions, in mm.
 
     `new` says of each time point whether lesions are there that were not there at any earlier one. Complete response:
     the sum is 0. Progress: 20 % and 5 mm above the least sum so far, or a new lesion. Partial response: 30 % below the
     first sum. Shares are nan where they would be divided by 0. No time point gives an empty list.
 
+    `whole` says of each time point whether all targets were scanned; without it they were. A sum that lacks a target
+    is never the least one.
+
     >>> [one.category for one in recist_response([50.0, 30.0, 40.0, 0.0], [False] * 4)]
     ['', 'PR', 'PD', 'CR']
+    >>> [one.category for one in recist_response([50.0, 0.0, 50.0], [False] * 3, [True, False, True])]
+    ['', 'NE', 'SD']
     """
     found: list[Response] = []
+    complete = [True] * len(sums_mm) if whole is None else list(whole)
     for number, (total, fresh) in enumerate(zip(sums_mm, new, strict=True)):
         if number == 0:
             found.append(Response(total, 0.0, 0.0, ""))
             continue
-        first, least = sums_mm[0], min(sums_mm[:number])
+        first = sums_mm[0]
+        least = min([first, *(one for one, kept in zip(sums_mm[:number], complete, strict=False) if kept)])
         from_first, from_least = _share(total, first), _share(total, least)
         grown = total - least >= PROGRESS_MM and (least == 0 or from_least >= PROGRESS)
         if fresh or grown:
             category = "PD"
         elif not first:
             category = ""
+        elif not complete[number]:
+            category = "NE"
         elif total == 0:
             category = "CR"
         else:

@@ -26,7 +26,9 @@ HEAD = {
     "from_least": "from least (%)",
     "category": "category",
     "new": "new",
+    "returned": "returned",
     "gone": "gone",
+    "not_scanned": "not scanned",
     "merged": "merged",
     "split": "split",
 }

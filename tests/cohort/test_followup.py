@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_alignment import GRID, moved, patient
 
-from monai_attn import write
+from monai_attn import LabelTable, Segmentation, write
 from monai_attn.cli.main import main
 from monai_attn.cohort.followup import Visit, follow_patient, read_visits
 from monai_attn.errors import FileError, InputError
@@ -73,7 +73,9 @@ def test_without_images_the_coordinates_count(table):
     [
         ("patient,mask\np,a.nii", InputError, "needs the columns patient, date or session, and mask"),
         ("patient,date,mask\np,,a.nii", InputError, "Line 2 of t.csv needs a patient, a date and a mask"),
-        ("patient,date,mask\np,2024,a.nii", FileError, "Line 2 of t.csv: a.nii does not exist"),
+        ("patient,date,mask\np,2024-03-31,a.nii", FileError, "Line 2 of t.csv: a.nii does not exist"),
+        ("patient,date,mask\np,31.03.2024,t.csv", InputError, r"'31\.03\.2024' is no date\. Write .* as 2024-03-31"),
+        ("patient,date,mask\np,20240331,t.csv", InputError, "'20240331' is no date"),
         ("patient,session,mask\np,1,t.csv\np,1,t.csv", InputError, "two visits of 1"),
     ],
 )
@@ -88,6 +90,41 @@ def test_a_table_that_does_not_exist_is_named_so(tmp_path):
         read_visits(tmp_path / "nowhere.csv")
     with pytest.raises(InputError, match=r"is no table of comma-separated text in UTF-8\. Save it as CSV in UTF-8"):
         read_visits(tmp_path)
+
+
+def test_ten_sessions_are_in_the_order_of_their_numbers(tmp_path):
+    rows = [f"p,{name},t.csv" for name in ("10", "2", "1")]
+    (tmp_path / "t.csv").write_text("\n".join(["patient,session,mask", *rows]))
+    assert [one.when for one in read_visits(tmp_path / "t.csv")["p"]] == ["1", "2", "10"]
+
+
+def followed(folder, *masks: Volume):
+    """The time points of a patient with these masks, without images."""
+    table = LabelTable.of_names({1: "lesion"})
+    for number, mask in enumerate(masks):
+        Segmentation(mask, table).write(folder / f"{number}.nii.gz")
+    return follow_patient([Visit("p", str(n), folder / f"{n}.nii.gz") for n in range(len(masks))], "lesion").points
+
+
+def test_a_lesion_that_returns_is_not_new_and_counts_again(tmp_path):
+    there, nothing = spheres(np.eye(4), (40, 40, 40, 10)), spheres(np.eye(4))
+    first, second, third = followed(tmp_path, there, nothing, there)
+    assert (second.response.sum_mm, third.response.sum_mm) == (0, first.response.sum_mm)
+    assert [change.kind for change in second.changes + third.changes] == ["gone", "returned"]
+    assert third.targets == (1,)
+    assert [point.response.category for point in (second, third)] == ["CR", "PD"]  # more than the least sum
+
+
+def test_a_target_outside_of_the_later_image_is_not_gone(tmp_path):
+    both = [(40, 40, 40, 10), (65, 60, 60, 8)]
+    whole = spheres(np.eye(4), *both)
+    part = Volume(np.ascontiguousarray(whole.array[:, :, :12]), GRID)
+    assert part.array.any()
+    first, second, third = followed(tmp_path, whole, part, whole)
+    assert [change.kind for change in second.changes] == ["same", "not_scanned"]
+    assert [point.response.category for point in (second, third)] == ["NE", "SD"]
+    assert third.response.sum_mm == first.response.sum_mm
+    assert [change.kind for change in third.changes] == ["same", "returned"]
 
 
 def test_one_visit_is_no_follow_up(table):

@@ -10,7 +10,7 @@ import pytest
 
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.measure import measure_lesions
-from monai_attn.measure.timepoints import match_over_time, recist_response, target_lesions
+from monai_attn.measure.timepoints import lesion_links, match_over_time, recist_response, target_lesions
 from monai_attn.volume import Volume
 
 OBLIQUE = np.array([[0.8, -0.6, 0, 7], [0.6, 0.8, 0, -3], [0, 0, 2.5, 11], [0, 0, 0, 1.0]])
@@ -90,6 +90,22 @@ def test_targets_are_the_largest_five_and_two_of_an_organ():
 def test_categories_by_the_book(sums, new, expected):
     found = recist_response(sums, new or [False] * len(sums))
     assert [one.category for one in found] == expected
+
+
+def test_a_sum_that_lacks_a_target_is_not_evaluable_and_never_the_least():
+    sums, whole = [50.0, 10.0, 50.0], [True, False, True]
+    assert [one.category for one in recist_response(sums, [False] * 3, whole)] == ["", "NE", "SD"]
+    assert [one.category for one in recist_response(sums, [False] * 3)] == ["", "PR", "PD"]
+    assert recist_response([50.0, 70.0], [False] * 2, [True, False])[1].category == "PD"  # the part alone has grown
+
+
+def test_a_flat_lesion_between_thick_slices_is_linked():
+    thick, thin = np.zeros((8, 8, 4), np.int32), np.zeros((8, 8, 20), np.int32)
+    thick[2:6, 2:6, 1], thin[2:6, 2:6, 3:5] = 1, 1  # 2.5 to 7.5 mm, and 2.5 to 4.5 mm; the slices' middles are 0, 5 ...
+    one, other = Volume(thick, np.diag([1.0, 1, 5, 1])), Volume(thin, np.eye(4))
+    assert lesion_links(one, other) == lesion_links(other, one) == {(1, 1)}
+    with pytest.raises(InputError, match="0 mm or more"):
+        lesion_links(one, other, reach_mm=-1)
 
 
 def test_changes_are_against_the_first_and_the_least_sum():
