@@ -7,6 +7,7 @@ Bundles, files of masks, measurements and reports all use this table. The voxels
 from __future__ import annotations
 
 import colorsys
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import LabelError
 
-__all__ = ["LATERALITIES", "MAX_VALUE", "Code", "Label", "LabelTable", "default_colour"]
+__all__ = ["LATERALITIES", "MAX_VALUE", "Code", "Label", "LabelTable", "default_colour", "pairs_of"]
 
 MAX_VALUE = 2**32 - 1
 """The largest value of a label: more fits no file of masks."""
@@ -174,6 +175,20 @@ def default_colour(value: int) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
+def pairs_of(table: LabelTable) -> tuple[tuple[int, int], ...]:
+    """The values of structures whose names differ only in left and right: the left value first.
+
+    >>> pairs_of(LabelTable.of_names({1: "brainstem", 3: "right parotid", 4: "left parotid"}))
+    ((4, 3),)
+    >>> pairs_of(LabelTable.of_names({1: "Kidney_L", 2: "Kidney_R"}))
+    ((1, 2),)
+    """
+    sides = {label.value: _without_side(label.name) for label in table}
+    lefts = {name: value for value, (name, side) in sides.items() if side == "left"}
+    rights = {name: value for value, (name, side) in sides.items() if side == "right"}
+    return tuple((value, rights[name]) for name, value in lefts.items() if name in rights)
+
+
 def _label(row: dict[str, Any]) -> Label:
     """One row of JSON as a label. Raises `LabelError` where value, name or code are not what a label needs."""
     try:
@@ -187,3 +202,13 @@ def _label(row: dict[str, Any]) -> Label:
         ) from error
     colour, laterality = str(row.get("colour") or default_colour(value)), str(row.get("laterality") or "")
     return Label(value, name, colour, code, laterality)
+
+
+def _without_side(name: str) -> tuple[str, str]:
+    """A name without left or right, and which of the two it held, "" for neither."""
+    words = [word for word in re.split(r"[\s_\-.,()]+", name.lower()) if word]
+    sides = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
+    found = {sides[word] for word in words if word in sides}
+    if len(found) != 1:
+        return name.lower(), ""
+    return " ".join(word for word in words if word not in sides), found.pop()

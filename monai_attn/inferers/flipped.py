@@ -12,7 +12,7 @@ from torch import Tensor
 from monai_attn.errors import InputError
 from monai_attn.inferers.watching import RunWatch, WatchableInferer, watch_inferer
 
-__all__ = ["FlippedInferer"]
+__all__ = ["FlippedInferer", "exchanged"]
 
 
 class FlippedInferer(WatchableInferer):
@@ -62,14 +62,21 @@ class FlippedInferer(WatchableInferer):
                 return logits
             axis = [axes[-1] + 2]
             mirrored = torch.flip(total(torch.flip(image, axis), axes[:-1]), axis)
-            return total(image, axes[:-1]) + (self._exchanged(mirrored) if axes[-1] == 0 else mirrored)
+            return total(image, axes[:-1]) + (exchanged(mirrored, self.pairs) if axes[-1] == 0 else mirrored)
 
         mean: Tensor = total(inputs, self.axes) / float(2 ** len(self.axes))
         return mean
 
-    def _exchanged(self, logits: Tensor) -> Tensor:
-        """Logits `(N, classes, *spatial)` in which the classes of each pair have changed places."""
-        order = list(range(logits.shape[1]))
-        for one, other in self.pairs:
-            order[one], order[other] = other, one
-        return logits[:, order] if self.pairs else logits
+
+def exchanged(logits: Tensor, pairs: Sequence[Sequence[int]]) -> Tensor:
+    """Logits `(N, classes, *spatial)` in which the classes of each pair have changed places; without pairs the same.
+
+    Further channels keep their places.
+
+    >>> exchanged(torch.arange(3.0).reshape(1, 3, 1), [(1, 2)]).flatten().tolist()
+    [0.0, 2.0, 1.0]
+    """
+    order = list(range(logits.shape[1]))
+    for one, other in pairs:
+        order[one], order[other] = other, one
+    return logits[:, order] if pairs else logits

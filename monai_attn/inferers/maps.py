@@ -16,7 +16,7 @@ from monai.data import MetaTensor
 from torch import Tensor, nn
 
 from monai_attn.errors import BundleError, InputError
-from monai_attn.inferers.flipped import FlippedInferer
+from monai_attn.inferers.flipped import FlippedInferer, exchanged
 from monai_attn.inferers.precision import CPUAutocastInferer
 from monai_attn.inferers.streaming import StreamingInferer
 from monai_attn.inferers.watching import WatchedInferer
@@ -81,6 +81,7 @@ def infer_with_maps(
     *,
     source: nn.Module,
     exclusive: bool = True,
+    pairs: Sequence[Sequence[int]] = (),
 ) -> tuple[Any, dict[str, Tensor]]:
     """The prediction `inferer(image, network)`, bit for bit, and maps, `(N, 1, *network grid)` each.
 
@@ -91,17 +92,19 @@ def infer_with_maps(
     - "flip_variance" gives `flip_variance`, over the flips of a `FlippedInferer` at no cost. With other inferers the
       mirror image along the first axis costs a second run.
 
-    `exclusive`: each voxel has one class, in contrast to regions that may overlap. Raises `InputError` for an unknown
-    map and for attention of a network without attention. Raises `BundleError` for a network that does not give one
-    tensor of logits.
+    `exclusive`: each voxel has one class, in contrast to regions that may overlap. `pairs` are classes that a mirror
+    image along the first axis exchanges, such as right and left; a `FlippedInferer` brings its own.
+
+    Raises `InputError` for an unknown map and for attention of a network without attention. Raises `BundleError` for a
+    network that does not give one tensor of logits.
     """
     check_maps(wanted, source)
     looking = _LookingNetwork(network, source if "attention" in wanted else None)
     axes: list[int] = []
     if isinstance(inferer, FlippedInferer):
         recorder = _Recorder(inferer.inferer, looking)
-        axes = inferer.axes
-        prediction = FlippedInferer(recorder, axes)(image, looking)
+        axes, pairs = inferer.axes, inferer.pairs
+        prediction = FlippedInferer(recorder, axes, pairs)(image, looking)
     else:
         recorder = _Recorder(inferer, looking)
         prediction = recorder(image, looking)
@@ -118,10 +121,9 @@ def infer_with_maps(
         if not axes:
             axes = [0]
             recorder(torch.flip(image, [2]), looking)
-        views = _unflipped(recorder.seen, axes)
-        maps["flip_variance"] = flip_variance(
-            [class_probabilities(one[:, :classes], exclusive=exclusive) for one in views]
-        )
+        known = [pair for pair in pairs if max(pair) < classes]
+        views = _unflipped([one[:, :classes] for one in recorder.seen], axes, known)
+        maps["flip_variance"] = flip_variance([class_probabilities(one, exclusive=exclusive) for one in views])
     if "probabilities" in wanted:
         maps.update({f"probability_{n}": probabilities[:, [n]] for n in range(classes)})
     return prediction, maps
@@ -194,13 +196,16 @@ class _Recorder:
         return result
 
 
-def _unflipped(seen: Sequence[Tensor], axes: Sequence[int]) -> list[Tensor]:
-    """Predictions of flipped images on the grid of the image; a `FlippedInferer` counts flips in binary, first axis
-    first."""
+def _unflipped(seen: Sequence[Tensor], axes: Sequence[int], pairs: Sequence[Sequence[int]]) -> list[Tensor]:
+    """Predictions of flipped images on the grid of the image, left and right as in the image.
+
+    A `FlippedInferer` counts flips in binary, first axis first.
+    """
     views = []
     for number, values in enumerate(seen):
-        flipped = list(compress((axis + 2 for axis in axes), (number >> bit & 1 for bit in range(len(axes)))))
-        views.append(torch.flip(values, flipped) if flipped else values)
+        flipped = list(compress(axes, (number >> bit & 1 for bit in range(len(axes)))))
+        there = torch.flip(values, [axis + 2 for axis in flipped]) if flipped else values
+        views.append(exchanged(there, pairs) if 0 in flipped else there)
     return views
 
 

@@ -12,8 +12,7 @@ from scipy import ndimage
 
 from monai_attn.cases import ImageInput
 from monai_attn.cases.labelled import LabelledCase, LabelledSet
-from monai_attn.labels import LabelTable
-from monai_attn.learn.sides import pairs_of
+from monai_attn.labels import LabelTable, pairs_of
 from monai_attn.measure.blocks import Block, label_array, label_blocks
 from monai_attn.preflight.figures import PATIENT_AXIS
 from monai_attn.preflight.made_for import MadeFor

@@ -16,7 +16,7 @@ from monai_attn.bundle.locate import label_table, read_metadata
 from monai_attn.cases.labelled import LabelledSet, find_labelled
 from monai_attn.errors import InputError
 from monai_attn.io import write_bytes_atomic
-from monai_attn.labels import LabelTable
+from monai_attn.labels import LabelTable, pairs_of
 from monai_attn.learn.chosen import with_choices
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
 from monai_attn.learn.learned import Learned, Now, Progress
@@ -24,7 +24,6 @@ from monai_attn.learn.plan import FEW_STEPS, Machine, Plan, cheaper, make_plan, 
 from monai_attn.learn.plan_file import read_plan
 from monai_attn.learn.result import CLOSING, describe_bundle
 from monai_attn.learn.rows import split_of
-from monai_attn.learn.sides import pairs_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
 from monai_attn.learn.transfer import Start, copy_weights, find_start, with_codes_of, with_start
 from monai_attn.learn.workflow import Pace, measure_pace

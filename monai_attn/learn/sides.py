@@ -1,13 +1,11 @@
-"""Left and right: structures that are pairs, and the axes along which an image may be mirrored."""
+"""Left and right: the axes along which an image may be mirrored."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 
-from monai_attn.labels import LabelTable
-
-__all__ = ["mirror_axes", "pairs_of"]
+__all__ = ["mirror_axes"]
 
 FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
 """Names of structures that lie anywhere, so that all mirror images are possible."""
@@ -36,27 +34,3 @@ def mirror_axes(
         name, side = names[aside[0]], sides[aside[0]]
         return (), f"Nothing is mirrored: {name} always lies {side} of the middle; its mirror image is no anatomy."
     return (0,), "Left and right are mirrored, which doubles the patients; other mirror images are no anatomy."
-
-
-def pairs_of(table: LabelTable) -> tuple[tuple[int, int], ...]:
-    """The values of structures whose names differ only in left and right: the left value first.
-
-    >>> pairs_of(LabelTable.of_names({1: "brainstem", 3: "right parotid", 4: "left parotid"}))
-    ((4, 3),)
-    >>> pairs_of(LabelTable.of_names({1: "Kidney_L", 2: "Kidney_R"}))
-    ((1, 2),)
-    """
-    sides = {label.value: _without_side(label.name) for label in table}
-    lefts = {name: value for value, (name, side) in sides.items() if side == "left"}
-    rights = {name: value for value, (name, side) in sides.items() if side == "right"}
-    return tuple((value, rights[name]) for name, value in lefts.items() if name in rights)
-
-
-def _without_side(name: str) -> tuple[str, str]:
-    """A name without left or right, and which of the two it held, "" for neither."""
-    words = [word for word in re.split(r"[\s_\-.,()]+", name.lower()) if word]
-    sides = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
-    found = {sides[word] for word in words if word in sides}
-    if len(found) != 1:
-        return name.lower(), ""
-    return " ".join(word for word in words if word not in sides), found.pop()

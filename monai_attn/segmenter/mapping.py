@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monai_attn.bundle import Parts
 from monai_attn.inferers.maps import Inference, infer_with_maps
+from monai_attn.labels import LabelTable, pairs_of
 from monai_attn.transforms.on_source import classes_exclude, maps_on_source
 
 __all__ = ["with_maps"]
@@ -27,9 +28,20 @@ def with_maps(
 
     def infer(image: torch.Tensor, network: torch.nn.Module) -> Any:
         exclusive = classes_exclude(parts.postprocessing)
-        prediction, found = infer_with_maps(inferer, network, image, maps, source=parts.network, exclusive=exclusive)
+        pairs = _pairs(parts.table, image) if exclusive else ()
+        source = parts.network
+        prediction, found = infer_with_maps(
+            inferer, network, image, maps, source=source, exclusive=exclusive, pairs=pairs
+        )
         values = torch.cat(list(found.values()), dim=1)[0]
         shown.update(zip(found, maps_on_source(values, image), strict=True))
         return prediction
 
     return infer
+
+
+def _pairs(table: LabelTable, image: torch.Tensor) -> tuple[tuple[int, int], ...]:
+    """The classes that a mirror image along the first axis exchanges: those of left and right, where it runs so."""
+    affine = np.asarray(getattr(image, "affine", np.eye(4)), dtype=float).reshape(-1, 4, 4)[0]
+    sideways = int(np.abs(affine[:3, 0]).argmax()) == 0
+    return pairs_of(table) if sideways else ()

@@ -45,7 +45,7 @@ def _fingerprint(image: ImageFingerprint, names: list[str], thickness_mm: float 
         StructureFingerprint(value, name, 9, 9, (1.0, 2.0, 3.0), thickness_mm, 0.01)
         for value, name in enumerate(names, start=1)
     )
-    from monai_attn.learn.sides import pairs_of
+    from monai_attn.labels import pairs_of
 
     pairs = pairs_of(LabelTable.of_names(dict(enumerate(names, start=1))))
     return Fingerprint(9, (image,), structures, pairs, 0, MadeFor(9, {}, {}))

@@ -11,12 +11,13 @@ from monai.data import MetaTensor, list_data_collate
 from monai.inferers import SlidingWindowInferer
 from tiny_bundle import config, make_bundle
 
-from monai_attn import Box, Segmenter, Volume, read, write
+from monai_attn import Box, LabelTable, Segmenter, Volume, read, write
 from monai_attn.cli.main import main
 from monai_attn.errors import BundleError, FileError, InputError
 from monai_attn.inferers import FlippedInferer, StreamingInferer
 from monai_attn.inferers.maps import class_entropy, class_probabilities, flip_variance, infer_with_maps
 from monai_attn.networks import AttnUNet
+from monai_attn.segmenter.mapping import _pairs
 from monai_attn.transforms import SourceLabels
 from monai_attn.transforms.on_source import classes_exclude, maps_on_source
 
@@ -137,6 +138,40 @@ class Sided(torch.nn.Module):
     def forward(self, x):
         first = (torch.arange(x.shape[2]) < x.shape[2] / 2).float().reshape(1, 1, -1, 1, 1).expand_as(x)
         return torch.cat([1 - first, first], dim=1) * 100 + 0 * x
+
+
+class RightAndLeft(torch.nn.Module):
+    """Class 1 where the first half along the first axis is bright, class 2 where the second half is."""
+
+    def forward(self, x):
+        first = (torch.arange(x.shape[2]) < x.shape[2] / 2).float().reshape(1, 1, -1, 1, 1).expand_as(x)
+        return torch.cat([1 - x, first * x, (1 - first) * x], dim=1) * 20
+
+
+@pytest.mark.parametrize("flipped", [True, False], ids=["flipped inferer", "plain inferer"])
+def test_right_and_left_are_exchanged_in_a_mirror_image(flipped):
+    image, pairs, network = (torch.rand(1, 1, 8, 6, 4) > 0.5).float(), [(2, 1)], RightAndLeft()
+    whole = SlidingWindowInferer((8, 6, 4), overlap=0)
+    inferer = FlippedInferer(whole, [0], pairs) if flipped else whole
+    prediction, maps = infer_with_maps(inferer, network, image, ["flip_variance"], source=network, pairs=pairs)
+    torch.testing.assert_close(prediction, inferer(image, network))
+    assert float(maps["flip_variance"].max()) < 1e-6
+    unpaired = FlippedInferer(whole, [0]) if flipped else whole
+    _, wrong = infer_with_maps(unpaired, network, image, ["flip_variance"], source=network)
+    assert float(wrong["flip_variance"].max()) > 0.9
+
+
+def test_the_names_of_a_bundle_say_which_classes_are_right_and_left():
+    table = LabelTable.of_names({1: "right ear", 2: "left ear"})
+    network, found = RightAndLeft(), {}
+    for name, affine in (("across", np.eye(4)), ("upright", np.eye(4)[:, [2, 1, 0, 3]])):
+        image = MetaTensor((torch.rand(1, 1, 8, 8, 8) > 0.5).float(), affine=torch.as_tensor(affine))
+        pairs = _pairs(table, image)
+        inferer = SlidingWindowInferer((8, 8, 8), overlap=0)
+        _, maps = infer_with_maps(inferer, network, image, ["flip_variance"], source=network, pairs=pairs)
+        found[name] = float(maps["flip_variance"].max())
+    assert found["across"] < 1e-6
+    assert found["upright"] > 0.9  # the first axis does not run from right to left, so nothing is exchanged
 
 
 @pytest.mark.parametrize("axes", [[], [0], [1], [0, 1, 2], [2, 0]])
