@@ -25,6 +25,7 @@ def write_dicom(
     *,
     series: str | None = None,
     volume: int | None = None,
+    algorithm_type: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a segmentation as a DICOM SEG or RTSTRUCT of the series it lies on; the file names the patient.
@@ -33,8 +34,8 @@ def write_dicom(
       `monai_attn.io.read`.
     - `kind`: "SEG" for voxels, "RTSTRUCT" for contours.
 
-    Name, version and type of the algorithm come from the provenance: AUTOMATIC, SEMIAUTOMATIC where a hand corrected
-    the mask of a bundle, or MANUAL. The file is read back and compared.
+    Name, version and type of the algorithm come from the provenance, see `Segmentation.algorithm_type`. The argument
+    `algorithm_type` says another: "AUTOMATIC", "SEMIAUTOMATIC" or "MANUAL". The file is read back and compared.
 
     Raises `GeometryError` for another grid than that of the series, and `LabelError` for an empty mask. Raises
     `FileError` for a file in the way, and `InputError` for a series whose headers cannot be repeated. Nothing is
@@ -51,7 +52,7 @@ def write_dicom(
         path,
         algorithm=name,
         algorithm_version=version,
-        algorithm_type=segmentation.algorithm_type,
+        algorithm_type=algorithm_type or segmentation.algorithm_type,
         series=series,
         volume=volume,
         overwrite=overwrite,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from monai_attn.cases.provenance import CHANGED, HAND, provenance_beside
 from monai_attn.errors import FileError, LabelError
 from monai_attn.io import count_volumes, holds_structures, is_dicom, read, stem
 from monai_attn.io.label_names import label_names, names_for
@@ -24,11 +25,11 @@ from monai_attn.measure.blocks import label_array, label_blocks, mask_in
 from monai_attn.measure.interval import volume_factors, with_interval
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.results import Writer, commit, text_writer
-from monai_attn.results.record import read_labels_record
+from monai_attn.results.record import attested, read_labels_record
 from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
-__all__ = ["Segmentation", "case_name", "record_of", "result_files"]
+__all__ = ["Segmentation", "case_name", "record_of", "refuse_record_of_another", "result_files"]
 
 SUFFIX = "_seg"
 """What a mask of ours is called after its case: `case_017_seg.nii.gz`."""
@@ -53,6 +54,17 @@ def case_name(mask: str | Path) -> str:
     """
     name = stem(mask)
     return name.removesuffix(SUFFIX) or name
+
+
+def refuse_record_of_another(mask: Path) -> None:
+    """Raises `FileError` where the record beside a mask to be written is that of another mask that stands there."""
+    record = record_of(mask)
+    for other in attested(record):
+        if other.name != mask.name and suffix_of(other) in READERS and stem(other) == stem(mask) and other.is_file():
+            raise FileError(
+                f"{record.name} holds names and provenance of {other.name}, which {mask.name} would take away. "
+                "Give the new mask another name or another folder."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +99,8 @@ class Segmentation:
 
         The first of these that exists names the labels: `table`, the JSON beside the mask (see `record_of`), names
         within the mask file, and names in another file beside it. A value without a name is called "label N";
-        docs/coordinates.md lists the files. The provenance is taken from the JSON beside the mask.
+        docs/coordinates.md lists the files. The provenance is taken from the JSON beside the mask. A mask that another
+        program changed after it was written counts as edited by hand, and a note says so.
 
         Whole numbers stored as float are taken as whole numbers. Of a file with several volumes, `volume` chooses
         one, from 0. Raises `LabelError` for fractions, for values that our JSON does not name, and for several
@@ -113,7 +126,10 @@ class Segmentation:
             if found is not None:
                 values = {int(value) for plane in labels.array for value in np.unique(plane)}
                 named, labels = names_for(found, values), replace(labels, notes=labels.notes + found.notes)
-            return cls(labels, named, record.get("provenance", {}))
+            made = provenance_beside(path, record)
+            if made.get(HAND) and not (record.get("provenance") or {}).get(HAND):
+                labels = replace(labels, notes=(*labels.notes, CHANGED))
+            return cls(labels, named, made)
         except LabelError as error:
             raise LabelError(f"{path.name}: {error}") from error
 
@@ -173,8 +189,11 @@ class Segmentation:
     def certainty(self) -> dict[int, float]:
         """How sure the network was of each structure, 0 to 1, by label value; empty where the provenance lacks it.
 
-        The mean of the winner's probability over the structure's voxels; see `monai_attn.transforms.certainty`.
+        The mean of the winner's probability over the structure's voxels; see `monai_attn.transforms.certainty`. Empty
+        too for a mask that a hand changed, whose voxels are no longer those that the network chose.
         """
+        if self.provenance.get(HAND):
+            return {}
         return {int(value): float(share) for value, share in (self.provenance.get("certainty") or {}).items()}
 
     @property
@@ -187,12 +206,13 @@ class Segmentation:
     def algorithm_type(self) -> str:
         """How the mask was made, in DICOM's words.
 
-        AUTOMATIC without corrections by hand, SEMIAUTOMATIC where a hand corrected a bundle's mask, MANUAL where a
-        hand edited a mask without a bundle.
+        AUTOMATIC for a bundle's mask, SEMIAUTOMATIC where a hand corrected it, and MANUAL where a hand edited a mask
+        without a bundle. SEMIAUTOMATIC too where nothing is known of the mask.
         """
-        if not self.provenance.get("edited_by_hand"):
+        made, by_hand = bool(self.provenance.get("bundle")), bool(self.provenance.get(HAND))
+        if made and not by_hand:
             return "AUTOMATIC"
-        return "SEMIAUTOMATIC" if self.provenance.get("bundle") else "MANUAL"
+        return "MANUAL" if by_hand and not made else "SEMIAUTOMATIC"
 
     def mask(self, value: int) -> Volume:
         """One structure as a boolean volume. Raises `LabelError` for a value that the table does not know."""
@@ -202,9 +222,11 @@ class Segmentation:
         """Write the mask, and beside it a JSON of the same name with label table and provenance; give both paths.
 
         Both appear together or not at all. The mask is read back and compared; the JSON holds the mask's sha256.
-        Raises `FileError` when one exists and `overwrite` is false; then nothing is written.
+        Raises `FileError` when one exists and `overwrite` is false; then nothing is written. Raises it too where the
+        JSON belongs to another mask, of the same name with another suffix: that mask would lose its names.
         """
         mask = Path(path)
+        refuse_record_of_another(mask)
         files = {mask: partial(write_aside, self.labels, table=self.table)}
         return commit(files, record=record_of(mask), about=self.about(), overwrite=overwrite)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from monai_attn import LabelTable, Segmentation, Volume, write
+from monai_attn.cases.provenance import CHANGED
 from monai_attn.errors import FileError, LabelError
 from monai_attn.measure import measure_structures
 from monai_attn.measure.sides import Sides
@@ -32,6 +33,39 @@ def test_what_is_written_is_loaded_with_names_and_provenance(segmentation, tmp_p
     np.testing.assert_array_equal(back.labels.array, segmentation.labels.array)
     assert back.table == TABLE
     assert back.provenance == segmentation.provenance
+
+
+def test_a_mask_that_another_program_changed_counts_as_edited(segmentation, tmp_path):
+    made = {"bundle": "somebodys", "certainty": {"1": 0.9}, "volume_interval": {"1": [0.5, 2.0]}}
+    written = Segmentation(segmentation.labels, TABLE, made)
+    written.write(tmp_path / "a_seg.nii.gz")
+    as_written = Segmentation.load(tmp_path / "a_seg.nii.gz")
+    assert (as_written.algorithm_type, as_written.certainty, as_written.labels.notes) == ("AUTOMATIC", {1: 0.9}, ())
+    array = segmentation.labels.array.copy()
+    array[4, 5, 3] = 1
+    write(segmentation.labels.with_array(array), tmp_path / "a_seg.nii.gz", overwrite=True)
+    edited = Segmentation.load(tmp_path / "a_seg.nii.gz")
+    assert (edited.algorithm_type, edited.certainty) == ("SEMIAUTOMATIC", {})
+    assert edited.labels.notes == (CHANGED,)
+    assert [one.volume_low_ml for one in edited.measure()] == [None, None]
+
+
+def test_a_mask_that_was_renamed_with_its_record_is_the_one_that_was_written(segmentation, tmp_path):
+    segmentation.write(tmp_path / "a.nii.gz")
+    for ending in (".nii.gz", ".json"):
+        (tmp_path / f"a{ending}").rename(tmp_path / f"b{ending}")
+    assert Segmentation.load(tmp_path / "b.nii.gz").provenance == segmentation.provenance
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_the_record_of_another_mask_is_not_taken_away(segmentation, tmp_path, overwrite):
+    segmentation.write(tmp_path / "a.nii.gz")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(FileError, match=r"a\.json holds names and provenance of a\.nii\.gz.*another name"):
+        segmentation.write(tmp_path / "a.nrrd", overwrite=overwrite)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "a.nii.gz").unlink()
+    assert len(segmentation.write(tmp_path / "a.nrrd", overwrite=True)) == 2
 
 
 def test_what_was_measured_is_saved_beside_the_mask(segmentation, tmp_path):

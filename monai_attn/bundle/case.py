@@ -22,6 +22,9 @@ __all__ = ["case_images", "check_kinds", "cut_case", "read_case", "read_images"]
 
 UNIT_NAMES = {"HU": "Hounsfield units", "g/ml": "SUV by body weight", "Bq/ml": "activity"}
 
+UNKNOWN = ("", "OT")
+"""Modalities that say nothing of an image: none, and DICOM's "other"."""
+
 WAYS_TO_UNIT = {
     "g/ml": f"{GIVE_FACTOR} Or convert the image to SUV by body weight first (docs/dicom.md).",
     "HU": "Export the image again in Hounsfield units.",
@@ -166,7 +169,7 @@ def check_kinds(
 
 def _check_kind(image: Volume, wanted: ImageInput, which: str) -> None:
     """Refuse an image whose DICOM modality or unit is not the wanted one. `which`: the words for it in the message."""
-    if wanted.modality and image.modality in ("MR", "CT", "PT") and image.modality != wanted.modality:
+    if wanted.modality and image.modality not in UNKNOWN and image.modality != wanted.modality:
         raise InputError(
             f"{which} is for {wanted.modality}, and this image is {image.modality}. "
             "Choose another bundle, or another series of the folder (--series)."

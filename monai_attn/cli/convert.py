@@ -30,6 +30,11 @@ EXAMPLES = """examples:
 """
 """Shown at the end of `monai-attn convert --help`."""
 
+OF_NOBODY = (
+    "Nothing says how the mask was made, so the file says SEMIAUTOMATIC. --algorithm-type MANUAL or AUTOMATIC says "
+    "otherwise."
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command.
@@ -65,6 +70,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--each", action="store_true", help="write a file for each structure: OUT with its name before the ending"
     )
     parser.add_argument("--rtstruct", action="store_true", help="write an RTSTRUCT (contours) and not a SEG")
+    parser.add_argument(
+        "--algorithm-type",
+        type=str.upper,
+        choices=("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"),
+        help="how the mask was made, for a .dcm file; by default what its record says, else SEMIAUTOMATIC",
+    )
     parser.add_argument("--threshold", type=float, help="of a fractional SEG, from which fraction on a voxel is inside")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     add_json(parser)
@@ -98,10 +109,18 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.mask.name} -> {path}")
         for label in segmentation.table:
             print(f"  {label.value}  {label.name}")
-    for note in dict.fromkeys(note for one in found.values() for note in one.labels.notes):
+    notes = [note for one in found.values() for note in one.labels.notes]
+    if _to_dicom(args.output) and not args.algorithm_type and any(_of_nobody(one) for one in found.values()):
+        notes.append(OF_NOBODY)
+    for note in dict.fromkeys(notes):
         print(f"  note: {note}")
     print(RESEARCH_USE)
     return 0
+
+
+def _of_nobody(segmentation: Segmentation) -> bool:
+    """Whether nothing says how a mask was made: by a bundle, or by a hand."""
+    return not segmentation.provenance.get("bundle") and segmentation.algorithm_type != "MANUAL"
 
 
 def _to_dicom(path: Path) -> bool:
@@ -112,8 +131,10 @@ def _to_dicom(path: Path) -> bool:
 def _check_free(args: argparse.Namespace, path: Path) -> None:
     """Raise `FileError` where the output, or the record beside a label map, exists and may not be replaced."""
     from monai_attn.io.atomic import check_free
-    from monai_attn.segmentation import record_of
+    from monai_attn.segmentation import record_of, refuse_record_of_another
 
+    if not _to_dicom(path):
+        refuse_record_of_another(path)
     for one in (path,) if _to_dicom(path) else (path, record_of(path)):
         check_free(one, overwrite=args.overwrite)
 
@@ -240,5 +261,6 @@ def _write_dicom(args: argparse.Namespace, segmentation: Segmentation, path: Pat
         "RTSTRUCT" if args.rtstruct else "SEG",
         series=args.series,
         volume=args.volume,
+        algorithm_type=args.algorithm_type,
         overwrite=args.overwrite,
     )

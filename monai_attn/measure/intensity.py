@@ -42,10 +42,8 @@ def intensity_of(image: Volume, mask: Mask, block: Block | None) -> Intensity:
     part = image.array[block] if block is not None else np.empty(mask.shape)
     values = part.T[mask.T] if mask.flags.f_contiguous else part[mask]  # along memory: the order does not matter
     voxels = values.size
-    if values.dtype.kind == "f":
-        values = values[np.isfinite(values)]
-    elif values.dtype.kind == "b":
-        values = values.astype(np.uint8)
+    # Between two percentiles whole numbers of few bits would overflow.
+    values = values[np.isfinite(values)] if values.dtype.kind == "f" else values.astype(np.float64)
     if values.size == 0:
         nan = float("nan")
         return Intensity(image.unit, nan, nan, nan, nan, nan, nan, nan, nan, nan, voxels)

@@ -14,15 +14,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from monai_attn.cases.provenance import FILES
 from monai_attn.errors import FileError
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.plain import read_plain
 
 __all__ = ["FILES", "INPUT", "attested", "is_broken", "is_cut_off", "read_labels_record", "read_manifest", "with_files"]
-
-FILES = "files"
-"""The key of the record under which the other files of the case stand, each with its sha256."""
 
 INPUT = "input"
 """The key of the record under which the fingerprints of the images stand."""

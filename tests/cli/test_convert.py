@@ -60,7 +60,7 @@ def test_the_algorithm_is_that_of_the_provenance(case, tmp_path):
 @pytest.mark.parametrize(
     ("provenance", "kind"),
     [({"bundle": "b"}, "AUTOMATIC"), ({"bundle": "b", "edited_by_hand": True}, "SEMIAUTOMATIC"),
-     ({"edited_by_hand": True}, "MANUAL")],
+     ({"edited_by_hand": True}, "MANUAL"), ({}, "SEMIAUTOMATIC")],
 )  # fmt: skip
 def test_a_mask_that_a_hand_corrected_says_so_in_dicom(case, tmp_path, provenance, kind):
     from pydicom import dcmread
@@ -72,6 +72,29 @@ def test_a_mask_that_a_hand_corrected_says_so_in_dicom(case, tmp_path, provenanc
     assert {one.SegmentAlgorithmType for one in dcmread(tmp_path / "seg.dcm").SegmentSequence} == {kind}
     regions = dcmread(tmp_path / "rt.dcm").StructureSetROISequence
     assert {one.ROIGenerationAlgorithm for one in regions} == {kind}
+
+
+def test_how_a_mask_was_made_can_be_said(case, tmp_path, capsys):
+    from pydicom import dcmread
+
+    series, segmentation = case
+    write(segmentation.labels, tmp_path / "hand.nii.gz")
+    assert convert(tmp_path / "hand.nii.gz", tmp_path / "one.dcm", "--source", series) == 0
+    assert "Nothing says how the mask was made" in capsys.readouterr().out
+    said = ("--source", series, "--algorithm-type", "manual")
+    assert convert(tmp_path / "hand.nii.gz", tmp_path / "two.dcm", *said) == 0
+    assert "Nothing says" not in capsys.readouterr().out
+    kinds = [dcmread(tmp_path / name).SegmentSequence[0].SegmentAlgorithmType for name in ("one.dcm", "two.dcm")]
+    assert kinds == ["SEMIAUTOMATIC", "MANUAL"]
+
+
+def test_a_label_map_beside_its_source_keeps_the_source(case, tmp_path, capsys):
+    _, segmentation = case
+    segmentation.write(tmp_path / "a.nii.gz")
+    for more in ([], ["--overwrite"]):
+        assert convert(tmp_path / "a.nii.gz", tmp_path / "a.nrrd", *more) == 2
+        assert "another name or another folder" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.nii.gz"]
 
 
 @pytest.mark.parametrize(

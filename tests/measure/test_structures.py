@@ -91,6 +91,17 @@ def test_intensities_are_those_inside_the_mask_in_the_unit_of_the_image():
     assert intensity.p05 == pytest.approx(-4)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32])
+def test_percentiles_between_far_values_do_not_overflow(kind):
+    low, high = np.iinfo(kind).min, np.iinfo(kind).max
+    values = Volume(np.array([[[low, high]]], kind))
+    intensity = only(Volume(np.ones((1, 1, 2), np.uint8)), values).intensity
+    assert intensity is not None
+    assert (intensity.minimum, intensity.maximum) == (low, high)
+    assert intensity.median == pytest.approx((low + high) / 2)
+    assert intensity.minimum < intensity.p25 < intensity.median < intensity.p75 < intensity.maximum
+
+
 def test_voxels_that_are_not_finite_are_left_out_and_counted():
     array = np.ones((3, 1, 1), np.uint8)
     image = Volume(np.array([np.nan, 4.0, np.inf], np.float32).reshape(3, 1, 1))

@@ -45,6 +45,7 @@ def test_an_image_of_the_right_kind_has_no_warning(hippocampus):
     ("image", "severity", "sentence"),
     [
         (volume(modality="CT"), "error", "hippocampus_mri is for MR, and this image is CT"),
+        (volume(modality="US"), "error", "hippocampus_mri is for MR, and this image is US"),
         (volume(modality="", fill=-1000.0), "warning", "values down to -1000 look like CT"),
         (volume().with_array(np.zeros((40, 48, 20), np.int16)), "error", "The image is blank"),
         (volume(modality=""), "note", "does not tell its modality; the bundle (model) is for MR"),

@@ -13,6 +13,7 @@ from monai_attn.cases.labelled.case import LabelledSet
 from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
 from monai_attn.cases.labelled.structures import Structures, numbered
+from monai_attn.cases.provenance import HAND, provenance_beside
 from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.names import VOLUME_SUFFIXES, stem, suffix_of
@@ -25,9 +26,6 @@ IMAGES = "images"
 
 SUFFIX = "_seg"
 """What a mask of ours is called after its case."""
-
-HAND = "edited_by_hand"
-"""The key of a mask's provenance that says that a hand changed it."""
 
 Record = Mapping[str, Any]
 
@@ -64,7 +62,9 @@ def masks_with_records(folder: Path) -> dict[Path, Record]:
 
 
 def corrected_cases(folder: Path, masks: Mapping[Path, Record]) -> LabelledSet:
-    """The labelled cases of these masks, of those that a hand corrected; all structures of a mask are drawn.
+    """The labelled cases of these masks, of those that a hand corrected, in napari or in another program.
+
+    All structures of a mask are drawn.
 
     A record names the image of its mask under "images". A record of an earlier version does not; the image is then the
     file of the case's name in the folder, or in the folder above. The images of a bundle of several lie beside the
@@ -73,7 +73,7 @@ def corrected_cases(folder: Path, masks: Mapping[Path, Record]) -> LabelledSet:
     Raises `InputError` where no mask was changed, `FileError` for an image that is not there, and `LabelError` for
     masks with different label tables.
     """
-    changed = {mask: record for mask, record in masks.items() if record["provenance"].get(HAND)}
+    changed = {mask: record for mask, record in masks.items() if provenance_beside(mask, record).get(HAND)}
     if not changed:
         raise InputError(
             f"None of the {len(masks)} masks in {folder.resolve().name} was changed by a hand, and a network learns "

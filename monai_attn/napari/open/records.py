@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from monai_attn.cases.kinds import named_as_labels
+from monai_attn.cases.provenance import provenance_beside
 from monai_attn.errors import FileError
 from monai_attn.io import stem
 from monai_attn.io.jsonfile import read_json_file
@@ -21,6 +22,8 @@ __all__ = ["record_beside"]
 
 def record_beside(path: str | Path) -> tuple[LabelTable | None, dict[str, Any]]:
     """Label table and provenance of the JSON beside a mask, as `Segmentation.write` puts it there.
+
+    A mask that another program changed since counts as edited by hand.
 
     Else the names that are within the file or in another file beside it, and no provenance; else None, nothing.
 
@@ -38,6 +41,6 @@ def record_beside(path: str | Path) -> tuple[LabelTable | None, dict[str, Any]]:
             if named_as_labels(stem(path)):
                 raise FileError(f"{record.name}, which may name the labels beside it: {error}") from error
     if isinstance(content, dict) and isinstance(content.get("labels"), list):
-        return LabelTable.from_json(content["labels"]), dict(content.get("provenance") or {})
+        return LabelTable.from_json(content["labels"]), provenance_beside(Path(path), content)
     named = label_names(path)
     return (named.table if named is not None else None), {}
