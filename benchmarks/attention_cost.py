@@ -8,7 +8,6 @@ does not depend on them.
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import json
 import os
@@ -21,10 +20,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from attention_rows import read_rows, write_rows
 from attention_runs import hardware
 from attention_table import DATA, VARIANTS, Data
-
-from monai_attn.io import write_bytes_atomic
 
 WAYS = ("train", "torch f32", "torch bf16", "openvino f32", "openvino bf16")
 """A step of a training as the bundle does it (bf16, its batch), and one window through a back-end."""
@@ -43,15 +41,14 @@ PASSES = 3
 
 def measure(path: Path, data: tuple[str, ...]) -> None:
     """Measure what the table lacks, and write it."""
-    found = list(csv.DictReader(path.open(newline="", encoding="utf-8"))) if path.exists() else []
+    found: list[dict[str, Any]] = list(read_rows(path))
     done = {(row["data"], row["variant"], row["way"]) for row in found}
     for name in data:
         for variant, way in ((variant, way) for variant in VARIANTS for way in WAYS):
             if (name, variant, way) not in done:
-                found.append({key: str(value) for key, value in one(name, variant, way).items()})
+                found.append(one(name, variant, way))
                 print(name, variant, way, found[-1]["cpu_s"], "s,", found[-1]["peak_mib"], "MiB", flush=True)
-                lines = [",".join(FIELDS), *(",".join(row[field] for field in FIELDS) for row in found)]
-                write_bytes_atomic(path, ("\n".join(lines) + "\n").encode(), overwrite=True)
+                write_rows(path, FIELDS, found)
 
 
 def one(name: str, variant: str, way: str) -> dict[str, Any]:

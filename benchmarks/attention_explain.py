@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from attention_explain_figures import FRACTIONS, agreement, changed, entropy, order_of, share_inside
 from attention_maps_picture import Seen, picture
+from attention_rows import read_rows, write_rows
 from attention_runs import Run
-from attention_scores import read_rows
 from attention_table import DATA, SEEDS, VARIANTS
 from monai.bundle import ConfigParser
 from torch import Tensor, nn
@@ -55,9 +55,8 @@ def main(given: argparse.Namespace) -> None:
     if not rows:
         raise SystemExit(f"{given.runs} has no trained network of {given.data} with a map. Run attention.py first.")
     table = given.kept / "maps.csv"
-    others = [row for row in read_rows(table) if row["data"] != given.data] if table.exists() else []
-    lines = [",".join(FIELDS), *(",".join(_text(row.get(field, "")) for field in FIELDS) for row in others + rows)]
-    write_bytes_atomic(table, ("\n".join(lines) + "\n").encode(), overwrite=True)
+    others = [row for row in read_rows(table) if row["data"] != given.data]
+    write_rows(table, FIELDS, others + rows)
     write_bytes_atomic(given.kept / f"maps_{given.data}.png", picture(seen), overwrite=True)
 
 
@@ -169,10 +168,6 @@ def ends(run: Run, cases: Any, kept: Path) -> list[Any]:
     ranked = sorted(of_case, key=lambda name: float(np.nanmean(of_case[name])))
     names = [one["case"] for one in cases.data]
     return [cases[names.index(name)] for name in (ranked[-1], ranked[0])] if ranked else []
-
-
-def _text(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

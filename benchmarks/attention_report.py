@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from attention_explain_tables import curve_values, explanations
 from attention_pictures import cost_against_dice, curves, forest
-from attention_scores import read_rows
+from attention_rows import read_rows
 from attention_statistics import Difference
 from attention_table import DATA
 from attention_tables import (
@@ -63,8 +63,7 @@ def blocks_of(kept: Path) -> dict[str, str]:
     """The content of each block; pictures are written on the way."""
     rows = read_rows(kept / "scores.csv")
     clean = parts(rows)
-    costs = read_rows(kept / "cost.csv") if (kept / "cost.csv").exists() else []
-    maps = read_rows(kept / "maps.csv") if (kept / "maps.csv").exists() else []
+    costs, maps = read_rows(kept / "cost.csv"), read_rows(kept / "maps.csv")
     small = [part for part in clean if part.budget == "small" and len(part.variants) > 1]
     blocks = {
         "answer": "\n".join(f"- {answer(part)}" for part in clean if len(part.variants) > 1) or NOTHING,

@@ -6,12 +6,12 @@ label maps that the run kept.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attention_rows import read_rows, write_rows
 from attention_runs import Run
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, find_objects
@@ -19,7 +19,6 @@ from scipy.ndimage import distance_transform_edt, find_objects
 from monai_attn import Volume, read
 from monai_attn.bundle import find_bundle
 from monai_attn.cases.labelled import LabelledSet, find_labelled
-from monai_attn.io import write_bytes_atomic
 from monai_attn.io.jsonfile import read_json
 from monai_attn.measure import dice, labels_on_grid
 
@@ -67,15 +66,15 @@ def rows_of(run: Run, root: Path, scene: str = "clean") -> list[dict[str, Any]]:
 def _scored(run: Run, root: Path, scene: str) -> Iterator[dict[str, Any]]:
     """The rows of scores.csv with the boundary Dice of each."""
     folder, labelled = run.scene(scene), find_labelled(run.what.cases(root))
-    with (folder / "scores.csv").open(newline="", encoding="utf-8") as stream:
-        scores = list(csv.DictReader(stream))
+    scores = read_rows(folder / "scores.csv")
     for case in dict.fromkeys(row["case"] for row in scores):
         prediction, reference = _maps(folder / f"{case}_seg.nii.gz", labelled, case)
         spacing = np.linalg.norm(reference.affine[:3, :3], axis=0)
         for row in (one for one in scores if one["case"] == case):
             one, other = (volume.array == int(row["value"]) for volume in (prediction, reference))
             rims = boundary_dice(one, other, spacing, run.what.band_mm)
-            yield {**row, "structure": row["name"], "boundary_dice": rims}
+            numbers = {name: float(row[name]) for name in SCORES if row.get(name)}
+            yield {"case": case, "structure": row["name"], **numbers, "boundary_dice": rims}
 
 
 def _maps(path: Path, labelled: LabelledSet, case: str) -> tuple[Volume, Volume]:
@@ -98,22 +97,5 @@ def _without(run: Run) -> Iterator[dict[str, Any]]:
 def keep(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Put rows into the CSV file, in place of those of the same run and scene that are there."""
     new = {tuple(str(row[name]) for name in KEY) for row in rows}
-    before = [row for row in read_rows(path) if tuple(row[name] for name in KEY) not in new] if path.exists() else []
-    lines = [COLUMNS, *([_text(row.get(name, "")) for name in COLUMNS] for row in [*before, *rows])]
-    text = "\n".join(",".join(line) for line in lines) + "\n"
-    write_bytes_atomic(path, text.encode(), overwrite=True)
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of the CSV file, as text."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-def _text(value: Any) -> str:
-    """A value as the CSV file has it: four digits of a score, no comma."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return str(value).replace(",", ";")
-    return str(int(number)) if number.is_integer() else f"{number:.4f}"
+    before = [row for row in read_rows(path) if tuple(row[name] for name in KEY) not in new]
+    write_rows(path, COLUMNS, [*before, *rows])

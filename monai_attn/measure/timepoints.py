@@ -206,6 +206,7 @@ def recist_response(
 
     >>> [one.category for one in recist_response([50.0, 30.0, 40.0, 0.0], [False] * 4)]
     ['', 'PR', 'PD', 'CR']
+
     >>> [one.category for one in recist_response([50.0, 0.0, 50.0], [False] * 3, [True, False, True])]
     ['', 'NE', 'SD']
     """

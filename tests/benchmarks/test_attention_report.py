@@ -44,7 +44,7 @@ def kept(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def part(kept: Path) -> Part:
-    from attention_scores import read_rows
+    from attention_rows import read_rows
 
     (found,) = parts(read_rows(kept / "scores.csv"))
     return found
@@ -81,7 +81,7 @@ def test_each_size_class_has_its_cases(part):
 
 
 def test_a_variant_with_fewer_seeds_is_compared_all_the_same(kept):
-    from attention_scores import read_rows
+    from attention_rows import read_rows
 
     rows = [one for one in read_rows(kept / "scores.csv") if one["variant"] != "gate" or one["seed"] == "1"]
     (part,) = parts(rows)
@@ -91,7 +91,7 @@ def test_a_variant_with_fewer_seeds_is_compared_all_the_same(kept):
 
 
 def test_without_the_network_without_attention_there_is_no_table(kept):
-    from attention_scores import read_rows
+    from attention_rows import read_rows
 
     assert parts([one for one in read_rows(kept / "scores.csv") if one["variant"] != "none"]) == []
 

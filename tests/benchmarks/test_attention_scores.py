@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from attention_scores import COLUMNS, boundary_dice, keep, read_rows, rim
+from attention_rows import read_rows
+from attention_scores import COLUMNS, boundary_dice, keep, rim
 
 
 def cube(edge: int, size: int = 16) -> np.ndarray:
@@ -50,6 +51,6 @@ def test_rows_of_a_run_replace_those_of_the_same_run_only(tmp_path):
     kept = read_rows(file)
     assert list(kept[0]) == list(COLUMNS)
     assert [(one["seed"], one["case"], one["dice"], one["structure"]) for one in kept] == [
-        ("2", "a", "0.6000", "cyst; left"),
-        ("1", "a", "0.7000", "cyst; left"),
+        ("2", "a", "0.6000", "cyst, left"),
+        ("1", "a", "0.7000", "cyst, left"),
     ]
