@@ -1,8 +1,8 @@
 """Studies that come in: files on the disk, and which of them are complete.
 
 A study is complete when no sender is still at it, the last sender said goodbye as DICOM asks, and nothing has come for
-the quiet time. A study whose connection broke waits for its sender to try again. What is known survives a restart: a
-marker lies beside a study from its first image until its sender has said goodbye.
+the quiet time. A study waits for its sender to try again where its connection broke or an image was refused. What is
+known survives a restart: a marker lies beside a study from its first image until its sender has said goodbye.
 
 Folders are called after the study's UID, never after a patient. Only the user who started the receiver may read them.
 """
@@ -79,26 +79,32 @@ class Inbox:
     def take(self, study_uid: str, instance_uid: str, data: bytes, *, sender: int) -> None:
         """Keep one image, as the bytes of a DICOM file; an image that comes twice counts once.
 
-        Raises `FullError` when the image, its study or all studies would be above their limits.
+        Raises `FullError` when the image, its study or all studies would be above their limits, and `OSError` or
+        `FileError` when the disk refuses. The study then lacks an image: it waits to be sent again.
         """
         name = study_name(study_uid)
         path = self.folder / name / f"{hashlib.sha256(instance_uid.encode()).hexdigest()[:32]}.dcm"
         with self._lock:
             study = self._studies.setdefault(name, _Study(self._clock()))
-            before = path.stat().st_size if path.is_file() else None
-            self._check(study, len(data), before)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            if sender not in study.senders:
-                self._marker(name).touch(mode=0o600)
-                study.cut = False  # it is sent again
-            write_bytes_atomic(path, data, overwrite=True)
+            again, study.last = sender not in study.senders, self._clock()
             study.senders.add(sender)
+            try:
+                if again:
+                    self._marker(name).touch(mode=0o600)
+                before = path.stat().st_size if path.is_file() else None
+                self._check(study, len(data), before)
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                write_bytes_atomic(path, data, overwrite=True)
+            except (FileError, OSError):
+                study.cut = True
+                raise
+            study.cut &= not again  # it is sent again
             study.count += before is None
             study.size += len(data) - (before or 0)
-            study.last, study.looked_at = self._clock(), False
+            study.looked_at = False
 
     def goodbye(self, sender: int, *, properly: bool = True) -> list[str]:
-        """A sender has gone, properly or because its connection broke; gives the studies that were cut off."""
+        """A sender has gone, properly or because its connection broke; gives its studies that lack images."""
         cut = []
         with self._lock:
             for name, study in self._studies.items():
@@ -107,9 +113,9 @@ class Inbox:
                 study.senders.discard(sender)
                 study.last = self._clock()
                 study.cut |= not properly
-                if not properly:
+                if study.cut:
                     cut.append(name)
-                elif not study.cut and not study.senders:
+                elif not study.senders:
                     self._marker(name).unlink(missing_ok=True)
         return cut
 

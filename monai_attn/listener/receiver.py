@@ -148,7 +148,8 @@ class Receiver:
 
     def _released(self, event: Any) -> None:
         self._unfinished.pop(id(event.assoc), None)
-        self.inbox.goodbye(id(event.assoc))
+        for name in self.inbox.goodbye(id(event.assoc)):
+            self._say(f"{name}: some images were refused or not sent; it waits to be sent again")
 
     def _broken(self, event: Any) -> None:
         """The end of a connection; after a proper goodbye there is nothing left to say."""

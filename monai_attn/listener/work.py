@@ -94,8 +94,9 @@ class StudyWork:
         study = replace(studies[0], name=name)
         chosen = choose_series(study, self.segmenter.parts.inputs, {})
         case = study_case(study, chosen)
-        if case.problem:
-            raise InputError(case.problem)
+        if case.problem:  # without the description, a free text that may name a patient
+            why = " ".join(f"Series {one.series.number or '?'}: {one.why}." for one in chosen)
+            raise InputError(f"No series fits. {why or 'It holds no image.'}")
         for one in chosen:
             if one.image:
                 _check_number(one.series.files)

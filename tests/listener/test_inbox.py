@@ -85,6 +85,31 @@ def test_what_is_above_a_limit_is_refused_and_the_rest_stays(inbox):
     assert inbox.count(ONE) == 3
 
 
+def test_a_study_of_which_an_image_was_refused_waits_until_it_is_sent_again(inbox, clock, tmp_path):
+    for number in range(3):
+        inbox.take("1.1", str(number), b"a" * 1000, sender=1)
+    with pytest.raises(FullError):
+        inbox.take("1.1", "3", b"a" * 1000, sender=1)
+    inbox.take("1.1", "2", b"b" * 900, sender=1)  # the sender goes on
+    assert inbox.goodbye(1) == [ONE]
+    clock.now = 1000
+    assert inbox.complete(30) == []
+    assert Inbox(tmp_path / "inbox", None, clock).complete(0) == []  # a restart knows
+    inbox.take("1.1", "0", b"a", sender=2)
+    assert inbox.goodbye(2) == []
+    clock.now = 2000
+    assert inbox.complete(30) == [ONE]
+
+
+def test_a_study_whose_first_image_was_refused_is_not_complete_either(inbox, clock):
+    with pytest.raises(FullError, match="An image"):
+        inbox.take("1.1", "1", b"a" * 1001, sender=1)
+    inbox.take("1.1", "2", b"a", sender=1)
+    assert inbox.goodbye(1) == [ONE]
+    clock.now = 1000
+    assert inbox.complete(30) == []
+
+
 @pytest.mark.parametrize(
     "text", ["ARCHIVE", "ARCHIVE@host", "@host:1", "A@host:0", "A@host:70000", "A@:104", "x" * 17 + "@h:1"]
 )

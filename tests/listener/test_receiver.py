@@ -89,7 +89,9 @@ def test_more_images_than_a_study_may_have_are_answered_with_the_code_for_it(tmp
     with Receiver(Inbox(tmp_path / "inbox", limits), "MONAI_ATTN", ["SCANNER"], LOCAL, said.append) as receiver:
         images = study(tmp_path, "long", Volume(np.zeros((4, 5, 3), np.int16)))
         assert send(images, receiver.port) == [0, 0, 0xA700]
-        assert "2 images" in said[-1]
+        assert "2 images" in said[0]
+        assert said[1].endswith("some images were refused or not sent; it waits to be sent again")
+        assert receiver.inbox.complete(quiet_s=0) == []
 
 
 def test_who_sends_faster_than_allowed_waits(tmp_path, said):
