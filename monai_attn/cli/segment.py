@@ -199,6 +199,10 @@ def run(args: argparse.Namespace) -> int:
 
             check_matplotlib()
         check_folder(recipe.output)
+        if args.cohort:
+            from monai_attn.cohort.review import check_page
+
+            check_page(recipe.output, args.input, overwrite=args.overwrite)
         if light:
             load_monai_lightly()
         segmenter = recipe.segmenter()

@@ -16,6 +16,7 @@ import numpy as np
 from monai_attn.cohort.attempt import attempt
 from monai_attn.errors import FileError
 from monai_attn.io.jsonfile import read_json_file
+from monai_attn.io.plain import read_plain
 from monai_attn.measure import to_csv, to_json
 from monai_attn.measure.blocks import label_array, label_blocks
 from monai_attn.measure.cohort_figures import CaseFigures, Doubt, PartFigures
@@ -28,12 +29,15 @@ from monai_attn.segmentation import Segmentation
 from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
-__all__ = ["Review", "doubts_of", "review_cohort", "write_review"]
+__all__ = ["Review", "check_page", "doubts_of", "review_cohort", "write_review"]
 
 RECORD = "_seg.json"
 """How the record of a case ends."""
 
-JSON = "cohort.json"
+JSON, TABLE, PAGE = "cohort.json", "cohort.csv", "cohort.html"
+
+OURS = b"case,structure,volume_ml,"
+"""How every `cohort.csv` of ours begins."""
 
 PICTURES = 300
 """So many of the most doubtful cases have a picture on the page."""
@@ -139,13 +143,31 @@ def write_review(
     ]
     rules = {name: name not in without for name in RULES}
     texts = {
-        folder / "cohort.csv": to_csv(rows),
+        folder / TABLE: to_csv(rows),
         folder / JSON: to_json(rows, notice=RESEARCH_USE, doubts=doubts, rules=rules),
     }
     if page:
         cases = [_page_case(folder, case, review, number) for number, case in enumerate(review.cases)]
-        texts[folder / "cohort.html"] = review_page(folder.resolve().name, cases, rules)
+        texts[folder / PAGE] = review_page(folder.resolve().name, cases, rules)
     return commit({path: text_writer(text) for path, text in texts.items()}, overwrite=overwrite)
+
+
+def check_page(folder: Path, inputs: Collection[Path], *, overwrite: bool = False) -> None:
+    """Raises `FileError` where `write_review` would replace a file that is read, or one that it has not written.
+
+    `inputs` are the files that are read. With `overwrite` only these are kept.
+    """
+    read = {path.resolve() for path in inputs}
+    there = [path for path in (folder / TABLE, folder / JSON, folder / PAGE) if path.exists()]
+    for path in there:
+        if path.resolve() in read:
+            raise FileError(f"{path.name} is an input, and --cohort would replace it. Give the results another folder.")
+    table = folder / TABLE
+    if there and not overwrite and not (table.is_file() and read_plain(table).startswith(OURS)):
+        raise FileError(
+            f"{there[0].name} exists and was not written by --cohort. Give the results another folder, or replace it "
+            "with --overwrite."
+        )
 
 
 def _figures(case: str, segmentation: Segmentation) -> CaseFigures:

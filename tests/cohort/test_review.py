@@ -12,7 +12,7 @@ from ones import Ones, make_cases
 
 from monai_attn.cli.main import main
 from monai_attn.cohort import Recipe, run_cases
-from monai_attn.cohort.review import doubts_of, review_cohort, write_review
+from monai_attn.cohort.review import check_page, doubts_of, review_cohort, write_review
 from monai_attn.errors import FileError
 from monai_attn.measure import from_csv
 
@@ -43,6 +43,19 @@ def test_the_odd_case_comes_first_with_picture_and_link(folder):
     content = json.loads((folder / "cohort.json").read_text())
     assert content["rules"]["volume"]
     assert content["doubts"][0]["case"] == "case_99"
+
+
+def test_the_page_replaces_its_own_files_alone(folder):
+    check_page(folder, [])
+    write_review(folder, review_cohort(folder))
+    check_page(folder, [])
+    table = folder / "cohort.csv"
+    with pytest.raises(FileError, match=r"cohort\.csv is an input"):
+        check_page(folder, [table], overwrite=True)
+    table.write_text("case,image\na,a.nii.gz\n")
+    with pytest.raises(FileError, match=r"cohort\.csv exists and was not written by --cohort"):
+        check_page(folder, [])
+    check_page(folder, [], overwrite=True)
 
 
 def test_the_doubts_come_from_the_page_while_it_is_younger_than_the_results(folder, monkeypatch):
