@@ -124,13 +124,15 @@ def _prior(inside: Mask, probability: NDArray[np.generic] | None) -> NDArray[np.
     """What draws a border besides the image: the network's probability, else the mask as it is, weighted."""
     if probability is None:
         return np.asarray(MASK_WEIGHT * inside, np.float32)
-    return np.asarray(PROBABILITY_WEIGHT * np.asarray(probability), np.float32)
+    return np.asarray(PROBABILITY_WEIGHT * np.nan_to_num(np.asarray(probability)), np.float32)
 
 
 def _scaled(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Grey values between 0 and 1, from the 2nd to the 98th percentile of the box."""
-    low, high = np.percentile(image, (2, 98))
-    return np.asarray(np.clip((image - low) / max(float(high - low), 1e-6), 0, 1), np.float32)
+    """Grey values between 0 and 1, from the 2nd to the 98th percentile of the box; voxels without a number are dark."""
+    known = image[np.isfinite(image)]
+    low, high = np.percentile(known, (2, 98)) if known.size else (0.0, 0.0)
+    finite = np.nan_to_num(image, nan=low, posinf=high, neginf=low)
+    return np.asarray(np.clip((finite - low) / max(float(high - low), 1e-6), 0, 1), np.float32)
 
 
 def _coarse(array: NDArray[np.float32], step: int) -> NDArray[np.float32]:

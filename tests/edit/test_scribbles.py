@@ -49,6 +49,19 @@ def test_one_stroke_adds_a_missed_half_and_another_takes_a_wrong_ball_away() -> 
     assert labels.array.max() == 5  # the map that was given stays
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_voxels_without_a_number_beside_the_stroke_do_no_harm(value) -> None:
+    one, _, image = two_balls((40, 40, 40))
+    labels = image.with_array(one.astype(np.uint8))
+    damaged = image.array.copy()
+    damaged[:, :6] = value
+    given = {"here": stroke(one.shape, 14, 20, 20), "not_here": np.zeros(one.shape, bool)}
+    with np.errstate(all="raise"):
+        for change in refine_by_scribbles(labels, 1, image.with_array(damaged), **given):
+            labels = change.applied_to(labels)
+    assert dice(labels.array == 1, one) > 0.9
+
+
 def test_only_the_box_changes_and_what_was_scribbled_is_as_scribbled() -> None:
     one, other, image = two_balls()
     labels = image.with_array((other * 1).astype(np.uint8))
