@@ -39,6 +39,7 @@ class BoxTool:
     """The boxes of one viewer. `boxes` are in RAS+ mm; `changed` is called whenever they have changed.
 
     `grid` gives the image's grid, None while there is none; `size_mm` gives the edges of a new box along R, A and S.
+    `layer` is the layer that the boxes are drawn on, None while there is none.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class BoxTool:
         self.viewer, self._grid, self._size_mm, self._changed = viewer, grid, size_mm, changed
         self.boxes: list[Box] = []
         self.on = False
-        self._layer: Shapes | None = None
+        self.layer: Shapes | None = None
         self._links = Links()
 
     def switch(self, on: bool) -> None:
@@ -79,14 +80,30 @@ class BoxTool:
 
     def clear(self) -> None:
         """Take all boxes away, and their layer."""
-        self.set([])
+        self.boxes = []
+        self.take_away()
+        self._changed()
+
+    def forget(self) -> None:
+        """Take all boxes away while layers are being removed: their layer only becomes empty.
+
+        napari fails where a layer goes that it is about to remove itself.
+        """
+        self.boxes = []
+        self.draw()
+
+    def take_away(self) -> None:
+        """Remove the layer of the boxes; nothing happens where there is none."""
+        layer, self.layer = self.layer, None
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
 
     def close(self) -> None:
         """Let go of the viewer; the layer goes too."""
         self.switch(False)
         self._links.close()
         self.boxes = []
-        self._take_away()
+        self.take_away()
 
     def mouse(self, viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
         """napari's mouse callback: a click places a box, a drag from a face or the inside of a box moves it."""
@@ -117,22 +134,19 @@ class BoxTool:
             self.place(patient_point(grid, tuple(start)))
 
     def draw(self, event: Any = None) -> None:  # noqa: ARG002
-        """Draw the boxes as the shown slice cuts them, or their edges in 3-D."""
-        grid = self._grid() if self.boxes else None
+        """Draw the boxes as the shown slice cuts them, or their edges in 3-D; without an image all stays as it is."""
+        if not self.boxes:
+            if self.layer is not None and self.layer in self.viewer.layers:
+                self.layer.data = []
+            return
+        grid = self._grid()
         if grid is None:
-            self._take_away()
             return
         layer = self._shapes()
         shapes, kinds, colours = self._outlines(grid)
         layer.data = []
         if shapes:
             layer.add(shapes, shape_type=kinds, edge_color=colours, face_color="transparent", edge_width=self._width())
-
-    def _take_away(self) -> None:
-        """Remove the layer of the boxes."""
-        layer, self._layer = self._layer, None
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
 
     def _outlines(self, grid: Volume) -> tuple[list[Any], list[str], list[str]]:
         """Vertices `(N, 3)`, kinds and colours of what is drawn now."""
@@ -163,16 +177,16 @@ class BoxTool:
 
     def _shapes(self) -> Shapes:
         """The layer of the boxes, made and linked to the slices where there is none; it is not edited by hand."""
-        if self._layer is None or self._layer not in self.viewer.layers:
+        if self.layer is None or self.layer not in self.viewer.layers:
             active = self.viewer.layers.selection.active
-            self._layer = self.viewer.add_shapes(None, name=BOXES, ndim=3, opacity=1.0, **WORLD_AXES)
-            self._layer.editable = False
+            self.layer = self.viewer.add_shapes(None, name=BOXES, ndim=3, opacity=1.0, **WORLD_AXES)
+            self.layer.editable = False
             if active is not None:
                 self.viewer.layers.selection.active = active
             self._links.close()
             dims = self.viewer.dims.events
             self._links.follow(self.draw, dims.point, dims.order, dims.ndisplay)
-        return self._layer
+        return self.layer
 
     def _width(self) -> float:
         """Two pixels, in mm of the world."""

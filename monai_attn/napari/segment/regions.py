@@ -1,7 +1,8 @@
 """Which part of the image is segmented: boxes placed by clicks, a drawn rectangle, the view, or the whole image.
 
 `RegionChoice` joins the fields of the form with the boxes on the canvas. It asks for a box by itself where the image is
-far larger than what the bundle was made for. Once the user has chosen a kind of region, the choice stays.
+far larger than what the bundle was made for. Once the user has chosen a kind of region, the choice stays until the last
+image is closed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from monai_attn.napari.segment.boxes import BoxTool
 from monai_attn.napari.segment.drawing import chosen_region, draw_region, keep_last
 from monai_attn.napari.segment.form import SegmentForm
 from monai_attn.napari.segment.guide import DEFAULT_SIZE_MM, named_boxes, needs_box, trained_size_mm
+from monai_attn.napari.segment.sources import image_layers
 from monai_attn.volume import Box, Volume
 
 if TYPE_CHECKING:
@@ -53,9 +55,11 @@ class RegionChoice(QObject):
         self._size_mm = DEFAULT_SIZE_MM
         self._thickness_mm = form.thickness.value()
         self._finder: Finder | None = None
+        self._searched_grid: Volume | None = None
         self.worker: Any = None
         self._links = Links()
         self._links.follow(self._turned, viewer.dims.events.ndisplay)
+        self._links.follow(self._removed, viewer.layers.events.removed)
         form.click.toggled.connect(self.boxes.switch)
         form.click.clicked.connect(self._click_by_hand)
         form.clear.clicked.connect(self.boxes.clear)
@@ -101,8 +105,11 @@ class RegionChoice(QObject):
     def suit(self, bundle: BundleDescription) -> None:
         """Ask for a box of the bundle's trained size where the image is far larger; else take the whole image.
 
-        While boxes are placed they are the region, whichever layers come: also for the run after the first one.
+        While boxes are placed they are the region, whichever layers come: also for the run after the first one. When no
+        image is open any more, the boxes are forgotten: the next image may be of another patient.
         """
+        if not image_layers(list(self.viewer.layers)):
+            self._forget()
         self._size_mm = trained_size_mm(bundle)
         grid = self._grid()
         if self.form.thickness.value() == self._thickness_mm:  # the user has not set another
@@ -120,6 +127,7 @@ class RegionChoice(QObject):
         grid, finder = self._grid(), self._finder
         if grid is None or finder is None or self.worker is not None:
             return
+        self._searched_grid = grid
         self.form.show_problem("Looking for the structure ...", "note")
         self.worker = create_worker(named("finding the structure", _find, finder, grid), _start_thread=False)
         self.worker.returned.connect(self._found)
@@ -127,6 +135,9 @@ class RegionChoice(QObject):
         self.worker.start()
 
     def _found(self, outcome: tuple[Found | None, str]) -> None:
+        """Show the boxes that were found, unless another image was chosen meanwhile."""
+        if self._grid() is not self._searched_grid:
+            return
         found, refusal = outcome
         problems = [refusal] if found is None else list(found.problems)
         if found is not None and found.regions:
@@ -140,8 +151,10 @@ class RegionChoice(QObject):
         self._changed()
 
     def show_guide(self) -> None:
-        """Say how boxes are changed, once there are some."""
+        """Say how boxes are changed, once there are some; without any their layer goes."""
         some = bool(self.boxes.boxes)
+        if not some:
+            self.boxes.take_away()
         self.form.guide.setText(
             "Drag a face to resize a box, its inside to move it. Click elsewhere for a second box." if some else ""
         )
@@ -175,6 +188,17 @@ class RegionChoice(QObject):
 
     def _turned(self, event: Any = None) -> None:  # noqa: ARG002
         self._changed()
+
+    def _removed(self, event: Any) -> None:
+        """Forget the boxes whose layer was removed, as by napari's button: nothing on the canvas shows them."""
+        if event.value is self.boxes.layer:
+            self._forget()
+            self._changed()
+
+    def _forget(self) -> None:
+        """Forget the boxes and what the user chose."""
+        self._by_hand = False
+        self.boxes.forget()
 
     def _grid(self) -> Volume | None:
         """The grid of the reference image; None while there is no image."""
