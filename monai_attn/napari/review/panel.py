@@ -114,7 +114,7 @@ class ReviewWidget(QWidget):
         if reading is None or not self.buttons[name].isEnabled():
             return
         try:
-            kept = self._keep_correction() if name != "reject" else None
+            kept = self._keep_correction(rejected=name == "reject")
             if name == "fix" or (name in ("accept", "reject") and kept is None):
                 reading.decide(name)
         except AttnError as error:
@@ -148,9 +148,12 @@ class ReviewWidget(QWidget):
                 self._settle.start(0)  # the dock itself comes into the window a moment later
         return bool(super().event(event))
 
-    def _keep_correction(self) -> Path | None:
-        """Save the mask of the open case where a hand has changed it. Raises `AttnError`."""
+    def _keep_correction(self, *, rejected: bool = False) -> Path | None:
+        """Save the mask of the open case where a hand has changed it; not where it is rejected. Raises `AttnError`."""
         if self.reading is None or self.mask is None or self.mask not in self.viewer.layers:
+            return None
+        if rejected:
+            self.reading.withdraw_undone(self.mask, self.viewer.layers)
             return None
         return self.reading.keep_correction(self.mask, self.viewer.layers)
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monai_attn.cases import Case, ImageFile
 from monai_attn.cases.offers import Offer
 from monai_attn.cohort.corrections import (
     cases_by_name,
     corrected_mask,
+    corrections_folder,
     image_names,
     images_of_case,
     mask_to_read,
@@ -26,13 +28,14 @@ from monai_attn.cohort.corrections import (
 )
 from monai_attn.cohort.review import doubts_of
 from monai_attn.cohort.verdicts import Verdict, read_verdicts, record_verdict
-from monai_attn.errors import AttnError
+from monai_attn.errors import AttnError, FileError
 from monai_attn.measure.cohort_figures import Doubt
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.layers.provenance import EDITED
 from monai_attn.napari.layers.volumes import LayerTuple, origin_of, volume_of
 from monai_attn.napari.open.making import layers_of, shown_image
 from monai_attn.napari.save.writer import segmentation_of
+from monai_attn.segmentation import Segmentation, result_files
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -59,6 +62,8 @@ class Reading:
         self.folder, self.reader = folder, reader
         self.case = ""
         self.images: dict[str, ImageFile] = {}
+        self._saved: tuple[Labels, NDArray[np.generic]] | None = None  # of which layer, and what was saved last of it
+        self._written: set[str] = set()  # the cases whose correction was written in this sitting
         self.cases, doubts = doubts_of(folder)
         self.doubts: dict[str, list[Doubt]] = {case: [] for case in self.cases}
         for doubt in doubts:
@@ -111,18 +116,46 @@ class Reading:
         return decision
 
     def keep_correction(self, layer: Labels, layers: Iterable[Layer]) -> Path | None:
-        """Save the mask of the open case where it was changed by hand, and decide "fix"; None where it was not.
+        """Save the mask of the open case where a hand has changed it since the last time, and decide "fix".
 
-        Raises `AttnError` where the mask cannot be saved.
+        None where nothing was changed, and where all corrections were undone: see `withdraw_undone`. Raises `AttnError`
+        where the mask cannot be saved.
         """
         origin = origin_of(layer)
-        if origin is None or np.array_equal(volume_of(layer, layers).array, origin.grid.array):
+        if origin is None or self.withdraw_undone(layer, layers):
+            return None
+        labels = volume_of(layer, layers).array
+        before = self._saved[1] if self._saved is not None and self._saved[0] is layer else origin.grid.array
+        if np.array_equal(labels, before):
+            saved(layer.data)  # it lies in a file as it is
             return None
         layer.metadata[EDITED] = True  # it differs from what was opened: a training may learn from it
         mask = save_correction(self.folder, self.case, segmentation_of(layer, layers), self.images, self.reader)
         saved(layer.data)
+        self._saved = layer, labels.copy()
+        self._written.add(self.case)
         self.verdicts[self.case] = record_verdict(self.folder, self.case, "fix", self.reader)
         return mask
+
+    def withdraw_undone(self, layer: Labels, layers: Iterable[Layer]) -> bool:
+        """Remove the correction of this sitting where the mask is the network's again; whether there was one to remove.
+
+        Raises `AttnError` where the network's mask cannot be read, or a file cannot be removed.
+        """
+        if self.case not in self._written:
+            return False
+        network = Segmentation.load(result_files(self.folder, self.case)[0]).labels.array
+        if not np.array_equal(volume_of(layer, layers).array, network):
+            return False
+        for file in result_files(corrections_folder(self.folder, self.reader), self.case):
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise FileError(f"{file.name} cannot be removed: {error.strerror}. Close what has it open.") from error
+        self._saved = None
+        self._written.discard(self.case)
+        saved(layer.data)
+        return True
 
     def _rules(self, case: str) -> str:
         return ", ".join(dict.fromkeys(doubt.rule for doubt in self.doubts[case]))

@@ -24,6 +24,7 @@ from monai_attn.cohort.verdicts import read_verdicts
 from monai_attn.io import write
 from monai_attn.labels import LabelTable
 from monai_attn.napari.dock.window import dock_of
+from monai_attn.napari.keep.keeper import Keeper
 from monai_attn.napari.open.opening import add_layers
 from monai_attn.napari.review.reading import Reading, case_steps
 from monai_attn.results import commit
@@ -160,6 +161,51 @@ def test_a_reader_accepts_the_own_correction_and_a_second_reader_is_blind_to_it(
     found = agreement_of_readers(out, "anna", "ben")
     assert found.decisions.differ == ("case_4",)
     assert 0.5 < found.dice["brain"][0] < 1
+
+
+def test_a_correction_that_was_undone_is_no_correction(model: ViewerModel, tmp_path: Path):
+    out = make_cohort(tmp_path)
+    keeper = Keeper(model)
+    reading = Reading(out, "anna")
+    mask = opened(reading, model, "case_4")
+    mask.data_setitem(np.nonzero(mask.data), 0)  # a slip of the hand
+    assert reading.keep_correction(mask, model.layers) is not None
+    assert reading.keep_correction(mask, model.layers) is None  # it is saved already
+    mask.undo()
+    assert keeper.unsaved() == [mask]
+    assert reading.keep_correction(mask, model.layers) is None
+    assert keeper.unsaved() == []  # the mask is the network's, which lies in a file: nothing is to be asked
+    assert reading.decide("accept") == "accept"
+    assert list((out / "corrected_anna").iterdir()) == []
+    assert mask_to_read(out, "case_4", "anna") == out / "case_4_seg.nii.gz"
+    mask.redo()
+    assert reading.keep_correction(mask, model.layers) is not None
+    assert not Segmentation.load(mask_to_read(out, "case_4", "anna")).labels.array.any()
+    mask.undo()
+    assert reading.withdraw_undone(mask, model.layers)  # as "reject" does
+    assert list((out / "corrected_anna").iterdir()) == []
+
+
+def test_a_correction_of_which_a_part_was_undone_is_saved_anew(model: ViewerModel, tmp_path: Path):
+    out = make_cohort(tmp_path)
+    reading = Reading(out, "anna")
+    mask = opened(reading, model, "case_4")
+    mask.paint((2, 2, 2), 1)
+    kept = np.array(mask.data)
+    mask.data_setitem(np.nonzero(mask.data), 0)
+    assert reading.keep_correction(mask, model.layers) is not None
+    mask.undo()
+    assert reading.keep_correction(mask, model.layers) is not None
+    assert reading.decide("accept") == "fix"
+    assert np.array_equal(opened(Reading(out, "anna"), model, "case_4").data, kept)
+
+    later = Reading(out, "anna")  # another sitting, which begins with the corrected mask
+    mask = opened(later, model, "case_4")
+    mask.data_setitem(np.nonzero(mask.data), 0)
+    assert later.keep_correction(mask, model.layers) is not None
+    mask.undo()
+    assert later.keep_correction(mask, model.layers) is not None
+    assert np.array_equal(opened(later, model, "case_4").data, kept)
 
 
 @pytest.mark.gui
