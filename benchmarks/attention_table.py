@@ -18,8 +18,9 @@ from monai_attn.io.jsonfile import read_json
 Options = Mapping[str, Any]
 
 SEEDS = (1, 2, 3)
-BUDGETS = ("small", "full", "quick")
-"""Minutes, hours, and two steps to see that all works."""
+BUDGETS = ("small", "long", "full", "quick")
+"""Minutes, ten times as many steps, hours, and two steps to see that all works."""
+
 UNET, FCN = "monai_attn.networks.AttnUNet", "monai_attn.networks.AttnFCN"
 
 VARIANTS: dict[str, Options] = {
@@ -141,6 +142,7 @@ DATA: dict[str, Data] = {
         bundle="hippocampus_mri",
         train={
             "small": {"max_epochs": 12, "warmup_epochs": 1, "save_interval": 3, **SHORT_EPOCHS},
+            "long": {"max_epochs": 120, "warmup_epochs": 10, "save_interval": 10, **SHORT_EPOCHS},
             "full": {"patience": NEVER},
             "quick": {"max_epochs": 1, "warmup_epochs": 0, "save_interval": 1, **SHORT_EPOCHS, **TWO_STEPS},
         },
