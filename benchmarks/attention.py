@@ -11,9 +11,9 @@ All variants of the first seed come first, so that a part of the runs is a table
 that are there on disturbed images too. The rows go into docs/attention/scores.csv. `--cost` fills cost.csv beside it,
 and `--report` writes tables and pictures of docs/attention.md from these files alone.
 
-`--budget small` takes minutes for each run, `--budget full` hours: the bundle's own length. `--budget long` has ten times
-the steps of the small one, for the hippocampus alone. A run has one thread unless OMP_NUM_THREADS says more. On one core
-(`taskset -c 0`) a small hippocampus run takes about three minutes.
+`--budget small` takes minutes for each run, `--budget full` hours: the bundle's own length. `--budget long` has ten
+times the steps of the small one, for the hippocampus alone. A run has one thread unless OMP_NUM_THREADS says more. On
+one core (`taskset -c 0`) a small hippocampus run takes about three minutes.
 """
 
 from __future__ import annotations
