@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QGroupBox, QVBoxLayout
 
 from monai_attn.edit import Change
 from monai_attn.errors import AttnError
-from monai_attn.napari.correct.editing import Seal, structure_title
-from monai_attn.napari.correct.scribbling import HERE, NOT_HERE, Refinement, Scribbles
+from monai_attn.napari.correct.editing import structure_title
+from monai_attn.napari.correct.scribbling import HERE, NOT_HERE, Refinement, Scribbles, Task
 from monai_attn.napari.qt.controls import button, row
 from monai_attn.napari.qt.jobs import named
 
@@ -52,7 +52,7 @@ class ScribbleBox(QGroupBox):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._refine)
-        self._task: tuple[Refinement, Seal]
+        self._task: Task
         self.buttons = {name: button(name, tip, self._press) for name, tip in TIPS.items()}
         layout = QVBoxLayout(self)
         first, second, done = self.buttons.values()
@@ -88,29 +88,28 @@ class ScribbleBox(QGroupBox):
         if self._again or self.scribbles.layer is None or self.scribbles.mask is None:
             return
         try:
-            refinement = self.scribbles.refinement(self._image())
+            self._task = self.scribbles.task(self._image())
         except AttnError as error:
             show_error(str(error))
             return
-        self._task = refinement, Seal(self.scribbles.mask)
-        self.worker = create_worker(named("refining", _compute, refinement), _start_thread=False)
+        self.worker = create_worker(named("refining", _compute, self._task.refinement), _start_thread=False)
         self.worker.returned.connect(self._finish)  # methods of a widget: Qt does not call them when it is gone
         self.worker.finished.connect(self._done)
         self.worker.start()
 
     def _finish(self, outcome: tuple[tuple[Change, Change] | None, str]) -> None:
-        """Put the result into the mask, unless the mask was painted on meanwhile; show why there is none."""
+        """Put the result into its mask, unless mask or strokes were changed meanwhile; show why there is none."""
         changes, refusal = outcome
-        refinement, seal = self._task
-        mask = self.scribbles.mask
+        task = self._task
         if changes is None:
             show_error(refusal)
             return
-        if mask is None or not seal.whole:
+        if not task.valid:
             return
-        self.scribbles.apply(changes, refinement.labels)
-        more, less = (change.voxels * refinement.labels.voxel_ml for change in changes)
-        self._say(f"{structure_title(mask, refinement.value)}: +{more:.2f} ml, -{less:.2f} ml by scribbles.")
+        task.apply(changes)
+        more, less = (change.voxels * task.refinement.labels.voxel_ml for change in changes)
+        title = structure_title(task.mask, task.refinement.value)
+        self._say(f"{title}: +{more:.2f} ml, -{less:.2f} ml by scribbles.")
 
     def _done(self) -> None:
         """The refinement is over; go on with strokes that were made meanwhile."""
@@ -131,3 +130,5 @@ def _compute(refinement: Refinement) -> Generator[None, None, tuple[tuple[Change
 def _forget(scribbles: Scribbles, *_: object) -> None:
     """The panel is gone: the scribbles stay as a layer that nothing follows."""
     scribbles.layer = None
+    if scribbles.history is not None:
+        scribbles.history.close()

@@ -16,7 +16,8 @@ from monai_attn.edit import Change, refine_by_scribbles
 from monai_attn.edit.change import Mask
 from monai_attn.errors import InputError, LabelError
 from monai_attn.labels import Label, LabelTable
-from monai_attn.napari.correct.editing import apply_change, check_free_label
+from monai_attn.napari.correct.common_undo import CommonUndo
+from monai_attn.napari.correct.editing import Seal, apply_change, check_free_label
 from monai_attn.napari.layers.styles import layer_table, locked_values
 from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, to_native, volume_of
 from monai_attn.volume import Volume, same_grid
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-__all__ = ["HERE", "NOT_HERE", "Refinement", "Scribbles", "is_scribbles"]
+__all__ = ["HERE", "NOT_HERE", "Refinement", "Scribbles", "Task", "is_scribbles"]
 
 SCRIBBLES = "scribbles"
 """Name and role of the layer."""
@@ -61,13 +62,38 @@ class Refinement:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A refinement under way: of which mask, and by how many strokes; `seal` is broken when the mask is changed."""
+
+    refinement: Refinement
+    mask: Labels
+    strokes: int
+    history: CommonUndo
+    seal: Seal
+
+    @property
+    def valid(self) -> bool:
+        """Whether the mask is as it was, and no stroke was undone since."""
+        return self.seal.whole and self.strokes <= self.history.strokes
+
+    def apply(self, changes: tuple[Change, Change]) -> int:
+        """Write both changes into the mask as one step of undo; the number of voxels that changed."""
+        with self.history.step_by(self.strokes), self.mask.block_history():
+            return sum(apply_change(self.mask, change, self.refinement.labels) for change in changes)
+
+
 class Scribbles:
-    """The scribbles of a viewer over one mask; `layer` is theirs, None before `begin` and after `end`."""
+    """The scribbles of a viewer over one mask; `layer` is theirs, None before `begin` and after `end`.
+
+    `history` undoes the strokes together with what they made of the mask.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
         self.layer: Labels | None = None
         self.mask: Labels | None = None
+        self.history: CommonUndo | None = None
 
     def begin(self, mask: Labels, kind: int) -> Labels:
         """Make ready to scribble over the selected label of a mask: `kind` is `HERE` or `NOT_HERE`.
@@ -84,6 +110,7 @@ class Scribbles:
             empty = Volume(np.zeros(grid.shape, np.uint8), grid.affine, frame_of_reference=grid.frame_of_reference)
             data, keywords, _ = labels_layer(empty, name=SCRIBBLES, table=TABLE, role=SCRIBBLES, display_only=True)
             self.layer, self.mask = self.viewer.add_labels(data, **keywords), mask
+            self.history = CommonUndo(mask, self.layer)
         layers.selection.active = self.layer
         self.layer.selected_label = kind
         self.layer.mode = "paint"
@@ -92,6 +119,8 @@ class Scribbles:
     def end(self) -> None:
         """Take the scribbles away; the mask becomes active again. Doing it again does no harm."""
         layer, self.layer = self.layer, None
+        if self.history is not None:
+            self.history.close()
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
             if self.mask in self.viewer.layers:
@@ -121,11 +150,11 @@ class Scribbles:
             locked_values(mask) if replace_others else None,
         )
 
-    def apply(self, changes: tuple[Change, Change], grid: Volume) -> int:
-        """Write both changes into the mask as one step of undo; the number of voxels that changed."""
+    def task(self, image: Image | None) -> Task:
+        """The refinement of the mask by the scribbles as they are now. Raises `InputError` without an image."""
         assert self.mask is not None
-        with self.mask.block_history():
-            return sum(apply_change(self.mask, change, grid) for change in changes)
+        assert self.history is not None
+        return Task(self.refinement(image), self.mask, self.history.strokes, self.history, Seal(self.mask))
 
 
 def is_scribbles(layer: Layer | None) -> bool:

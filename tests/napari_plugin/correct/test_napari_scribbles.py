@@ -46,8 +46,8 @@ def test_a_stroke_completes_the_mask_and_undo_brings_it_back(model: Any) -> None
     stroke = np.zeros(ball.shape, bool)
     stroke[22:27, 18, 15] = True
     layer.data_setitem(np.nonzero(to_display(stroke, grid_of(mask))), HERE)
-    refinement = scribbles.refinement(image)
-    voxels = scribbles.apply(refinement.compute(), refinement.labels)
+    task = scribbles.task(image)
+    voxels = task.apply(task.refinement.compute())
     assert voxels > 500
     assert dice(volume_of(mask, model.layers).array == 1, ball) > 0.95
     mask.undo()
@@ -55,6 +55,80 @@ def test_a_stroke_completes_the_mask_and_undo_brings_it_back(model: Any) -> None
     scribbles.end()
     assert layer not in model.layers
     assert model.layers.selection.active is mask
+
+
+def scribble(scribbles: Scribbles, image: Any, mask: Any, kind: int, voxels: tuple[Any, ...]) -> int:
+    """A stroke over voxels of the native grid, and what the mask makes of it; the number of voxels that changed."""
+    layer = scribbles.begin(mask, kind)
+    stroke = np.zeros(grid_of(mask).shape, bool)
+    stroke[voxels] = True
+    layer.data_setitem(np.nonzero(to_display(stroke, grid_of(mask))), kind)
+    task = scribbles.task(image)
+    return task.apply(task.refinement.compute())
+
+
+FIRST, SECOND = (slice(22, 27), 18, 15), (slice(13, 15), 18, 15)
+"""Strokes over the half of the ball that the mask has missed, and over the half that it holds."""
+
+
+@pytest.mark.parametrize("by", ["mask", "scribbles"])
+def test_a_stroke_is_undone_and_redone_with_what_it_made_of_the_mask(model: Any, by: str) -> None:
+    image, mask, _ = scene(model)
+    scribbles = Scribbles(model)
+    states = [np.array(mask.data)]
+    strokes = [0]
+    for kind, voxels in ((HERE, FIRST), (NOT_HERE, SECOND)):
+        assert scribble(scribbles, image, mask, kind, voxels) > 0
+        states.append(np.array(mask.data))
+        strokes.append(int(np.count_nonzero(scribbles.layer.data)))
+    layer = {"mask": mask, "scribbles": scribbles.layer}[by]  # the button undoes the mask, the key the active layer
+    for step, at in (("undo", 1), ("undo", 0), ("redo", 1), ("redo", 2), ("undo", 1)):
+        getattr(layer, step)()
+        np.testing.assert_array_equal(mask.data, states[at])
+        assert np.count_nonzero(scribbles.layer.data) == strokes[at]
+
+
+def test_a_stroke_that_was_undone_is_not_applied_again_by_the_next_one(model: Any) -> None:
+    image, mask, _ = scene(model)
+    scribbles = Scribbles(model)
+    scribble(scribbles, image, mask, HERE, FIRST)
+    mask.undo()
+    once = np.array(mask.data)
+    scribble(scribbles, image, mask, NOT_HERE, SECOND)
+    assert not (np.array(mask.data)[once == 0] > 0).any()  # nothing came back in the other half
+    mask.undo()
+    np.testing.assert_array_equal(mask.data, once)
+    assert not np.any(scribbles.layer.data)
+
+
+def test_a_step_of_the_brush_is_undone_alone_and_strokes_without_effect_go_with_their_step(model: Any) -> None:
+    image, mask, _ = scene(model)
+    scribbles = Scribbles(model)
+    before = np.array(mask.data)
+    scribble(scribbles, image, mask, HERE, FIRST)
+    drawn = int(np.count_nonzero(scribbles.layer.data))
+    refined = np.array(mask.data)
+    mask.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    scribbles.layer.data_setitem((np.array([1]), np.array([1]), np.array([1])), HERE)  # not refined yet
+    mask.undo()
+    np.testing.assert_array_equal(mask.data, refined)
+    assert np.count_nonzero(scribbles.layer.data) == drawn + 1
+    mask.undo()
+    np.testing.assert_array_equal(mask.data, before)
+    assert not np.any(scribbles.layer.data)
+
+
+@pytest.mark.parametrize("undone", ["mask", "scribbles"])
+def test_a_refinement_whose_stroke_was_undone_meanwhile_is_no_longer_valid(model: Any, undone: str) -> None:
+    image, mask, _ = scene(model)
+    mask.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    scribbles = Scribbles(model)
+    layer = scribbles.begin(mask, HERE)
+    layer.data_setitem((np.array([1]), np.array([1]), np.array([1])), HERE)
+    task = scribbles.task(image)
+    assert task.valid
+    {"mask": mask, "scribbles": layer}[undone].undo()
+    assert not task.valid
 
 
 def test_the_probability_of_the_run_is_used_where_it_is_open(model: Any) -> None:
@@ -103,3 +177,27 @@ def test_the_mask_follows_a_stroke_of_the_mouse(make_napari_viewer: Any, plugin:
     assert dice(volume_of(mask, viewer.layers).array == 1, ball) > 0.9
     box.buttons["done"].click()
     assert viewer.layers.selection.active is mask
+
+
+@pytest.mark.gui
+def test_a_refinement_goes_into_the_mask_it_was_made_for(make_napari_viewer: Any, plugin: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=False)
+    image, mask, ball = scene(viewer)
+    data, keywords, _ = labels_layer(volume_of(mask, viewer.layers), name="other", table=LabelTable.of_names({1: "a"}))
+    other = viewer.add_labels(np.array(data), **keywords)
+    other.selected_label = 1
+    before = np.array(other.data)
+    chosen, said = [mask], []
+    box = ScribbleBox(viewer, lambda: chosen[0], lambda: image, said.append)
+    qtbot.addWidget(box)
+    box.buttons["it is here"].click()
+    stroke = np.zeros(ball.shape, bool)
+    stroke[FIRST] = True
+    viewer.layers.selection.active.data_setitem(np.nonzero(to_display(stroke, grid_of(mask))), HERE)
+    qtbot.waitUntil(lambda: box.worker is not None, timeout=5_000)
+    chosen[0] = other
+    box.buttons["it is here"].click()  # the user turns to the other mask while the first one is refined
+    qtbot.waitUntil(lambda: any("by scribbles" in text for text in said), timeout=20_000)
+    assert "cyst (1): +" in said[-1]
+    np.testing.assert_array_equal(other.data, before)
+    assert dice(volume_of(mask, viewer.layers).array == 1, ball) > 0.9
