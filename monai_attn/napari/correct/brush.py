@@ -17,8 +17,13 @@ from numpy.typing import NDArray
 
 from monai_attn.edit import Brush, paint
 from monai_attn.errors import AttnError, GeometryError
-from monai_attn.napari.correct.editing import apply_change, check_free_label, native_axis, native_index
-from monai_attn.napari.layers.styles import locked_values
+from monai_attn.napari.correct.editing import (
+    apply_change,
+    check_free_label,
+    native_axis,
+    native_index,
+    protected_values,
+)
 from monai_attn.napari.layers.volumes import grid_of, volume_of
 from monai_attn.volume import Volume, same_grid
 
@@ -38,7 +43,7 @@ NAPARIS = "draw"
 class Stroke:
     """One stroke on a layer: where it is, what it paints with, and what it must not touch.
 
-    `labels` is a view of the mask on its native grid `(I, J, K)`, `value` the label to paint, 0 to erase. `locked`
+    `labels` is a view of the mask on its native grid `(I, J, K)`, `value` the label to paint, 0 to erase. `protected`
     labels stay as they are. `image` holds the intensities that gate the brush, None without a range. `last` is the
     place of the mouse before, as an index of the native grid; None at the start of the stroke.
     """
@@ -48,19 +53,19 @@ class Stroke:
     labels: Volume
     brush: Brush
     value: int
-    locked: frozenset[int]
+    protected: frozenset[int]
     image: NDArray[np.generic] | None = None
     last: NDArray[np.float64] | None = None
 
     def move_to(self, world: tuple[float, float, float]) -> int:
         """Paint from the last place to `world`, and give the number of voxels that changed.
 
-        `world` is a place in napari's world, (S, P, L) in mm. All labels but locked ones may be painted over.
+        `world` is a place in napari's world, (S, P, L) in mm. All labels but protected ones may be painted over.
         """
         here = native_index(self.grid, world)
         path = (here if self.last is None else self.last, here)
         self.last = here
-        change = paint(self.labels, self.value, path, self.brush, image=self.image, protected=self.locked)  # type: ignore[arg-type]
+        change = paint(self.labels, self.value, path, self.brush, image=self.image, protected=self.protected)  # type: ignore[arg-type]
         return apply_change(self.layer, change, self.grid)
 
 
@@ -119,7 +124,7 @@ class HandBrush:
         ball = self.ball or self.viewer.dims.ndisplay == 3
         axis = None if ball else shown_axis(self.viewer, layer)
         brush = Brush(self.radius_mm, axis, self.gate)
-        return Stroke(layer, grid, labels, brush, value, locked_values(layer), image)
+        return Stroke(layer, grid, labels, brush, value, protected_values(layer), image)
 
     def show_size(self) -> None:
         """Give napari's cursor the size of the brush."""

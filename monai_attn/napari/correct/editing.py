@@ -18,7 +18,7 @@ from monai_attn.edit import Change, close_holes, grow, interpolate_slices, keep_
 from monai_attn.errors import LabelError
 from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table, locked_values
-from monai_attn.napari.layers.volumes import grid_of, patient_point, to_display, to_native, volume_of
+from monai_attn.napari.layers.volumes import grid_of, patient_point, to_display, to_native, values_in, volume_of
 from monai_attn.volume import Volume
 from monai_attn.wording import counted
 
@@ -38,6 +38,7 @@ __all__ = [
     "displayed_index",
     "native_axis",
     "native_index",
+    "protected_values",
     "structure_title",
 ]
 
@@ -137,6 +138,15 @@ def check_free_label(layer: Labels, value: int) -> None:
     """Raise `LabelError` for a label that is locked."""
     if value in locked_values(layer):
         raise LabelError(f"{structure_title(layer, value)} is locked. Unlock it in the Structures table to change it.")
+
+
+def protected_values(layer: Labels) -> frozenset[int]:
+    """The labels that a stroke leaves alone: locked ones, and all but the selected one with "preserve labels".
+
+    As napari's own brush has it, the background may then be painted on, and erasing takes the selected label alone.
+    """
+    locked = locked_values(layer)
+    return locked | ({*values_in(layer.data)} - {int(layer.selected_label)}) if layer.preserve_labels else locked
 
 
 def structure_title(layer: Labels, value: int) -> str:

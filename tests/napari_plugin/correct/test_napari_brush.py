@@ -85,6 +85,24 @@ def test_erasing_takes_away_all_labels_but_locked_ones() -> None:
     assert np.array_equal(volume_of(layer).array, np.where(mask.array == 2, 2, 0))
 
 
+@pytest.mark.parametrize(("mode", "value"), [("paint", 2), ("paint", 3), ("erase", 1), ("erase", 2)])
+def test_preserve_labels_holds_our_brush_as_it_holds_the_one_of_napari(mode: str, value: int) -> None:
+    mask = phantom()
+    brush, layer = brush_on(mask)
+    brush.ball, brush.radius_mm = True, 60.0  # the whole mask
+    layer.selected_label, layer.mode, layer.preserve_labels = value, mode, True
+    before = volume_of(layer).array.copy()
+    drag(brush.viewer, layer, show_middle(brush.viewer, mask))
+    ours = volume_of(layer).array.copy()
+    touched = 0 if mode == "paint" else value
+    assert np.array_equal(ours, np.where(before == touched, value if mode == "paint" else 0, before))
+    layer.undo()
+    brush.detach()
+    layer.n_edit_dimensions, layer.brush_size = 3, 200  # napari's own
+    drag(brush.viewer, layer, show_middle(brush.viewer, mask))
+    assert np.array_equal(volume_of(layer).array, ours)
+
+
 def test_a_locked_label_is_not_painted_and_the_user_is_told(warnings: list[str]) -> None:
     mask = phantom()
     brush, layer = brush_on(mask)
