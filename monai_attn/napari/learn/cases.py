@@ -17,9 +17,9 @@ from monai_attn.napari.qt.choices import is_mask, on_its_grid
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
-__all__ = ["OpenCase", "open_cases", "write_cases"]
+__all__ = ["OpenCase", "open_cases", "open_masks", "structures_of", "write_cases"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,26 +31,37 @@ class OpenCase:
     table: LabelTable
 
 
-def open_cases(layers: Iterable[Layer], only: Layer | None = None) -> list[OpenCase]:
+def open_masks(layers: Iterable[Layer], only: Layer | None = None) -> list[Labels]:
     """The visible masks with an image on their grid; [] for none. With `only` that mask alone, seen or not.
 
-    Of several images on one grid the topmost counts. A mask that holds only background is left out. The masks are
-    copied, so that painting may go on.
+    A mask that holds only background is left out.
     """
     known = list(layers)
-    images = [layer for layer in reversed(known) if layer._type_string == "image" and _is_source(layer)]
+    wanted = [mask for mask in known if (mask is only if only is not None else mask.visible)]
+    return [mask for mask in wanted if _image_of(mask, known) is not None]
+
+
+def structures_of(masks: Iterable[Labels]) -> list[str]:
+    """The names of the structures that masks hold, each once."""
+    tables = [extended(layer_table(mask), values_in(mask.data)) for mask in masks]
+    return list(dict.fromkeys(label.name for table in tables for label in table))
+
+
+def open_cases(masks: Iterable[Labels], layers: Iterable[Layer]) -> list[OpenCase]:
+    """The masks as they are now, each with its image among `layers`.
+
+    Of several images on one grid the topmost counts. The masks are copied, so that painting may go on. Raises
+    `InputError` for a mask that was closed or emptied, or whose image was closed.
+    """
+    known = list(layers)
     cases = []
-    for mask in known:
-        wanted = mask is only if only is not None else mask.visible
-        if not wanted or not is_mask(mask) or mask.ndim != 3:
-            continue
-        image = next((layer for layer in images if on_its_grid(mask, layer, known)), None)
-        values = values_in(mask.data)
-        if image is None or not values:
-            continue
+    for mask in masks:
+        image = _image_of(mask, known)
+        if image is None:
+            raise InputError(f"{mask.name} is empty, or the mask or its image was closed. Choose the masks again.")
         labels = volume_of(mask, known)
         copied = labels.with_array(labels.array.copy(order="K"))
-        cases.append(OpenCase(volume_of(image, known), copied, extended(layer_table(mask), values)))
+        cases.append(OpenCase(volume_of(image, known), copied, extended(layer_table(mask), values_in(mask.data))))
     return cases
 
 
@@ -84,6 +95,14 @@ def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
     content = {"name": "masks of a viewer", "modality": modality, "labels": labels, "training": rows}
     write_bytes_atomic(folder / "dataset.json", (json.dumps(content, indent=2) + "\n").encode())
     return folder
+
+
+def _image_of(mask: Layer, known: Sequence[Layer]) -> Layer | None:
+    """The topmost image on the grid of an open mask; None without one, and for what is no mask or is empty."""
+    if mask not in known or not is_mask(mask) or mask.ndim != 3 or not values_in(mask.data):
+        return None
+    images = [layer for layer in reversed(known) if layer._type_string == "image" and _is_source(layer)]
+    return next((layer for layer in images if on_its_grid(mask, layer, known)), None)
 
 
 def _is_source(layer: Layer) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import AttnError, Cancelled, InputError
 from monai_attn.napari.keep.guard import add_reason
 from monai_attn.napari.layers.provenance import PROVENANCE
-from monai_attn.napari.learn.cases import OpenCase, open_cases
+from monai_attn.napari.learn.cases import open_cases, open_masks, structures_of
 from monai_attn.napari.learn.form import NEW_NETWORK, LearnForm
 from monai_attn.napari.learn.training import LearnRequest, Outcome, train
 from monai_attn.napari.qt.jobs import named
@@ -45,14 +46,15 @@ DOCK = "monai-attn"
 class LearnWidget(QWidget):
     """Trains in a thread, one training at a time; the new bundle is then offered and chosen in the tab "Segment".
 
-    `dataset` is the chosen folder or table, `cases` are the masks that are open where they were chosen instead.
+    `dataset` is the chosen folder or table, `masks` are the open masks that were chosen instead. A training takes the
+    masks as they are when it starts.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
         self.dataset: Path | None = None
-        self.cases: list[OpenCase] = []
+        self.masks: list[Labels] = []
         self.worker: Any = None
         self.form = form = LearnForm()
         self.main, self.stopping = form.run, form.cancel
@@ -76,7 +78,7 @@ class LearnWidget(QWidget):
 
     def show_dataset(self, path: Path) -> None:
         """Look for labelled cases at a path, in a thread, and say what there is."""
-        self.dataset, self.cases = path, []
+        self.dataset, self.masks = path, []
         self.form.data.setText(f"Looking through {path.name} …")
         self._suggest(path.stem)
         self._enable()
@@ -86,10 +88,9 @@ class LearnWidget(QWidget):
 
     def show_open(self, only: Labels | None = None) -> None:
         """Learn from the masks that are open, or from one of them."""
-        self.dataset, self.cases = None, open_cases(self.viewer.layers, only)
-        names = dict.fromkeys(label.name for case in self.cases for label in case.table)
-        said = f"{counted(len(self.cases), 'open mask')} with an image: {', '.join(names)}."
-        self.form.data.setText(said if self.cases else "No mask that is seen has an image on its grid.")
+        self.dataset, self.masks = None, open_masks(self.viewer.layers, only)
+        said = f"{counted(len(self.masks), 'open mask')} with an image: {', '.join(structures_of(self.masks))}."
+        self.form.data.setText(said if self.masks else "No mask that is seen has an image on its grid.")
         self._suggest("learned")
         self._enable()
 
@@ -103,8 +104,12 @@ class LearnWidget(QWidget):
         self.show_open(mask)
 
     def request(self) -> LearnRequest:
-        """The choices as they stand. Raises `InputError` where something is missing."""
-        if self.dataset is None and not self.cases:
+        """The choices and the chosen masks as they are now. Raises `InputError` where something is missing."""
+        return replace(self._choices(), cases=tuple(open_cases(self.masks, self.viewer.layers)))
+
+    def _choices(self) -> LearnRequest:
+        """The choices without the masks, which may be large. Raises `InputError` where something is missing."""
+        if self.dataset is None and not self.masks:
             raise InputError("Choose labelled cases: a folder, a table, or the masks that are open.")
         text = self.form.output.text().strip()
         if not text:
@@ -113,7 +118,6 @@ class LearnWidget(QWidget):
             output=Path(text).expanduser(),
             minutes=self.form.minutes.value(),
             dataset=self.dataset,
-            cases=tuple(self.cases),
             initial=self.form.initial.currentData(),
             overrides=overrides_of(self.form.overrides.text()),
         )
@@ -201,7 +205,7 @@ class LearnWidget(QWidget):
     def _enable(self) -> None:
         """Which buttons can be used now, and what is missing."""
         try:
-            self.request()
+            self._choices()
             missing = ""
         except AttnError as error:
             missing = str(error)

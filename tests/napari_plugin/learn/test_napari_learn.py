@@ -19,7 +19,8 @@ from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.keep.guard import reasons_to_stay
 from monai_attn.napari.layers.provenance import PROVENANCE
 from monai_attn.napari.layers.volumes import image_layer, labels_layer
-from monai_attn.napari.learn.cases import open_cases, write_cases
+from monai_attn.napari.learn.cases import open_cases, open_masks, write_cases
+from monai_attn.napari.learn.panel import LearnWidget
 from monai_attn.volume import Volume
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
@@ -70,9 +71,9 @@ def test_open_masks_become_a_data_set_that_names_nobody(tmp_path: Path) -> None:
     viewer = ViewerModel()
     masks = add_balls(viewer, 3)
     masks[1].visible = False
-    cases = open_cases(viewer.layers)
+    cases = open_cases(open_masks(viewer.layers), viewer.layers)
     assert len(cases) == 2
-    assert len(open_cases(viewer.layers, masks[1])) == 1
+    assert open_masks(viewer.layers, masks[1]) == [masks[1]]
     root = write_cases(cases, tmp_path / "new")
     found = find_labelled(root)
     assert [label.name for label in found.labels] == ["ball"]
@@ -83,7 +84,7 @@ def test_open_masks_become_a_data_set_that_names_nobody(tmp_path: Path) -> None:
     other = labels_layer(ball(0)[1], name="other", table=LabelTable.of_names({1: "spleen"}))
     viewer.add_labels(other[0], **other[1])
     with pytest.raises(InputError, match="Label 1 is 'ball' in one mask and 'spleen' in another"):
-        write_cases(open_cases(viewer.layers), tmp_path / "two_names")
+        write_cases(open_cases(open_masks(viewer.layers), viewer.layers), tmp_path / "two_names")
     with pytest.raises(InputError, match="No mask with an image on its grid is open"):
         write_cases([], tmp_path / "none")
 
@@ -116,6 +117,32 @@ def test_the_panel_says_what_is_missing_and_begins_with_the_bundle_that_made_a_m
     assert panel.form.run.isEnabled()
     panel.form.overrides.setText("nonsense")
     assert not panel.form.run.isEnabled()
+
+
+@pytest.mark.gui
+def test_a_training_takes_the_masks_as_they_are_when_it_starts(
+    make_napari_viewer: Any, plugin: Any, plugin_settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONAI_ATTN_BUNDLES", str(tmp_path / "bundles"))
+    told: list[str] = []
+    monkeypatch.setattr("monai_attn.napari.learn.panel.show_error", told.append)
+    viewer = make_napari_viewer(show=False)
+    panel = LearnWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Learn")
+    (mask,) = add_balls(viewer, 1)
+    panel.learn_from(mask)
+    before = np.count_nonzero(mask.data)
+    mask.data_setitem((np.array([0, 1]), np.array([0, 0]), np.array([0, 0])), [1, 2])  # corrected afterwards
+    (case,) = panel.request().cases
+    assert np.count_nonzero(case.labels.array) == before + 2
+    assert [label.value for label in case.table] == [1, 2]
+    mask.data_setitem((np.array([2]), np.array([0]), np.array([0])), 1)  # while the training runs
+    assert np.count_nonzero(case.labels.array) == before + 2
+    viewer.layers.clear()
+    add_balls(viewer, 1)
+    panel.form.run.click()
+    assert panel.worker is None
+    assert told == ["mask 0 is empty, or the mask or its image was closed. Choose the masks again."]
 
 
 @pytest.mark.slow
