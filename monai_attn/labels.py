@@ -18,13 +18,22 @@ from numpy.typing import NDArray
 
 from monai_attn.errors import LabelError
 
-__all__ = ["LATERALITIES", "MAX_VALUE", "Code", "Label", "LabelTable", "default_colour", "pairs_of"]
+__all__ = ["LATERALITIES", "MAX_VALUE", "Code", "Label", "LabelTable", "default_colour", "pairs_of", "without_side"]
 
 MAX_VALUE = 2**32 - 1
 """The largest value of a label: more fits no file of masks."""
 
 LATERALITIES = ("", "left", "right")
 """The sides of the patient's body on which a structure can lie; "" where that is not said."""
+
+SIDES = {
+    **dict.fromkeys(("left", "l", "lt", "lh"), "left"),
+    **dict.fromkeys(("right", "r", "rt", "rh"), "right"),
+}
+"""Words in the names of structures that say on which side they lie; "lh" is the left hemisphere of a brain."""
+
+WORD_ENDS = re.compile(r"[\s_\-.,()]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+"""Where a name is split into words: at separators, and at capital letters as in "LeftThalamus" and "LKidney"."""
 
 GOLDEN_ANGLE = 0.61803398875
 """Successive hues this far apart (in turns) never come close to an earlier one."""
@@ -178,15 +187,44 @@ def default_colour(value: int) -> str:
 def pairs_of(table: LabelTable) -> tuple[tuple[int, int], ...]:
     """The values of structures whose names differ only in left and right: the left value first.
 
+    A name without a word for its side may begin or end with "l" or "left", as "lkidney" does. This counts only where the
+    table has the other side too.
+
     >>> pairs_of(LabelTable.of_names({1: "brainstem", 3: "right parotid", 4: "left parotid"}))
     ((4, 3),)
     >>> pairs_of(LabelTable.of_names({1: "Kidney_L", 2: "Kidney_R"}))
     ((1, 2),)
     """
-    sides = {label.value: _without_side(label.name) for label in table}
-    lefts = {name: value for value, (name, side) in sides.items() if side == "left"}
-    rights = {name: value for value, (name, side) in sides.items() if side == "right"}
-    return tuple((value, rights[name]) for name, value in lefts.items() if name in rights)
+    values = {without_side(label.name): label.value for label in table}
+    pairs = []
+    for (name, side), value in values.items():
+        others = [(name, "right")] if side == "left" else [] if side else [(one, "") for one in _attached(name)]
+        pairs += [(value, values[other]) for other in others if other in values]
+    return tuple(pairs)
+
+
+def without_side(name: str) -> tuple[str, str]:
+    """A name in lower case without its word for left or right, and the side: "left", "right", or "" for neither.
+
+    >>> without_side("LeftThalamus"), without_side("kidney_R"), without_side("liver")
+    (('thalamus', 'left'), ('kidney', 'right'), ('liver', ''))
+    """
+    words = [word.lower() for word in WORD_ENDS.split(name) if word]
+    found = {SIDES[word] for word in words if word in SIDES}
+    if len(found) != 1:
+        return " ".join(words), ""
+    return " ".join(word for word in words if word not in SIDES), found.pop()
+
+
+def _attached(name: str) -> list[str]:
+    """What the right structure may be called where a name begins or ends with "left" or "l": "lkidney" gives "rkidney".
+
+    Names of two letters give none: LV and RV, the ventricles of a heart, are no mirror images of each other.
+    """
+    ends = (("left", "right"), ("l", "r"))
+    begun = [right + name[len(left) :] for left, right in ends if name.startswith(left)]
+    ended = [name[: -len(left)] + right for left, right in ends if name.endswith(left)]
+    return [*begun, *ended] if len(name) > 2 else []
 
 
 def _label(row: dict[str, Any]) -> Label:
@@ -202,13 +240,3 @@ def _label(row: dict[str, Any]) -> Label:
         ) from error
     colour, laterality = str(row.get("colour") or default_colour(value)), str(row.get("laterality") or "")
     return Label(value, name, colour, code, laterality)
-
-
-def _without_side(name: str) -> tuple[str, str]:
-    """A name without left or right, and which of the two it held, "" for neither."""
-    words = [word for word in re.split(r"[\s_\-.,()]+", name.lower()) if word]
-    sides = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
-    found = {sides[word] for word in words if word in sides}
-    if len(found) != 1:
-        return name.lower(), ""
-    return " ".join(word for word in words if word not in sides), found.pop()

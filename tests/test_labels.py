@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monai_attn.errors import LabelError
-from monai_attn.labels import Code, Label, LabelTable, default_colour
+from monai_attn.labels import Code, Label, LabelTable, default_colour, pairs_of
 
 
 def test_a_table_goes_through_json_unchanged():
@@ -80,3 +80,43 @@ def test_the_largest_values_that_files_hold_are_allowed():
     assert LabelTable.of_names({2**32 - 1: "x"})[2**32 - 1].name == "x"
     with pytest.raises(LabelError, match="above 4294967295"):
         LabelTable.of_names({2**32: "x"})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("LeftThalamus", "RightThalamus"),
+        ("ParotidLeft", "ParotidRight"),
+        ("CTVLeft", "CTVRight"),
+        ("ThalamusL", "ThalamusR"),
+        ("LKidney", "RKidney"),
+        ("ParotidLT", "ParotidRT"),
+        ("Rib1L", "Rib1R"),
+        ("HippocampusLH", "HippocampusRH"),
+        ("thalamus_lh", "thalamus_rh"),
+        ("lh.precuneus", "rh.precuneus"),
+        ("lkidney", "rkidney"),
+        ("kidneyl", "kidneyr"),
+        ("leftkidney", "rightkidney"),
+        ("lkidney cyst", "rkidney cyst"),
+        ("Left kidney", "right Kidney"),
+        ("L", "R"),
+    ],
+)
+def test_left_and_right_are_a_pair_however_they_are_written(left, right):
+    assert pairs_of(LabelTable.of_names({1: "liver", 2: right, 3: "vessel", 4: left})) == ((4, 2),)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("liver", "iver"),
+        ("liver", "femoral vessel"),
+        ("LeftThalamus", "RightParotid"),
+        ("lkidney", "kidneyr"),
+        ("LV", "RV"),  # the ventricles of a heart are no mirror images of each other
+        ("left to right shunt", "shunt"),
+    ],
+)
+def test_a_letter_l_or_r_alone_makes_no_pair(names):
+    assert pairs_of(LabelTable.of_names(dict(enumerate(names, start=1)))) == ()

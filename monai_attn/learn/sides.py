@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from monai_attn.labels import without_side
+
 __all__ = ["mirror_axes"]
 
 FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
@@ -19,16 +21,12 @@ def mirror_axes(
     `names` are those of the structures by label value, and `pairs` the values of left and right structures. `sides` has
     "left" or "right" for a structure that always lies to this side of the image's middle, as the spleen does.
     """
-    if all(re.search(FREE, name.lower()) for name in names.values()):
-        return (0, 1, 2), "All axes are mirrored: such structures lie anywhere, in any direction."
     paired = {value for pair in pairs for value in pair}
-    single = [
-        name
-        for value, name in names.items()
-        if value not in paired and re.search(r"\b(left|right|l|r|lt|rt)\b", re.sub(r"[_\-.]", " ", name.lower()))
-    ]
+    single = [name for value, name in names.items() if value not in paired and without_side(name)[1]]
     if single:
         return (), f"Nothing is mirrored: {single[0]} is on one side, and its counterpart has no label."
+    if all(re.search(FREE, name.lower()) for name in names.values()):
+        return (0, 1, 2), "All axes are mirrored: such structures lie anywhere, in any direction."
     aside = [value for value in names if value not in paired and sides.get(value)]
     if aside:
         name, side = names[aside[0]], sides[aside[0]]
