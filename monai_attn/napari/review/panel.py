@@ -13,7 +13,7 @@ from qtpy.QtCore import QEvent, QModelIndex, QTimer
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from monai_attn.errors import AttnError
-from monai_attn.napari.keep.leaving import may_leave
+from monai_attn.napari.keep.leaving import may_leave, unsaved_masks
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.open.opening import add_layers
 from monai_attn.napari.open.panel import DOCK
@@ -51,6 +51,10 @@ TIPS = {
 }
 
 
+STAYED = "This case stays open, because you painted while the next one was read. Next saves the mask and goes on."
+"""Said where the reader has answered "Stay"."""
+
+
 class ReviewWidget(QWidget):
     """Opens the cases of a cohort one after the other, and writes down what the reader decides.
 
@@ -65,6 +69,7 @@ class ReviewWidget(QWidget):
         self.reading: Reading | None = None
         self.mask: Labels | None = None
         self.worker: Any = None
+        self._left: list[Labels] = []  # unsaved masks that the reader leaves for the case that is being read
         self._then: Callable[[Any], None]
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -134,6 +139,7 @@ class ReviewWidget(QWidget):
     def show_case(self, case: str) -> None:
         """Open a case in place of the layers that are open; asks first where a mask is not saved."""
         if self.reading is not None and self.worker is None and may_leave(self.viewer, self):
+            self._left = unsaved_masks(self.viewer)
             self._start(self._opened, case_steps, self.reading, case)
 
     def event(self, event: QEvent) -> bool:
@@ -189,7 +195,11 @@ class ReviewWidget(QWidget):
             self.said.setText(f"{reading.sentence} Click a case to look at it again.")
 
     def _opened(self, result: tuple[str, Any, str]) -> None:
-        """Show a case that was read, in place of the layers that are open."""
+        """Show a case that was read, in place of the open layers; asks first where one was painted meanwhile."""
+        painted = [mask for mask in unsaved_masks(self.viewer) if mask not in self._left]
+        if painted and not may_leave(self.viewer, self):
+            self.said.setText(STAYED)
+            return
         case, (layers, images), reason = result
         assert self.reading is not None
         self.reading.case, self.reading.images, self.mask = case, dict(images), None

@@ -11,9 +11,9 @@ import pytest
 from bodies import draw, grid, sphere
 from napari.components import ViewerModel
 from napari.layers import Labels
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from monai_attn.cases import ImageFile
 from monai_attn.cases.labelled import find_labelled
@@ -232,6 +232,47 @@ def test_the_keys_of_a_reading_work_after_a_case_that_could_not_be_shown(
     qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
     assert panel.reading.case == first
     assert [layer.name for layer in viewer.layers] == [first, f"{first} mask"]
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("answer", ["Stay", "Go on"])
+def test_what_is_painted_while_the_next_case_is_read_is_asked_about(
+    make_napari_viewer, plugin, plugin_settings, qtbot, tmp_path, told, answer
+):
+    out = make_cohort(tmp_path)
+    viewer = make_napari_viewer(show=False)
+    panel = open_review(viewer, qtbot, out, "")
+    first, second, *_ = panel.reading.cases
+    asked = []
+
+    def reply() -> None:
+        """Press the button of the question, once it is there."""
+        box = QApplication.activeModalWidget()
+        if box is None:
+            QTimer.singleShot(50, reply)
+            return
+        asked.append(box.text())
+        next(one for one in box.buttons() if one.text() == answer).click()
+
+    panel.press("next")
+    mask = panel.mask
+    mask.data_setitem(np.nonzero(mask.data), 0)  # while the next case is read
+    QTimer.singleShot(0, reply)
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert asked == [f"A mask is not saved: {first} mask."]
+    if answer == "Go on":
+        assert panel.reading.case == second
+        return
+    assert panel.reading.case == first
+    assert panel.mask is mask
+    assert mask in viewer.layers
+    assert "you painted while the next one was read" in panel.said.text()
+    panel.press("next")
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert panel.reading.case == second
+    assert not Segmentation.load(mask_to_read(out, first)).labels.array.any()
+    assert len(asked) == 1  # all is saved now
+    assert told == []
 
 
 @pytest.mark.gui
