@@ -134,13 +134,13 @@ class _Lines:
 
 
 def _print_scores(learned: Learned) -> None:
-    """The mean Dice of each structure, over the cases that the training never saw."""
+    """The mean Dice of each structure, and over which cases."""
+    from monai_attn.learn.score import KINDS
     from monai_attn.training import summary_of
     from monai_attn.wording import counted
 
     scores = learned.scores
-    what = "unseen" if scores.unseen else "validation"
-    print(f"{learned.bundle}: {len(scores.cases)} of {scores.wanted} {what} cases scored")
+    print(f"{learned.bundle}: scored {len(scores.cases)} of {scores.wanted} cases {KINDS[scores.kind]}")
     for name, row in summary_of(scores.rows)["labels"].items():
         dice, distance = row["dice"], row["hd95_mm"]
         print(

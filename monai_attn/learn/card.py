@@ -10,7 +10,7 @@ from typing import Any
 from monai_attn.cases.labelled import LabelledSet
 from monai_attn.io import write_bytes_atomic
 from monai_attn.learn.plan import Plan
-from monai_attn.learn.score import Scores
+from monai_attn.learn.score import KINDS, Scores
 from monai_attn.measure import SizeClass, by_size
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.training import Point, summary_of
@@ -115,10 +115,12 @@ def _data(labelled: LabelledSet, split: Mapping[str, Any]) -> list[str]:
 def _results(scores: Scores) -> list[str]:
     """The table of scores by structure."""
     what = (
-        "that the weights never saw"
-        if scores.unseen
-        else "of the validation, which chose the weights: the data set has no case to spare for a test, so unseen "
-        "cases may score lower"
+        KINDS[scores.kind]
+        + {
+            "unseen": "",
+            "validation": ": there is no case to spare for a test, so unseen cases may score lower",
+            "seen": ": there is no other case, so these scores say nothing of new patients",
+        }[scores.kind]
     )
     short = len(scores.cases) < scores.wanted
     many = f"{len(scores.cases)}{f' of {scores.wanted}' if short else ''} cases"
@@ -227,7 +229,7 @@ def _limits(scores: Scores, curve: Sequence[Point]) -> list[str]:
     last = next((point for point in reversed(curve) if point.mean_dice is not None), None)
     if last is not None and last.missed:
         lines.append(f"- The last validation found no voxel of {', '.join(last.missed)}. More minutes may help.")
-    if not scores.unseen:
+    if scores.kind != "unseen":
         lines.append("- No case was unseen: more labelled cases would allow an honest test.")
     return lines
 

@@ -76,7 +76,8 @@ def draw_cases(labelled: LabelledSet, scores: Scores, folder: Path) -> dict[str,
         file = f"{what}.png"
         picture = overview(scene, f"{what} case: {name}", reference=True)
         write_bytes_atomic(folder / file, picture, overwrite=True)
-        captions[file] = f"The {what} unseen case by mean Dice ({name}): masks in colour, references dashed."
+        kind = {"unseen": "unseen case", "validation": "case of the validation", "seen": "case of the training"}
+        captions[file] = f"The {what} {kind[scores.kind]} by mean Dice ({name}): masks in colour, references dashed."
     return captions
 
 

@@ -13,7 +13,7 @@ from monai_attn.learn.normalisation import Normalisation, normalisation_of, why_
 from monai_attn.learn.sides import mirror_axes
 from monai_attn.wording import counted
 
-__all__ = ["Machine", "Plan", "cheaper", "make_plan", "with_pace"]
+__all__ = ["Machine", "Pace", "Plan", "cheaper", "make_plan", "with_pace"]
 
 Three = tuple[float, float, float]
 
@@ -257,20 +257,35 @@ def cheaper(plan: Plan) -> Plan:
     return replace(plan, batch=1)
 
 
-def with_pace(plan: Plan, step_seconds: float, case_seconds: float, most: int | None = None) -> Plan:
+@dataclass(frozen=True)
+class Pace:
+    """Measured seconds of a training step with the making of its windows, and of what is done for one case.
+
+    `case_seconds`: its validation. `prepare_seconds`: its reading, resampling and storing before the training.
+    """
+
+    step_seconds: float
+    case_seconds: float
+    prepare_seconds: float = 0.0
+
+
+def with_pace(plan: Plan, pace: Pace, most: int | None = None) -> Plan:
     """The plan with what depends on the number of steps that fit into the minutes.
 
-    `step_seconds` is the measured time of a step, with the making of its windows; `case_seconds` that of the
-    validation of one case. `most` is the largest number of steps that a user wants.
+    The minutes hold the preparing of the cases too. `most` is the largest number of steps that a user wants.
     """
     why = dict(plan.why)
-    seconds = 60 * plan.minutes
+    step_seconds, case_seconds = pace.step_seconds, pace.case_seconds
+    preparing = plan.cases * pace.prepare_seconds
+    seconds = max(60 * plan.minutes - preparing, 1.0)
     cases = max(min(plan.validation_cases, int(0.02 * seconds / case_seconds)), min(plan.validation_cases, 3))
     rounds = max(min(int(VALIDATING * seconds / (cases * case_seconds)), 10), 1)
     fitting = max(int((seconds - rounds * cases * case_seconds) / step_seconds), 1)
     steps = fitting if most is None else min(fitting, most)
+    first = f" after {preparing / 60:.1f} minutes of preparing cases" if preparing > 0.02 * seconds else ""
     why["steps"] = (
-        f"A step takes {step_seconds:.2f} s here, so about {fitting} of them fit into {plan.minutes:.3g} minutes."
+        f"A step takes {step_seconds:.2f} s here, so about {fitting} of them fit into {plan.minutes:.3g} minutes"
+        f"{first}."
     )
     if steps < fitting:
         why["steps"] += f" Asked for were {most}."

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from monai_attn.cases import SplitRecord
 from monai_attn.cases.labelled import LabelledSet, find_labelled
 from monai_attn.cases.split import automatic_part
 from monai_attn.errors import InputError
@@ -52,12 +53,18 @@ def part_cases(
     return [{("image" if key == only else key): value for key, value in row.items()} for row in rows]
 
 
-def split_of(labelled: LabelledSet, names: Sequence[str], folds: int | None = None) -> dict[str, Any]:
+def split_of(
+    labelled: LabelledSet, names: Sequence[str], folds: int | None = None, *, before: SplitRecord | None = None
+) -> dict[str, Any]:
     """The parts of the cases of these names, as `split.json` holds them.
 
     The parts that the data set gives are kept. Where it gives none, every tenth case of the sorted names is for
     validation and two of ten are for the test. Of five cases or fewer none is for the test. With `folds`, the cases for
     training and validation are also dealt to that many folds. All cases of a patient go to one part, and to one fold.
+
+    A patient with more than a third of all cases is for the training. `before` is what the first weights have seen.
+    Where the data set gives no parts, no such case is for the test, and none that they learned from for the validation.
+    Raises `InputError` for more folds than patients.
     """
     given = {part: [name for name in names if labelled[name].part == part] for part in PARTS}
     people = _people(labelled, [name for name in names if labelled[name].part is None])
@@ -66,18 +73,28 @@ def split_of(labelled: LabelledSet, names: Sequence[str], folds: int | None = No
         given[place[labelled[group[0]].patient]] += group  # another case of this patient has its part
         people.remove(group)
     if not given["train"]:
-        parts = _dealt(people, test=not given["test"], validation=not given["validation"])
+        most = [group for group in people if _most(group, names)]
+        free = [group for group in people if group not in most]
+        parts = _dealt(free, test=not given["test"], validation=not given["validation"])
+        parts["train"] += _joined(most)
+        _back_to_training(labelled, parts, before or SplitRecord())
     else:
         parts = {"train": _joined(people), "validation": [], "test": []}
     split: dict[str, Any] = {part: sorted([*given[part], *parts[part]]) for part in PARTS}
     if not split["validation"]:
         learned = _people(labelled, split["train"])
-        kept = max(len(learned) // 10, 1) if len(learned) > 2 else 0
-        aside = _joined(learned[:: max(len(learned) // kept, 1)][:kept]) if kept else split["train"]
+        count = max(len(learned) // 10, 1) if len(learned) > 2 else 0
+        new = [group for group in learned if not (_any_seen(group, before) or _most(group, names))] or learned
+        aside = _joined(new[:: max(len(new) // count, 1)][:count]) if count else split["train"]
         split["validation"] = aside
-        split["train"] = [name for name in split["train"] if name not in aside] if kept else split["train"]
+        split["train"] = [name for name in split["train"] if name not in aside] if count else split["train"]
     if folds:
         both = _people(labelled, {*split["train"], *split["validation"]})
+        if folds > len(both):
+            raise InputError(
+                f"{folds} folds need as many patients, and there are {len(both)} for the training and the validation. "
+                "Give fewer folds, or leave them out."
+            )
         split["folds"] = [_joined(both[number::folds]) for number in range(folds)]
     return split
 
@@ -89,6 +106,25 @@ def _people(labelled: LabelledSet, names: Collection[str]) -> list[list[str]]:
         patient = labelled[name].patient
         found.setdefault(("patient", patient) if patient else ("case", name), []).append(name)
     return list(found.values())
+
+
+def _back_to_training(labelled: LabelledSet, parts: dict[str, list[str]], before: SplitRecord) -> None:
+    """Move patients of whom the first weights saw a case from the test, and those they learned from from validation."""
+    learned = SplitRecord((*before.train, *before.before))
+    for part, record in (("test", before), ("validation", learned)):
+        for group in _people(labelled, parts[part]):
+            if _any_seen(group, record):
+                parts[part] = [name for name in parts[part] if name not in group]
+                parts["train"] += group
+
+
+def _any_seen(group: Sequence[str], record: SplitRecord | None) -> bool:
+    return record is not None and any(record.has_seen(name) == "yes" for name in group)
+
+
+def _most(group: Sequence[str], names: Collection[str]) -> bool:
+    """Whether these cases of one patient are more than a third of all: then nothing else is like them."""
+    return len(group) > 1 and 3 * len(group) > len(names)
 
 
 def _joined(people: Sequence[Sequence[str]]) -> list[str]:

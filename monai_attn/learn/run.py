@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from monai_attn.bundle.locate import label_table, read_metadata
+from monai_attn.cases import split_record_of
 from monai_attn.cases.labelled import LabelledSet, find_labelled
 from monai_attn.errors import InputError
 from monai_attn.io import write_bytes_atomic
@@ -20,14 +21,14 @@ from monai_attn.labels import LabelTable, pairs_of
 from monai_attn.learn.chosen import with_choices
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
 from monai_attn.learn.learned import Learned, Now, Progress
-from monai_attn.learn.plan import FEW_STEPS, Machine, Plan, cheaper, make_plan, with_pace
-from monai_attn.learn.plan_file import read_plan
+from monai_attn.learn.plan import FEW_STEPS, Machine, Pace, Plan, cheaper, make_plan, with_pace
+from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.result import CLOSING, describe_bundle
 from monai_attn.learn.rows import split_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
 from monai_attn.learn.transfer import Start, copy_weights, find_start, with_codes_of, with_start
-from monai_attn.learn.workflow import Pace, measure_pace
-from monai_attn.learn.write import check_output, check_overrides, nothing_left, write_bundle
+from monai_attn.learn.workflow import measure_pace
+from monai_attn.learn.write import change_configs, check_output, check_overrides, nothing_left, write_bundle
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.labelled_sets import with_modalities
@@ -56,6 +57,9 @@ LONG_READING = 60.0
 MEASURING = 0.04
 """The share of the minutes in which the time of a step is measured."""
 
+WORDS = {"labels": "labels", "folds": "folds", "initial": "first weights"}
+"""What a training that goes on keeps."""
+
 
 def learn(
     dataset: str | Path,
@@ -80,7 +84,8 @@ def learn(
       get its colours and codes, where the data set has none.
     - `folds`: train so many networks, each of which holds other cases out for its validation. They share the minutes,
       and the bundle is the mean of them.
-    - `resume`: go on with the training in `output`, with what is left of its minutes.
+    - `resume`: go on with the training in `output`, with what is left of its minutes. Its labels, folds and first
+      weights stay; `overrides` change the rest of it.
     - `overrides`: values of the bundle's train.json by id, for example `{"roi_size": [64, 64, 48]}`.
     - `labels`: names, colours and codes (such as SNOMED CT) of the structures, in place of those of the data set.
     - `progress(now)`: called with what is being done; see `Now`.
@@ -105,14 +110,20 @@ def learn(
         labelled = labelled.named(labels)
     end = began + 60 * minutes
     if resume:
-        return _go_on(root, place, labelled, tell, wanted)
+        for name, value in {"labels": labels, "folds": folds, "initial": initial}.items():
+            if value is not None:
+                raise InputError(
+                    f"A training that goes on keeps its {WORDS[name]}. Leave them out, or begin a new one."
+                )
+        return _go_on(root, place, labelled, overrides or {}, tell, wanted)
     if folds is not None and folds < 2:
         raise InputError(f"{folds} folds are none. Give 2 or more, such as 5, or leave folds out.")
     check_overrides(labelled, overrides or {})
     start = None if initial is None else find_start(initial)
     if start is not None and labels is None:
         labelled = labelled.named(with_codes_of(start, labelled.labels))
-    split = split_of(labelled, [case.name for case in labelled], folds)
+    before = None if start is None else split_record_of(start.bundle.weights)
+    split = split_of(labelled, [case.name for case in labelled], folds, before=before)
     with nothing_left(root):
         labelled, fingerprint = _checked(root, labelled, split["train"], tell)
         _refuse_long_reading(len(labelled), time.monotonic() - began, minutes)
@@ -196,16 +207,29 @@ def _planned(task: _Task, end: float, progress: Progress) -> tuple[Plan, float]:
     progress(Now("measure"))
     pace = measure_pace(task.root, task.dataset, MEASURING * total / 60)
     left = end - time.monotonic()
+    _refuse_long_preparing(task, pace, left)
     unseen = len(task.split["test"] or task.split["validation"])
     scoring = min(_scoring_seconds(unseen, pace, task), SCORING * max(left, 0.0)) + CLOSING
     plan = replace(plan, minutes=max(left - scoring, 1.0) / 60 / task.folds)
-    timed = with_pace(plan, pace.step_seconds, pace.case_seconds)
+    timed = with_pace(plan, pace)
     while task.start is None and (timed.steps or 0) < FEW_STEPS and (less := cheaper(plan)) != plan:
-        plan, pace = less, Pace(pace.step_seconds / 2, pace.case_seconds)
-        timed = with_pace(plan, pace.step_seconds, pace.case_seconds)
+        plan, pace = less, replace(pace, step_seconds=pace.step_seconds / 2)
+        timed = with_pace(plan, pace)
     if task.overrides.get("max_steps"):
-        timed = with_pace(plan, pace.step_seconds, pace.case_seconds, int(task.overrides["max_steps"]))
+        timed = with_pace(plan, pace, int(task.overrides["max_steps"]))
     return task.write(timed), scoring
+
+
+def _refuse_long_preparing(task: _Task, pace: Pace, left: float) -> None:
+    """Raises `InputError` where each training would prepare its cases for most of its time."""
+    cases = task.fingerprint.cases
+    seconds = task.folds * cases * pace.prepare_seconds
+    if seconds > LONG_READING and seconds > MOST_READING * left:
+        of_folds = f" for each of {task.folds} folds" if task.folds > 1 else ""
+        raise InputError(
+            f"To prepare {cases} cases for the training takes {seconds / task.folds / 60:.1f} minutes{of_folds}, and "
+            f"{left / 60:.1f} minutes are left. Give {math.ceil(4 * seconds / 60)} minutes or more, or fewer cases."
+        )
 
 
 def _nothing(now: Now) -> None:
@@ -230,10 +254,18 @@ def _listener(progress: Progress, end: float) -> Callable[[Point], None]:
 
 
 def _go_on(
-    root: Path, dataset: Path, labelled: LabelledSet, progress: Progress, wanted: Callable[[], bool] | None
+    root: Path,
+    dataset: Path,
+    labelled: LabelledSet,
+    overrides: Mapping[str, Any],
+    progress: Progress,
+    wanted: Callable[[], bool] | None,
 ) -> Learned:
     """Resume the training of a folder, for what is left of the minutes of its plan."""
-    plan = read_plan(root / "docs" / "plan.json")
+    plan = with_choices(read_plan(root / "docs" / "plan.json"), overrides)
+    if overrides:
+        change_configs(root, overrides)
+        write_plan(plan, root / "docs" / "plan.json")
     labelled = labelled.named(label_table(read_metadata(root)))
     left = seconds_left(root, plan.minutes)
     listener = _listener(progress, time.monotonic() + left)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,19 @@ from monai_attn.labels import LabelTable
 from monai_attn.learn.guess import Place, guess_labels
 from monai_attn.measure import compare, dice, rows
 from monai_attn.segmenter import Segmenter
-from monai_attn.volume import Volume
+from monai_attn.volume import Volume, same_grid
 
-__all__ = ["Scores", "mean_dice_of", "score_cases"]
+__all__ = ["KINDS", "Kind", "Scores", "mean_dice_of", "score_cases"]
+
+Kind = Literal["unseen", "validation", "seen"]
+"""What the weights knew of the cases that were scored."""
+
+KINDS: Mapping[Kind, str] = {
+    "unseen": "that the weights never saw",
+    "validation": "of the validation, which chose the weights",
+    "seen": "that the weights learned from, or may have learned from",
+}
+"""The words for it: so many cases ..."""
 
 AT_LEAST = 3
 """Cases that are scored even when the time is over."""
@@ -30,14 +40,13 @@ AT_LEAST = 3
 class Scores:
     """A row for each case and structure, as `monai_attn.measure.rows` gives them, and the cases that were left out.
 
-    `unseen` is false where the data set has no case but those that training saw. `cases` were scored, of `wanted`.
-    `masks` are their label maps.
+    `kind` says what the weights knew of the cases. `cases` were scored, of `wanted`. `masks` are their label maps.
     """
 
     rows: tuple[dict[str, Any], ...]
     cases: tuple[str, ...]
     wanted: int
-    unseen: bool
+    kind: Kind
     masks: Mapping[str, PackedMask] = field(default_factory=dict)
 
 
@@ -67,7 +76,7 @@ def score_cases(
     cases: Sequence[LabelledCase],
     table: LabelTable,
     *,
-    unseen: bool,
+    kind: Kind,
     deadline: float,
     places: Mapping[int, Place] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -96,7 +105,7 @@ def score_cases(
         masks[case.name] = PackedMask.of(prediction)
         if progress is not None:
             progress(len(masks), len(cases))
-    return Scores(tuple(found), tuple(masks), len(cases), unseen, masks)
+    return Scores(tuple(found), tuple(masks), len(cases), kind, masks)
 
 
 def segment_case(segmenter: Segmenter, images: Mapping[str, Volume]) -> Volume:
@@ -121,7 +130,7 @@ def _rows(
     wanted = LabelTable(tuple(table[value] for value in case.scored(table)))
     known = {label.value for label in wanted}
     kept = (_only(prediction, known), _only(reference, known))
-    found = rows(compare(*kept, wanted, resample=prediction.shape != reference.shape), case=case.name)
+    found = rows(compare(*kept, wanted, resample=not same_grid(prediction, reference)), case=case.name)
     guess = guess_labels(reference, places).array if places else None
     if guess is not None:
         true = np.asarray(reference.array)

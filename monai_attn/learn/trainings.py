@@ -104,8 +104,9 @@ def _folders(root: Path) -> Sequence[Path]:
 
 
 def _set_copies(root: Path, copies: int) -> None:
-    """Let inference.json make the mean of so many networks of the kind that was trained."""
-    path = root / "configs" / "inference.json"
+    """Let inference.json and evaluate.json make the mean of so many networks of the kind that was trained."""
     network = read_settings(root / "configs" / "train.json")["network_def"]
     mean = {"_target_": "monai_attn.networks.NetworkMean", "network": network, "copies": copies}
-    write_json(path, {**read_settings(path), "network_def": mean})
+    made = {"network_def": mean, "network": "$@network_def.to(@device)"}
+    for path in (root / "configs" / f"{name}.json" for name in ("inference", "evaluate")):
+        write_json(path, {**read_settings(path), **made})

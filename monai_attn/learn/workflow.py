@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -18,22 +17,15 @@ from monai.bundle import ConfigWorkflow
 
 from monai_attn.bundle.parts import why
 from monai_attn.io.atomic import hidden_folder
+from monai_attn.learn.plan import Pace
 from monai_attn.training import Point
 
-__all__ = ["Pace", "measure_pace", "train"]
+__all__ = ["measure_pace", "train"]
 
 logger = logging.getLogger(__name__)
 
 STEPS = 5
 """Steps by which the pace is measured; the first two, which load kernels and fill caches, do not count."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Measured seconds of a training step with the making of its windows, and of the validation of one case."""
-
-    step_seconds: float
-    case_seconds: float
 
 
 def train(
@@ -58,23 +50,29 @@ def train(
 
 
 def measure_pace(root: Path, dataset: Path, minutes: float) -> Pace:
-    """The pace of the very training on this computer: a few steps on one case, and the validation of one case.
+    """The pace of the very training on this computer: a few steps on one case, its preparing, and one validation.
 
-    The steps end when `minutes` are over, however few they are. Ctrl-C ends the whole and not these steps alone.
+    The case is prepared a second time for that, when all libraries are loaded. The steps end when `minutes` are over,
+    however few they are. Ctrl-C ends the whole and not these steps alone.
     """
     with hidden_folder(root) as folder:
         steps = {"minutes": minutes, "max_steps": STEPS, "epoch_steps": STEPS, "val_interval": STEPS}
         one = {"train_cases::limit": 1, "val_limit": 1, "output_dir": str(folder), "save_interval": 1000}
         with _running(root, dataset, {**steps, **one}) as workflow:
-            schedule, trainer = (workflow.parser.get_parsed_content(name) for name in ("schedule", "train::trainer"))
+            names = ("schedule", "train::trainer", "train::dataset")
+            schedule, trainer, cases = (workflow.parser.get_parsed_content(name) for name in names)
             times: list[float] = []
             trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: times.append(time.monotonic()))
             began = time.monotonic()
             _run(workflow, root)
             if schedule.stopped:
                 raise KeyboardInterrupt
+            ended = time.monotonic()
+            cases.set_data(cases.data)
+            _ = cases[0]
+            prepared = time.monotonic() - ended
             lengths = [later - earlier for earlier, later in pairwise([began, *times])]
-            return Pace(median(lengths[2:] or lengths[-1:]), max(schedule.reserve, 1e-3))
+            return Pace(median(lengths[2:] or lengths[-1:]), max(schedule.reserve, 1e-3), prepared)
 
 
 @contextmanager

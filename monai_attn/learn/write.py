@@ -17,6 +17,7 @@ from monai_attn.bundle.overrides import check_ids
 from monai_attn.cases.labelled import LabelledSet
 from monai_attn.errors import FileError
 from monai_attn.io import write_bytes_atomic
+from monai_attn.io.jsonfile import read_json
 from monai_attn.learn.configs import evaluate_config, inference_config, multi_gpu_config, train_config
 from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.metadata import bundle_metadata
@@ -148,6 +149,14 @@ def write_bundle(
         "configs/logging.conf": (like / "configs" / "logging.conf").read_text(encoding="utf-8"),
     }.items():
         write_bytes_atomic(root / path, text.encode(), overwrite=True)
+
+
+def change_configs(root: Path, overrides: Mapping[str, Any]) -> None:
+    """Change values of the configs of a bundle by id, as `write_bundle` does. Raises `OverrideError`."""
+    configs = {name: read_json(root / "configs" / f"{name}.json") for name in ("train", "inference", "evaluate")}
+    check_ids(overrides, configs["train"])
+    for name, content in configs.items():
+        write_json(root / "configs" / f"{name}.json", overridden(content, _that_fit(content, overrides)))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

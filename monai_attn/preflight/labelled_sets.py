@@ -109,6 +109,15 @@ def _patients(labelled: LabelledSet, read: Sequence[CaseFigures]) -> Iterator[Sa
                 "all cases of a patient to one part.",
                 case.name,
             )
+    free = [labelled[one.name].patient for one in read if labelled[one.name].part is None]
+    count = max((free.count(patient) for patient in set(free) if patient), default=0)
+    if count > 1 and 3 * count > len(free):
+        yield (
+            "warning",
+            f"{count} of {len(free)} cases are said to be of one patient, so they all go to the training. Where an "
+            "anonymiser gave all patients one number, list the cases in a table with a column patient.",
+            "",
+        )
 
 
 def _never_drawn(labelled: LabelledSet, read: Sequence[CaseFigures]) -> Iterator[Said]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from commands import run_module
 from ignite.engine import Engine
@@ -14,8 +17,10 @@ from monai.bundle import ConfigWorkflow
 
 from monai_attn import Segmenter, read
 from monai_attn.cases import split_record_of
+from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import BundleError, FileError, InputError, OverrideError
 from monai_attn.learn import Learned, Now, learn, run
+from monai_attn.learn.score import score_cases
 from monai_attn.learn.trainings import seconds_left
 from monai_attn.learn.workflow import measure_pace
 from monai_attn.networks import NetworkMean
@@ -88,6 +93,19 @@ def test_monai_bundle_run_segments_as_the_segmenter_does(learned, phantoms, tmp_
     assert (read(mask).array == mine.labels.array).all()
 
 
+def test_a_mask_that_lies_a_little_off_its_image_is_scored(learned, phantoms, tmp_path) -> None:
+    root, shift = learned[0].bundle, 0.02 * 2.0  # 0.02 voxels: taken as one grid, with a warning
+    for kind, name in (("images", "a.nii.gz"), ("labels", "a.nii.gz")):
+        (tmp_path / kind).mkdir()
+        stored = nib.load(phantoms / kind / "case_01.nii.gz")
+        affine = stored.affine.copy()
+        affine[0, 3] += shift if kind == "labels" else 0
+        nib.save(nib.Nifti1Image(np.asarray(stored.dataobj), affine), tmp_path / kind / name)
+    found = find_labelled(tmp_path)
+    scores = score_cases(root, found.cases, found.labels, kind="unseen", deadline=time.monotonic())
+    assert [row["dice"] > 0.7 for row in scores.rows] == [True, True]
+
+
 @pytest.mark.slow
 def test_evaluate_scores_the_cases_that_learn_scored(learned, phantoms, tmp_path) -> None:
     root = learned[0].bundle
@@ -120,7 +138,13 @@ def test_a_training_that_is_ended_leaves_a_bundle_and_goes_on_later(phantoms: Pa
     assert "ended before its time" in (output / "docs" / "README.md").read_text(encoding="utf-8")
     assert seconds_left(output, ended.plan.minutes) > 0
     steps = read_curve(output / "runs" / "train" / "curve.json")[-1].step
-    later = learn(phantoms, output, resume=True)
+    with pytest.raises(InputError, match="keeps its folds"):
+        learn(phantoms, output, resume=True, folds=2)
+    with pytest.raises(OverrideError, match="nonsense"):
+        learn(phantoms, output, resume=True, overrides={"nonsense": 1})
+    later = learn(phantoms, output, resume=True, overrides={"learning_rate": 0.01})
+    assert json.loads((output / "configs" / "train.json").read_text())["learning_rate"] == 0.01
+    assert later.plan.learning_rate == 0.01
     points = read_curve(output / "runs" / "train" / "curve.json")
     assert later.finished
     assert steps < points[-1].step == 80
@@ -136,6 +160,11 @@ def test_folds_make_the_mean_of_their_networks(phantoms: Path, tmp_path: Path) -
     assert isinstance(segmenter.parts.network, NetworkMean)
     assert len(segmenter.parts.network.networks) == 2
     assert result.mean_dice > 0.7
+    configs = str([str(output / "configs" / f"{name}.json") for name in ("train", "evaluate")])
+    arguments = ("--config_file", configs, "--dataset_dir", phantoms, "--output_dir", tmp_path / "scores")
+    run_module("monai.bundle", "run", *arguments, cwd=tmp_path, check=True)  # as the model card says
+    summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
+    assert summary["mean_dice"] == pytest.approx(result.mean_dice, abs=0.005)
 
 
 @pytest.mark.slow
@@ -149,7 +178,10 @@ def test_a_training_begins_with_the_weights_of_another_bundle(learned, phantoms:
     record = split_record_of(begun.bundle / "models" / "model.pt")
     assert record is not None
     assert record.complete
-    assert set(record.before) >= set(json.loads((first.bundle / "configs" / "split.json").read_text())["train"])
+    seen = json.loads((first.bundle / "configs" / "split.json").read_text())
+    assert set(record.before) >= set(seen["train"])
+    assert begun.scores.kind == "unseen"
+    assert not {*begun.scores.cases} & {*seen["train"], *seen["validation"]}
 
 
 @pytest.mark.slow
@@ -179,7 +211,7 @@ def test_the_command_ends_on_time(phantoms: Path, tmp_path: Path) -> None:
     arguments = ("learn", phantoms, "-o", tmp_path / "timed", "--minutes", 0.8, *sets)
     done = run_module("monai_attn.cli.main", *arguments, cwd=tmp_path)
     assert done.code == 0, done.text
-    assert "unseen cases scored" in done.text
+    assert "cases that the weights never saw" in done.text
     points = read_curve(tmp_path / "timed" / "runs" / "train" / "curve.json")
     assert points[-1].learning_rate < 0.001
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from monai_attn.cases import ImageFile
+from monai_attn.cases import ImageFile, SplitRecord
 from monai_attn.cases.labelled import LabelFile, LabelledCase, LabelledSet, Part
+from monai_attn.errors import InputError
 from monai_attn.labels import LabelTable
+from monai_attn.learn.result import _scored
 from monai_attn.learn.rows import split_of
 
 
@@ -47,3 +50,56 @@ def test_cases_without_patients_are_dealt_one_by_one():
     split = split_of(found, [case.name for case in found])
     assert split["validation"] == ["case_00", "case_10"]
     assert split["test"] == ["case_01", "case_06", "case_11", "case_16"]
+
+
+def test_cases_that_the_first_weights_have_seen_are_never_for_the_test():
+    found = labelled(*((f"case_{number:02}", "", None) for number in range(20)))
+    names = [case.name for case in found]
+    before = SplitRecord(train=("case_01", "case_00"), validation=("case_06", "case_10"))
+    split = split_of(found, names, before=before)
+    assert {"case_00", "case_01", "case_06"} <= set(split["train"])
+    assert split["test"] == ["case_11", "case_16"]
+    assert split["validation"] == ["case_10"]  # chosen by once, and again
+    everything = split_of(found, names, before=SplitRecord(train=tuple(names)))
+    assert everything["test"] == []
+    assert everything["validation"]
+    alike = split_of(found, names)
+    again = SplitRecord(train=tuple(alike["train"]), validation=tuple(alike["validation"]))
+    assert split_of(found, names, before=again) == alike
+
+
+def test_a_patient_with_most_of_the_cases_is_for_the_training():
+    cases = [(f"a{number:02}", "anonymous", None) for number in range(97)]
+    found = labelled(*cases, *((f"z{number}", "", None) for number in range(3)))
+    split = split_of(found, [case.name for case in found])
+    assert {name for name, *_ in cases} <= set(split["train"])
+    assert split["validation"] == ["z0"]
+    alone = labelled(*cases)
+    split = split_of(alone, [case.name for case in alone])
+    assert split["train"] == split["validation"]  # what was scored is then called seen
+
+
+def test_more_folds_than_patients_are_refused():
+    found = labelled(*((f"case_{number}", f"p{number // 2}", None) for number in range(8)))
+    with pytest.raises(InputError, match="5 folds need as many patients, and there are 4 "):
+        split_of(found, [case.name for case in found], 5)
+
+
+RECORD = SplitRecord(train=("a", "b"), validation=("c",), before=("d",))
+
+
+@pytest.mark.parametrize(
+    ("test", "validation", "folds", "record", "expected"),
+    [
+        (["d", "e"], ["c"], [], RECORD, (["e"], "unseen")),
+        (["d"], ["c"], [], RECORD, (["c"], "validation")),
+        ([], ["c"], [], RECORD, (["c"], "validation")),
+        ([], ["a"], [], RECORD, (["a"], "seen")),
+        ([], ["c"], [["a", "c"], ["b"]], RECORD, (["c"], "seen")),  # a network of another fold learned from it
+        (["e"], ["c"], [], replace(RECORD, complete=False), (["e"], "seen")),
+        (["e"], ["c"], [], None, (["e"], "seen")),
+    ],
+)
+def test_what_the_weights_know_of_the_cases_that_are_scored(test, validation, folds, record, expected):
+    split = {"test": test, "validation": validation, "train": ["a", "b"], "folds": folds}
+    assert _scored(split, record) == expected

@@ -24,7 +24,7 @@ from monai_attn.learn.configs.data import body
 from monai_attn.learn.configs.training import train_config
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, ImageFingerprint, StructureFingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
-from monai_attn.learn.plan import INSTANCE, Machine, cheaper, make_plan, with_pace
+from monai_attn.learn.plan import INSTANCE, Machine, Pace, cheaper, make_plan, with_pace
 from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.rows import part_cases, split_of
 from monai_attn.learn.transfer import find_start, with_codes_of
@@ -72,7 +72,7 @@ def test_the_fingerprint_of_phantoms_is_what_they_are(phantoms: Path) -> None:
 
 
 def test_every_decision_of_a_plan_has_a_reason(tmp_path: Path) -> None:
-    plan = with_pace(make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29), 1.5, 6.0)
+    plan = with_pace(make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29), Pace(1.5, 6.0))
     write_plan(plan, tmp_path / "plan.json")
     rows = json.loads((tmp_path / "plan.json").read_text())
     known = {"step_seconds", "case_seconds", "epoch_steps", "validation_epochs", "initial"}
@@ -82,7 +82,7 @@ def test_every_decision_of_a_plan_has_a_reason(tmp_path: Path) -> None:
 
 def test_few_windows_are_deformed_where_each_case_is_seen_in_few() -> None:
     plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29)
-    deformed = {most: with_pace(plan, 1.5, 6.0, most).deform for most in (45, 450, 1800)}
+    deformed = {most: with_pace(plan, Pace(1.5, 6.0), most).deform for most in (45, 450, 1800)}
     assert deformed == {45: 0.23, 450: 0.5, 1800: 0.8}  # 10, 100 and 400 windows of each of 9 cases
     assert with_choices(plan, {"augmentation#0#prob": 0.1}).deform == 0.1
 
@@ -210,21 +210,31 @@ def test_nothing_is_mirrored_where_a_structure_always_lies_to_one_side(
 
 def test_few_minutes_give_cheaper_steps_and_the_validation_stays_short() -> None:
     plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 5, Machine(), 29)
-    timed = with_pace(plan, 2.0, 6.0)
+    timed = with_pace(plan, Pace(2.0, 6.0))
     assert timed.validation_cases == 3
     assert timed.steps is not None
     assert timed.steps < 150
     assert cheaper(plan).channels == (8, 16, 32, 64)
 
 
+def test_the_preparing_of_the_cases_takes_time_from_the_steps() -> None:
+    plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 10, Machine(), 3)
+    free, less = with_pace(plan, Pace(2.0, 6.0)), with_pace(plan, Pace(2.0, 6.0, 300 / plan.cases))
+    assert free.steps is not None
+    assert less.steps is not None
+    assert less.steps == pytest.approx(free.steps - 150, abs=15)
+    assert "of preparing cases" in less.why["steps"]
+    assert "of preparing cases" not in free.why["steps"]
+
+
 def test_the_rates_and_the_average_follow_the_steps_that_are_asked_for() -> None:
     plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 29)
-    free, few = with_pace(plan, 2.0, 6.0), with_pace(plan, 2.0, 6.0, 100)
+    free, few = with_pace(plan, Pace(2.0, 6.0)), with_pace(plan, Pace(2.0, 6.0), 100)
     assert (few.steps, few.epoch_steps) == (100, 5)
     assert few.head_rate > free.head_rate
     assert few.average == 0.1
     assert "Asked for were 100" in few.why["steps"]
-    assert with_pace(plan, 2.0, 6.0, 10**6) == free
+    assert with_pace(plan, Pace(2.0, 6.0), 10**6) == free
 
 
 def test_an_override_of_nothing_is_refused_before_a_case_is_read(tmp_path: Path) -> None:

@@ -157,12 +157,52 @@ def test_a_ct_among_mr_images_is_named(tmp_path):
     assert "as CT has them in air; the data set says MR" in text
 
 
+@pytest.mark.parametrize("cases", [1, 6])
+def test_a_ct_of_which_every_value_is_shifted_is_refused(tmp_path, cases):
+    """Stored values, air at 0 and water at 1024: all soft tissue would become one grey value of the network."""
+    shifted = [changed(case(seed), "image", lambda array: np.clip(array + 1024, 0, None, out=array)) for seed in range(cases)]
+    [(severity, name, text)] = found(labelled(tmp_path, *shifted))
+    assert (severity, name) == ("error", "")
+    assert "has no value near -1000, and the median of its structures is 106" in text
+    assert "Store Hounsfield units, or call it something else than CT" in text
+
+
+def test_a_shifted_ct_on_another_grid_than_the_masks_is_refused_by_its_body(tmp_path):
+    shifted = [changed(case(seed), "image", lambda array: np.clip(array + 1024, 0, None, out=array)) for seed in range(3)]
+    finer = [{**one, "ct": one.pop("image"), "mr": case(seed, ct=False)["image"]} for seed, one in enumerate(shifted)]
+    rows = ["case,mr,ct,label"]
+    for number, one in enumerate(finer):
+        rows.append(",".join([str(number), *(f"{key}{number}.nii.gz" for key in ("mr", "ct", "label"))]))
+        for key in ("mr", "ct", "label"):
+            write(one[key], tmp_path / f"{key}{number}.nii.gz")
+    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    [(severity, name, text)] = found(find_labelled(tmp_path / "cases.csv"))
+    assert (severity, name) == ("error", "")
+    assert "The image 'ct' has no value near -1000, and a quarter of its values is above 10" in text
+
+
+def test_a_ct_without_air_in_any_case_is_a_warning(tmp_path):
+    cases = [changed(case(seed), "image", lambda array: np.clip(array, -200, None, out=array)) for seed in range(6)]
+    [(severity, name, text)] = found(labelled(tmp_path, *cases))
+    assert (severity, name) == ("warning", "")
+    assert "No case has values near -1000 in the image 'image'" in text
+    assert found(labelled(tmp_path, *cases, modality="T1")) == []
+
+
 def test_one_image_or_one_patient_in_training_and_test_is_an_error(tmp_path):
     cases = [case(0, part="train", patient="a"), case(1, part="test", patient="a"), case(0, part="test", patient="b")]
     findings = found(labelled(tmp_path, *cases))
     assert [(severity, name) for severity, name, _ in findings] == [("error", "2"), ("error", "1")]
     assert "which is in the part train; this case is in the part test" in findings[0][2]
     assert "Give all cases of a patient to one part" in findings[1][2]
+
+
+@pytest.mark.parametrize(("patients", "said"), [("aaab", True), ("aabbccdd", False), ("abcd", False)])
+def test_many_cases_of_one_patient_are_said(tmp_path, patients, said):
+    cases = [case(seed, patient=patient) for seed, patient in enumerate(patients)]
+    findings = found(labelled(tmp_path, *cases))
+    assert [(severity, name) for severity, name, _ in findings] == ([("warning", "")] if said else [])
+    assert not said or "3 of 4 cases are said to be of one patient" in findings[0][2]
 
 
 def test_a_structure_that_no_case_has_is_said_once(tmp_path):

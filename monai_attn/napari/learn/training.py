@@ -142,12 +142,12 @@ def train(request: LearnRequest, ending: threading.Event, work: Work[Outcome]) -
 
 def _sentence(learned: Learned) -> str:
     """The mean Dice of each structure, and on how many cases."""
+    from monai_attn.learn.score import KINDS
     from monai_attn.training import summary_of
 
     scores = learned.scores
-    kind = "that the training never saw" if scores.unseen else "of the validation"
     ended = "" if learned.finished else "Ended early; these are the best weights. "
     rows = summary_of(scores.rows)["labels"] if scores.rows else {}
     dice = ", ".join(f"{name} {row['dice']['mean']:.2f}" for name, row in rows.items())
     cases = f"{len(scores.cases)} case{'s' if len(scores.cases) != 1 else ''}"
-    return f"{ended}Mean Dice on {cases} {kind}: {dice}." if dice else f"{ended}No case was scored."
+    return f"{ended}Mean Dice on {cases} {KINDS[scores.kind]}: {dice}." if dice else f"{ended}No case was scored."
