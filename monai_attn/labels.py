@@ -187,8 +187,8 @@ def default_colour(value: int) -> str:
 def pairs_of(table: LabelTable) -> tuple[tuple[int, int], ...]:
     """The values of structures whose names differ only in left and right: the left value first.
 
-    A name without a word for its side may begin or end with "l" or "left", as "lkidney" does. This counts only where the
-    table has the other side too.
+    A name without a word for its side may begin or end with "l" or "left", as "lkidney" does. This counts only where
+    the table has the other side too.
 
     >>> pairs_of(LabelTable.of_names({1: "brainstem", 3: "right parotid", 4: "left parotid"}))
     ((4, 3),)

@@ -6,11 +6,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from monai_attn.bundle.locate import label_table, read_metadata
 from monai_attn.cases import split_record_of
@@ -21,41 +18,21 @@ from monai_attn.labels import LabelTable, pairs_of
 from monai_attn.learn.chosen import with_choices
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
 from monai_attn.learn.learned import Learned, Now, Progress
-from monai_attn.learn.plan import FEW_STEPS, Machine, Pace, Plan, cheaper, make_plan, with_pace
 from monai_attn.learn.plan_file import read_plan, write_plan
+from monai_attn.learn.planning import SCORING, Task, planned, refuse_long_reading
 from monai_attn.learn.result import CLOSING, describe_bundle
 from monai_attn.learn.rows import split_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
-from monai_attn.learn.transfer import Start, copy_weights, find_start, with_codes_of, with_start
-from monai_attn.learn.workflow import measure_pace
-from monai_attn.learn.write import change_configs, check_output, check_overrides, nothing_left, write_bundle
+from monai_attn.learn.transfer import find_start, with_codes_of
+from monai_attn.learn.write import change_configs, check_output, check_overrides, nothing_left
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.preflight.labelled_sets import with_modalities
-from monai_attn.preflight.memory import available_bytes
 from monai_attn.training import Point
 
-__all__ = ["learn", "this_machine"]
+__all__ = ["learn"]
 
 logger = logging.getLogger(__name__)
-
-SCORING = 0.25
-"""The share of the minutes that the scores of unseen cases may take."""
-
-DENSER = 1.1
-"""How much longer a mask takes than a validation: its windows are denser, its back-end is faster. 1.0 on CTs."""
-
-DISTANCES = 0.25
-"""Seconds that scores and distances of a case take for a million voxels, about."""
-
-MOST_READING = 0.75
-"""The share of the minutes that reading may take at most, so that something is left for the training."""
-
-LONG_READING = 60.0
-"""Seconds of reading that nobody minds, however short the training."""
-
-MEASURING = 0.04
-"""The share of the minutes in which the time of a step is measured."""
 
 WORDS = {"labels": "labels", "folds": "folds", "initial": "first weights"}
 """What a training that goes on keeps."""
@@ -126,9 +103,9 @@ def learn(
     split = split_of(labelled, [case.name for case in labelled], folds, before=before)
     with nothing_left(root):
         labelled, fingerprint = _checked(root, labelled, split["train"], tell)
-        _refuse_long_reading(len(labelled), time.monotonic() - began, minutes)
-        task = _Task(root, place.absolute(), labelled, fingerprint, split, dict(overrides or {}), start, folds or 1)
-        plan, scoring = _planned(task, end, tell)
+        refuse_long_reading(len(labelled), time.monotonic() - began, minutes)
+        task = Task(root, place.absolute(), labelled, fingerprint, split, dict(overrides or {}), start, folds or 1)
+        plan, scoring = planned(task, end, tell)
     left = end - scoring - time.monotonic()
     listener = _listener(tell, end - scoring)
     finished = run_trainings(root, place.absolute(), left, listener=listener, wanted=wanted)
@@ -158,89 +135,9 @@ def _checked(
     return known, so_far.fingerprint(known.images)
 
 
-def _refuse_long_reading(cases: int, seconds: float, minutes: float) -> None:
-    """Raises `InputError` where reading the cases, now and again for the training, takes most of the minutes."""
-    if seconds > LONG_READING and 2 * seconds > MOST_READING * 60 * minutes:
-        raise InputError(
-            f"To read and check {cases} cases took {seconds / 60:.1f} minutes, and the training reads its cases again. "
-            f"That leaves too little of {minutes:g} minutes. Give {math.ceil(8 * seconds / 60)} minutes or more, or "
-            "fewer cases."
-        )
-
-
-@dataclass(frozen=True)
-class _Task:
-    """All that a plan is made of."""
-
-    root: Path
-    dataset: Path
-    labelled: LabelledSet
-    fingerprint: Fingerprint
-    split: Mapping[str, Any]
-    overrides: dict[str, Any]
-    start: Start | None
-    folds: int
-
-    def write(self, plan: Plan) -> Plan:
-        """Write the bundle of a plan; the plan with the decisions that the user took in its place."""
-        plan = with_choices(plan, self.overrides)
-        taken = {} if self.start is None else copy_weights(self.start, self.root)
-        write_bundle(self.root, self.labelled, plan, self.fingerprint, self.split, {**taken, **self.overrides})
-        return plan
-
-
-def this_machine() -> Machine:
-    """What computes here."""
-    cores = torch.get_num_threads()
-    memory = available_bytes() or 8 * 2**30
-    return Machine("gpu" if torch.cuda.is_available() else "cpu", cores, memory)
-
-
-def _planned(task: _Task, end: float, progress: Progress) -> tuple[Plan, float]:
-    """The written plan, with its pace measured, and the seconds kept for the scores."""
-    progress(Now("plan"))
-    total = max(end - time.monotonic(), 1.0)
-    plan = make_plan(task.fingerprint, total / 60, this_machine(), len(task.split["validation"]))
-    if task.start is not None:
-        plan = with_start(plan, task.start)
-    task.write(plan)
-    progress(Now("measure"))
-    pace = measure_pace(task.root, task.dataset, MEASURING * total / 60)
-    left = end - time.monotonic()
-    _refuse_long_preparing(task, pace, left)
-    unseen = len(task.split["test"] or task.split["validation"])
-    scoring = min(_scoring_seconds(unseen, pace, task), SCORING * max(left, 0.0)) + CLOSING
-    plan = replace(plan, minutes=max(left - scoring, 1.0) / 60 / task.folds)
-    timed = with_pace(plan, pace)
-    while task.start is None and (timed.steps or 0) < FEW_STEPS and (less := cheaper(plan)) != plan:
-        plan, pace = less, replace(pace, step_seconds=pace.step_seconds / 2)
-        timed = with_pace(plan, pace)
-    if task.overrides.get("max_steps"):
-        timed = with_pace(plan, pace, int(task.overrides["max_steps"]))
-    return task.write(timed), scoring
-
-
-def _refuse_long_preparing(task: _Task, pace: Pace, left: float) -> None:
-    """Raises `InputError` where each training would prepare its cases for most of its time."""
-    cases = task.fingerprint.cases
-    seconds = task.folds * cases * pace.prepare_seconds
-    if seconds > LONG_READING and seconds > MOST_READING * left:
-        of_folds = f" for each of {task.folds} folds" if task.folds > 1 else ""
-        raise InputError(
-            f"To prepare {cases} cases for the training takes {seconds / task.folds / 60:.1f} minutes{of_folds}, and "
-            f"{left / 60:.1f} minutes are left. Give {math.ceil(4 * seconds / 60)} minutes or more, or fewer cases."
-        )
-
-
 def _nothing(now: Now) -> None:
     """Progress that nobody watches."""
     del now
-
-
-def _scoring_seconds(cases: int, pace: Pace, task: _Task) -> float:
-    """How long the scores of so many cases take: with denser windows than a validation, and with distances."""
-    million = math.prod(task.fingerprint.images[0].size) / 1e6
-    return cases * (DENSER * task.folds * pace.case_seconds + 0.5 + DISTANCES * million)
 
 
 def _listener(progress: Progress, end: float) -> Callable[[Point], None]:

@@ -17,7 +17,7 @@ from monai.bundle import ConfigWorkflow
 
 from monai_attn.bundle.parts import why
 from monai_attn.io.atomic import hidden_folder
-from monai_attn.learn.plan import Pace
+from monai_attn.learn.pace import Pace
 from monai_attn.training import Point
 
 __all__ = ["measure_pace", "train"]

@@ -19,7 +19,7 @@ from monai_attn import Segmenter, read
 from monai_attn.cases import split_record_of
 from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import BundleError, FileError, InputError, OverrideError
-from monai_attn.learn import Learned, Now, learn, run
+from monai_attn.learn import Learned, Now, learn, planning
 from monai_attn.learn.score import score_cases
 from monai_attn.learn.trainings import seconds_left
 from monai_attn.learn.workflow import measure_pace
@@ -198,7 +198,7 @@ def test_several_images_on_their_own_grids_of_which_some_are_missing(two_images:
 def test_data_that_do_not_fit_into_memory_are_kept_on_disk_and_taken_away(
     phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monai_attn.learn.run.available_bytes", lambda: 1000)
+    monkeypatch.setattr("monai_attn.learn.planning.available_bytes", lambda: 1000)
     result = learn(phantoms, tmp_path / "disk", minutes=10, overrides=STEPS)
     assert not result.plan.in_memory
     assert result.mean_dice > 0.7
@@ -269,8 +269,8 @@ def test_an_override_of_nothing_and_a_bundle_of_nowhere_are_refused_before_the_t
 
 
 def test_minutes_that_reading_would_use_up_are_refused(phantoms: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(run, "LONG_READING", 0.0)
-    monkeypatch.setattr(run, "MOST_READING", 1e-6)
+    monkeypatch.setattr(planning, "LONG_READING", 0.0)
+    monkeypatch.setattr(planning, "MOST_READING", 1e-6)
     with pytest.raises(InputError, match=r"To read and check 8 cases took .* Give 1 minutes or more, or fewer cases"):
         learn(phantoms, tmp_path / "bundle", minutes=0.2)
     assert not (tmp_path / "bundle").exists()

@@ -24,7 +24,8 @@ from monai_attn.learn.configs.data import body
 from monai_attn.learn.configs.training import train_config
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, ImageFingerprint, StructureFingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
-from monai_attn.learn.plan import INSTANCE, Machine, Pace, cheaper, make_plan, with_pace
+from monai_attn.learn.pace import Pace, cheaper, with_pace
+from monai_attn.learn.plan import INSTANCE, Machine, make_plan
 from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.rows import part_cases, split_of
 from monai_attn.learn.transfer import find_start, with_codes_of
