@@ -86,7 +86,8 @@ def with_codes_of(start: Start, labels: LabelTable) -> LabelTable:
 def with_start(plan: Plan, start: Start) -> Plan:
     """The plan with grid, window and network of the other bundle, and a lower learning rate.
 
-    The grey values are those of the other bundle where `learn` made it; its weights expect them.
+    The grey values are those of the other bundle where `learn` made it and the images have the same names and units.
+    The weights expect them.
     """
     settings = {key: start.network[key] for key in TAKEN if start.network.get(key)}
     channels = tuple(int(width) for width in settings["channels"])
@@ -104,6 +105,10 @@ def with_start(plan: Plan, start: Start) -> Plan:
         new, why["window"] = replace(new, window=(int(i), int(j), int(k))), f"The same window {said}"
     if start.plan is not None and _same_images(start.plan, plan):
         new, why["normalisation"] = replace(new, normalisation=start.plan.normalisation), f"The same grey values {said}"
+    elif start.plan is not None:
+        why["normalisation"] += (
+            f" The grey values of {bundle.name} are not taken over, since the images or their units differ."
+        )
     why["initial"] = (
         "Weights that fit by name and shape are taken over. The first layer is new where the images differ, the last "
         "layers are new where the number of structures differs."
@@ -126,7 +131,10 @@ def copy_weights(start: Start, root: Path) -> dict[str, Any]:
 
 
 def _same_images(one: Plan, other: Plan) -> bool:
-    return [each.image for each in one.normalisation] == [each.image for each in other.normalisation]
+    """Whether names and units agree. A lone image is always called "image", so that its name says nothing."""
+    return [(each.image, each.unit) for each in one.normalisation] == [
+        (each.image, each.unit) for each in other.normalisation
+    ]
 
 
 def _three(value: Any) -> tuple[int, ...]:

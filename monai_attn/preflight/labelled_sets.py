@@ -16,6 +16,9 @@ __all__ = ["check_set", "with_modalities"]
 AIR_HU = -500.0
 """A CT has many values below this in air; images of other modalities have none."""
 
+STORED_HU = 800.0
+"""Soft tissue lies far below. Where the values of a CT are stored without the rescaling to HU, it lies near 1000."""
+
 MOST = 0.8
 """Where this share of the cases is alike, a case that differs is named."""
 
@@ -41,6 +44,8 @@ def check_set(labelled: LabelledSet, figures: Sequence[CaseFigures]) -> Iterator
         mine = {one.name: one.images[image.name] for one in read if image.name in one.images}
         yield from _modalities(image.name, mine)
         yield from _ct(image.name, image.modality, mine)
+        if image.modality == "CT":
+            yield from _no_air(image.name, read)
         yield from _spacings(image.name, mine)
     yield from _volumes(labelled, read)
 
@@ -165,6 +170,35 @@ def _ct(name: str, modality: str, mine: Mapping[str, ImageFigures]) -> Iterator[
                 "air. Check modality and unit: stored values of a CT may lack the rescaling to HU.",
                 case,
             )
+
+
+def _no_air(name: str, read: Sequence[CaseFigures]) -> Iterator[Said]:
+    """A CT without the values of air in any case: an error where soft tissue cannot have such values in HU."""
+    mine = [one for one in read if name in one.images and one.images[name].values]
+    if not mine or any(_has_air(one.images[name]) for one in mine):
+        return
+    inside = [
+        structure.values["p50"]
+        for one in mine
+        for structure in one.structures.values()
+        if structure.values and next(iter(one.images)) == name  # the figures inside structures are of the first image
+    ]
+    median = float(np.median(inside or [one.images[name].values["p75"] for one in mine]))
+    said = f"No case has values near -1000 in the image {name!r}, as CT has them in air"
+    if median > STORED_HU:
+        what = "the median of the structures is" if inside else "a quarter of the values lie above"
+        yield (
+            "error",
+            f"{said}, and {what} {median:.0f}. Stored values of a CT lack the rescaling to HU, often by 1024. Store "
+            "Hounsfield units, or do not call the image CT.",
+            "",
+        )
+    else:
+        yield (
+            "warning",
+            f"{said}. Check that they are Hounsfield units. Images cropped to the inside of the body have no air.",
+            "",
+        )
 
 
 def _spacings(name: str, mine: Mapping[str, ImageFigures]) -> Iterator[Said]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from monai_attn.cases.labelled import find_labelled
+from monai_attn.cases.labelled.inputs import image_inputs, modality_of
 from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io.label_file import read_label_file
 from monai_attn.labels import LabelTable
@@ -180,3 +181,26 @@ def test_a_missing_file_and_a_missing_folder_are_named(tmp_path):
         find_labelled(folder)
     with pytest.raises(FileError, match="nowhere does not exist"):
         find_labelled(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("words", "modality"),
+    [
+        ("CT", "CT"),
+        ("computed tomography, HU", "CT"),
+        ("CT of T11 to L3", "CT"),
+        ("noNorm", ""),
+        ("T1w (contrast)", "MR"),
+        ("t2f", "MR"),
+        ("PET, SUV", "PT"),
+        ("PET of a PET/CT", ""),
+        ("MRI registered to CT", ""),
+    ],
+)
+def test_a_modality_is_known_where_the_words_say_only_one(words, modality):
+    assert modality_of(words) == modality
+
+
+def test_the_name_of_an_image_decides_where_the_words_on_it_say_two_modalities():
+    found = image_inputs({"mr": "MRI registered to CT", "x": "PET of a PET/CT"})
+    assert [(one.name, one.modality, one.unit) for one in found] == [("mr", "MR", ""), ("x", "", "")]

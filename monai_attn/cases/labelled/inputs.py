@@ -16,21 +16,24 @@ RESERVED = {"case", "label", "drawn", "scored", "pred", "left_out", "part", "pat
 WORDS = (
     ("CT", r"\bct\b|\bcta\b|\bcect\b|hounsfield|\bhu\b|computed tomo"),
     ("PT", r"\bpet\b|\bpt\b|\bsuv\b|\bfdg\b"),
-    ("MR", r"\bmri?\b|\bt1|\bt2|flair|\badc\b|\bdwi\b|\bcine|\bswi\b|\bpd\b|magnetic"),
+    ("MR", r"\bmri?\b|\bt[12](?!\d)|flair|\badc\b|\bdwi\b|\bcine|\bswi\b|\bpd\b|magnetic"),
 )
-"""Words of a data set by which DICOM's code of the modality is known; the first that fits is taken."""
+"""Words of a data set by which DICOM's code of the modality is known. T11 and T12 are vertebrae."""
 
 UNITS = {"CT": "HU"}
 """The unit of the grey values by modality; that of PET only where the data set says SUV."""
 
 
 def modality_of(words: str) -> str:
-    """DICOM's code of a modality (MR, CT, PT) from the words of a data set, "" where they do not say.
+    """DICOM's code of a modality (MR, CT, PT) from the words of a data set, "" where they do not say one.
+
+    Words of two modalities say none: an "MRI registered to CT" has no Hounsfield units.
 
     >>> modality_of("MRI, N4-corrected"), modality_of("T1w"), modality_of("PET, SUV"), modality_of("ultrasound")
     ('MR', 'MR', 'PT', '')
     """
-    return next((code for code, pattern in WORDS if re.search(pattern, words.lower())), "")
+    found = [code for code, pattern in WORDS if re.search(pattern, words.lower())]
+    return found[0] if len(found) == 1 else ""
 
 
 def image_inputs(described: Mapping[str, str]) -> tuple[ImageInput, ...]:
