@@ -10,6 +10,7 @@ from typing import Any
 from monai_attn.bundle.locate import read_metadata, shipped
 from monai_attn.cases.images import ImageInput
 from monai_attn.cases.labelled import LabelledSet
+from monai_attn.errors import InputError
 from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.plan import Plan
 
@@ -20,16 +21,25 @@ VERSIONS = ("schema", "monai_version", "pytorch_version", "numpy_version", "requ
 
 
 def bundle_metadata(name: str, labelled: LabelledSet, plan: Plan, fingerprint: Fingerprint) -> dict[str, Any]:
-    """The content of metadata.json, without scores and weights."""
+    """The content of metadata.json, without scores and weights.
+
+    Raises `InputError` where no training case has one of the images.
+    """
+    ranges = fingerprint.made_for.to_json()
+    lacking = [one.name for one in labelled.images if one.name not in ranges["images"]]
+    if lacking:
+        raise InputError(
+            f"No training case has the image {lacking[0]!r}, so the network cannot learn from it. Leave the image out "
+            "of the data set (its column in a table), or give it to some cases of the training."
+        )
     like = read_metadata(next(iter(shipped().values())))
     structures = ", ".join(label.name for label in labelled.labels)
     seen = " and ".join(dict.fromkeys(one.modality or one.name for one in labelled.images))
     values = "; ".join(plan.why["normalisation"].split(". "))
     classes = {"0": "background", **{str(label.value): label.name for label in labelled.labels}}
-    several = len(plan.normalisation) > 1
+    several = len(labelled.images) > 1
     names = [one.name for one in labelled.images] if several else ["image"]  # as MONAI calls a single image
-    images = [_image(name, one) for name, one in zip(names, labelled.images, strict=True)]
-    ranges = fingerprint.made_for.to_json()
+    called = dict(zip(names, labelled.images, strict=True))
     return {
         **{key: like[key] for key in VERSIONS},
         "version": "0.1.0",
@@ -66,8 +76,8 @@ def bundle_metadata(name: str, labelled: LabelledSet, plan: Plan, fingerprint: F
                 }
             },
         },
-        "images": images,
-        "made_for": {**ranges, "images": dict(zip(names, ranges["images"].values(), strict=False))},
+        "images": [_image(name, one) for name, one in called.items()],
+        "made_for": {**ranges, "images": {name: ranges["images"][one.name] for name, one in called.items()}},
     }
 
 
