@@ -68,7 +68,10 @@ def items(run: Run, root: Path) -> Any:
     parser.read_config(bundle / "configs" / "train.json")
     changes = {"bundle_root": str(bundle), "dataset_dir": str(run.what.cases(root)), "output_dir": str(run.folder)}
     dataset = {"_target_": "Dataset", "data": "@val_cases", "transform": "@validate::preprocessing"}
-    parser.update({**changes, **run.what.evaluate, "validate::dataset": dataset})
+    grid = {key: value for key, value in run.what.evaluate.items() if key in ("pixdim", "roi_size")}
+    parser.update({**changes, **grid, "validate::dataset": dataset})
+    if "val_limit" in parser:
+        parser.update({"val_limit": None})
     if "part" in parser["val_cases"] and "folds_file" not in parser["val_cases"]:
         parser.update({"val_cases::part": "test"})
     return parser.get_parsed_content("validate::dataset")
