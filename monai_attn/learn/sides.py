@@ -12,6 +12,9 @@ __all__ = ["mirror_axes"]
 FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
 """Names of structures that lie anywhere, so that all mirror images are possible."""
 
+HEART = r"^(?!.*(lateral|cerebr)).*(ventricle|atrium|myocard|heart)"
+"""Names of parts of the heart, whose left and right ones are no mirror images; the ventricles of the brain are."""
+
 
 def mirror_axes(
     names: Mapping[int, str], pairs: Sequence[tuple[int, int]], sides: Mapping[int, str]
@@ -21,6 +24,9 @@ def mirror_axes(
     `names` are those of the structures by label value, and `pairs` the values of left and right structures. `sides` has
     "left" or "right" for a structure that always lies to this side of the image's middle, as the spleen does.
     """
+    heart = [name for name in names.values() if re.search(HEART, name.lower())]
+    if heart:
+        return (), f"Nothing is mirrored: the mirror image of a heart ({heart[0]}) is no anatomy."
     paired = {value for pair in pairs for value in pair}
     single = [name for value, name in names.items() if value not in paired and without_side(name)[1]]
     if single:

@@ -22,6 +22,8 @@ from monai_attn.transforms import RandPatchd
         (["left kidney tumor"], ()),
         (["left kidney tumor", "right kidney tumor"], (0, 1, 2)),
         (["tumor", "GTV_L"], ()),
+        (["left ventricle", "right ventricle"], ()),
+        (["Left-Lateral-Ventricle", "Right-Lateral-Ventricle"], (0,)),
     ],
 )
 def test_a_structure_on_one_side_is_mirrored_only_with_its_counterpart(
