@@ -66,7 +66,8 @@ def blocks_of(kept: Path) -> dict[str, str]:
     costs, maps = read_rows(kept / "cost.csv"), read_rows(kept / "maps.csv")
     small = [part for part in clean if part.budget == "small" and len(part.variants) > 1]
     blocks = {
-        "answer": "\n".join(f"- {answer(part)}" for part in clean if len(part.variants) > 1) or NOTHING,
+        "answer": "\n".join(f"- {answer(part)}" for part in small) or NOTHING,
+        "longer": longer(clean),
         "runs": runs(clean),
         "differences": sections(clean, differences),
         "structures": sections([part for part in small if len(part.structures) > 1], by_structure),
@@ -135,6 +136,29 @@ def answer(part: Part) -> str:
         return f"{words} After Holm's correction no difference lies apart from 0."
     which = ", ".join(f"{name} ({found[name].mean:+.3f})" for name in sure)
     return f"{words} After Holm's correction these lie apart from 0: {which}."
+
+
+def longer(found: Sequence[Part]) -> str:
+    """The differences of the networks that were trained for longer too, beside those of the small budget."""
+    lines = []
+    for part in (one for one in found if one.budget == "small"):
+        for more in (one for one in found if one.data == part.data and one.budget != "small" and len(one.variants) > 1):
+            few, many = (one.differences("dice", ALL) for one in (part, more))
+            lines += [
+                [part.data, name, _steps(part), interval(few[name]), _steps(more), _none(more), interval(many[name])]
+                for name in many
+                if name in few
+            ]
+    head = ["data", "network", "steps", "Dice against none", "steps", "Dice of none", "Dice against none"]
+    return markdown(head, lines) if lines else NOTHING
+
+
+def _steps(part: Part) -> str:
+    return ", ".join(sorted({row["steps"] for row in part.rows}, key=int))
+
+
+def _none(part: Part) -> str:
+    return f"{np.nanmean(part.scores('dice', ALL)[BASE]):.3f}"
 
 
 def sections(found: Sequence[Part], table) -> str:  # type: ignore[no-untyped-def]

@@ -62,6 +62,15 @@ def test_of_one_training_each_nothing_is_laid_to_the_attention(tmp_path):
     assert "better" not in blocks["boundaries"]
 
 
+def test_a_longer_training_stands_beside_the_short_one(tmp_path):
+    more = [{**one, "budget": "long", "steps": 20} for one in table() if one["seed"] == 1]
+    keep(tmp_path / "scores.csv", [*table(), *more])
+    blocks = blocks_of(tmp_path)
+    assert "| gate |" in blocks["longer"].splitlines()[2]
+    assert blocks["longer"].count("+0.0") >= 2
+    assert "long" not in blocks["answer"]
+
+
 def test_the_difference_of_a_structure_is_its_own(part):
     front, back = (part.differences("dice", name)["gate"] for name in ("front", "back"))
     assert front.mean == pytest.approx(0.1, abs=0.005)
