@@ -30,7 +30,8 @@ def picture(seen: Sequence[Seen]) -> bytes:
     cases = list(dict.fromkeys(one.case for one in seen))
     variants = list(dict.fromkeys(one.variant for one in seen))
     rows, columns = max(len(cases), 1), max(len(variants), 1)
-    figure = new_figure(1.9 * columns, 2.4 * rows, layout="constrained")
+    tallest = max((one.image.shape[2] / one.image.shape[0] for one in seen), default=1.0)
+    figure = new_figure(1.9 * columns, (1.85 * tallest + 0.35) * rows, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.ravel():
         axis.set_axis_off()
