@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from monai.data import MetaTensor
 from numpy.typing import NDArray
 
 from monai_attn.bundle import Parts
@@ -42,6 +43,6 @@ def with_maps(
 
 def _pairs(table: LabelTable, image: torch.Tensor) -> tuple[tuple[int, int], ...]:
     """The classes that a mirror image along the first axis exchanges: those of left and right, where it runs so."""
-    affine = np.asarray(getattr(image, "affine", np.eye(4)), dtype=float).reshape(-1, 4, 4)[0]
+    affine = np.asarray(image.affine).reshape(-1, 4, 4)[0] if isinstance(image, MetaTensor) else np.eye(4)
     sideways = int(np.abs(affine[:3, 0]).argmax()) == 0
     return pairs_of(table) if sideways else ()

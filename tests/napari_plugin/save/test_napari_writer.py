@@ -162,7 +162,7 @@ def test_a_sheared_grid_is_saved_as_nifti_and_refused_by_the_others(open_layers:
     layer.save(str(tmp_path / "mask.nii.gz"), plugin=ID)
     assert same_grid(read(tmp_path / "mask.nii.gz"), read(tmp_path / "t1.nii"))
     with pytest.raises(AttnError, match="not at right angles"):
-        layer.save(str(tmp_path / "mask.nrrd"), plugin=ID)
+        layer.save(str(tmp_path / "other.nrrd"), plugin=ID)
 
 
 def test_an_empty_mask_is_saved_as_a_label_map_but_not_as_a_seg(open_layers: ViewerModel, tmp_path: Path) -> None:
