@@ -29,7 +29,7 @@ STAGES = {
     "plan": "planning",
     "measure": "measuring the time of a step",
     "train": "training",
-    "score": "scoring unseen cases",
+    "score": "scoring cases",
     "describe": "writing the model card",
 }
 """What the terminal says of a stage."""
