@@ -29,7 +29,7 @@ STAGES = {
     "plan": "Planning",
     "measure": "Measuring the time of a training step",
     "train": "Training",
-    "score": "Scoring unseen cases",
+    "score": "Scoring cases",
     "describe": "Writing the model card",
 }
 """What the window says of a stage of `learn`."""
