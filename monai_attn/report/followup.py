@@ -13,7 +13,8 @@ __all__ = ["followup_page"]
 
 AID = (
     "An aid, no finding: sums and categories are computed from the masks alone, after RECIST 1.1 (Eisenhauer et al. "
-    "2009). Target lesions are the largest of the first time point. A radiologist chooses targets and decides."
+    "2009). Target lesions are the largest of the first time point. NE, not evaluable: a target was not scanned as a "
+    "whole, so the sum lacks a part. A radiologist chooses targets and decides."
 )
 
 HEAD = {

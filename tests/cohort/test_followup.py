@@ -141,5 +141,6 @@ def test_the_command_writes_a_table_and_a_page(table, capsys):
     page = (table.parent / "out" / "followup.html").read_text()
     assert "2024-07-21" in page
     assert "An aid, no finding" in page
+    assert "NE, not evaluable: a target was not scanned as a whole" in page
     assert main(["followup", str(table), "--lesion", "2", "-o", str(table.parent / "other")]) == 2
     assert not (table.parent / "other").exists()
