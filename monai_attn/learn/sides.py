@@ -12,8 +12,8 @@ __all__ = ["mirror_axes"]
 FREE = r"tumou?r|lesion|metasta|nodule|cyst|gtv|infarct|bleed|haemorr|hemorr"
 """Names of structures that lie anywhere, so that all mirror images are possible."""
 
-HEART = r"^(?!.*(lateral|cerebr)).*(ventricle|atrium|myocard|heart)"
-"""Names of parts of the heart, whose left and right ones are no mirror images; the ventricles of the brain are."""
+HEART = r"^(?!.*(lateral|cerebr|third|fourth|3rd|4th)).*(ventricle|atrium|myocard|heart)"
+"""Names of parts of the heart, whose left and right ones are no mirror images. The brain has other ventricles."""
 
 
 def mirror_axes(

@@ -24,6 +24,7 @@ from monai_attn.transforms import RandPatchd
         (["tumor", "GTV_L"], ()),
         (["left ventricle", "right ventricle"], ()),
         (["Left-Lateral-Ventricle", "Right-Lateral-Ventricle"], (0,)),
+        (["3rd-Ventricle", "fourth ventricle"], (0,)),
     ],
 )
 def test_a_structure_on_one_side_is_mirrored_only_with_its_counterpart(
