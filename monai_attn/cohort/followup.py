@@ -143,11 +143,12 @@ def follow_patient(
         image = read(visit.image) if visit.image else None
         alignment = align_rigid(last, image) if last is not None and image is not None else None
         matrix = None if alignment is None else alignment.matrix
-        tracked = track(known, numbered, len(lesions), matrix, reach_mm=reach_mm)
+        if points:
+            tracked = track(known, numbered, len(lesions), matrix, reach_mm=reach_mm)
+        else:
+            first = tuple(lesion.number for lesion in target_lesions(lesions))
+            tracked = Tracked((), (Known(numbered, tuple(lesion.number for lesion in lesions), first),), True)
         known = tracked.known
-        if not points:
-            targets = tuple(lesion.number for lesion in target_lesions(lesions))
-            tracked, known = Tracked((), (), True), (replace(known[0], targets=targets),)
         targets = known[0].targets
         sums.append(sum(lesion.axial_diameter_mm for lesion in lesions if lesion.number in targets))
         nothing = Response(0.0, 0.0, 0.0, "")

@@ -64,7 +64,8 @@ def track(
         for number, other in lesion_links(one.labels, later, reach_mm=reach_mm)
         if (source, number) in place
     ]
-    away = {name: _outside(past[name[0]].labels, name[1], later) >= OUTSIDE for name in names}
+    outside = [_outside(one.labels, later) for one in past]
+    away = {(source, number): outside[source][number] >= OUTSIDE for source, number in names}
     wanted = {(source, number) for source, one in enumerate(past) for number in one.targets}
     changes: list[Change] = []
     targets: set[int] = set()
@@ -95,12 +96,12 @@ def track(
     )
 
 
-def _outside(labels: Volume, number: int, grid: Volume) -> float:
-    """The share of a lesion's voxel centres that lies outside of another grid."""
+def _outside(labels: Volume, grid: Volume) -> NDArray[np.float64]:
+    """The share of the voxel centres of each lesion that lies outside of another grid, by the lesion's number."""
     step = np.linalg.solve(grid.affine, labels.affine)
-    voxels = np.argwhere(np.asarray(labels.array) == number)
-    if not len(voxels):
-        return 0.0
+    array = np.asarray(labels.array)
+    voxels = np.argwhere(array)
     at = voxels @ step[:3, :3].T + step[:3, 3]
     inside = ((at > -0.5 - 1e-3) & (at < np.array(grid.shape) - 0.5 + 1e-3)).all(axis=1)
-    return float(1 - inside.mean())
+    numbers = array[tuple(voxels.T)]
+    return np.bincount(numbers, ~inside) / np.maximum(np.bincount(numbers), 1)

@@ -24,7 +24,6 @@ __all__ = [
     "Response",
     "grouped",
     "lesion_links",
-    "match_numbered",
     "match_over_time",
     "numbered_lesions",
     "recist_response",
@@ -94,7 +93,17 @@ def match_over_time(
     one, other = (
         numbered_lesions(labels, value, connectivity=connectivity, min_ml=min_ml) for labels in (earlier, later)
     )
-    return match_numbered(one, other, reach_mm=reach_mm)
+    check_grid(one, other, "The earlier and the later label map")
+    before, after = (int(numbered.array.max(initial=0)) for numbered in (one, other))
+    links = lesion_links(one, other, reach_mm=reach_mm)
+    groups = grouped(before + after, [(first - 1, before + second - 1) for first, second in links])
+    return [
+        Change(
+            tuple(index + 1 for index in group if index < before),
+            tuple(index - before + 1 for index in group if index >= before),
+        )
+        for group in groups
+    ]
 
 
 def numbered_lesions(labels: Volume, value: int, *, connectivity: int = 26, min_ml: float = 0.0) -> Volume:
@@ -108,27 +117,6 @@ def numbered_lesions(labels: Volume, value: int, *, connectivity: int = 26, min_
     for number, (block, mask) in enumerate(found, 1):
         array[block][mask] = number
     return labels.with_array(array)
-
-
-def match_numbered(
-    earlier: Volume, later: Volume, *, counts: tuple[int, int] | None = None, reach_mm: float = 0.0
-) -> list[Change]:
-    """What became of each lesion, from two maps of `numbered_lesions` on one grid; see `match_over_time`.
-
-    `counts` are the numbers of lesions, where some may have lost all their voxels on the grid of the other time point.
-    """
-    if not reach_mm >= 0:
-        raise InputError(f"The reach is 0 mm or more, not {reach_mm}.")
-    check_grid(earlier, later, "The earlier and the later label map")
-    before, after = counts or (int(earlier.array.max(initial=0)), int(later.array.max(initial=0)))
-    links = _overlapping(earlier, later) | (_near(earlier, later, reach_mm) if reach_mm else set())
-    groups = grouped(before + after, [(one - 1, before + other - 1) for one, other in links])
-    return [
-        Change(
-            tuple(one + 1 for one in group if one < before), tuple(one - before + 1 for one in group if one >= before)
-        )
-        for group in groups
-    ]
 
 
 def lesion_links(earlier: Volume, later: Volume, *, reach_mm: float = 0.0) -> set[tuple[int, int]]:
