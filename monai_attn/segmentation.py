@@ -25,7 +25,7 @@ from monai_attn.measure.blocks import label_array, label_blocks, mask_in
 from monai_attn.measure.interval import volume_factors, with_interval
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.results import Writer, commit, text_writer
-from monai_attn.results.record import attested, read_labels_record
+from monai_attn.results.record import named_files, read_labels_record
 from monai_attn.thumbnail import label_thumbnail
 from monai_attn.volume import Volume
 
@@ -59,7 +59,7 @@ def case_name(mask: str | Path) -> str:
 def refuse_record_of_another(mask: Path) -> None:
     """Raises `FileError` where the record beside a mask to be written is that of another mask that stands there."""
     record = record_of(mask)
-    for other in attested(record):
+    for other in map(record.with_name, named_files(record)):
         if other.name != mask.name and suffix_of(other) in READERS and stem(other) == stem(mask) and other.is_file():
             raise FileError(
                 f"{record.name} holds names and provenance of {other.name}, which {mask.name} would take away. "

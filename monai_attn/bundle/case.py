@@ -18,7 +18,7 @@ from monai_attn.volume import Box, ImageSource, Volume, same_grid
 if TYPE_CHECKING:
     from monai_attn.bundle.parts import Parts
 
-__all__ = ["case_images", "check_kinds", "cut_case", "read_case", "read_images"]
+__all__ = ["UNKNOWN", "case_images", "check_kinds", "cut_case", "read_case", "read_images"]
 
 UNIT_NAMES = {"HU": "Hounsfield units", "g/ml": "SUV by body weight", "Bq/ml": "activity"}
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from monai_attn.bundle.case import UNKNOWN
 from monai_attn.bundle.describe import BundleDescription
 from monai_attn.preflight.findings import Finding
 from monai_attn.volume import Volume
@@ -43,7 +44,7 @@ def check_look(bundle: BundleDescription, images: Mapping[str, Volume], *, train
 
 def _modality(name: str, wanted: str, image: Volume, bundle: str) -> Iterator[Finding]:
     """Whether values look like CT, for an image whose file does not say its modality."""
-    if not wanted or image.modality in ("MR", "CT", "PT"):
+    if not wanted or image.modality not in UNKNOWN:
         return
     lowest = float(np.asarray(image.array[:: max(1, image.shape[0] // 16)]).min())
     looks_like_ct = lowest < AIR_HU

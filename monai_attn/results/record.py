@@ -20,7 +20,17 @@ from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.plain import read_plain
 
-__all__ = ["FILES", "INPUT", "attested", "is_broken", "is_cut_off", "read_labels_record", "read_manifest", "with_files"]
+__all__ = [
+    "FILES",
+    "INPUT",
+    "attested",
+    "is_broken",
+    "is_cut_off",
+    "named_files",
+    "read_labels_record",
+    "read_manifest",
+    "with_files",
+]
 
 INPUT = "input"
 """The key of the record under which the fingerprints of the images stand."""
@@ -80,13 +90,22 @@ def attested(record: Path) -> dict[Path, bool]:
     A record of an earlier version names no files; nothing is attested then.
 
     True stands for a file whose SHA-256 is the noted one; False for a missing, changed or unreadable file. Names
-    that contain a folder are left out, so that a record cannot point outside its own folder.
+    that contain a folder are left out, so that a record cannot point outside its own folder; see `named_files`.
+    """
+    return {
+        record.with_name(name): _holds(record.with_name(name), digest) for name, digest in named_files(record).items()
+    }
+
+
+def named_files(record: Path) -> dict[str, Any]:
+    """The files that a record names, each with the noted SHA-256; none without a record of ours. No file is read.
+
+    Names that contain a folder are left out.
     """
     named = (read_manifest(record) or {}).get(FILES)
-    if not isinstance(named, dict):
-        return {}
-    paths = {record.with_name(str(name)): digest for name, digest in named.items() if Path(str(name)).name == name}
-    return {path: _holds(path, digest) for path, digest in paths.items()}
+    return (
+        {name: digest for name, digest in named.items() if Path(name).name == name} if isinstance(named, dict) else {}
+    )
 
 
 def is_broken(path: Path) -> bool:

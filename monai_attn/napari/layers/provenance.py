@@ -7,6 +7,8 @@ from typing import Any
 
 from napari.layers import Labels, Layer
 
+from monai_attn.cases.provenance import HAND
+
 __all__ = ["EDITED", "MARK", "PROVENANCE", "RUN", "marked", "provenance_of", "warning_text", "warnings_of"]
 
 MARK = "CHECK:"
@@ -29,7 +31,7 @@ def provenance_of(layer: Labels) -> dict[str, Any]:
     `{"edited_by_hand": True}`, a mask from elsewhere that nobody changed gives {}.
     """
     made = dict(layer.metadata.get(PROVENANCE, {}))
-    return {**made, "edited_by_hand": True} if layer.metadata.get(EDITED) else made
+    return {**made, HAND: True} if layer.metadata.get(EDITED) else made
 
 
 def marked(name: str, warnings: Iterable[object] | None) -> str:
