@@ -93,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.rtstruct and not _to_dicom(args.output):
         raise InputError(f"--rtstruct writes a .dcm file, not {args.output.name}.")
+    if args.algorithm_type and not _to_dicom(args.output):
+        raise InputError(f"--algorithm-type is for a .dcm file, not {args.output.name}.")
     if _to_dicom(args.output) and args.source is None:
         raise InputError("A DICOM SEG or RTSTRUCT belongs to a series: name its folder with --source.")
     if not args.each:

@@ -102,6 +102,7 @@ def test_a_label_map_beside_its_source_keeps_the_source(case, tmp_path, capsys):
     [
         (["MASK", "OUT.dcm"], "name its folder with --source"),
         (["MASK", "OUT.nii.gz", "--rtstruct"], "--rtstruct writes a .dcm file"),
+        (["MASK", "OUT.nii.gz", "--algorithm-type", "MANUAL"], "--algorithm-type is for a .dcm file"),
         (["MASK", "OUT.nii.gz", "--threshold", "0.5"], "--threshold is for a fractional DICOM SEG"),
         (["NOTHING", "OUT.nii.gz"], "nothing.nii.gz"),
     ],
