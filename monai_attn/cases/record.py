@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,8 +55,11 @@ class SplitRecord:
 
         Capital and small letters are the same here, as file systems may exchange them.
         """
-        known = {same_name(name) for name in (*self.train, *self.validation, *self.before)}
-        return "yes" if same_name(case) in known else "no" if self.complete else "unknown"
+        return "yes" if same_name(case) in self._known else "no" if self.complete else "unknown"
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(same_name(name) for name in (*self.train, *self.validation, *self.before))
 
     def joined(self, other: SplitRecord) -> SplitRecord:
         """What two weights have seen together, such as the networks of a mean."""

@@ -11,7 +11,7 @@ from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 from monai_attn.wording import counted
 
-__all__ = ["all_cases", "split_cases", "unseen_cases", "unseen_of"]
+__all__ = ["all_cases", "holds_most", "split_cases", "unseen_cases", "unseen_of"]
 
 PARTS = ("train", "validation", "test")
 
@@ -49,6 +49,15 @@ def automatic_part(names: Collection[str], part: str) -> list[str]:
     if len(ordered) == 1 or (not chosen and part != "train"):
         return ordered  # too few to hold any out: with one or two cases the parts are the same
     return chosen
+
+
+def holds_most(count: int, total: int) -> bool:
+    """Whether one patient has so many of all cases that they cannot be held out: more than a third.
+
+    >>> holds_most(1, 2), holds_most(3, 9), holds_most(4, 9)
+    (False, False, True)
+    """
+    return count > 1 and 3 * count > total
 
 
 def all_cases(dataset_dir: str | Path, images: Sequence[str] = ("image",)) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from monai_attn.cases.labelled import LabelledSet
 from monai_attn.io import write_bytes_atomic
 from monai_attn.learn.plan import Plan
-from monai_attn.learn.score import KINDS, Scores
+from monai_attn.learn.score import KINDS, Kind, Scores
 from monai_attn.measure import SizeClass, by_size
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.training import Point, summary_of
@@ -45,6 +45,13 @@ DECISIONS = {
     "initial": "first weights",
 }
 """The decisions of a plan in the order of the card, and what the card calls each."""
+
+CAVEATS: Mapping[Kind, str] = {
+    "unseen": "",
+    "validation": ": there is no case to spare for a test, so unseen cases may score lower",
+    "seen": ": there is no other case, so these scores say nothing of new patients",
+}
+"""What the card adds to the words for the cases that were scored."""
 
 
 def write_card(
@@ -114,14 +121,7 @@ def _data(labelled: LabelledSet, split: Mapping[str, Any]) -> list[str]:
 
 def _results(scores: Scores) -> list[str]:
     """The table of scores by structure."""
-    what = (
-        KINDS[scores.kind]
-        + {
-            "unseen": "",
-            "validation": ": there is no case to spare for a test, so unseen cases may score lower",
-            "seen": ": there is no other case, so these scores say nothing of new patients",
-        }[scores.kind]
-    )
+    what = KINDS[scores.kind] + CAVEATS[scores.kind]
     short = len(scores.cases) < scores.wanted
     many = f"{len(scores.cases)}{f' of {scores.wanted}' if short else ''} cases"
     lines = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from monai_attn.cases.labelled import LabelledSet
 from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable
-from monai_attn.learn.score import Scores
+from monai_attn.learn.score import Kind, Scores
 from monai_attn.report.drawing import Scene, new_figure, to_png
 from monai_attn.report.pictures import overview
 from monai_attn.report.window import window_of
@@ -19,6 +19,14 @@ from monai_attn.training import Point
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["chosen_cases", "draw_cases", "draw_curve"]
+
+
+CASES: Mapping[Kind, str] = {
+    "unseen": "unseen case",
+    "validation": "case of the validation",
+    "seen": "case of the training",
+}
+"""What captions call a case that was scored."""
 
 
 def draw_curve(curve: Sequence[Point], path: Path) -> str:
@@ -76,8 +84,7 @@ def draw_cases(labelled: LabelledSet, scores: Scores, folder: Path) -> dict[str,
         file = f"{what}.png"
         picture = overview(scene, f"{what} case: {name}", reference=True)
         write_bytes_atomic(folder / file, picture, overwrite=True)
-        kind = {"unseen": "unseen case", "validation": "case of the validation", "seen": "case of the training"}
-        captions[file] = f"The {what} {kind[scores.kind]} by mean Dice ({name}): masks in colour, references dashed."
+        captions[file] = f"The {what} {CASES[scores.kind]} by mean Dice ({name}): masks in colour, references dashed."
     return captions
 
 

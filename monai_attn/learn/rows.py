@@ -8,7 +8,7 @@ from typing import Any
 
 from monai_attn.cases import SplitRecord
 from monai_attn.cases.labelled import LabelledSet, find_labelled
-from monai_attn.cases.split import automatic_part
+from monai_attn.cases.split import automatic_part, holds_most
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 
@@ -73,7 +73,7 @@ def split_of(
         given[place[labelled[group[0]].patient]] += group  # another case of this patient has its part
         people.remove(group)
     if not given["train"]:
-        most = [group for group in people if _most(group, names)]
+        most = [group for group in people if holds_most(len(group), len(names))]
         free = [group for group in people if group not in most]
         parts = _dealt(free, test=not given["test"], validation=not given["validation"])
         parts["train"] += _joined(most)
@@ -84,7 +84,9 @@ def split_of(
     if not split["validation"]:
         learned = _people(labelled, split["train"])
         count = max(len(learned) // 10, 1) if len(learned) > 2 else 0
-        new = [group for group in learned if not (_any_seen(group, before) or _most(group, names))] or learned
+        new = [
+            group for group in learned if not (_any_seen(group, before) or holds_most(len(group), len(names)))
+        ] or learned
         aside = _joined(new[:: max(len(new) // count, 1)][:count]) if count else split["train"]
         split["validation"] = aside
         split["train"] = [name for name in split["train"] if name not in aside] if count else split["train"]
@@ -120,11 +122,6 @@ def _back_to_training(labelled: LabelledSet, parts: dict[str, list[str]], before
 
 def _any_seen(group: Sequence[str], record: SplitRecord | None) -> bool:
     return record is not None and any(record.has_seen(name) == "yes" for name in group)
-
-
-def _most(group: Sequence[str], names: Collection[str]) -> bool:
-    """Whether these cases of one patient are more than a third of all: then nothing else is like them."""
-    return len(group) > 1 and 3 * len(group) > len(names)
 
 
 def _joined(people: Sequence[Sequence[str]]) -> list[str]:

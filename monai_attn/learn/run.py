@@ -34,9 +34,6 @@ __all__ = ["learn"]
 
 logger = logging.getLogger(__name__)
 
-WORDS = {"labels": "labels", "folds": "folds", "initial": "first weights"}
-"""What a training that goes on keeps."""
-
 
 def learn(
     dataset: str | Path,
@@ -87,11 +84,9 @@ def learn(
         labelled = labelled.named(labels)
     end = began + 60 * minutes
     if resume:
-        for name, value in {"labels": labels, "folds": folds, "initial": initial}.items():
+        for name, value in {"labels": labels, "folds": folds, "first weights": initial}.items():
             if value is not None:
-                raise InputError(
-                    f"A training that goes on keeps its {WORDS[name]}. Leave them out, or begin a new one."
-                )
+                raise InputError(f"A training that goes on keeps its {name}. Leave them out, or begin a new one.")
         return _go_on(root, place, labelled, overrides or {}, tell, wanted)
     if folds is not None and folds < 2:
         raise InputError(f"{folds} folds are none. Give 2 or more, such as 5, or leave folds out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from monai_attn.cases import ImageInput
 from monai_attn.cases.labelled import LabelledSet
+from monai_attn.cases.split import holds_most
 from monai_attn.preflight.labelled_figures import CaseFigures, ImageFigures
 
 __all__ = ["check_set", "with_modalities"]
@@ -115,8 +117,8 @@ def _patients(labelled: LabelledSet, read: Sequence[CaseFigures]) -> Iterator[Sa
                 case.name,
             )
     free = [labelled[one.name].patient for one in read if labelled[one.name].part is None]
-    count = max((free.count(patient) for patient in set(free) if patient), default=0)
-    if count > 1 and 3 * count > len(free):
+    count = max(Counter(filter(None, free)).values(), default=0)
+    if holds_most(count, len(free)):
         yield (
             "warning",
             f"{count} of {len(free)} cases are said to be of one patient, so they all go to the training. Where an "
