@@ -72,7 +72,7 @@ def blocks_of(kept: Path) -> dict[str, str]:
         "differences": sections(clean, differences),
         "structures": sections([part for part in small if len(part.structures) > 1], by_structure),
         "sizes": sections(small, by_size),
-        "scenes": sections(small, lambda part: scenes(part, of_part(rows, part))),
+        "scenes": sections([part for part in clean if of_part(rows, part)], lambda part: scenes(part, of_part(rows, part))),
         "without": sections([part for part in _scene(rows, "without") if part.budget == "small"], without),
         "boundaries": boundaries(small),
     }
