@@ -71,6 +71,15 @@ def test_a_longer_training_stands_beside_the_short_one(tmp_path):
     assert "long" not in blocks["answer"]
 
 
+def test_disturbed_images_of_any_budget_are_shown_and_no_table_without_them(tmp_path):
+    more = [{**one, "budget": "full"} for one in (*table(), *table("noise")) if one["seed"] == 1]
+    keep(tmp_path / "scores.csv", [*table(), *more])
+    scenes = blocks_of(tmp_path)["scenes"]
+    assert scenes.startswith("**hippocampus, full budget**")
+    assert "| network | clean | noise |" in scenes
+    assert "**hippocampus**" not in scenes
+
+
 def test_the_difference_of_a_structure_is_its_own(part):
     front, back = (part.differences("dice", name)["gate"] for name in ("front", "back"))
     assert front.mean == pytest.approx(0.1, abs=0.005)
