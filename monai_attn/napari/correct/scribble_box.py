@@ -45,7 +45,7 @@ class ScribbleBox(QGroupBox):
         say: Callable[[str], None],
     ) -> None:
         super().__init__("Scribble: the mask follows")
-        self.scribbles = Scribbles(viewer)
+        self.scribbles = Scribbles(viewer, say)
         self._mask, self._image, self._say = mask, image, say
         self.worker: Any = None
         self._again = False

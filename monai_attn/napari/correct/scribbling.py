@@ -5,9 +5,9 @@ The panel "Correct" owns one `Scribbles`. What the scribbles change is computed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -18,6 +18,7 @@ from monai_attn.errors import InputError, LabelError
 from monai_attn.labels import Label, LabelTable
 from monai_attn.napari.correct.common_undo import CommonUndo
 from monai_attn.napari.correct.editing import Seal, apply_change, check_free_label
+from monai_attn.napari.layers.links import Links
 from monai_attn.napari.layers.styles import layer_table, locked_values
 from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, to_native, volume_of
 from monai_attn.volume import Volume, same_grid
@@ -33,6 +34,8 @@ SCRIBBLES = "scribbles"
 
 HERE, NOT_HERE = 1, 2
 """The labels of the scribbles' layer."""
+
+TURNED = "Another structure is selected, so the scribbles are gone. Press a button to scribble over this one."
 
 TABLE = LabelTable((Label(HERE, "here", "#37d67a"), Label(NOT_HERE, "not here", "#ff4d4d")))
 
@@ -84,13 +87,16 @@ class Task:
 
 
 class Scribbles:
-    """The scribbles of a viewer over one mask; `layer` is theirs, None before `begin` and after `end`.
+    """The scribbles of a viewer over one label of one mask; `layer` is theirs, None before `begin` and after `end`.
 
-    `history` undoes the strokes together with what they made of the mask.
+    They end when another label of the mask is selected, since they say nothing of it; `say` is told so. `history`
+    undoes the strokes together with what they made of the mask.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, say: Callable[[str], None] | None = None) -> None:
         self.viewer = viewer
+        self._say = say
+        self._links = Links()
         self.layer: Labels | None = None
         self.mask: Labels | None = None
         self.history: CommonUndo | None = None
@@ -111,6 +117,7 @@ class Scribbles:
             data, keywords, _ = labels_layer(empty, name=SCRIBBLES, table=TABLE, role=SCRIBBLES, display_only=True)
             self.layer, self.mask = self.viewer.add_labels(data, **keywords), mask
             self.history = CommonUndo(mask, self.layer)
+            self._links.follow(self._turned, mask.events.selected_label)
         layers.selection.active = self.layer
         self.layer.selected_label = kind
         self.layer.mode = "paint"
@@ -119,12 +126,19 @@ class Scribbles:
     def end(self) -> None:
         """Take the scribbles away; the mask becomes active again. Doing it again does no harm."""
         layer, self.layer = self.layer, None
+        self._links.close()
         if self.history is not None:
             self.history.close()
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
             if self.mask in self.viewer.layers:
                 self.viewer.layers.selection.active = self.mask
+
+    def _turned(self, event: Any = None) -> None:  # noqa: ARG002
+        """Another label of the mask was selected."""
+        self.end()
+        if self._say is not None:
+            self._say(TURNED)
 
     def refinement(self, image: Image | None, *, replace_others: bool = False) -> Refinement:
         """What is to be computed of the scribbles as they are now.

@@ -144,6 +144,22 @@ def test_the_probability_of_the_run_is_used_where_it_is_open(model: Any) -> None
     np.testing.assert_array_equal(found.array, probable.array)
 
 
+def test_scribbles_over_one_structure_say_nothing_of_another(model: Any) -> None:
+    image, mask, _ = scene(model)
+    said: list[str] = []
+    scribbles = Scribbles(model, said.append)
+    scribble(scribbles, image, mask, HERE, FIRST)
+    first = scribbles.layer
+    mask.selected_label = 2
+    assert first not in model.layers
+    assert "Another structure" in said[-1]
+    scribbles.begin(mask, HERE)
+    assert not np.any(scribbles.layer.data)  # what was scribbled for the first structure does not count
+    scribbles.layer.data_setitem((np.array([1]), np.array([1]), np.array([1])), HERE)
+    task = scribbles.task(image)
+    assert (task.refinement.value, np.count_nonzero(task.refinement.here)) == (2, 1)
+
+
 def test_what_cannot_be_scribbled_on_is_refused(model: Any) -> None:
     _, mask, _ = scene(model)
     scribbles = Scribbles(model)
