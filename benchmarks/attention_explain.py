@@ -157,7 +157,8 @@ def gradient(network: nn.Module, x: Tensor, labels: np.ndarray) -> np.ndarray:
     where = torch.from_numpy(labels > 0)
 
     def structures(image: Tensor) -> Tensor:
-        return network(image)[:, 1:].amax(dim=1)[:, where].sum(dim=1)
+        best: Tensor = network(image)[:, 1:].amax(dim=1)
+        return best[:, where].sum(dim=1)
 
     return np.asarray(Saliency(structures).attribute(x.clone().requires_grad_(), abs=True)[0].mean(dim=0).detach())
 

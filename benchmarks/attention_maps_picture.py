@@ -38,12 +38,10 @@ def picture(seen: Sequence[Seen]) -> bytes:
     for one in seen:
         axis = axes[cases.index(one.case), variants.index(one.variant)]
         middle = (
-            round(float(np.mean(np.nonzero(one.reference)[1])))
-            if (one.reference > 0).any()
-            else one.image.shape[1] // 2
+            round(float(np.mean(np.nonzero(one.reference)[1]))) if np.any(one.reference) else one.image.shape[1] // 2
         )
         image, reference, prediction, found = (
-            np.asarray(array)[:, middle].T for array in (one.image, one.reference, one.prediction, one.map)
+            np.asarray(array, np.float32)[:, middle].T for array in (one.image, one.reference, one.prediction, one.map)
         )
         axis.imshow(image, cmap="gray", origin="lower")
         axis.imshow(found, cmap="magma", vmin=0, vmax=float(np.max(one.map)), alpha=0.55, origin="lower")

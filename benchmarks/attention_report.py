@@ -53,9 +53,10 @@ def write_page(docs: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name, content in blocks.items():
         block = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        if not block.search(text):
+        found = block.search(text)
+        if not found:
             raise SystemExit(f"{page.name} has no block {name!r}.")
-        text = block.sub(lambda found, content=content: f"{found[1]}{content.strip()}\n{found[2]}", text)
+        text = f"{text[: found.start()]}{found[1]}{content.strip()}\n{found[2]}{text[found.end() :]}"
     page.write_text(text, encoding="utf-8")
 
 
@@ -72,7 +73,9 @@ def blocks_of(kept: Path) -> dict[str, str]:
         "differences": sections(clean, differences),
         "structures": sections([part for part in small if len(part.structures) > 1], by_structure),
         "sizes": sections(small, by_size),
-        "scenes": sections([part for part in clean if of_part(rows, part)], lambda part: scenes(part, of_part(rows, part))),
+        "scenes": sections(
+            [part for part in clean if of_part(rows, part)], lambda part: scenes(part, of_part(rows, part))
+        ),
         "without": sections([part for part in _scene(rows, "without") if part.budget == "small"], without),
         "boundaries": boundaries(small),
     }
@@ -161,7 +164,7 @@ def _none(part: Part) -> str:
     return f"{np.nanmean(part.scores('dice', ALL)[BASE]):.3f}"
 
 
-def sections(found: Sequence[Part], table) -> str:  # type: ignore[no-untyped-def]
+def sections(found: Sequence[Part], table: Callable[[Part], str]) -> str:
     """A table for each part below its name."""
     return "\n\n".join(f"**{part.title}**\n\n{table(part)}" for part in found if len(part.variants) > 1) or NOTHING
 

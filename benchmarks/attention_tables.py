@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -208,13 +209,17 @@ def runs(found: Sequence[Part]) -> str:
     ]
     rows = []
     for part in found:
-        of: Callable[[str], list[str]] = lambda name, part=part: sorted({row[name] for row in part.rows})  # noqa: E731
+        of = partial(_of, part)
         minutes: NDArray[Any] = np.array([float(row["cpu_minutes"]) for row in part.rows])
         spread = f"{minutes.min():.1f} to {minutes.max():.1f}"
         cells = [", ".join(of(name)) for name in ("steps", "commit", "hardware")]
         numbers = [len(part.variants), ", ".join(of("seed")), len(of("case"))]
         rows.append([part.data, part.budget, *numbers, cells[0], spread, *cells[1:]])
     return markdown(head, rows)
+
+
+def _of(part: Part, name: str) -> list[str]:
+    return sorted({row[name] for row in part.rows})
 
 
 def _others(part: Part) -> list[str]:

@@ -16,8 +16,9 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,9 @@ def main() -> None:
         for number, case in enumerate(cases):
             with profile if profile and number >= WARM_UP else nullcontext():
                 run = CaseRun(recipe, case, claims)
-                read = cpu_ms(lambda run=run: run.read(segmenter))
+                read = cpu_ms(partial(run.read, segmenter))
                 watch.ms = 0.0
-                segment = cpu_ms(lambda run=run: run.segment(segmenter))
+                segment = cpu_ms(partial(run.segment, segmenter))
                 finish = cpu_ms(run.finish)
             assert not run.error, run.error
             rows.append((read, segment - watch.ms, watch.ms, finish))
@@ -94,7 +95,7 @@ def cpu_ms(work: Callable[[], object]) -> float:
     return 1000 * (time.process_time() - start)
 
 
-def columns(rows: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
+def columns(rows: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
     """The times of each step, and the sums without the network."""
     steps = list(zip(*rows, strict=True))
     return [*steps, tuple(read + beside + finish for read, beside, _, finish in rows)]

@@ -79,7 +79,8 @@ def make_studies(data: Path, folder: Path, count: int, *, dicom: bool) -> None:
         volume = Volume(np.ascontiguousarray(array[::-1] if number % 2 else array), image.affine)
         if not dicom:
             starts = [max(0, (edge - small) // 2) for edge, small in zip(volume.shape, SMALL, strict=True)]
-            write(volume.crop(tuple(slice(at, at + small) for at, small in zip(starts, SMALL, strict=True))), first)
+            i, j, k = (slice(at, at + small) for at, small in zip(starts, SMALL, strict=True))
+            write(volume.crop((i, j, k)), first)
             continue
         study = generate_uid()
         for place, dataset in reversed(list(enumerate(slices_of(volume)))):
@@ -199,9 +200,9 @@ def rows(studies: Path, output: Path, count: int, plan: Path) -> None:
     start, before = time.monotonic(), processor_s()
     shutil.rmtree(output, ignore_errors=True)
     for number in range(1, 1 + tries):
-        one = plan.with_name("one.csv")
-        one.write_text("\n".join([lines[0], lines[number]]) + "\n")
-        subprocess.run(command(*arguments(one, output)), check=True, stdout=subprocess.DEVNULL)
+        line = plan.with_name("one.csv")
+        line.write_text("\n".join([lines[0], lines[number]]) + "\n")
+        subprocess.run(command(*arguments(line, output)), check=True, stdout=subprocess.DEVNULL)
     each, used = (time.monotonic() - start) / tries, (processor_s() - before) / tries
     print(f"| a loop over the command | {60 / each:.1f} | {used:.1f} | {each:.1f} | |", flush=True)
     for options in ([], ["--executor", "processes"], ["--executor", "dask"]):
@@ -241,7 +242,8 @@ def kill(studies: Path, output: Path, count: int, kills: int, victims: str = "")
     """
     shutil.rmtree(output, ignore_errors=True)
     only = ([["--executor", victims, "--workers", "2"]],) if victims else ()
-    chance, starts, turns, seen = random.Random(20), 0, cycle(only or TURNS), {}
+    chance, starts, turns = random.Random(20), 0, cycle(only or TURNS)
+    seen: dict[str, int] = {}
     killed = {"commands": 0, "workers": 0}
     while finished(output) < count or sum(killed.values()) < kills:
         left, to_kill = count - finished(output), kills - sum(killed.values())

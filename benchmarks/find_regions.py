@@ -52,7 +52,7 @@ def _of_bundle(brain: Volume) -> dict[str, np.ndarray]:
     found = {}
     for side, r in (("left", -25.0), ("right", 25.0)):
         labels = segmenter(brain, region=Box.around((r, -23.5, -12.5), (40, 54, 44))).labels
-        found[side] = labels.to_world(np.argwhere(labels.array > 0))
+        found[side] = labels.to_world(np.argwhere(labels.array))
     return found
 
 

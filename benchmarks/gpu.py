@@ -133,7 +133,7 @@ def windows(timer: Timer, edge: int) -> None:
     network = Segmenter.from_bundle(BUNDLE, execution=Execution(str(timer.device), "torch", "f32")).parts.network
     x = torch.randn(BATCH, 1, edge, edge, edge, device=timer.device)
     for order in (torch.contiguous_format, torch.channels_last_3d):
-        network, x = network.to(memory_format=order), x.to(memory_format=order)
+        network, x = network.to(memory_format=order), x.to(memory_format=order)  # type: ignore[call-overload]
         for dtype in (torch.float32, torch.bfloat16):
 
             def run(network: Any = network, x: Any = x, dtype: Any = dtype) -> Any:

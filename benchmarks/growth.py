@@ -73,6 +73,8 @@ def network(classes: int) -> Any:
     levels = (torch.arange(classes) + 0.5) / classes
     first, last = torch.nn.Conv3d(1, FEATURES, 1), torch.nn.Conv3d(FEATURES, classes, 1)
     torch.nn.init.constant_(first.weight, 1 / FEATURES)
+    assert first.bias is not None
+    assert last.bias is not None
     torch.nn.init.zeros_(first.bias)
     last.weight.data = (40 * levels).reshape(-1, 1, 1, 1, 1).repeat(1, FEATURES, 1, 1, 1)
     last.bias.data = -20 * levels**2

@@ -214,8 +214,10 @@ def scored(predict: Predict, cases: Sequence[LabelledCase], labels: LabelTable) 
         wanted = LabelTable(tuple(labels[value] for value in case.scored(labels)))
         known = [label.value for label in wanted]
         reference = case.label.read(like=next(iter(case.images.values())).read())
-        maps = [one.with_array(np.where(np.isin(one.array, known), one.array, 0)) for one in (predict(case), reference)]
-        found += rows(compare(*maps, wanted, resample=True), case=case.name)
+        predicted, drawn = (
+            one.with_array(np.where(np.isin(one.array, known), one.array, 0)) for one in (predict(case), reference)
+        )
+        found += rows(compare(predicted, drawn, wanted, resample=True), case=case.name)
     return summary_of(found)
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def save_corrected(cases: Sequence[LabelledCase], labelled: LabelledSet, folder:
         made = {"bundle": "base", "edited_by_hand": True, "source": next(iter(names.values())), **several}
         label_map = case.label.read()
         segmentation = Segmentation(label_map.with_array(label_map.array.astype(np.uint8)), labelled.labels, made)
-        images = {}
+        images: dict[str, Any] = {}
         for name, file in case.images.items():
             images |= image_record(file, folder, name)
         files = {mask: partial(write, segmentation.labels, table=labelled.labels)}
@@ -98,7 +99,7 @@ def main() -> None:
           + " | ".join(label.name for label in labelled.labels) + " |")  # fmt: skip
     print("|---" * (2 + len(labelled.labels)) + "|")
     for count, bundle in bundles.items():
-        scores = score_cases(bundle, further, labelled.labels, unseen=True, deadline=time.monotonic() + 24 * 3600)
+        scores = score_cases(bundle, further, labelled.labels, kind="unseen", deadline=time.monotonic() + 24 * 3600)
         means = [_mean(scores.rows, label.name) for label in labelled.labels]
         row = [str(count) if count else "0 (base)", f"{mean_dice_of(scores):.3f}", *(f"{mean:.3f}" for mean in means)]
         print(f"| {' | '.join(row)} |", flush=True)

@@ -123,7 +123,10 @@ def main(runs: int = 5, slices: int = 500) -> None:
                 measured = start(config, panel)
                 times[name] += [measured] if turn else []  # the first fills the caches
         viewer = napari.Viewer(show=True)
-        actions = {"SimpleITK ImageSeriesReader": itk_series, "monai_attn.io.read": read}
+        actions: dict[str, Callable[[Path], object]] = {
+            "SimpleITK ImageSeriesReader": itk_series,
+            "monai_attn.io.read": read,
+        }
         actions["napari: drop to picture"] = drop_to_picture
         times |= {name: [] for name in actions}
         for turn in range(runs + 1):

@@ -74,7 +74,7 @@ def main(backend: str) -> None:
         pulse = Pulse()
         panel.form.run.click()
         started = pump(lambda: panel.running.work is not None and panel.running.work.alive)
-        computed = started + pump(lambda: not panel.running.work.alive)
+        computed = started + pump(lambda: panel.running.work is None or not panel.running.work.alive)
         gaps = np.array(pulse.gaps)
         pulse.timer.stop()
         shown = computed + pump(lambda: panel.running.worker is None)

@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from typing import Any
 
 import numpy as np
 
@@ -58,12 +59,13 @@ def main(steps: int) -> None:
     viewer.close()
 
 
-def compare(name: str, viewer, steps: int, *, linked: bool = False) -> None:
+def compare(name: str, viewer: Any, steps: int, *, linked: bool = False) -> None:
     """One line: steps without and with our text on the canvas and the linked views, if there are any, in turns."""
     from monai_attn.napari.look.canvas import canvas_notes
     from monai_attn.napari.look.views import LinkedViews
 
-    bare, ours = ([], []), ([], [])
+    bare: tuple[list[float], list[float]] = ([], [])
+    ours: tuple[list[float], list[float]] = ([], [])
     for turn in range(4):
         with_plugin = turn % 2 == 1
         views = LinkedViews(viewer) if with_plugin and linked else None
@@ -81,7 +83,7 @@ def compare(name: str, viewer, steps: int, *, linked: bool = False) -> None:
     print(f"| {name} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
 
 
-def measured(viewer, steps: int) -> tuple[list[float], list[float]]:
+def measured(viewer: Any, steps: int) -> tuple[list[float], list[float]]:
     """Wall-clock and CPU milliseconds of each step."""
     from qtpy.QtWidgets import QApplication
 

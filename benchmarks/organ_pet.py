@@ -36,12 +36,13 @@ def main(given: argparse.Namespace) -> None:
         image = image.crop((slice(None), slice(None), slice(image.shape[2] - labels.shape[2], None)))
     if image.shape != labels.shape or not (given.last_slices or same_grid(image, labels)):
         raise SystemExit(f"{given.labels} ({labels.shape} voxels) does not lie on the grid of {given.image}.")
-    values = image.array
+    values = np.asarray(image.array, np.float32)
     is_ct = values.min() < -500
     if is_ct:
-        suv = np.select([values < -300, values < -30, values < 150], [0.2, 0.3, 0.7], 1.2)
+        levels = [np.float64(level) for level in (0.2, 0.3, 0.7)]
+        suv = np.select([values < -300, values < -30, values < 150], levels, 1.2)
     else:
-        body = gaussian_filter(values.astype(np.float32), 2) > np.percentile(values, 99) * 0.08
+        body = gaussian_filter(values, 2) > np.percentile(values, 99) * 0.08
         suv = np.where(body, 0.6, 0.0)
     for organ, uptake in (CT_SUV if is_ct else MR_SUV).items():
         suv[labels.array == organ] = uptake
@@ -49,7 +50,7 @@ def main(given: argparse.Namespace) -> None:
     suv *= np.exp(gaussian_filter(rng.normal(0, 1.0, suv.shape), 1.5) * 2.0)  # organs are not even
     blurred = gaussian_filter(suv, FWHM_MM / 2.355 / np.array(image.spacing_mm))
     pet = np.clip(blurred * (1 + 0.08 * rng.normal(0, 1, suv.shape)), 0, None).astype(np.float32)
-    write(Volume(values.astype(np.float32), image.affine), given.out / "image.nii.gz")
+    write(Volume(values, image.affine), given.out / "image.nii.gz")
     write(Volume(pet, image.affine), given.out / "pet.nii.gz")
     print(f"{given.out}/pet.nii.gz: SUV {pet.mean():.2f} on average, {pet.max():.1f} at most.")
 

@@ -108,7 +108,7 @@ def patch(
     image: torch.Tensor, labels: torch.Tensor, size: tuple[int, ...], generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A window of `size` around a voxel of a structure drawn at random, `(1, 1, *size)` each."""
-    present = labels.unique()
+    present = torch.unique(labels)
     wanted = present[torch.randint(len(present), (1,), generator=generator)]
     inside = (labels[0] == wanted).nonzero()
     centre = inside[int(torch.randint(len(inside), (1,), generator=generator))]

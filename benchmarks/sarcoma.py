@@ -111,7 +111,7 @@ def ellipsoid(dataset: Path, fold: int = 0) -> list[float]:
     folds = find_bundle("soft_tissue_sarcoma") / "configs" / "folds.json"
     found = []
     for case in fold_cases(dataset, folds, fold, "validation", IMAGES):
-        label = read(case["label"]).array > 0
+        label = np.asarray(read(case["label"]).array) != 0
         found.append(dice(middle_ellipsoid(label.shape), label))
     return found
 
@@ -121,7 +121,9 @@ def main(given: argparse.Namespace) -> None:
     seeds = [int(seed) for seed in given.seeds.split(",")]
     grid, edge_mm = ({}, 4) if given.full else (COARSE, 6)
     runs = given.runs.resolve() / f"{edge_mm}mm_{given.epochs}_epochs"  # others are not to be taken for these
-    rows = [("centre ellipsoid", [[np.mean(ellipsoid(path))] for path in datasets.values()])]
+    rows: list[tuple[str, list[list[float]]]] = [
+        ("centre ellipsoid", [[float(np.mean(ellipsoid(path)))] for path in datasets.values()])
+    ]
     for name in given.rows or RUNS:
         overrides = {**grid, **RUNS[name]}
         of_seeds: list[list[float]] = [[] for _ in datasets]

@@ -57,7 +57,8 @@ def simulate(source: Source, seed: int, *, cuts: bool = True) -> Simulated:
     def back(points: Points) -> Points:
         """Places in the new head to places in the source."""
         inner = (points - shift) @ np.linalg.inv(linear).T + MIDDLE_MM
-        return inner + warp(inner)
+        moved: Points = inner + warp(inner)
+        return moved
 
     grid = _grid(generator, source.image, lambda points: (points - MIDDLE_MM) @ linear.T + shift, cuts=cuts)
     array = _sampled(source.image, grid, back)
@@ -77,7 +78,7 @@ def with_neck(head: Volume, seed: int = 5) -> Volume:
     below = count - z
     wide = below > 70
     radius = ((x - i / 2) / np.where(wide, 85, 55)) ** 2 + ((y - j / 2 - 5 + 0.2 * below) / np.where(wide, 60, 55)) ** 2
-    top = float(np.percentile(head.array, 99))
+    top = float(np.percentile(np.asarray(head.array, np.float32), 99))
     neck = np.where(radius < 1, np.where(radius > 0.8, 0.9 * top, 0.4 * top) + 0.1 * top * texture, 0)
     affine = head.affine.copy()
     affine[:3, 3] -= affine[:3, 2] * count
@@ -119,7 +120,8 @@ def _carried(points: Points, linear: Points, shift: Points, warp: Callable[[Poin
     inner = points.copy()
     for _ in range(20):
         inner = points - warp(inner)
-    return (inner - MIDDLE_MM) @ linear.T + shift
+    carried: Points = (inner - MIDDLE_MM) @ linear.T + shift
+    return carried
 
 
 def _grid(generator: np.random.Generator, image: Volume, forward: Callable[[Points], Points], *, cuts: bool) -> Volume:

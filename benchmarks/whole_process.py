@@ -59,10 +59,10 @@ def cpu_seconds(runs: Sequence[Taken]) -> str:
 def compare_labels(labels: NDArray[np.generic], reference: NDArray[np.generic]) -> tuple[int, list[float]]:
     """How many voxels differ, and the Dice of each structure that either has."""
     size = int(max(labels.max(), reference.max())) + 1
-    table = np.zeros(size * size, dtype=np.int64)
+    pairs = np.zeros(size * size, dtype=np.int64)
     for one, other in zip(labels, reference, strict=True):  # slab by slab: pairs take eight bytes a voxel
-        table += np.bincount(one.ravel().astype(np.intp) * size + other.ravel(), minlength=size * size)
-    table = table.reshape(size, size)
+        pairs += np.bincount(one.ravel().astype(np.intp) * size + other.ravel(), minlength=size * size)
+    table = pairs.reshape(size, size)
     counts = table.sum(0) + table.sum(1)
     dice = [2 * table[label, label] / counts[label] for label in range(1, size) if counts[label]]
     return int(table.sum() - np.trace(table)), [float(one) for one in dice]

@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -56,7 +57,7 @@ def table(member: Member, size: tuple[int, ...], gflop: float, rates: dict[str, 
     with torch.no_grad():
         expected = network(noise).argmax(1)
         differing = [float((module(noise).argmax(1) != expected).float().mean()) for module in modules]
-        rounds = [[seconds(lambda module=module: module(noise)) for module in modules] for _ in range(runs)]
+        rounds = [[seconds(partial(module, noise)) for module in modules] for _ in range(runs)]
     for number, (backend, precision) in enumerate(WAYS):
         cpu, wall = zip(*(one[number] for one in rounds), strict=True)
         rate = gflop / statistics.median(cpu)

@@ -43,7 +43,7 @@ def main() -> int:
         first = rng.integers(0, np.array(brain.shape) - size + 1)
         i, j, k = (slice(int(a), int(a + n)) for a, n in zip(first, size, strict=True))
         crop = brain.crop((i, j, k))
-        if np.mean(crop.array > 0) < BRAIN_SHARE:
+        if np.mean(np.asarray(crop.array) != 0) < BRAIN_SHARE:
             continue
         used += 1
         middle = crop.to_world((np.array(crop.shape) - 1) / 2)
