@@ -89,7 +89,7 @@ class Inbox:
             again, study.last = sender not in study.senders, self._clock()
             study.senders.add(sender)
             try:
-                if again:
+                if again or not study.count:
                     self._marker(name).touch(mode=0o600)
                 before = path.stat().st_size if path.is_file() else None
                 self._check(study, len(data), before)
@@ -97,6 +97,8 @@ class Inbox:
                 write_bytes_atomic(path, data, overwrite=True)
             except (FileError, OSError):
                 study.cut = True
+                if not study.count:
+                    self._marker(name).unlink(missing_ok=True)  # nothing of the study lies here
                 raise
             study.cut &= not again  # it is sent again
             study.count += before is None

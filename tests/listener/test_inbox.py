@@ -101,10 +101,12 @@ def test_a_study_of_which_an_image_was_refused_waits_until_it_is_sent_again(inbo
     assert inbox.complete(30) == [ONE]
 
 
-def test_a_study_whose_first_image_was_refused_is_not_complete_either(inbox, clock):
+def test_a_study_whose_first_image_was_refused_is_not_complete_either(inbox, clock, tmp_path):
     with pytest.raises(FullError, match="An image"):
         inbox.take("1.1", "1", b"a" * 1001, sender=1)
+    assert list((tmp_path / "inbox").iterdir()) == []  # of a study that was refused nothing stays
     inbox.take("1.1", "2", b"a", sender=1)
+    assert Inbox(tmp_path / "inbox", None, clock).complete(0) == []  # its sender has not said goodbye
     assert inbox.goodbye(1) == [ONE]
     clock.now = 1000
     assert inbox.complete(30) == []
