@@ -108,7 +108,8 @@ def align_rigid(first: Volume, second: Volume) -> Alignment:
 
 def labels_at(labels: Volume, alignment: Alignment, grid: Volume) -> Volume:
     """A label map of the second image on the grid of the first, by nearest neighbour."""
-    moved = replace(labels, affine=np.linalg.inv(alignment.matrix) @ labels.affine)
+    place = np.linalg.inv(alignment.matrix) @ labels.affine
+    moved = replace(labels, affine=place, frame_of_reference=grid.frame_of_reference)
     return labels_on_grid(moved, grid)
 
 

@@ -28,11 +28,12 @@ class Known:
     numbers: tuple[int, ...]
     targets: tuple[int, ...]
 
-    def moved(self, matrix: NDArray[np.float64] | None) -> Known:
-        """The same lesions after a motion of the patient, `(4, 4)` in mm (RAS+)."""
+    def moved(self, matrix: NDArray[np.float64] | None, frame: str) -> Known:
+        """The same lesions after a motion of the patient, `(4, 4)` in mm (RAS+), which leads into another frame."""
         if matrix is None:
             return self
-        return replace(self, labels=replace(self.labels, affine=matrix @ self.labels.affine))
+        labels = replace(self.labels, affine=matrix @ self.labels.affine, frame_of_reference=frame)
+        return replace(self, labels=labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +55,9 @@ def track(
 
     `known` begins with all lesions of the time point before; the others are lesions of earlier ones that had gone.
     `matrix` leads from mm (RAS+) of the time point before to mm of this one; None where the coordinates are the same.
+    Raises `GeometryError` where they cannot be, since the frames of reference are known and differ.
     """
-    past = [one.moved(matrix) for one in known]
+    past = [one.moved(matrix, later.frame_of_reference) for one in known]
     names = [(source, number) for source, one in enumerate(past) for number in one.numbers]
     place = {name: index for index, name in enumerate(names)}
     links = [

@@ -142,9 +142,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk.
 
-    A file system that cannot confirm this is trusted. Raises `OSError` when the path cannot be opened.
+    A file system that cannot confirm this is trusted, and so is one that opens no folder, as that of Windows. Raises
+    `OSError` when a file cannot be opened.
     """
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():
+            return
+        raise
     try:
         with suppress(OSError):  # some network file systems cannot; the data are in the file all the same
             os.fsync(handle)

@@ -16,6 +16,7 @@ __all__ = [
     "Block",
     "Mask",
     "along_memory",
+    "check_frames",
     "check_grid",
     "find_blocks",
     "join",
@@ -135,10 +136,24 @@ def join(one: Block | None, other: Block | None) -> Block | None:
 
 
 def check_grid(volume: Volume, other: Volume, what: str) -> None:
-    """Raise `GeometryError` unless the two volumes have the same voxels in the same places."""
+    """Raise `GeometryError` unless the two volumes have the same voxels in the same places of one patient."""
+    check_frames(volume, other, what)
     if not same_grid(volume, other):
         raise GeometryError(
             f"{what} lie on different grids: {_grid(volume)} and {_grid(other)}. Resample one onto the other first."
+        )
+
+
+def check_frames(volume: Volume, other: Volume, what: str) -> None:
+    """Raise `GeometryError` where the frames of reference of two volumes are known and differ.
+
+    A frame that is not known counts as agreement: NIfTI has none, and anonymisers remove it.
+    """
+    one, two = volume.frame_of_reference, other.frame_of_reference
+    if one and two and one != two:
+        raise GeometryError(
+            f"{what} have different frames of reference: equal coordinates may be different places in the patient. "
+            "Align them by their images. Where their coordinates are known to agree, convert one of them to NIfTI."
         )
 
 

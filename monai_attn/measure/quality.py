@@ -6,13 +6,13 @@ A rule never says that a mask is wrong: a large tumour is far from the cohort to
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from monai_attn.errors import InputError
+from monai_attn.labels import without_side
 from monai_attn.measure.cohort_figures import FEWEST, CaseFigures, Doubt, PartFigures, robust_z
 
 __all__ = ["RULES", "find_doubts", "in_order_of_doubt"]
@@ -25,9 +25,6 @@ WHOLE = 0.9
 
 UNSURE = 0.7
 """A mean probability of the winning label below this is low, whatever the cohort."""
-
-SIDES = re.compile(r"(?<![a-z])(left|right|lt|rt|l|r)(?![a-z])", re.IGNORECASE)
-"""The words for a side in the name of a structure."""
 
 
 def find_doubts(cohort: Sequence[CaseFigures], *, without: Collection[str] = ()) -> list[Doubt]:
@@ -179,10 +176,9 @@ def _sides(parts: Mapping[str, PartFigures]) -> dict[str, tuple[PartFigures, Par
     """The structures that are there for both sides, by their name without the side: left, then right."""
     sides: dict[str, dict[str, PartFigures]] = defaultdict(dict)
     for name, part in parts.items():
-        found = SIDES.search(name)
-        if found:
-            rest = " ".join(f"{name[: found.start()]} {name[found.end() :]}".replace("_", " ").split())
-            sides[rest]["left" if found[1].lower().startswith("l") else "right"] = part
+        rest, side = without_side(name)
+        if side:
+            sides[rest][side] = part
     return {name: (both["left"], both["right"]) for name, both in sides.items() if len(both) == 2}
 
 

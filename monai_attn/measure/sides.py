@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from monai_attn.labels import Label, LabelTable
+from monai_attn.labels import Label, LabelTable, without_side
 from monai_attn.measure.structures import Structure
 
 __all__ = ["Sides", "measure_sides"]
@@ -81,4 +81,4 @@ def _plain(label: Label) -> str:
     >>> _plain(Label(1, "left anterior hippocampus", "#ff0000", laterality="left"))
     'anterior hippocampus'
     """
-    return " ".join(word for word in label.name.split() if word.lower() != label.laterality)
+    return without_side(label.name)[0]

@@ -134,9 +134,10 @@ def lesion_links(earlier: Volume, later: Volume, *, reach_mm: float = 0.0) -> se
     """
     if not reach_mm >= 0:
         raise InputError(f"The reach is 0 mm or more, not {reach_mm}.")
-    there = labels_on_grid(later, earlier)
-    found = _overlapping(earlier, there) | _overlapping(labels_on_grid(earlier, later), later)
-    return found | (_near(earlier, there, reach_mm) if reach_mm else set())
+    found: set[tuple[int, int]] = set()
+    for one, other in ((earlier, labels_on_grid(later, earlier)), (labels_on_grid(earlier, later), later)):
+        found |= _overlapping(one, other) | (_near(one, other, reach_mm) if reach_mm else set())
+    return found
 
 
 def grouped(total: int, links: Collection[tuple[int, int]]) -> list[list[int]]:

@@ -7,6 +7,7 @@ here is never logged, and never put into an error message or a file name.
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,12 @@ TAGS = {
 """What is read, as the page calls it, and the keyword of the DICOM attribute."""
 
 SHORTEST_WORD = 3
-"""Shorter parts of a name occur in many words by chance, and are not taken for the name."""
+"""Shorter parts of a name in Latin letters occur in many words by chance, and are not taken for the name."""
+
+SHORTEST_NUMBER = 6
+"""From so many digits on a number is found though hyphens or blanks stand between them."""
+
+BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
 @quiet()
@@ -62,11 +68,24 @@ def read_identity(source: str | Path, *, series: str | None = None) -> dict[str,
 def anonymous_case(case: str, identity: dict[str, str]) -> str:
     """The name of the case, or "case" where the name repeats a part of the identity, as folders of DICOM often do.
 
-    Parts are words and numbers of at least three letters; capitals do not matter. An empty identity changes nothing.
+    Parts are words and numbers of at least three letters, and of one letter in writings other than Latin. Capitals and
+    accents do not matter. In dates and long numbers separators do not matter either. An empty identity changes nothing.
 
     >>> anonymous_case("doe_ct", {"patient's name": "Doe Jane"}), anonymous_case("case_1", {})
     ('case', 'case_1')
+
+    >>> anonymous_case("2024-01-31", {"study date": "20240131"})
+    'case'
     """
-    parts = {part for value in identity.values() for part in re.split(r"[\W_]+", value.lower())}
-    repeats = any(len(part) >= SHORTEST_WORD and part in case.lower() for part in parts)
-    return "case" if repeats else case
+    parts = {part for value in identity.values() for part in BETWEEN_WORDS.split(_plain(value))}
+    said = _plain(case)
+    joined = BETWEEN_WORDS.sub("", said)
+    repeats = any(part in said for part in parts if len(part) >= SHORTEST_WORD or not part.isascii())
+    numbered = any(part in joined for part in parts if part.isdecimal() and len(part) >= SHORTEST_NUMBER)
+    return "case" if repeats or numbered else case
+
+
+def _plain(text: str) -> str:
+    """A text without capitals and accents, in one of the forms that Unicode has for it."""
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()

@@ -35,6 +35,9 @@ __all__ = [
 INPUT = "input"
 """The key of the record under which the fingerprints of the images stand."""
 
+GZIP = b"\x1f\x8b"
+"""The first bytes of every compressed file. A computer that lost its power may leave zeros in their place."""
+
 BEGINNING = b'{\n  "notice": "'
 """The first bytes of every record, see `Segmentation.about`."""
 
@@ -111,8 +114,8 @@ def named_files(record: Path) -> dict[str, Any]:
 def is_broken(path: Path) -> bool:
     """Whether a file is empty, or a compressed file that is cut off or damaged: nothing that a person has saved.
 
-    A file without the ending `.gz` is broken only when it is empty. A `.gz` file is read to its end, four megabytes
-    at a time. A file that is missing or may not be read counts as broken.
+    A file that is not compressed is broken only when it is empty, whatever its ending. A compressed one is read to its
+    end, four megabytes at a time. A missing file counts as broken; one that may not be read does not.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -126,11 +129,17 @@ def is_broken(path: Path) -> bool:
             return True
         if not path.name.endswith(".gz"):
             return False
+        with path.open("rb") as stream:
+            head = stream.read(len(GZIP))
+        if not GZIP.startswith(head) and any(head):
+            return False  # somebody's mask that is not compressed, in spite of its ending
         with gzip.open(path) as stream:
             while stream.read(1 << 22):
                 pass
-    except (OSError, EOFError, zlib.error):
+    except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error):
         return True
+    except OSError:
+        return False
     return False
 
 

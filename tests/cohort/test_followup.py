@@ -9,7 +9,8 @@ from test_alignment import GRID, moved, patient
 from monai_attn import LabelTable, Segmentation, write
 from monai_attn.cli.main import main
 from monai_attn.cohort.followup import Visit, follow_patient, read_visits
-from monai_attn.errors import FileError, InputError
+from monai_attn.cohort.tracking import Known, track
+from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.measure import from_csv
 from monai_attn.volume import Volume
 
@@ -144,3 +145,13 @@ def test_the_command_writes_a_table_and_a_page(table, capsys):
     assert "NE, not evaluable: a target was not scanned as a whole" in page
     assert main(["followup", str(table), "--lesion", "2", "-o", str(table.parent / "other")]) == 2
     assert not (table.parent / "other").exists()
+
+
+def test_lesions_are_followed_into_another_frame_of_reference_by_the_images_alone():
+    first = Volume(spheres(np.eye(4), (40, 40, 40, 8)).array.astype(np.int32), GRID, frame_of_reference="1.2")
+    later = Volume(first.array, GRID, frame_of_reference="1.3")
+    known = [Known(first, (1,), (1,))]
+    with pytest.raises(GeometryError, match="Align them by their images"):
+        track(known, later, 1, None)
+    tracked = track(known, later, 1, np.eye(4))
+    assert [change.kind for change in tracked.changes] == ["same"]

@@ -19,6 +19,7 @@ from monai_attn.cohort import Recipe, done_cases, run_cases, survey
 from monai_attn.cohort.run import CaseRun
 from monai_attn.errors import InputError
 from monai_attn.io.digest import sha256
+from monai_attn.results.record import is_broken
 
 ENDS = ["nii.gz", "csv", "json"]
 
@@ -127,6 +128,34 @@ def test_a_table_that_is_cut_off_is_not_said_to_be_changed_alone(cases, recipe):
         "case_1_seg.csv was changed after it was written, or is cut off. It is left as it is; --overwrite segments the "
         "case again."
     )
+
+
+def test_a_mask_that_a_person_saved_without_compression_is_left_alone(cases, recipe):
+    run(recipe, cases)
+    written = recipe.output / "hand.nii"
+    write(read(mask(recipe)), written)
+    written.replace(mask(recipe))  # some programs write so under the ending .nii.gz
+    before = everything(recipe.output)
+    assert "case_1_seg.nii.gz was changed" in run(recipe, cases)["case_1"]
+    assert everything(recipe.output) == before
+
+
+def test_a_mask_of_zeros_after_a_power_cut_is_made_again(cases, recipe):
+    run(recipe, cases)
+    mask(recipe).write_bytes(bytes(mask(recipe).stat().st_size))
+    assert run(recipe, cases)["case_1"] == "made"
+
+
+def test_a_mask_that_may_not_be_read_counts_as_changed(tmp_path, monkeypatch):
+    path = tmp_path / "case_1_seg.nii.gz"
+    path.write_bytes(b"\x1f\x8bsomething")
+    assert is_broken(path)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert not is_broken(path)
 
 
 def test_another_precision_that_was_asked_for_is_another_recipe(cases, recipe):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -190,3 +191,17 @@ def test_what_the_disk_refuses_is_said_with_the_name_of_the_file_only(tmp_path):
         full()
     assert str(tmp_path) not in str(caught.value)
     assert everything_in(tmp_path) == []
+
+
+def test_a_system_that_opens_no_folder_still_writes(tmp_path, monkeypatch):
+    """Windows opens no folder, and so cannot confirm that a name is on the disk."""
+    opened = os.open
+
+    def without_folders(path, *rest, **more):
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", without_folders)
+    write_bytes_atomic(tmp_path / "a.txt", b"mask")
+    assert (tmp_path / "a.txt").read_bytes() == b"mask"

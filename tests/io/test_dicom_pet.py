@@ -60,6 +60,17 @@ def test_an_injection_before_midnight_is_of_the_day_before(tmp_path):
     assert_suv(read(pet(tmp_path / "x", AcquisitionTime="010000", SeriesTime="010000", tracer=tracer)), 2e8)
 
 
+def test_a_scan_over_midnight_without_dates_of_its_slices_began_before_midnight(tmp_path):
+    def late(ds, k):
+        del ds.AcquisitionDate
+        ds.AcquisitionTime = "235000" if k < 2 else "000500"
+
+    tracer = {"RadiopharmaceuticalStartTime": "220013.8"}
+    back = read(pet(tmp_path / "x", late, tracer=tracer, SeriesTime="235000"))
+    assert_suv(back, 2e8)
+    assert "began 6586 s after the injection" in back.notes[0]
+
+
 def test_the_full_date_and_time_of_injection_are_preferred(tmp_path):
     stamp = {"RadiopharmaceuticalStartDateTime": "19991231101013.8", "RadiopharmaceuticalStartTime": "000000"}
     assert_suv(read(pet(tmp_path / "x", tracer=stamp)), 2e8)

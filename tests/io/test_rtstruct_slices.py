@@ -57,6 +57,19 @@ def test_two_contours_follow_the_steps_of_the_other_structures(tmp_path):
     assert "1 of the 3 slices from its first to its last contour has none" in notes[0]
 
 
+def test_overlapping_slices_do_not_fill_a_gap_that_was_left_empty(tmp_path):
+    """Slices three times as thick as their step state such a slab, though each of them was drawn."""
+
+    def thick(ds):
+        for line in ds.ROIContourSequence[0].ContourSequence:
+            line.ContourSlabThickness = 12
+
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [square(k) for k in (0, 1, 2, 3, 6, 7, 8)]})
+    voxels, notes = read_voxels(changed(path, thick))
+    assert voxels == 7 * 9
+    assert "have none and stay empty" in notes[0]
+
+
 def test_a_slab_thickness_of_two_slices_says_that_every_second_was_drawn(tmp_path):
     def thick(ds):
         for line in ds.ROIContourSequence[0].ContourSequence:

@@ -67,3 +67,15 @@ def test_a_laterality_goes_through_json_and_another_is_refused():
     assert "laterality" not in LabelTable.of_names({1: "liver"}).to_json()[0]
     with pytest.raises(ValueError, match="its laterality is left, right or empty, not 'links'"):
         Label(1, "x", "#ff0000", laterality="links")
+
+
+@pytest.mark.parametrize(
+    "names", [("LeftThalamus", "RightThalamus"), ("Left-Thalamus", "Right-Thalamus"), ("Thalamus_L", "Thalamus_R")]
+)
+def test_sides_are_found_in_names_of_several_programs(names):
+    left, right = names
+    table = LabelTable((Label(1, left, "#ff0000", laterality="left"), Label(2, right, "#00ff00", laterality="right")))
+    array = np.zeros((4, 4, 4), np.uint8)
+    array[0], array[1:3] = 1, 2
+    (found,) = measure_sides(measure_structures(Volume(array), table), table)
+    assert (found.name, found.left_ml, found.right_ml) == ("thalamus", pytest.approx(0.016), pytest.approx(0.032))

@@ -108,6 +108,25 @@ def test_a_flat_lesion_between_thick_slices_is_linked():
         lesion_links(one, other, reach_mm=-1)
 
 
+def test_the_reach_counts_on_both_grids():
+    """A flat lesion beside the old one is no new lesion, though it lies between the middles of the thick slices."""
+    thick, thin = np.zeros((20, 20, 5), np.int32), np.zeros((20, 20, 25), np.int32)
+    thick[5:8, 5:8, 2], thin[9:12, 5:8, 12] = 1, 1
+    one, other = Volume(thick, np.diag([1.0, 1, 5, 1])), Volume(thin, np.eye(4))
+    assert lesion_links(one, other, reach_mm=5.0) == lesion_links(other, one, reach_mm=5.0) == {(1, 1)}
+    assert lesion_links(one, other) == set()
+
+
+def test_two_frames_of_reference_are_not_compared():
+    """Equal coordinates of two frames of reference may be different places in the patient."""
+    one, other, unknown = (Volume(np.ones((2, 2, 2), np.int32), frame_of_reference=uid) for uid in ("1.2", "1.3", ""))
+    with pytest.raises(GeometryError, match="different frames of reference"):
+        lesion_links(one, other)
+    with pytest.raises(GeometryError, match="different frames of reference"):
+        match_over_time(one, other, 1)
+    assert lesion_links(one, unknown) == {(1, 1)}
+
+
 def test_changes_are_against_the_first_and_the_least_sum():
     last = recist_response([80.0, 40.0, 50.0], [False] * 3)[-1]
     assert (last.sum_mm, last.from_first, last.from_least) == (50.0, pytest.approx(-0.375), pytest.approx(0.25))

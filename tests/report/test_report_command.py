@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -101,6 +102,23 @@ def test_the_identity_comes_from_the_file_or_the_folder_named_and_nifti_has_none
 )
 def test_a_case_named_after_its_patient_is_called_case(case, shown):
     assert anonymous_case(case, {"name": "Doe Secret", "id": "ID-4711", "date": "19991231", "none": ""}) == shown
+
+
+@pytest.mark.parametrize(
+    ("case", "shown"),
+    [
+        ("王小明_ct", "case"),
+        ("김철수", "case"),
+        (unicodedata.normalize("NFD", "Müller_ct"), "case"),
+        ("muller", "case"),
+        ("1999-12-31", "case"),
+        ("ct_199", "ct_199"),
+        ("case_12_31", "case_12_31"),
+    ],
+)
+def test_other_writings_accents_and_separators_hide_no_name(case, shown):
+    names = "Wang XiaoMing=王 小明", "Müller Jörg", "Kim CheolSu=김 철수"
+    assert anonymous_case(case, {"name": " ".join(names), "date": "19991231"}) == shown
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 A tree of a thousand studies has some hundred thousand files. Each header is read once, up to the size of the image.
 What was read is kept in the cache of the package, so that a second look reads only files that are new or changed.
-Nothing of a patient is kept: neither name nor number nor date.
+Nothing of a patient is kept: neither name nor number nor date, and of the paths only a hash. What the description of a
+series says is kept as it is, since series are chosen by it. So nobody else may look into the folder of the cache.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalogue", "ImageHeader", "catalogue"]
 
-FORMAT = 1
+FORMAT = 2
 """The number of the layout of the cache; another number is read anew."""
 
 LAST_TAG = 0x00280030
@@ -96,13 +97,13 @@ def catalogue(folder: Path, *, cache: Path | None = None) -> Catalogue:
     if not folder.is_dir():
         raise FileError(f"{folder.name} is not a folder. Check the path.")
     home = folder.resolve()
-    place = (cache or cache_folder()) / "dicom" / f"{hashlib.sha256(str(home).encode()).hexdigest()[:24]}.json"
+    place = (cache or cache_folder()) / "dicom" / f"{_hash(str(home))}.json"
     known, fresh, read = _load(place), {}, 0
     images, damaged = {}, []
     for path in sorted(files_in(folder)):
         try:
             status = path.stat()
-            name, stamp = path.relative_to(folder).as_posix(), [status.st_size, status.st_mtime_ns]
+            name, stamp = _hash(path.relative_to(folder).as_posix()), [status.st_size, status.st_mtime_ns]
             entry = known.get(name)
             if entry is None or entry[0] != stamp:
                 read += 1
@@ -170,6 +171,11 @@ def _header(entry: dict[str, Any]) -> ImageHeader:
     return ImageHeader(**{**entry, **lists})
 
 
+def _hash(path: str) -> str:
+    """What stands for a path in the cache, since a path may hold a name."""
+    return hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:24]
+
+
 def _load(place: Path) -> dict[str, Any]:
     """What is known of the files of a folder; nothing where the cache is missing, damaged or of another layout."""
     try:
@@ -187,4 +193,5 @@ def _load(place: Path) -> dict[str, Any]:
 def _save(place: Path, files: dict[str, Any]) -> None:
     content = json.dumps({"format": FORMAT, "files": files})
     with suppress(FileError, OSError):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_bytes_atomic(place, content.encode(), overwrite=True)

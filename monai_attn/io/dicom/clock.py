@@ -22,6 +22,8 @@ __all__ = ["uptake_seconds"]
 MAX_HALF_LIVES = 5
 """A longer wait between injection and scan (9 h for F-18) is a wrong clock or time zone, not an examination."""
 
+HALF_A_DAY = timedelta(hours=12)
+
 SAME_CLOCK_S = 60.0
 """Two writings of one time of injection differ by less."""
 
@@ -68,9 +70,19 @@ def uptake_seconds(frames: Sequence[Frame], tracer: Dataset, half_life_s: float)
 def _scan_start(frames: Sequence[Frame], zone: timedelta | None) -> datetime | None:
     """The earliest of series and acquisition time: a series processed later has a later series time.
 
-    None where neither is known.
+    None where neither is known. No scan takes half a day: of bare times further apart, the early ones are of the next
+    day.
     """
-    times = [_in_zone(_acquired(frame.header), "", zone)[0] for frame in frames]
+    times: list[datetime | None] = []
+    bare: list[datetime] = []
+    for frame in frames:
+        time = _in_zone(_acquired(frame.header), "", zone)[0]
+        if time is None or _own_date(frame.header):
+            times.append(time)
+        else:
+            bare.append(time)
+    last = max(bare, default=datetime.min)
+    times += [time + timedelta(days=1) if last - time > HALF_A_DAY else time for time in bare]
     times.append(_moment(text(frames[0].header, "SeriesDate"), text(frames[0].header, "SeriesTime")))
     return min((time for time in times if time is not None), default=None)
 
@@ -81,8 +93,13 @@ def _acquired(header: Dataset) -> str:
     A time without its date, as some anonymisers leave it, is of the day of AcquisitionDateTime or of the series.
     """
     stamp, time = text(header, "AcquisitionDateTime"), text(header, "AcquisitionTime")
-    date = text(header, "AcquisitionDate") or stamp[:8] or text(header, "SeriesDate")
+    date = _own_date(header) or text(header, "SeriesDate")
     return date.replace(".", "") + time if time else stamp
+
+
+def _own_date(header: Dataset) -> str:
+    """The date on which a slice was acquired; "" where only the series has one."""
+    return text(header, "AcquisitionDate") or text(header, "AcquisitionDateTime")[:8]
 
 
 def _is_offset(stamp: str) -> bool:

@@ -58,7 +58,8 @@ def filled(structure: DrawnStructure, like: Volume, axis: int, others: int) -> t
 
     Every n-th slice drawn, n = 2 and more, means that the slices between were left to interpolation. Whether a
     structure is drawn so is seen from the thickness its contours state, else from its own gaps, else from `others`,
-    the usual gap of the whole file. Longer gaps stay empty and are noted.
+    the usual gap of the whole file. A structure of which most slices are neighbours is drawn on every slice, whatever
+    thickness it states. Longer gaps stay empty and are noted.
 
     `axis` is the axis of `like` across the slices, as `slice_axis` gives it. The voxels are None where no pixel's
     centre lies inside a contour.
@@ -78,7 +79,9 @@ def filled(structure: DrawnStructure, like: Volume, axis: int, others: int) -> t
     planes = {place: one.mask for place, one in slices.items()}
     if structure.complete:
         return _stacked(planes, axis, shape), tuple(_notes(structure, like, axis, slices.values()))
-    step = round(structure.slab_mm / like.spacing_mm[axis]) or usual_gap(gaps_of(structure, axis)) or others
+    own = usual_gap(gaps_of(structure, axis))
+    slab = 1 if own == 1 else round(structure.slab_mm / like.spacing_mm[axis])  # slices may be thicker than their step
+    step = slab or own or others
     added = _interpolated(planes, step, [like.spacing_mm[other] for other in range(3) if other != axis])
     notes = (*_notes(structure, like, axis, slices.values()), *_gap_notes(structure.label.name, planes, added, step))
     return _stacked(planes | added, axis, shape), notes
