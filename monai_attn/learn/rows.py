@@ -8,7 +8,7 @@ from typing import Any
 
 from monai_attn.cases import SplitRecord
 from monai_attn.cases.labelled import LabelledSet, find_labelled
-from monai_attn.cases.split import automatic_part, holds_most
+from monai_attn.cases.split import holds_most
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 
@@ -35,9 +35,9 @@ def part_cases(
 
     A lone image is called "image" in the rows, whatever the data set calls it.
 
-    A data set that shares no case with `split_file` is split automatically: every tenth case for validation, the next
-    one for the test. Raises `InputError` for an unknown part or fold, for listed cases that the data set lacks, and
-    for a part without a case; and what `find_labelled` raises.
+    A data set that shares no case with `split_file` is split as `split_of` does it. Raises `InputError` for an unknown
+    part or fold, for listed cases that the data set lacks, and for a part without a case; and what `find_labelled`
+    raises.
     """
     labelled = find_labelled(dataset_dir)
     names = [case.name for case in labelled]
@@ -157,7 +157,7 @@ def _chosen(labelled: LabelledSet, split: Mapping[str, Any], part: str, fold: in
         wanted = sorted(held) if part == "validation" else [name for one in folds for name in one if name not in held]
     listed = {name for one in PARTS for name in split.get(one) or []}
     if not listed & set(names):
-        return automatic_part(names, part)
+        return list(split_of(labelled, names)[part])
     missing = sorted(set(wanted) - set(names))
     if missing:
         raise InputError(

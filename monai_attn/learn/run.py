@@ -12,6 +12,7 @@ from typing import Any
 from monai_attn.bundle.locate import label_table, read_metadata
 from monai_attn.cases import split_record_of
 from monai_attn.cases.labelled import LabelledSet, find_labelled
+from monai_attn.cases.split import read_split
 from monai_attn.errors import InputError
 from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable, pairs_of
@@ -145,6 +146,17 @@ def _listener(progress: Progress, end: float) -> Callable[[Point], None]:
     return listen
 
 
+def _check_same(root: Path, labelled: LabelledSet) -> None:
+    """Raise `InputError` where a data set lacks cases with which the training in a folder began."""
+    split = read_split(root / "configs" / "split.json")
+    missing = sorted({name for names in split.values() for name in names} - {case.name for case in labelled})
+    if missing:
+        raise InputError(
+            f"{labelled.name} lacks {len(missing)} of the cases with which the training began ({missing[0]} ...). Name "
+            "the data set of its beginning, or begin a new training in another folder."
+        )
+
+
 def _go_on(
     root: Path,
     dataset: Path,
@@ -153,7 +165,8 @@ def _go_on(
     progress: Progress,
     wanted: Callable[[], bool] | None,
 ) -> Learned:
-    """Resume the training of a folder, for what is left of the minutes of its plan."""
+    """Resume the training of a folder, for what is left of its minutes. Raises `InputError` for other data."""
+    _check_same(root, labelled)
     plan = with_choices(read_plan(root / "docs" / "plan.json"), overrides)
     if overrides:
         change_configs(root, overrides)

@@ -6,6 +6,7 @@ value and the way out, and no patient.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ HELD = 0.5
 
 LISTED = 10
 """So many findings stand in the message that stops a training."""
+
+NUMBERS = re.compile(r"\d+")
 
 ORDER = ("error", "warning", "note")
 
@@ -53,7 +56,8 @@ def check_labelled(
     """What speaks against training on these cases, errors first; empty where nothing does.
 
     `figures` are those of `read_cases`, of all cases or some of them. `pairs` are the label values of a left and a
-    right structure each: the left one must lie on the left side of the patient.
+    right structure each: the left one must lie on the left side of the patient. What was left out of the data set, and
+    what the readers had to decide, are notes.
     """
     sides = tuple(pairs)
     found = [
@@ -62,6 +66,8 @@ def check_labelled(
         for severity, text in _of_case(labelled, labelled[one.name], one, sides)
     ]
     found += [CaseFinding(severity, text, case) for severity, text, case in check_set(labelled, figures)]
+    found += [CaseFinding("note", text) for text in labelled.notes]
+    found += _notes(figures)
     return sorted(found, key=lambda one: ORDER.index(one.severity))
 
 
@@ -89,6 +95,20 @@ def refuse_training(findings: Sequence[CaseFinding]) -> None:
             f"The data cannot be trained on as they are; {len(errors)} findings must be put right first, or the cases "
             f"left out:\n{findings_text(errors[:LISTED])}{more}"
         )
+
+
+def _notes(figures: Sequence[CaseFigures]) -> Iterator[CaseFinding]:
+    """What the readers had to decide. A sentence that cases share but for its numbers stands once, as of the first."""
+    cases: dict[str, list[tuple[str, str]]] = {}
+    for one in figures:
+        for note in one.notes:
+            cases.setdefault(NUMBERS.sub("#", note), []).append((one.name, note))
+    for said in cases.values():
+        name, note = said[0]
+        if len(said) == 1:
+            yield CaseFinding("note", note, name)
+        else:
+            yield CaseFinding("note", f"{len(said)} cases, {name} first: {note}")
 
 
 def _of_case(

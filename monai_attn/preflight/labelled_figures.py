@@ -6,12 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monai_attn.cases import ImageFile
 from monai_attn.cases.labelled import LabelledCase
-from monai_attn.errors import AttnError
+from monai_attn.errors import AttnError, InputError
+from monai_attn.io import count_volumes
 from monai_attn.labels import LabelTable
 from monai_attn.measure.blocks import Block, find_blocks, label_array, label_counts
 from monai_attn.progress import Progress
@@ -80,6 +83,7 @@ class CaseFigures:
     - `apart`: how far the grid of the mask lies from that of the first image, in voxels at the farthest corner;
       infinite for another number of voxels.
     - `unknown`: values of the mask that the label table does not name.
+    - `notes`: what the readers of images and mask had to decide, each sentence once.
     """
 
     name: str
@@ -90,6 +94,7 @@ class CaseFigures:
     on_grid: tuple[str, ...] = ()
     apart: float = 0.0
     unknown: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -146,6 +151,7 @@ def case_figures(name: str, images: Mapping[str, Volume], labels: Volume, table:
         on_grid,
         _apart(first, labels),
         tuple(value for value in blocks if value not in known),
+        tuple(dict.fromkeys(note for volume in (*images.values(), labels) for note in volume.notes)),
     )
 
 
@@ -165,9 +171,22 @@ def _read_ahead(
 def _read(case: LabelledCase) -> tuple[dict[str, Volume], Volume] | str:
     try:
         images = {name: image.read() for name, image in case.images.items()}
+        _check_channels(case.images)
         return images, case.label.read(like=next(iter(images.values())))
     except AttnError as error:
         return str(error)
+
+
+def _check_channels(images: Mapping[str, ImageFile]) -> None:
+    """Raise `InputError` where a file of several channels has more of them than a case has images."""
+    chosen: dict[Path, int] = {}
+    for image in images.values():
+        if image.volume is not None:
+            chosen[image.path] = max(chosen.get(image.path, 0), image.volume + 1)
+    for path, named in chosen.items():
+        there = count_volumes(path)
+        if len(images) > 1 and there > named:
+            raise InputError(f"{path.name} has {there} channels, and the data set names {named}. Name all of them.")
 
 
 def _image(image: Volume, labels: Volume, blocks: Mapping[int, Block]) -> ImageFigures:

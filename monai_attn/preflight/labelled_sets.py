@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -32,6 +33,9 @@ ODD_VOLUME = 10.0
 
 ENOUGH = 5
 
+UNNAMED = re.compile(r"structure \d+")
+"""What structures are called of which only the value is known."""
+
 Said = tuple[str, str, str]
 """Severity, sentence, and the case, "" for the whole data set."""
 
@@ -42,6 +46,7 @@ def check_set(labelled: LabelledSet, figures: Sequence[CaseFigures]) -> Iterator
     yield from _twice(labelled, read)
     yield from _patients(labelled, read)
     yield from _never_drawn(labelled, read)
+    yield from _never_together(labelled, read)
     for image in labelled.images:
         mine = {one.name: one.images[image.name] for one in read if image.name in one.images}
         yield from _modalities(image.name, mine)
@@ -138,6 +143,19 @@ def _never_drawn(labelled: LabelledSet, read: Sequence[CaseFigures]) -> Iterator
                 f"No case has a drawn voxel of {label.name}. The network cannot learn it; take it out of the labels.",
                 "",
             )
+
+
+def _never_together(labelled: LabelledSet, read: Sequence[CaseFigures]) -> Iterator[Said]:
+    """Values without names that no two masks share: often one structure, written as 1 here and as 255 there."""
+    names = [label.name for label in labelled.labels]
+    single = all(len(one.structures) <= 1 for one in read)
+    if single and len(names) > 1 and all(UNNAMED.fullmatch(name) for name in names):
+        yield (
+            "warning",
+            f"Each mask holds one value, and they differ ({', '.join(names[:3])}). Where all are the same structure, "
+            "write every mask with one value. Else name the structures in a file labels.json.",
+            "",
+        )
 
 
 def _modalities(name: str, mine: Mapping[str, ImageFigures]) -> Iterator[Said]:

@@ -98,6 +98,17 @@ def test_channels_of_one_file_are_images_of_their_own(tmp_path):
     assert [image.volume for image in found["a"].images.values()] == [0, 1]
 
 
+def test_channels_have_the_order_of_their_numbers(tmp_path):
+    found = find_labelled(dataset(tmp_path, [entry("a")], modality={"1": "T1", "10": "ADC", "0": "FLAIR", "2": "T2"}))
+    volumes = {name: image.volume for name, image in found["a"].images.items()}
+    assert volumes == {"flair": 0, "t1": 1, "t2": 2, "adc": 3}
+
+
+def test_a_patient_may_have_the_number_0(tmp_path):
+    found = find_labelled(dataset(tmp_path, [entry("a", patient=0), entry("b", patient=1), entry("c")]))
+    assert [case.patient for case in found] == ["0", "1", ""]
+
+
 def test_a_list_of_files_is_one_image_each(tmp_path):
     row = {"image": ["a/flair.nii", "a/t1.nii"], "label": "a/seg.nii", "id": "a"}
     found = find_labelled(dataset(tmp_path, [row], modality=["FLAIR", "T1"]))

@@ -72,8 +72,20 @@ def test_the_training_list_of_older_nnunet_names_files_that_do_not_exist(tmp_pat
 
 def test_regions_become_a_label_map_in_which_the_last_region_lies_on_top(tmp_path):
     brats = {"background": 0, "whole tumour": [1, 2, 3], "core": [2, 3], "enhancing": [3]}
-    found = find_labelled(nnunet(tmp_path, brats, regions_class_order=[1, 2, 3]))
-    assert [(label.value, label.name) for label in found.labels] == [(1, "whole tumour"), (2, "core"), (3, "enhancing")]
+    more = {"training": [{"label": "labelsTr/a.nii.gz", "drawn": ["Whole tumour", "core without enhancing"]}]}
+    found = find_labelled(nnunet(tmp_path, brats, regions_class_order=[1, 2, 3], **more))
+    names = [(1, "whole tumour without core"), (2, "core without enhancing"), (3, "enhancing")]
+    assert [(label.value, label.name) for label in found.labels] == names
+    assert found["a"].label.values == {}
+    assert found["a"].drawn == {1, 2}
+
+
+def test_regions_have_the_values_that_nnunet_writes(tmp_path):
+    """Those of `regions_class_order`, which are those of the masks of KiTS: 1 kidney, 2 tumour, 3 cyst."""
+    kits = {"background": 0, "kidney": [1, 2, 3], "masses": [2, 3], "tumour": [2]}
+    found = find_labelled(nnunet(tmp_path, kits, regions_class_order=[1, 3, 2]))
+    names = [(1, "kidney without masses"), (2, "tumour"), (3, "masses without tumour")]
+    assert [(label.value, label.name) for label in found.labels] == names
     assert found["a"].label.values == {}
 
 
@@ -94,6 +106,9 @@ def test_regions_of_several_values_are_joined_when_the_mask_is_read(tmp_path):
          "the region 'mass' lies wholly under the regions after it"),
         ({"background": 0, "core": 1, "ignore": 2}, {}, "voxels to be ignored"),
         ({"background": 0, "core": "one"}, {}, "a label needs a name and a whole number"),
+        ({"background": 0, "kidney": 1, "tumour": 1}, {}, "the value 1 has two names, 'kidney' and 'tumour'"),
+        ({"background": 0, "kidney": 1.7}, {}, "has the value 1.7, and values of labels are whole numbers"),
+        ({"0": "liver", "1": "tumour"}, {}, "the value 0 is called 'liver', and 0 is the background"),
     ],
 )  # fmt: skip
 def test_labels_of_nnunet_that_make_no_label_map_are_refused(tmp_path, labels, more, message):
@@ -188,6 +203,7 @@ def test_a_table_without_names_calls_cases_by_their_first_image_and_none_is_noth
         ("case,ct,label\nx,a/ct.nii.gz,a/gtv.nii.gz\nx,b/ct.nii.gz,b/gtv.nii.gz\n", InputError, "Line 3 .* twice"),
         ("ct,label\na/ct.nii.gz,a/gtv.nii.gz\nb/no.nii.gz,b/gtv.nii.gz\n", FileError, "Line 3 .*b/no.nii.gz does not"),
         ("ct,label\na/ct.nii.gz,a/no.nii.gz\n", FileError, "a/no.nii.gz does not exist"),
+        ("ct,t2,label\na/ct.nii.gz,A/t2.nii.gz,a/gtv.nii.gz\n", FileError, "The column 't2' of cases.csv names images"),
         ("ct,mask,label\na/ct.nii.gz,a/gtv.nii.gz,a/gtv.nii.gz\n", InputError, "which is the label"),
         ("ct,label,drawn\na/ct.nii.gz,a/gtv.nii.gz,liver\n", InputError, "Line 2 .*There is no structure 'liver'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -140,6 +141,13 @@ def test_a_training_that_is_ended_leaves_a_bundle_and_goes_on_later(phantoms: Pa
     steps = read_curve(output / "runs" / "train" / "curve.json")[-1].step
     with pytest.raises(InputError, match="keeps its folds"):
         learn(phantoms, output, resume=True, folds=2)
+    other = tmp_path / "other"
+    shutil.copytree(phantoms, other)
+    content = json.loads((other / "dataset.json").read_text())
+    content["training"] = [{**row, "id": f"other_{number}"} for number, row in enumerate(content["training"])]
+    (other / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"of the cases with which the training began"):
+        learn(other, output, resume=True)
     with pytest.raises(OverrideError, match="nonsense"):
         learn(phantoms, output, resume=True, overrides={"nonsense": 1})
     later = learn(phantoms, output, resume=True, overrides={"learning_rate": 0.01})

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monai_attn.cases import ImageFile, SplitRecord
 from monai_attn.cases.labelled import LabelFile, LabelledCase, LabelledSet, Part
 from monai_attn.errors import InputError
+from monai_attn.io import write
 from monai_attn.labels import LabelTable
 from monai_attn.learn.result import _scored
-from monai_attn.learn.rows import split_of
+from monai_attn.learn.rows import part_cases, split_of
+from monai_attn.volume import Volume
 
 
 def labelled(*cases: tuple[str, str, Part | None]) -> LabelledSet:
@@ -35,6 +38,23 @@ def test_all_cases_of_a_patient_go_to_one_part_and_one_fold(folds):
         case.name for case in found
     ]
     assert all(split[part] for part in ("train", "validation", "test"))
+
+
+def test_a_train_json_on_other_data_keeps_their_parts_and_patients(tmp_path):
+    rows = ["case,image,label,patient,part"]
+    for number in range(12):
+        (tmp_path / f"{number}.nii.gz").touch()
+        write(Volume(np.ones((2, 2, 2), np.uint8)), tmp_path / f"{number}_seg.nii.gz")
+        rows.append(f"c{number:02},{number}.nii.gz,{number}_seg.nii.gz,p{number // 2},{'test' if number < 4 else ''}")
+    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "split.json").write_text('{"train": ["x"], "validation": ["y"], "test": ["z"]}')
+    parts = {
+        part: {row["case"] for row in part_cases(tmp_path / "cases.csv", tmp_path / "split.json", part)}
+        for part in ("train", "validation", "test")
+    }
+    assert parts["test"] == {"c00", "c01", "c02", "c03"}
+    assert parts["validation"] == {"c04", "c05"}  # both cases of one patient
+    assert len(parts["train"]) == 6
 
 
 def test_a_case_without_a_part_goes_where_its_patient_is():

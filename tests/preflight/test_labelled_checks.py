@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -193,6 +195,55 @@ def test_a_ct_without_air_in_any_case_is_a_warning(tmp_path):
     assert (severity, name) == ("warning", "")
     assert "No case has values near -1000 in the image 'image'" in text
     assert "Check that they are Hounsfield units" in text
+
+
+def test_what_was_left_out_and_what_readers_decided_are_notes(tmp_path):
+    cases = labelled(tmp_path, *(case(seed) for seed in range(3)))
+    cases = replace(cases, notes=("2 images have no mask.",))
+    figures = [
+        replace(one, notes=(f"The directions differ by {number} degrees.",) if number else ())
+        for number, one in enumerate(read_cases(cases.cases, cases.labels))
+    ]
+    notes = [(one.severity, one.case, one.text) for one in check_labelled(cases, figures)]
+    assert notes == [
+        ("note", "", "2 images have no mask."),
+        ("note", "", "2 cases, 1 first: The directions differ by 1 degrees."),
+    ]
+    refuse_training(check_labelled(cases, figures))
+
+
+def test_the_notes_of_a_reader_reach_the_findings(tmp_path):
+    cases = labelled(tmp_path, case(0), case(1))
+    image = nibabel.load(tmp_path / "image/0.nii.gz")
+    image.set_qform(np.diag([2.0, 2, 3, 1]), code=1)
+    nibabel.save(image, tmp_path / "image/0.nii.gz")
+    assert any(severity == "note" and name == "0" for severity, name, _ in found(cases))
+
+
+def test_values_that_no_mask_shares_may_be_one_structure(tmp_path):
+    for number, value in enumerate((1, 255, 1)):
+        one = case(number, ct=False)
+        write(one["image"], tmp_path / f"images/{number}.nii.gz")
+        write(
+            one["label"].with_array(np.where(one["label"].array, value, 0).astype(np.uint8)),
+            tmp_path / f"masks/{number}.nii.gz",
+        )
+    sentences = [text for severity, _, text in found(find_labelled(tmp_path)) if severity == "warning"]
+    assert any(
+        text.startswith("Each mask holds one value, and they differ (structure 1, structure 255)") for text in sentences
+    )
+
+
+def test_channels_that_the_data_set_does_not_name_are_an_error(tmp_path):
+    four = np.random.default_rng(0).normal(300, 20, (12, 10, 8, 4)).astype(np.float32)
+    (tmp_path / "image").mkdir()
+    nibabel.save(nibabel.Nifti1Image(four, GRID), tmp_path / "image/0.nii.gz")
+    write(case(0)["label"], tmp_path / "label/0.nii.gz")
+    rows = [{"image": "image/0.nii.gz", "label": "label/0.nii.gz"}]
+    content = {"modality": {"0": "FLAIR", "1": "T1"}, "labels": ORGANS, "training": rows}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    [(severity, _, text)] = found(find_labelled(tmp_path))
+    assert (severity, text) == ("error", "0.nii.gz has 4 channels, and the data set names 2. Name all of them.")
 
 
 def test_one_image_or_one_patient_in_training_and_test_is_an_error(tmp_path):

@@ -16,7 +16,7 @@ from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 from monai_attn.io.names import stem
 
-__all__ = ["FILE", "channels_of", "listed_cases"]
+__all__ = ["FILE", "channels_of", "listed_cases", "said_of"]
 
 FILE = "dataset.json"
 
@@ -46,11 +46,27 @@ def listed_cases(folder: Path) -> LabelledSet:
 
 
 def channels_of(content: Mapping[str, Any]) -> dict[str, str]:
-    """What a `dataset.json` says of its channels: "channel_names" or "modality", as a mapping or a list."""
+    """What a `dataset.json` says of its channels: "channel_names" or "modality", as a mapping or a list.
+
+    Numbered channels come in the order of their numbers.
+    """
     said = content.get("channel_names") or content.get("modality") or {}
     if isinstance(said, Mapping):
-        return {str(key): str(words) for key, words in said.items()}
+        numbered = all(str(key).isdecimal() for key in said)
+        keys = sorted(said, key=int) if numbered else said
+        return {str(key): str(said[key]) for key in keys}
     return {str(number): str(words) for number, words in enumerate(said if isinstance(said, list) else [said])}
+
+
+def said_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says besides its files, as fields of `Entry`. A patient may be a number, 0 among them."""
+    patient = row.get("patient")
+    return {
+        "drawn": row.get("drawn"),
+        "left_out": row.get("left_out", row.get("cut")),
+        "part": str(row.get("part") or ""),
+        "patient": "" if patient is None else str(patient),
+    }
 
 
 def _rows(content: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any], str]]:
@@ -87,10 +103,7 @@ def _entry(folder: Path, where: str, row: Mapping[str, Any], part: str, inputs: 
         str(named),
         images,
         folder / str(row["label"]),
-        drawn=row.get("drawn"),
-        left_out=row.get("left_out", row.get("cut")),
-        part=str(row.get("part") or part),
-        patient=str(row.get("patient") or ""),
+        **{**said_of(row), "part": str(row.get("part") or part)},
     )
 
 

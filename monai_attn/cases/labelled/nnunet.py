@@ -10,7 +10,7 @@ from typing import Any
 from monai_attn.cases.folders import image_files
 from monai_attn.cases.images import ImageFile
 from monai_attn.cases.labelled.case import LabelledSet, Part
-from monai_attn.cases.labelled.dataset import FILE, channels_of
+from monai_attn.cases.labelled.dataset import FILE, channels_of, said_of
 from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import channel_names, image_inputs
 from monai_attn.cases.labelled.structures import structures_of
@@ -106,12 +106,4 @@ def _described(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
     """What the entries of a "training" list say besides, by the name of the mask."""
     for row in content.get("training") or []:
         if isinstance(row, Mapping) and row.get("label"):
-            yield (
-                stem(Path(str(row["label"]))),
-                {
-                    "drawn": row.get("drawn"),
-                    "left_out": row.get("left_out", row.get("cut")),
-                    "part": str(row.get("part") or ""),
-                    "patient": str(row.get("patient") or ""),
-                },
-            )
+            yield stem(Path(str(row["label"]))), said_of(row)

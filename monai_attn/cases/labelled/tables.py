@@ -14,6 +14,7 @@ from monai_attn.cases.labelled.masks import structures_in
 from monai_attn.cases.naming import names_of
 from monai_attn.cases.table import read_table
 from monai_attn.errors import FileError, InputError
+from monai_attn.io.names import suffix_of
 
 __all__ = ["tabled_cases"]
 
@@ -31,14 +32,15 @@ MEANINGS = {
 def tabled_cases(path: Path) -> LabelledSet:
     """The labelled cases of a table (.csv, UTF-8), one a row, with paths relative to the table.
 
-    The column `label` (or `mask`) names the mask: a label map, a DICOM SEG or RTSTRUCT, or
-    a folder with a mask of each structure. Every other column with
-    paths is an image of the column's name; an empty cell is a missing image. `case` names the case, else the first
-    image's file does. `drawn` and `left_out` list structures ("1, 3" or names), an empty cell stands for all drawn, and
-    "none" for none. `part` is train, validation or test, and `patient` is equal for cases of one person.
+    The column `label` (or `mask`) names the mask: a label map, a DICOM SEG or RTSTRUCT, or a folder with a mask of each
+    structure. Every other column with paths is an image of the column's name; an empty cell is a missing image. `case`
+    names the case, else the first image's file does. `drawn` and `left_out` list structures ("1, 3" or names), an empty
+    cell stands for all drawn, and "none" for none. `part` is train, validation or test, and `patient` is equal for cases
+    of one person.
 
-    Columns without paths are not used, and a note says so. What the structures are called, see `structures_in`.
-    Raises `InputError` with the line for what is not clear, `FileError` for a file that does not exist.
+    Columns without paths are not used, and a note says so. What the structures are called, see `structures_in`. Raises
+    `InputError` with the line for what is not clear, and `FileError` for a file that does not exist. A column of images
+    of which none exists is such an error.
     """
     header, lines = read_table(path)
     lines = [(number, row) for number, row in lines if any(row.values())]
@@ -58,6 +60,13 @@ def tabled_cases(path: Path) -> LabelledSet:
         entries = [replace(entry, name=name) for entry, name in zip(entries, named, strict=True)]
     structures, drawn = structures_in(path.parent, [entry.label for entry in entries])
     entries = [entry if entry.drawn is not None else replace(entry, structures=drawn[entry.label]) for entry in entries]
+    for name in (name for name in header if name not in images and name not in columns.values()):
+        lost = next((row[name] for _, row in lines if suffix_of(Path(row[name]))), None)
+        if lost is not None:
+            raise FileError(
+                f"The column {name!r} of {path.name} names images, and none of them exists ({lost} ...). Check the "
+                "paths, which are relative to the table, or take the column out."
+            )
     unused = [name for name in header if name and name not in images and name not in columns.values()]
     notes = [f"The columns {', '.join(unused)} of {path.name} hold no paths and are not used."] if unused else []
     return labelled_set(path, entries, inputs, structures, kind=f"the table {path.name}", notes=notes)
