@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     """The columns of a table, and each row with the number of its line; cells are without blanks around them.
 
     Cells are separated by the first of `SIGNS` that the first line has. Raises `FileError` for a table that does not
-    exist, and `InputError` for what is no text in UTF-8.
+    exist, and `InputError` for what is no text in UTF-8, or for two columns of one name.
     """
     if not path.exists():
         raise FileError(f"{path.name} does not exist. Check the path.")
@@ -63,6 +64,9 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
         raise InputError(
             f"{path.name} is no table of comma-separated text in UTF-8. Save it as CSV in UTF-8."
         ) from error
+    twice = next((name for name, count in Counter(header).items() if name and count > 1), None)
+    if twice is not None:
+        raise InputError(f"{path.name} has the column {twice!r} twice. Rename or remove one of the two.")
     return header, lines
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monai_attn.cases import Case, find_cases
+from monai_attn.cases import Case, find_cases, read_table
+from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import FileError, InputError
 
 THREE = ("t1", "ct", "pet")
@@ -93,7 +94,10 @@ def test_a_table_for_a_bundle_of_one_image(folder):
     [
         (["t1,ct", "a.nii.gz,"], r"cases\.csv needs the columns case and t1, ct, pet; it has t1, ct\."),
         (["case,t1,label", "x,a.nii.gz,"], r"it has case, t1, label\."),
-        (["case,t1,t1", "x,a.nii.gz,a.nii.gz"], r"it has case, t1, t1\."),
+        (
+            ["case,t1,ct,t1", "x,a.nii.gz,,b.nrrd"],
+            r"cases\.csv has the column 't1' twice\. Rename or remove one of the two\.",
+        ),
         (["case", "x"], r"needs the columns case and t1, ct, pet; it has case\."),
         ([""], r"needs the columns case and t1, ct, pet; it has \."),
         (["case,t1,ct", "x,,"], r"Line 2 of cases\.csv needs a case, which names its files, and an image"),
@@ -121,3 +125,10 @@ def test_an_image_of_a_table_that_is_missing_is_a_fault_of_its_case_alone(folder
 def test_a_table_that_is_no_text_is_refused(folder):
     with pytest.raises(InputError, match=r"cases\.csv is no table of comma-separated text in UTF-8"):
         find_cases([table(folder, "case,t1", "Müller,a.nii.gz", encoding="latin-1")], THREE)
+
+
+def test_a_table_with_two_columns_of_one_name_is_refused_for_training_too(folder):
+    path = table(folder, "case,image,image,label", "x,a.nii.gz,b.nrrd,a.nii.gz")
+    with pytest.raises(InputError, match=r"cases\.csv has the column 'image' twice"):
+        find_labelled(path)
+    assert read_table(table(folder, "case;t1;;", "x;a.nii.gz;;"))[1] == [(2, {"case": "x", "t1": "a.nii.gz"})]
