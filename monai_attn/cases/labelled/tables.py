@@ -35,8 +35,8 @@ def tabled_cases(path: Path) -> LabelledSet:
     The column `label` (or `mask`) names the mask: a label map, a DICOM SEG or RTSTRUCT, or a folder with a mask of each
     structure. Every other column with paths is an image of the column's name; an empty cell is a missing image. `case`
     names the case, else the first image's file does. `drawn` and `left_out` list structures ("1, 3" or names), an empty
-    cell stands for all drawn, and "none" for none. `part` is train, validation or test, and `patient` is equal for cases
-    of one person.
+    cell stands for all drawn, and "none" for none. `part` is train, validation or test. `patient` is equal for cases of
+    one person.
 
     Columns without paths are not used, and a note says so. What the structures are called, see `structures_in`. Raises
     `InputError` with the line for what is not clear, and `FileError` for a file that does not exist. A column of images
