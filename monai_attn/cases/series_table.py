@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ from monai_attn.cases.images import ImageFile
 from monai_attn.cases.naming import checked_name
 from monai_attn.cases.studies import Study, find_studies
 from monai_attn.errors import FileError, InputError
-from monai_attn.measure import from_csv, to_csv
+from monai_attn.measure import to_csv
 
 __all__ = ["holds_series_table", "series_table", "series_table_cases", "slices_in_shared_folders"]
 
-COLUMNS = ("case", "image", "folder", "series", "chosen", "why")
-"""The columns that a table of series begins with; the other columns are for the reader."""
+COLUMNS = ("case", "image", "folder", "series", "chosen")
+"""The columns of a table of series that are read; the others are for the reader."""
 
-YES = {"yes", "y", "1", "true", "x"}
+YES = ("yes", "y", "1", "true", "x")
+NO = ("no", "n", "0", "false", "")
+"""What the column `chosen` may say, in capital or small letters."""
 
 
 def series_table(studies: Sequence[tuple[Study, Sequence[Judged]]], names: Sequence[str], home: Path) -> str:
@@ -60,21 +62,28 @@ def _rows(study: Study, judged: Sequence[Judged], names: Sequence[str], home: Pa
 
 
 def holds_series_table(header: Sequence[str]) -> bool:
-    """Whether the columns of a table are those of a table of series."""
-    return set(COLUMNS) <= set(header)
+    """Whether the columns of a table are those of a table of series; one of them may have been lost."""
+    return len({"folder", "series", "chosen"} & set(header)) > 1
 
 
-def series_table_cases(path: Path, names: Sequence[str]) -> list[Case]:
+def series_table_cases(
+    path: Path, names: Sequence[str], header: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]]
+) -> list[Case]:
     """The cases of a table of series: of each row with "yes" in `chosen`, its series is that image of its case.
 
-    Raises `InputError` for an unknown image, or an image that a case has twice. Raises `FileError` for a folder that
-    does not exist.
+    `header` and `lines` are what `read_table` gives. Raises `InputError` for a missing column, another word than `YES`
+    and `NO` in `chosen`, an unknown image, or an image that a case has twice. Raises `FileError` for a folder that does
+    not exist.
     """
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise InputError(f"{path.name} lacks the column {missing[0]!r} of a table of series. Write the table again.")
     found: dict[str, dict[str, ImageFile]] = {}
-    for line, row in enumerate(from_csv(path.read_text(encoding="utf-8-sig")), start=2):
-        if row["chosen"].strip().casefold() not in YES:
-            continue
+    for line, cells in lines:
+        row = {key: cell.removeprefix("'") for key, cell in cells.items()}  # which `to_csv` puts before formulas
         where, folder = f"Line {line} of {path.name}", path.parent / row["folder"]
+        if not _is_chosen(row["chosen"], where):
+            continue
         images = found.setdefault(checked_name(row["case"]), {})
         if row["image"] not in names:
             raise InputError(f"{where}: the bundle takes {', '.join(names)}, not {row['image']!r}.")
@@ -91,6 +100,16 @@ def series_table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     return [
         Case(name, {key: image.path for key, image in images.items()}, images=images) for name, images in cases.items()
     ]
+
+
+def _is_chosen(word: str, where: str) -> bool:
+    """What a word in the column `chosen` says. Raises `InputError` for a word that is neither yes nor no."""
+    if word.casefold() not in (*YES, *NO):
+        raise InputError(
+            f"{where}: {word!r} in the column 'chosen' is neither yes nor no. Write one of {', '.join(YES)} to take "
+            f"the series, or one of {', '.join(filter(None, NO))} or nothing to leave it out."
+        )
+    return word.casefold() in YES
 
 
 def slices_in_shared_folders(images: Sequence[ImageFile]) -> dict[tuple[Path, str | None], tuple[Path, ...]]:

@@ -30,7 +30,7 @@ def table_cases(path: Path, names: Sequence[str]) -> list[Case]:
     """
     header, lines = read_table(path)
     if holds_series_table(header):
-        return series_table_cases(path, names)
+        return series_table_cases(path, names, header, lines)
     columns = [name for name in header if name in names]
     if sorted(header) != sorted({"case", *columns}) or not columns:
         raise InputError(f"{path.name} needs the columns case and {', '.join(names)}; it has {', '.join(header)}.")

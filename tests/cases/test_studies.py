@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 from dataclasses import replace
@@ -170,6 +171,50 @@ def test_the_table_of_a_plan_can_be_changed_and_read(export, tmp_path):
     path.write_text(text.replace("no,the best", "yes,the best"))
     with pytest.raises(InputError, match="has image twice"):
         find_cases([path])
+
+
+@pytest.fixture
+def plan(export, tmp_path):
+    """The table of a plan."""
+    path = tmp_path / "plan.csv"
+    pairs = [(study, choose_series(study, T1, {})) for study in find(export, tmp_path)[0].studies]
+    path.write_text(series_table(pairs, ["image"], tmp_path))
+    return path
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_the_table_of_a_plan_may_be_saved_by_a_spreadsheet_of_another_language(plan, sign):
+    before = find_cases([plan])
+    rows = list(csv.reader(plan.read_text().splitlines()))
+    with plan.open("w", newline="", encoding="utf-8-sig") as stream:
+        csv.writer(stream, delimiter=sign).writerows(rows)
+    assert find_cases([plan]) == before
+
+
+@pytest.mark.parametrize("column", ["folder", "series", "chosen"])
+def test_a_plan_without_a_column_that_is_read_is_refused(plan, column):
+    plan.write_text(plan.read_text().replace(f",{column},", ",mine,", 1))
+    with pytest.raises(InputError, match=rf"plan\.csv lacks the column '{column}' of a table of series"):
+        find_cases([plan])
+
+
+def test_a_plan_without_a_column_for_the_reader_is_read(plan):
+    before = find_cases([plan])
+    plan.write_text(plan.read_text().replace(",why,", ",mine,", 1))
+    assert find_cases([plan]) == before
+
+
+def test_a_word_of_a_plan_that_is_neither_yes_nor_no_is_refused(plan):
+    before, text = find_cases([plan]), plan.read_text()
+    plan.write_text(text.replace(",yes,", ",Ja,", 1))
+    with pytest.raises(
+        InputError,
+        match=r"Line \d of plan\.csv: 'Ja' in the column 'chosen' is neither yes nor no\. Write one of yes, y, 1, "
+        r"true, x to take the series, or one of no, n, 0, false or nothing to leave it out\.",
+    ):
+        find_cases([plan])
+    plan.write_text(text.replace(",yes,", ",TRUE,").replace(",no,", ",,"))
+    assert find_cases([plan]) == before
 
 
 def test_the_series_of_a_flat_folder_are_looked_for_once_for_the_whole_table(export, tmp_path, monkeypatch):
