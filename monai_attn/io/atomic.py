@@ -40,7 +40,7 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     check_free(path, overwrite=overwrite)
-    made = _make_folders(path.parent)
+    made = make_folders(path.parent)
     temporary = path.with_name(_temporary_name(path.name))
     try:
         yield temporary
@@ -165,12 +165,13 @@ def _temporary_name(name: str) -> str:
     return f".{secrets.token_hex(TOKEN)}-{name}"
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Make a folder and its parents; the new ones, outermost first."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()][::-1]
+def make_folders(folder: Path) -> list[Path]:
+    """Make a folder and its parents; the new ones, outermost first. Raises `FileError` where that cannot be."""
+    missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)][::-1]
     try:
-        for one in missing:
-            one.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FileError(f"{folder.name} is a file, or lies in one. Name another folder.") from error
     except OSError as error:
         raise FileError(f"The folder {folder.name} cannot be made: {error.strerror}.") from error
     return missing

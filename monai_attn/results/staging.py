@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monai_attn.errors import FileError
-from monai_attn.io.atomic import check_free, flush, take_name
+from monai_attn.io.atomic import check_free, flush, make_folders, take_name
 from monai_attn.results.lock import FileLock
 
 __all__ = ["PREFIX", "Plan", "Staging", "check_folder", "staged"]
@@ -155,7 +155,7 @@ def staged(folder: Path) -> Iterator[Staging]:
 
     Raises `FileError` where the folder cannot be made, or the disk refuses what the block writes.
     """
-    made = _make_folders(folder)
+    made = make_folders(folder)
     try:
         staging = _held(folder)
         try:
@@ -195,18 +195,6 @@ def check_folder(folder: Path) -> None:
         Path(tempfile.mkdtemp(prefix=PREFIX, dir=there)).rmdir()
     except OSError as error:
         raise FileError(f"The folder {folder.name} cannot be written to: {error.strerror}.") from error
-
-
-def _make_folders(folder: Path) -> list[Path]:
-    """Make a folder and its parents; the new ones, outermost first."""
-    missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)][::-1]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise FileError(f"{folder.name} is a file, or lies in one. Name a folder for the results.") from error
-    except OSError as error:
-        raise FileError(f"The folder {folder.name} cannot be made: {error.strerror}.") from error
-    return missing
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -99,7 +99,7 @@ def test_nothing_written_is_an_error(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="The folder below cannot be made"):
+    with pytest.raises(FileError, match="below is a file, or lies in one"):
         write_bytes_atomic(tmp_path / "file" / "below" / "x.bin", b"")
 
 
