@@ -14,7 +14,7 @@ from pathlib import Path
 from monai_attn.cases import Case, ImageFile
 from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.places import places_of
-from monai_attn.cohort.plan import Prepared
+from monai_attn.cohort.plan import HEAD_SIZE, Prepared
 from monai_attn.cohort.recipe import Recipe
 from monai_attn.dicom_export import DicomKind, write_dicom
 from monai_attn.measure import Structure
@@ -67,6 +67,8 @@ def save_case(
     named = {name: _chosen(one, recipe.volume) for name, one in prepared.images.items() if case.name in str(one.path)}
     places = places_of(named, recipe.output)  # another name than that of the path may hide what the path names
     about = {**segmentation.about(), **places, INPUT: {"files": prepared.files_digest, "voxels": voxels}}
+    if recipe.head_size:
+        about["provenance"][HEAD_SIZE] = True
     written = commit(
         files,
         record=record,

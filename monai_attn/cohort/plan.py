@@ -25,7 +25,10 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from monai_attn.bundle.parts import Parts
 
-__all__ = ["Prepared", "StaleError", "Survey", "decide", "done_cases", "look_again", "prepare", "survey"]
+__all__ = ["HEAD_SIZE", "Prepared", "StaleError", "Survey", "decide", "done_cases", "look_again", "prepare", "survey"]
+
+HEAD_SIZE = "head_size"
+"""The key of the provenance that says that volumes scaled to the head were asked for."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
 
     `region_mm` holds two corners in mm (RAS+), these by name, or None. The device does not count: a case need not be
     computed again on another computer. Back-end and precision count where they were chosen; see `asked_for`.
+    `head_size` counts where it is asked for, as the table then has other columns.
     """
     return {
         "bundle": parts.name,
@@ -175,6 +179,7 @@ def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
         "config_sha256": parts.config_sha256,
         "overrides": dict(parts.overrides),
         "region_mm": regions_json(recipe.region),
+        **({HEAD_SIZE: True} if recipe.head_size else {}),
     }
 
 

@@ -170,6 +170,14 @@ def test_another_precision_that_was_asked_for_is_another_recipe(cases, recipe):
     assert all("segmented otherwise (backend)" in error for error in run(other, cases).values())
 
 
+def test_a_table_without_volumes_scaled_to_the_head_is_stale_where_these_are_asked_for(cases, recipe):
+    scaled = replace(recipe, head_size=True)
+    run(recipe, cases)
+    assert "The case was segmented otherwise (head size)." in run(scaled, cases)["case_1"]
+    assert run(replace(scaled, redo="stale"), cases[:1]) == {"case_1": "made"}
+    assert run(scaled, cases[:1]) == run(recipe, cases[:1]) == {"case_1": "done"}
+
+
 def test_another_region_is_another_recipe(cases, recipe):
     run(recipe, cases)
     other = replace(recipe, region=Box((0, 0, 0), (3, 3, 3)))
