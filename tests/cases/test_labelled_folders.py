@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,18 @@ def test_masks_beside_their_images_in_one_folder(tmp_path):
     found = find_labelled(tmp_path)
     assert [(case.name, case.label.path.name) for case in found] == [("a", "a_seg.nii.gz"), ("b", "b.seg.nrrd")]
     assert found.notes == ("1 images have no mask beside them and are left out, c.nii.gz first.",)
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+@pytest.mark.parametrize(
+    ("image", "mask"), [("images/{}", "labels/{}_seg"), ("images/{}", "labels/{}"), ("{}", "{}_seg")]
+)
+def test_an_image_and_its_mask_are_one_case_in_whatever_form_of_unicode_their_names_are(tmp_path, image, mask, forms):
+    one, other = (unicodedata.normalize(form, "Müller") for form in forms)
+    planes(tmp_path / f"{image.format(one)}.nii.gz", 1)
+    planes(tmp_path / f"{mask.format(other)}.nii.gz", 1)
+    (case,) = find_labelled(tmp_path)
+    assert (case.name, case.label.path.name) == (one, f"{Path(mask.format(other)).name}.nii.gz")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def masks_beside(folder: Path) -> dict[Path, Path]:
 
     Raises `InputError` for two masks of one image.
     """
-    files = {safe_name(stem(path)): path for path in image_files(folder)}
+    files = {_composed(safe_name(stem(path))): path for path in image_files(folder)}
     found: dict[Path, Path] = {}
     for name, mask in files.items():
         image = files.get(MASK.sub("", name))
@@ -111,16 +112,23 @@ def _by_case(folder: Path, known: Collection[str] = ()) -> dict[str, Path]:
     """The files of a folder by the name of their case.
 
     That is the name of the file. Where it is not `known`, or all files end in the number of nnU-Net's first channel, it
-    is the name without such an ending.
+    is the name without such an ending. A name that is `known` in another form of Unicode is spelt as it is known.
     """
+    spelt = {_composed(name): name for name in known}
     files = image_files(folder)
     numbered = all(stem(path).endswith(FIRST) for path in files)
     found: dict[str, Path] = {}
     for path in files:
         name = safe_name(stem(path))
-        if numbered or (known and name not in known):
+        if numbered or (known and _composed(name) not in spelt):
             name = MASK.sub("", name.removesuffix(FIRST))
+        name = name if name in known else spelt.get(_composed(name), name)
         if name in found:
             raise InputError(f"{folder.name} has two files of the case {name!r}: {found[name].name} and {path.name}.")
         found[name] = path
     return found
+
+
+def _composed(name: str) -> str:
+    """A name with its accents in the letters (NFC): macOS and other systems write one name in two forms of Unicode."""
+    return unicodedata.normalize("NFC", name)
