@@ -69,13 +69,17 @@ class StudyWork:
     def _segment(self, name: str) -> None:
         count, folder = self.inbox.count(name), self.inbox.look_at(name)
         self._say(f"{name}: {count} images, quiet; it is looked at")
+        unsent = self.inbox.folder / f"{name}{UNSENT}"
+        new = self._peer is not None and not unsent.exists()
         with attempt() as work:
             case = self._case(name, folder)
+            if new:  # before the SEG is there: a process that is killed right after it must not forget to send it
+                unsent.touch(mode=0o600)
             (row,) = run_cases(self.recipe, [case], self.segmenter)
             if row.error:
                 raise InputError(row.error)
-            if self._peer is not None:
-                (self.inbox.folder / f"{name}{UNSENT}").touch(mode=0o600)
+        if new and (work.error or row.done):
+            unsent.unlink(missing_ok=True)
         if work.error:
             self._say(f"{name}: not segmented: {work.error}")
             return
@@ -108,11 +112,13 @@ class StudyWork:
             return
         for marker in sorted(self.inbox.folder.glob(f"*{UNSENT}")):
             name, now = marker.name.removesuffix(UNSENT), time.monotonic()
-            if now - self._tried.get(name, -RETRY_S) < RETRY_S:
+            seg = next(iter(self.recipe.dicom_files(name)))
+            to_come = not seg.exists() and self.inbox.count(name)  # the process was killed while it segmented
+            if to_come or now - self._tried.get(name, -RETRY_S) < RETRY_S:
                 continue
             self._tried[name] = now
             with attempt() as work:
-                send_seg(next(iter(self.recipe.dicom_files(name))), self._peer, self._own_title)
+                send_seg(seg, self._peer, self._own_title)
                 marker.unlink()
             self._say(f"{name}: {work.error}" if work.error else f"{name}: SEG sent to {self._peer.title}")
 

@@ -1,15 +1,20 @@
-"""What is said of a study that cannot be segmented: the reason, and no word of a header."""
+"""What is said of a study that cannot be segmented, without a word of a header; and that each SEG is sent once."""
 
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from dicom_sender import SECRETS, study
 
 from monai_attn import Volume
-from monai_attn.cohort import Recipe
+from monai_attn.cases import ImageInput
+from monai_attn.cohort import Recipe, Row
+from monai_attn.errors import FileError
 from monai_attn.listener import Inbox
+from monai_attn.listener.settings import Peer
 from monai_attn.listener.work import StudyWork
 
 
@@ -26,3 +31,83 @@ def test_a_study_without_a_series_that_fits_is_said_without_its_description(tmp_
     StudyWork(inbox, recipe, recipe.segmenter(), None, "MONAI_ATTN", said.append).step(0)
     assert said[-1].endswith("not segmented: No series fits. Series 1: 2 slices.")
     assert [secret for secret in SECRETS if secret in "".join(said)] == []
+
+
+class Killed(SystemExit):
+    """The process ends."""
+
+
+class Listener:
+    """A listener with `--keep --send-to` that may be started again; a stand-in for the network writes the SEG."""
+
+    def __init__(self, folder, monkeypatch) -> None:
+        self.inbox, self.recipe = folder / "inbox", Recipe("none", folder / "out", dicom_seg=True)
+        self.recipe.output.mkdir()
+        self.sent: list[str] = []
+        self.refuses, self.dies = False, ""
+        monkeypatch.setattr("monai_attn.listener.work.run_cases", self._run_cases)
+        monkeypatch.setattr("monai_attn.listener.work.send_seg", self._send)
+
+    def start(self) -> None:
+        """Start, look at all studies once, and end."""
+        segmenter = SimpleNamespace(parts=SimpleNamespace(inputs=(ImageInput("image"),)))
+        peer, said = Peer("ARCHIVE", "127.0.0.1", 1), []
+        StudyWork(Inbox(self.inbox), self.recipe, segmenter, peer, "MONAI_ATTN", said.append, keep=True).step(0)
+
+    def _run_cases(self, recipe, cases, segmenter):
+        del segmenter
+        (case,) = cases
+        (seg,) = recipe.dicom_files(case.name)
+        if self.dies == "before":
+            raise Killed
+        done = seg.exists()
+        seg.touch()
+        if self.dies == "after":
+            raise Killed
+        yield Row(case.name, "", (seg,), done=done)
+
+    def _send(self, path, peer, own_title) -> None:
+        del peer, own_title
+        if self.refuses:
+            raise FileError("The archive does not take it.")
+        assert path.exists()
+        self.sent.append(path.name)
+
+
+@pytest.fixture
+def listener(tmp_path, monkeypatch):
+    """A listener with one whole study in its inbox."""
+    made = Listener(tmp_path, monkeypatch)
+    inbox = Inbox(made.inbox)
+    for image in study(tmp_path, "T1", Volume(np.zeros((4, 5, 6), np.int16))):
+        data = io.BytesIO()
+        image.save_as(data)
+        inbox.take(image.StudyInstanceUID, image.SOPInstanceUID, data.getvalue(), sender=1)
+    inbox.goodbye(1)
+    return made
+
+
+def test_a_kept_study_is_sent_once_however_often_the_listener_starts(listener):
+    for _ in range(3):
+        listener.start()
+    assert len(listener.sent) == 1
+
+
+def test_a_seg_that_the_archive_did_not_take_is_sent_after_a_restart(listener):
+    listener.refuses = True
+    listener.start()
+    listener.refuses = False
+    listener.start()
+    listener.start()
+    assert len(listener.sent) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_seg_is_sent_once_when_the_listener_was_killed_before_or_after_it_was_written(listener, when):
+    listener.dies = when
+    with pytest.raises(Killed):
+        listener.start()
+    listener.dies = ""
+    listener.start()
+    listener.start()
+    assert len(listener.sent) == 1
