@@ -202,7 +202,7 @@ def run(args: argparse.Namespace) -> int:
         if args.cohort:
             from monai_attn.cohort.review import check_page
 
-            check_page(recipe.output, args.input, overwrite=args.overwrite)
+            check_page(recipe.output, [Path(one) for one in args.input], overwrite=args.overwrite)
         if light:
             load_monai_lightly()
         segmenter = recipe.segmenter()

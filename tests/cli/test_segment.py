@@ -70,6 +70,20 @@ def test_the_structures_are_measured_with_the_image_and_printed_from_the_same_ro
             assert float(row["intensity_mean"]) == pytest.approx(source.array[mask].mean(), rel=1e-5)
 
 
+def test_the_cases_are_looked_through_and_a_table_that_is_read_is_not_replaced(bundle, image, tmp_path, capsys):
+    arguments = "-b", bundle, "-o", tmp_path / "out", "--trust", "--cohort"
+    assert segment(image, *arguments) == 0
+    pages = {"cohort.csv", "cohort.html", "cohort.json"}
+    assert pages <= {path.name for path in (tmp_path / "out").iterdir()}
+    assert segment(image, *arguments) == 0  # again, over its own page
+    table = tmp_path / "out" / "cohort.csv"
+    table.write_text(f"case,image\ncase_1,{image}\n")
+    before = table.read_text()
+    assert segment(table, *arguments, "--overwrite") == 2
+    assert "cohort.csv is an input" in capsys.readouterr().err
+    assert table.read_text() == before
+
+
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_result_in_the_way_is_found_before_anything_is_segmented(bundle, image, tmp_path, capsys, name):
     (tmp_path / "out").mkdir()
