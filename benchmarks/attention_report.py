@@ -194,7 +194,7 @@ def boundaries(found: Sequence[Part]) -> str:
 def _count(found: Mapping[str, Difference], better: int) -> str:
     sure = {name: one.mean * better for name, one in found.items() if one.p_holm < 0.05}
     up, down = ([name for name, mean in sure.items() if mean * sign > 0] for sign in (1, -1))
-    return f"better: {', '.join(up) or 'none'}; worse: {', '.join(down) or 'none'}"
+    return f"better: {', '.join(up) or '-'}; worse: {', '.join(down) or '-'}"
 
 
 def cost(rows: Sequence[Mapping[str, str]]) -> str:

@@ -90,8 +90,11 @@ def measure_lesions(
         check_grid(labels, organs.labels, "The lesions and the organs")
         label_array(organs.labels)
     found = find_lesions(labels, value, connectivity=connectivity, min_ml=min_ml)
+    covered = organs is not None and np.array_equal(labels.array, organs.labels.array)
     return [
-        _measure(number, mask, block, labels, image=image, value=value, organ=_organ(mask, block, labels, organs))
+        _measure(
+            number, mask, block, labels, image=image, value=value, organ=_organ(mask, block, organs, covered=covered)
+        )
         for number, (block, mask) in enumerate(found, 1)
     ]
 
@@ -135,13 +138,16 @@ def _measure(
     )
 
 
-def _organ(mask: Mask, block: Block, labels: Volume, organs: NamedLabels | None) -> str:
-    """The most frequent label under the lesion; where none is, the most frequent one that touches it."""
+def _organ(mask: Mask, block: Block, organs: NamedLabels | None, *, covered: bool) -> str:
+    """The most frequent label under the lesion; where none is, the most frequent one that touches it.
+
+    `covered`: the organs are the label map of the lesion itself, which covers its organ there.
+    """
     if organs is None:
         return ""
     array = organs.labels.array
     under = array[block][mask]
-    if np.may_share_memory(array, labels.array):  # the same map: there the lesion covers its organ
+    if covered:
         own, under = under[0], under[:0]
     else:
         own = np.zeros((), array.dtype)

@@ -81,7 +81,10 @@ def test_a_tumour_in_its_own_label_lies_in_the_organ_around_it(at):
     array = np.ones((12, 12, 12), np.uint8)
     array[at] = 2
     labels = Volume(array)
+    read_again = labels.with_array(labels.array.copy())  # as when a command is given one file twice
+    (again,) = measure_lesions(labels, 2, organs=SimpleNamespace(labels=read_again, table=TABLE))
     (lesion,) = measure_lesions(labels, 2, organs=SimpleNamespace(labels=labels, table=TABLE))
+    assert again.organ == lesion.organ
     assert lesion.organ == "liver"
 
 
