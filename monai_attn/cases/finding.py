@@ -10,7 +10,8 @@ from pathlib import Path
 from monai_attn.cases.bids import bids_cases, holds_bids
 from monai_attn.cases.case import Case
 from monai_attn.cases.datasets import dataset_cases, holds_dataset
-from monai_attn.cases.folders import holds_named, image_files, is_leftover, subfolders
+from monai_attn.cases.folders import holds_dicom, holds_named, image_files, is_leftover, subfolders, walk
+from monai_attn.cases.masks import masks_among
 from monai_attn.cases.naming import checked_name, names_of, same_name
 from monai_attn.cases.patients import patient_folders
 from monai_attn.cases.table import table_cases
@@ -38,9 +39,10 @@ def find_cases(
     - A folder without such files is one DICOM case, searched with its subfolders; or a case for each subfolder when
       these are of several patients.
 
-    Hidden and temporary files are never cases. `names_of` names the cases; a file or folder that is called like an
-    image of a bundle of several gives its folder's name; `case_name` names a lone case. Raises `FileError` for a path
-    that does not exist, and `InputError` when two cases would bear one name, or nothing is found.
+    Hidden and temporary files are never cases, and masks in a folder are none, see `masks_among`. `names_of` names the
+    cases; a file or folder that is called like an image of a bundle of several gives its folder's name; `case_name`
+    names a lone case. Raises `FileError` for a path that does not exist, and `InputError` when two cases would bear one
+    name, or nothing is found.
     """
     joined, others = _joined(inputs, names)
     found = [one for path in others for one in _found(path, names)]
@@ -77,11 +79,17 @@ def _found(path: Path, names: Sequence[str]) -> Sequence[Found]:
         return dataset_cases(path, names)
     if holds_bids(path):
         return bids_cases(path, names)
+    masks: set[Path] = set()
     if len(names) > 1:
         inside = [path] if holds_named(path, names) else [one for one in subfolders(path) if holds_named(one, names)]
     else:
-        inside = image_files(path)
-    return inside or patient_folders(path) or [path]
+        masks = masks_among(path)
+        inside = [one for one in image_files(path) if one not in masks]
+    found = inside or patient_folders(path) or [path]
+    if masks and found == [path] and not any(map(holds_dicom, walk(path))):
+        why = f"{path.resolve().name} holds masks, {min(masks).name} first, and no image. Name a file to segment it."
+        return [Case("", path, problem=why)]
+    return found
 
 
 def _joined(inputs: Sequence[str | Path], names: Sequence[str]) -> tuple[list[Case], list[Path]]:

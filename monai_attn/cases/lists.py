@@ -9,24 +9,33 @@ from monai_attn.cases.case import Case
 from monai_attn.cases.datasets import dataset_cases, folder_of, holds_dataset
 from monai_attn.cases.finding import find_cases, named_cases
 from monai_attn.cases.folders import holds_dicom, holds_named, matches, named_images, subfolders
+from monai_attn.cases.masks import masks_among
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.names import VOLUME_SUFFIXES, suffix_of
 
 __all__ = ["inference_cases", "several_image_cases"]
 
 
-def inference_cases(dataset_dir: str | Path, pattern: str = "*") -> list[dict[str, str]]:
+EVERY = "*"
+"""The pattern of all images of a folder."""
+
+
+def inference_cases(dataset_dir: str | Path, pattern: str = EVERY) -> list[dict[str, str]]:
     """The images to segment, `{"case": name, "image": path}` each, by path.
 
     Those of `dataset_dir/dataset.json` where there is one (see `dataset_cases`). Otherwise what matches `pattern` in
     the folder: NIfTI, NRRD and MetaImage files, and folders of DICOM slices; or `dataset_dir` itself when it is such
-    a folder. Cases have the names that `find_cases` gives them. Raises `FileError` for a missing folder or image, and
-    `InputError` when nothing is found or two cases have one name.
+    a folder. Of all files masks are left out, see `masks_among`; a pattern of your own names them. Cases have the names
+    that `find_cases` gives them. Raises `FileError` for a missing folder or image, and `InputError` when nothing is
+    found or two cases have one name.
     """
     folder = folder_of(dataset_dir)
     if holds_dataset(folder):
         return _rows(find_cases([folder]))
     places = matches(folder, pattern, _is_image)
+    if pattern == EVERY:
+        masks = masks_among(folder)
+        places = [place for place in places if place not in masks]
     if not places and holds_dicom(folder):
         places = [folder]
     if not places:

@@ -1,14 +1,16 @@
-"""How the mask in a file came to be, by the record beside it; and whether the mask was changed since."""
+"""The record of a mask: what it says, which files it names, and whether the mask was changed since."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from monai_attn.io.digest import sha256
+from monai_attn.io.plain import read_plain
 
-__all__ = ["CHANGED", "FILES", "HAND", "provenance_beside"]
+__all__ = ["CHANGED", "FILES", "HAND", "named_files", "provenance_beside", "read_manifest"]
 
 FILES = "files"
 """The key of a record under which the other files of the case stand, each with its sha256."""
@@ -18,6 +20,31 @@ HAND = "edited_by_hand"
 
 CHANGED = "The mask was changed in another program after it was written, so it counts as edited by hand."
 """The note of such a mask."""
+
+
+def read_manifest(record: Path) -> dict[str, Any] | None:
+    """What a record of ours says; None for a file that is missing, unreadable, or no record of ours.
+
+    A record is ours when it is a JSON object with the key "labels" and an object under "provenance". A pipe or a
+    device under the name of a record gives None, without waiting for the pipe.
+    """
+    try:
+        content = json.loads(read_plain(record))
+    except (OSError, ValueError, RecursionError):
+        return None
+    ours = isinstance(content, dict) and isinstance(content.get("provenance"), dict) and "labels" in content
+    return content if ours else None
+
+
+def named_files(record: Path) -> dict[str, Any]:
+    """The files that a record names, each with the noted SHA-256; none without a record of ours. No file is read.
+
+    Names that contain a folder are left out.
+    """
+    named = (read_manifest(record) or {}).get(FILES)
+    return (
+        {name: digest for name, digest in named.items() if Path(name).name == name} if isinstance(named, dict) else {}
+    )
 
 
 def provenance_beside(mask: Path, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from monai_attn.cases.provenance import FILES
+from monai_attn.cases.provenance import FILES, named_files, read_manifest
 from monai_attn.errors import FileError
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json_file
@@ -56,20 +56,6 @@ def with_files(about: Mapping[str, Any], paths: Iterable[Path]) -> bytes:
     return (json.dumps(content, indent=2, default=str) + "\n").encode()
 
 
-def read_manifest(record: Path) -> dict[str, Any] | None:
-    """What a record of ours says; None for a file that is missing, unreadable, or no record of ours.
-
-    A record is ours when it is a JSON object with the key "labels" and an object under "provenance". A pipe or a
-    device under the name of a record gives None, without waiting for the pipe.
-    """
-    try:
-        content = json.loads(read_plain(record))
-    except (OSError, ValueError, RecursionError):
-        return None
-    ours = isinstance(content, dict) and isinstance(content.get("provenance"), dict) and "labels" in content
-    return content if ours else None
-
-
 def read_labels_record(path: Path) -> dict[str, Any]:
     """What a record beside a mask says; nothing when there is no such file, or one without a list of labels: not ours.
 
@@ -98,17 +84,6 @@ def attested(record: Path) -> dict[Path, bool]:
     return {
         record.with_name(name): _holds(record.with_name(name), digest) for name, digest in named_files(record).items()
     }
-
-
-def named_files(record: Path) -> dict[str, Any]:
-    """The files that a record names, each with the noted SHA-256; none without a record of ours. No file is read.
-
-    Names that contain a folder are left out.
-    """
-    named = (read_manifest(record) or {}).get(FILES)
-    return (
-        {name: digest for name, digest in named.items() if Path(name).name == name} if isinstance(named, dict) else {}
-    )
 
 
 def is_broken(path: Path) -> bool:

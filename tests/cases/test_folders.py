@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import dicom_maker
@@ -14,6 +15,8 @@ from monai_attn import Volume
 from monai_attn.cases import Case, find_cases, image_files, inference_cases, several_image_cases
 from monai_attn.cases.folders import holds_dicom, walk
 from monai_attn.errors import InputError
+from monai_attn.labels import LabelTable
+from monai_attn.segmentation import Segmentation
 
 JUNK = ("._a.nii.gz", ".hidden.nrrd", ".0123456789ab-a_seg.nii.gz", "~$a.nii.gz", "a.txt", "a.nii.gz.part", ".nii.gz")
 
@@ -34,6 +37,44 @@ def test_hidden_and_temporary_files_are_no_cases(folder):
         several_image_cases(folder, ("t1", "b"))
     with pytest.raises(InputError, match=r"\._a\.nii\.gz is a hidden or temporary file, not an image of a case"):
         find_cases([folder / "._a.nii.gz"])
+
+
+@pytest.mark.parametrize("mask", ["a_seg.nii.gz", "A_MASK.nrrd", "a-label.nii", "a_labels.mha", "a.segmentation.nii"])
+def test_a_mask_beside_its_image_is_no_case_unless_it_is_named(folder, mask, caplog):
+    for name in (mask, "b_seg.nii.gz", "mask.nii.gz"):  # whose images are not there
+        (folder / name).touch()
+    assert [case.name for case in find_cases([folder])] == ["a", "b_seg", "mask"]
+    assert f"1 files in {folder.name} are taken for masks and left out, {mask} first." in caplog.text
+    assert [case["case"] for case in inference_cases(folder)] == ["a", "b_seg", "mask"]
+    assert len(find_cases([folder / "a.nii.gz", folder / mask])) == 2
+    assert len(inference_cases(folder, "[aA]*")) == 2
+
+
+def test_what_a_record_of_ours_names_is_no_case(folder, caplog):
+    labels = Segmentation(Volume(np.ones((3, 3, 3), np.uint8)), LabelTable(()))
+    entropy = Volume(np.zeros((3, 3, 3), np.float32))
+    replace(labels, maps={"entropy": entropy}).save(folder, stem="elsewhere")
+    _, earlier = labels.write(folder / "earlier.nii.gz")
+    content = json.loads(earlier.read_text())
+    del content["files"]
+    earlier.write_text(json.dumps(content))
+    (folder / "a.json").write_text('{"Modality": "MR"}')  # of another program
+    assert [case.name for case in find_cases([folder])] == ["a"]
+    assert caplog.text == ""
+    assert [case.name for case in find_cases([folder / "earlier.nii.gz"])] == ["earlier"]
+
+
+def test_results_in_the_folder_of_a_dicom_case_are_not_taken_in_its_place(tmp_path):
+    dicom_maker.series(tmp_path / "ct", Volume(np.zeros((3, 4, 5), np.int16)), "CT")
+    Segmentation(Volume(np.ones((3, 3, 3), np.uint8)), LabelTable(())).save(tmp_path / "ct", stem="ct")
+    assert find_cases([tmp_path / "ct"]) == [Case("ct", tmp_path / "ct")]
+
+
+def test_a_folder_of_masks_alone_says_so_as_the_fault_of_its_case(folder):
+    Segmentation(Volume(np.ones((3, 3, 3), np.uint8)), LabelTable(())).save(folder / "out", stem="b")
+    masks, image = find_cases([folder / "out", folder])
+    assert (masks.name, image.name) == ("out", "a")
+    assert masks.problem == "out holds masks, b_seg.nii.gz first, and no image. Name a file to segment it."
 
 
 def test_a_link_that_leads_nowhere_is_a_case_that_fails_and_the_others_go_on(folder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from monai_attn.cases.labelled.case import LabelledSet
 from monai_attn.cases.labelled.entry import Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
 from monai_attn.cases.labelled.masks import structures_in
+from monai_attn.cases.masks import MASK
 from monai_attn.cases.naming import safe_name
 from monai_attn.errors import InputError
 from monai_attn.io.names import stem
@@ -26,9 +26,6 @@ LABELS = ("labelstr", "labels", "label", "masks", "mask", "segmentations", "segm
 
 TEST = (("imagests", "labelsts"), ("images_test", "labels_test"), ("test_images", "test_labels"))
 """Further folders whose cases are of the part "test"."""
-
-MASK = re.compile(r"[ _.\-](seg|segmentation|mask|labels?|labelmap|gt|gtv)$", re.IGNORECASE)
-"""What the name of a mask may have behind the name of the case."""
 
 FIRST = "_0000"
 """What nnU-Net puts behind the name of the first image of a case."""
