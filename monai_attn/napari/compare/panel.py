@@ -24,6 +24,8 @@ from monai_attn.napari.compare.comparing import (
     snapshot,
 )
 from monai_attn.napari.compare.error_layer import ErrorLayer, masks_on_other_grids, on_one_grid
+from monai_attn.napari.layers.links import Links
+from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.layers.volumes import displayed_point, go_to
 from monai_attn.napari.qt.choices import LayerBox, is_mask
@@ -38,9 +40,11 @@ from monai_attn.wording import counted
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
 __all__ = ["CompareWidget"]
+
+CHANGED = "A mask was changed, so its scores and the layer of errors are old. Compare again."
 
 
 class CompareWidget(QWidget):
@@ -59,6 +63,7 @@ class CompareWidget(QWidget):
         self.error_layer = ErrorLayer(viewer)
         self.worker: Any = None
         self._active = False
+        self._painted = Links()
         self.predictions = LayerBox(viewer, is_mask)
         self.references = LayerBox(viewer, self._is_comparable)
         self.scores, self.mistakes = TableModel(SCORE_FIELDS, self), TableModel(MISTAKES, self)
@@ -85,6 +90,7 @@ class CompareWidget(QWidget):
             self._active = False
             self.predictions.release()
             self.references.release()
+            self._painted.close()
             self._stop()
 
     def event(self, event: QEvent) -> bool:
@@ -108,6 +114,10 @@ class CompareWidget(QWidget):
         except AttnError as error:
             self._refuse(str(error))
             return
+        self._painted.close()
+        for layer in (prediction, reference):
+            self._painted.follow_layer(self._outdated, layer, ("paint",))
+            self._painted.follow_layer(partial(self._undone, layer, step_counts(layer)), layer, ("set_data",))
         tables = (layer_table(prediction), layer_table(reference))
         steps = partial(compare_steps, one, other, tables, tolerance_mm=self.tolerance_mm.value())
         self._start(steps, self._show)
@@ -190,7 +200,19 @@ class CompareWidget(QWidget):
         mask = self.predictions.layer
         return is_mask(layer) and mask not in (None, layer) and on_one_grid(mask, layer, self.viewer.layers)
 
+    def _undone(self, layer: Labels, before: tuple[int, int], event: Any = None) -> None:  # noqa: ARG002
+        """The voxels of a compared mask are shown anew: another plane, or a step was undone or redone."""
+        if step_counts(layer) != before:
+            self._outdated()
+
+    def _outdated(self, event: Any = None) -> None:  # noqa: ARG002
+        """A compared mask was changed: its scores are no longer true."""
+        self._stop()
+        self._clear()
+        self.message.setText(f"{CHANGED} {RESEARCH_USE}")
+
     def _clear(self) -> None:
+        self._painted.close()
         self.compared = self.errors = None
         self.scores.show(())
         self.mistakes.show(())

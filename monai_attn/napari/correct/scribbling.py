@@ -96,6 +96,7 @@ class Scribbles:
     def __init__(self, viewer: ViewerModel, say: Callable[[str], None] | None = None) -> None:
         self.viewer = viewer
         self._say = say
+        self._value = 0
         self._links = Links()
         self.layer: Labels | None = None
         self.mask: Labels | None = None
@@ -117,6 +118,7 @@ class Scribbles:
             data, keywords, _ = labels_layer(empty, name=SCRIBBLES, table=TABLE, role=SCRIBBLES, display_only=True)
             self.layer, self.mask = self.viewer.add_labels(data, **keywords), mask
             self.history = CommonUndo(mask, self.layer)
+            self._value = int(mask.selected_label)
             self._links.follow(self._turned, mask.events.selected_label)
         layers.selection.active = self.layer
         self.layer.selected_label = kind
@@ -135,7 +137,9 @@ class Scribbles:
                 self.viewer.layers.selection.active = self.mask
 
     def _turned(self, event: Any = None) -> None:  # noqa: ARG002
-        """Another label of the mask was selected."""
+        """Another label of the mask was selected; napari says so too when a colour has changed."""
+        if self.mask is None or int(self.mask.selected_label) == self._value:
+            return
         self.end()
         if self._say is not None:
             self._say(TURNED)

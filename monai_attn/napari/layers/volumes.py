@@ -111,8 +111,15 @@ def image_layer(
     The array is shown as a view, along S, P, L. `scale` and `translate` are in mm of napari's world.
     """
     scale, translate = placement(volume)
-    origin = Origin(volume, path, None, role, display_only)
-    keywords = {"name": name, "scale": scale, "translate": translate, "metadata": {META: origin}, **WORLD_AXES, **extra}
+    keywords = {
+        "name": name,
+        "scale": scale,
+        "translate": translate,
+        "metadata": {META: Origin(volume, path, None, role, display_only)},
+        "rgb": False,  # napari takes three or four voxels from right to left for colours
+        **WORLD_AXES,
+        **extra,
+    }
     return to_display(volume.array, volume), keywords, "image"
 
 

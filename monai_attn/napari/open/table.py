@@ -23,6 +23,7 @@ class OfferTable(QTableWidget):
         self.setHorizontalHeaderLabels(OFFER_COLUMNS)
         self.setSelectionBehavior(QAbstractItemView.SelectRows)
         self.setEditTriggers(QAbstractItemView.NoEditTriggers)
+        self.setTabKeyNavigation(False)  # the arrows go from row to row, the tabulator leaves the table
         self.verticalHeader().setVisible(False)
         self.setWordWrap(False)
         header = self.horizontalHeader()

@@ -93,6 +93,7 @@ def table_view(model: TableModel) -> QTableView:
     view.setModel(model)
     view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    view.setTabKeyNavigation(False)  # the arrows go from row to row, the tabulator leaves the table
     view.setShowGrid(False)
     view.verticalHeader().hide()
     view.verticalHeader().setDefaultSectionSize(20)

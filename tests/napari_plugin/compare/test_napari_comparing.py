@@ -158,6 +158,15 @@ def test_the_panel_compares_maps_errors_and_flies_to_them(make_napari_viewer, qt
     assert {one.kind.name for one in panel.mistakes.things} == {"false negative"}
     assert [layer.name for layer in viewer.layers].count("errors") == 1
 
+    # a mask that is painted on has no scores until it is compared again
+    prediction.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    assert (panel.scores.rowCount(), panel.csv.isEnabled()) == (0, False)
+    assert "Compare again" in panel.message.text()
+    panel.start.click()
+    qtbot.waitUntil(lambda: panel.compared is not None, timeout=20000)
+    prediction.undo()
+    assert panel.scores.rowCount() == 0
+
     # a mask on another grid is not offered, which is said; then the layers go
     _, other = ct_and_mask("sagittal")
     elsewhere = add(viewer, labels_layer(other, name="elsewhere", table=TABLE))

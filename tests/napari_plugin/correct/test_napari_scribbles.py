@@ -160,6 +160,16 @@ def test_scribbles_over_one_structure_say_nothing_of_another(model: Any) -> None
     assert (task.refinement.value, np.count_nonzero(task.refinement.here)) == (2, 1)
 
 
+def test_another_colour_of_the_mask_does_not_end_the_scribbles(model: Any) -> None:
+    image, mask, _ = scene(model)
+    said: list[str] = []
+    scribbles = Scribbles(model, said.append)
+    scribble(scribbles, image, mask, HERE, FIRST)
+    restyle(mask, 1, visible=False)
+    assert scribbles.layer in model.layers
+    assert said == []
+
+
 def test_what_cannot_be_scribbled_on_is_refused(model: Any) -> None:
     _, mask, _ = scene(model)
     scribbles = Scribbles(model)

@@ -239,6 +239,13 @@ def test_an_array_that_does_not_fit_the_grid_is_refused() -> None:
         to_native(np.zeros((2, 2, 2)), phantom())
 
 
+@pytest.mark.parametrize("voxels", [3, 4])
+def test_few_voxels_from_right_to_left_are_no_colours(voxels: int) -> None:
+    """A sagittal localiser: napari takes a last axis of three or four for red, green, blue and transparency."""
+    layer = Layer.create(*image_layer(Volume(np.zeros((voxels, 20, 30), np.float32)), name="localiser"))
+    assert (layer.ndim, layer.rgb, layer.data.shape) == (3, False, (30, 20, voxels))
+
+
 def test_an_image_made_elsewhere_has_no_origin() -> None:
     assert origin_of(Image(np.zeros((3, 3, 3)))) is None
 
