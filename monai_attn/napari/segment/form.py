@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -33,6 +35,9 @@ from monai_attn.napari.segment.work import WorkProgress
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.preflight.outlook import Outlook
 from monai_attn.volume import Box
+
+if TYPE_CHECKING:
+    from napari.layers import Image
 
 __all__ = ["SegmentForm"]
 
@@ -69,6 +74,7 @@ class SegmentForm(QWidget):
         self.folder.setToolTip("A MONAI bundle (model) of your own; you are asked before any of its code runs.")
         self.task = words()
         self.images: dict[str, QComboBox] = {}
+        self._left_out: set[str] = set()  # the images for which the user has chosen no layer
         self.image_fields = narrow_form()
         self.device, self.backend = combo_box(("auto", *DEVICES)), combo_box(backend_choices())
         self.precision = combo_box(precision_choices())
@@ -178,11 +184,10 @@ class SegmentForm(QWidget):
         """The thickness of a region; None through all slices."""
         return None if self.all_slices.isChecked() else self.thickness.value()
 
-    def chosen_images(self) -> dict[str, str]:
+    def chosen_images(self) -> dict[str, Image]:
         """The layers chosen, by name of the bundle's image; an image that is left open is left out."""
-        return {
-            slot: combo.currentText() for slot, combo in self.images.items() if combo.currentText() not in ("", NONE)
-        }
+        chosen = {slot: combo.currentData() for slot, combo in self.images.items()}
+        return {slot: layer for slot, layer in chosen.items() if layer is not None}
 
     def chosen_maps(self) -> tuple[str, ...]:
         """The maps that are wanted, by the names that a `Segmenter` knows; empty for none."""
@@ -196,20 +201,38 @@ class SegmentForm(QWidget):
         example = f" For example {bundle.overlap_id}=0.25, for less overlap of patches." if bundle.overlap_id else ""
         self.overrides.setToolTip(SETTINGS_TIP + example)
 
-    def offer_images(self, bundle: BundleDescription, layers: Sequence[str], likely: Mapping[str, str]) -> None:
-        """A choice of layers for each image of the bundle; what was chosen stays, else the likely one."""
-        before = self.chosen_images() if list(self.images) == [one.name for one in bundle.images] else {}
+    def offer_images(self, bundle: BundleDescription, layers: Sequence[Image], likely: Mapping[str, Image]) -> None:
+        """A choice of layers for each image of the bundle; what was chosen stays, else the likely one.
+
+        Where the user has chosen no layer this stays too, until there are no layers any more.
+        """
+        same = list(self.images) == [one.name for one in bundle.images]
+        before = self.chosen_images() if same else {}
+        if not same or not layers:
+            self._left_out.clear()
         while self.image_fields.rowCount():
             self.image_fields.removeRow(0)
         self.images = {}
         for one in bundle.images:
-            combo = combo_box([*([NONE] if bundle.optional or not layers else []), *layers])
+            combo = combo_box([NONE] if bundle.optional or not layers else [])
+            for layer in layers:
+                combo.addItem(layer.name, layer)
             combo.setToolTip(" ".join(part for part in (one.description, one.modality) if part))
-            chosen = before.get(one.name, likely.get(one.name, NONE))
-            combo.setCurrentIndex(max(0, combo.findText(chosen if chosen in layers else likely.get(one.name, NONE))))
-            combo.currentIndexChanged.connect(self._tell)
+            chosen = before.get(one.name)
+            if chosen not in layers:
+                chosen = likely.get(one.name) if one.name not in self._left_out else None
+            combo.setCurrentIndex(max(0, combo.findText(chosen.name if chosen is not None else NONE)))
+            combo.currentIndexChanged.connect(partial(self._chosen, one.name))
             self.images[one.name] = combo
             self.image_fields.addRow(f"{one.name} ({one.modality})" if one.modality else one.name, combo)
+
+    def _chosen(self, slot: str, _: int) -> None:
+        """The user has chosen a layer for an image of the bundle, or none."""
+        if self.images[slot].currentData() is None:
+            self._left_out.add(slot)
+        else:
+            self._left_out.discard(slot)
+        self._tell()
 
     def show_check(self, result: Outlook, regions: Mapping[str, Box]) -> None:
         """The findings, worst first, and the estimate; without a finding a sentence says that image and bundle fit."""

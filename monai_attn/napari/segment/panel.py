@@ -117,13 +117,13 @@ class SegmentWidget(QWidget):
     def request(self) -> Request:
         """The choices as they stand. Raises `AttnError` when something is missing."""
         bundle = self.description()
-        names = self.form.chosen_images()
-        images = volumes_of(names, list(self.viewer.layers))
+        chosen = self.form.chosen_images()
+        images = volumes_of(chosen, list(self.viewer.layers))
         regions = self.region.regions()
         return Request(
             bundle=bundle,
             images=images,
-            name=next(iter(names.values()), ""),
+            name=next((layer.name for layer in chosen.values()), ""),
             region=next(iter(regions.values())) if len(regions) == 1 else None,
             regions=regions,
             execution=self.form.execution(settings().threads or None),
@@ -180,11 +180,10 @@ class SegmentWidget(QWidget):
             show_error(str(error))
 
     def _reference(self) -> Image:
-        names = self.form.chosen_images()
-        name = next(iter(names.values()), None)
-        if name is None or name not in self.viewer.layers:
+        layer = next(iter(self.form.chosen_images().values()), None)
+        if layer is None or layer not in self.viewer.layers:
             raise InputError("Open an image first, with File > Open or the panel Open; it is then offered here.")
-        return self.viewer.layers[name]
+        return layer
 
     def _suit_bundle(self) -> None:
         """Choose the first bundle that takes the images that are open, until the user has chosen one."""
@@ -205,7 +204,7 @@ class SegmentWidget(QWidget):
             return
         images = image_layers(list(self.viewer.layers))
         self.form.show_bundle(bundle)
-        self.form.offer_images(bundle, [layer.name for layer in images], choose_images(bundle, images))
+        self.form.offer_images(bundle, images, choose_images(bundle, images))
         self.region.suit(bundle)
         self._settle.start()
 

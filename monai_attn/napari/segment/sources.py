@@ -28,18 +28,18 @@ def image_layers(layers: Sequence[Layer]) -> list[Image]:
     return [layer for layer in layers if layer._type_string == "image" and layer.ndim == 3 and _is_source(layer)]
 
 
-def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[str, str]:
+def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[str, Image]:
     """Which layer is likely which image of a bundle, by name of the slot: by modality, then by name, then in order.
 
     A layer is given once; a slot for which nothing fits is left out. A layer of another modality than the slot asks for
     is never chosen, while an unknown modality fits.
     """
-    chosen: dict[str, str] = {}
+    chosen: dict[str, Image] = {}
     for slot in bundle.images:
-        free = [layer for layer in layers if layer.name not in chosen.values()]
+        free = [layer for layer in layers if layer not in chosen.values()]
         likely = sorted(free, key=lambda layer: _likelihood(slot.name, slot.modality, layer), reverse=True)
         if likely and _likelihood(slot.name, slot.modality, likely[0]) > 0:
-            chosen[slot.name] = likely[0].name
+            chosen[slot.name] = likely[0]
     return chosen
 
 
@@ -57,17 +57,15 @@ def likely_bundles(names: Sequence[str], layers: Sequence[Image]) -> list[str]:
     return sorted(counts, key=lambda name: -counts[name])
 
 
-def volumes_of(names: Mapping[str, str], layers: Sequence[Layer]) -> dict[str, Volume]:
+def volumes_of(chosen: Mapping[str, Image], layers: Sequence[Layer]) -> dict[str, Volume]:
     """The volumes `(I, J, K)` behind the chosen layers, by the bundle's names of its images.
 
-    `names` gives the name of a layer for each image. Raises `InputError` for a layer that is gone, `GeometryError` for
-    one without a place.
+    Raises `InputError` for a layer that is no longer one of `layers`, `GeometryError` for one without a place.
     """
-    known = {layer.name: layer for layer in layers}
-    for name in names.values():
-        if name not in known:
-            raise InputError(f"The layer {name!r} is gone. Choose another.")
-    return {slot: volume_of(known[name], layers) for slot, name in names.items()}
+    for layer in chosen.values():
+        if layer not in layers:
+            raise InputError(f"The layer {layer.name!r} is gone. Choose another.")
+    return {slot: volume_of(layer, layers) for slot, layer in chosen.items()}
 
 
 def _is_source(layer: Layer) -> bool:

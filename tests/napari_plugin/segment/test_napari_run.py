@@ -82,11 +82,11 @@ def test_the_mask_is_voxel_for_voxel_that_of_the_command_line(bundle, tmp_path):
     assert command_line(command) == 0
     viewer = ViewerModel()
     layer = add(viewer, image_layer(image, name="case"))
-    names = choose_images(describe_bundle(bundle), image_layers(list(viewer.layers)))
-    assert names == {"image": "case"}
+    chosen = choose_images(describe_bundle(bundle), image_layers(list(viewer.layers)))
+    assert chosen == {"image": layer}
     request = Request(
         bundle=describe_bundle(bundle),
-        images=volumes_of(names, list(viewer.layers)),
+        images=volumes_of(chosen, list(viewer.layers)),
         name=layer.name,
         region=region,
         execution=TORCH,
@@ -249,12 +249,13 @@ def test_images_are_matched_by_modality_then_name_and_each_is_used_once():
     assert [layer.name for layer in layers] == ["ct of the leg", "scan pet", "first", "notes t1"]
     slots = (ImageInput("t1", "MR"), ImageInput("ct", "CT"), ImageInput("pet", "PT"))
     description = replace(describe_bundle("hippocampus_mri"), images=slots)
-    assert choose_images(description, layers) == {"t1": "notes t1", "ct": "ct of the leg", "pet": "scan pet"}
-    assert choose_images(description, layers[:1]) == {"ct": "ct of the leg"}
-    with pytest.raises(InputError, match=r"The layer 'gone' is gone"):
-        volumes_of({"t1": "gone"}, list(viewer.layers))
+    ct, pet, first, t1 = layers
+    assert choose_images(description, layers) == {"t1": t1, "ct": ct, "pet": pet}
+    assert choose_images(description, layers[:1]) == {"ct": ct}
+    with pytest.raises(InputError, match=r"The layer 'first' is gone"):
+        volumes_of({"t1": first}, layers[:2])
     with pytest.raises(GeometryError, match=r"'no place' was not opened with monai-attn"):
-        volumes_of({"t1": "no place"}, list(viewer.layers))
+        volumes_of({"t1": viewer.layers["no place"]}, list(viewer.layers))
 
 
 def test_channels_go_in_as_a_list_and_images_by_name():

@@ -1,0 +1,58 @@
+"""The images that the panel "Segment" takes: what the user chose stays chosen, whatever comes or is renamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monai_attn import Volume
+from monai_attn.napari.layers.volumes import image_layer
+from monai_attn.napari.segment.panel import SegmentWidget
+
+
+def add_image(viewer: Any, name: str, modality: str = "") -> Any:
+    data, keywords, _ = image_layer(Volume(np.zeros((8, 9, 10), np.float32), modality=modality), name=name)
+    return viewer.add_image(data, **keywords)
+
+
+def panel_of(viewer: Any, bundle: str) -> SegmentWidget:
+    panel = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Segment")
+    panel.form.bundles.setCurrentText(bundle)
+    panel._chosen_by_hand()
+    return panel
+
+
+@pytest.mark.gui
+def test_an_image_stays_chosen_when_its_layer_gets_another_name(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer(show=False)
+    panel = panel_of(viewer, "hippocampus_mri")
+    first, second = add_image(viewer, "first"), add_image(viewer, "second")
+    assert panel.form.chosen_images() == {"image": first}
+    panel.form.images["image"].setCurrentText("second")
+    second.name = "another"
+    assert panel.form.images["image"].currentText() == "another"
+    assert panel.form.chosen_images() == {"image": second}
+    assert panel.request().name == "another"
+    viewer.layers.remove(second)
+    assert panel.form.chosen_images() == {"image": first}
+
+
+@pytest.mark.gui
+def test_an_image_that_the_user_has_left_out_stays_out_until_the_last_image_is_closed(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer(show=False)
+    panel = panel_of(viewer, "soft_tissue_sarcoma")
+    ct, pet = add_image(viewer, "ct", "CT"), add_image(viewer, "pet", "PT")
+    assert panel.form.chosen_images() == {"ct": ct, "pet": pet}
+    panel.form.images["pet"].setCurrentText("—")
+    t1 = add_image(viewer, "t1", "MR")
+    assert panel.form.chosen_images() == {"t1": t1, "ct": ct}
+    panel.form.images["pet"].setCurrentText("pet")
+    viewer.add_points(np.zeros((1, 3)))
+    assert panel.form.chosen_images() == {"t1": t1, "ct": ct, "pet": pet}
+    panel.form.images["pet"].setCurrentText("—")
+    viewer.layers.clear()
+    pet = add_image(viewer, "pet of the next patient", "PT")
+    assert panel.form.chosen_images() == {"pet": pet}
