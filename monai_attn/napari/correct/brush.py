@@ -24,6 +24,7 @@ from monai_attn.napari.correct.editing import (
     native_index,
     protected_values,
 )
+from monai_attn.napari.layers.images import by_preference
 from monai_attn.napari.layers.volumes import grid_of, volume_of
 from monai_attn.volume import Volume, same_grid
 
@@ -208,7 +209,7 @@ class HandBrush:
 
 
 def gate_images(viewer: ViewerModel, layer: Labels) -> list[Image]:
-    """The images whose intensities can hold back a brush on this layer: those on its grid.
+    """The images whose intensities can hold back a brush on this layer: those on its grid, as `by_preference` has them.
 
     Colour images do not count. Empty when there is none, and when the layer has no place in the patient.
     """
@@ -226,7 +227,7 @@ def gate_images(viewer: ViewerModel, layer: Labels) -> list[Image]:
             except GeometryError:
                 continue
             found += [other] if fits else []
-    return found
+    return by_preference(found)
 
 
 def shown_axis(viewer: ViewerModel, layer: Labels) -> int:

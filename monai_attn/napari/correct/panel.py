@@ -59,6 +59,7 @@ class CorrectWidget(QWidget):
         self.brush = HandBrush(viewer)
         self.brush.resized = self._brush_resized
         self.layer: Labels | None = None
+        self._mask: Labels | None = None
         self.worker: Any = None
         self._task: tuple[Labels, Correction, Seal]
         self._steps_seen = (0, 0)
@@ -141,14 +142,16 @@ class CorrectWidget(QWidget):
             active = self.scribble.scribbles.mask
         self.layer = active if isinstance(active, Labels) and active.ndim == 3 else None
         if self.layer is not None:
+            self._mask = self.layer
             self.layer.events.selected_label.connect(self._show_target)
             self.layer.events.set_data.connect(self._stepped)
         self._list_images()
         self._show_target()
 
     def _list_images(self, event: Any = None) -> None:  # noqa: ARG002
-        images = gate_images(self.viewer, self.layer) if self.layer is not None else []
-        self.range.offer(images)
+        """Offer the images of the mask, also while another kind of layer is selected: the choice stays."""
+        mask = self._mask if self._mask in self.viewer.layers else None
+        self.range.offer(gate_images(self.viewer, mask) if mask is not None else [])
 
     def _show_target(self, event: Any = None) -> None:  # noqa: ARG002
         layer = self.layer

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox
 
-from monai_attn.napari.qt.controls import check_box, offer_layers, spin
+from monai_attn.napari.qt.choices import offer_images
+from monai_attn.napari.qt.controls import check_box, spin
 from monai_attn.napari.qt.fields import combo_box
 from monai_attn.napari.qt.page import narrow_form
 
@@ -48,7 +49,7 @@ class RangeBox(QGroupBox):
 
     def offer(self, images: Sequence[Image]) -> None:
         """Offer the images on the grid of the mask; the chosen one stays where it is among them."""
-        offer_layers(self.image, images)
+        offer_images(self.image, images)
         self._tell()
 
     def _tell(self) -> None:

@@ -5,30 +5,32 @@ The panels that measure, compare, correct and save choose their layers in a `Lay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from monai_attn.errors import GeometryError
+from monai_attn.napari.layers.images import by_preference, is_map, suggested
 from monai_attn.napari.layers.volumes import grid_of, origin_of
 from monai_attn.napari.qt.calm import CalmComboBox
 from monai_attn.volume import same_grid
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
-__all__ = ["LayerBox", "is_mask", "on_its_grid"]
+__all__ = ["LayerBox", "is_mask", "offer_images", "on_its_grid"]
 
 
 class LayerBox(CalmComboBox):
     """The layers of a viewer that `fits` accepts, the newest first; `chosen` tells when it is another one.
 
-    The newest is chosen until the user chooses; with `keep`, the first one. Maps of a network come after what was
-    read. `none` is the text of an entry for no layer; without it there is none while a layer fits. Call `follow` first.
+    The newest is chosen until the user chooses. Maps of a network come after what was read. `none` is the text of an
+    entry for no layer; without it there is none while a layer fits. With `images` the rule is that of `layers.images`:
+    what was chosen stays when newer ones come, and a map is chosen by the user alone. Call `follow` first.
     """
 
     chosen = Signal()
@@ -39,11 +41,11 @@ class LayerBox(CalmComboBox):
         fits: Callable[[Layer], bool],
         *,
         none: str = "",
-        keep: bool = False,
+        images: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._fits, self._none, self._keep = viewer, fits, none, keep
+        self._viewer, self._fits, self._none, self._images = viewer, fits, none, images
         self._layers: list[Layer | None] = []
         self._last: Layer | None = None
         self._touched = False
@@ -69,16 +71,18 @@ class LayerBox(CalmComboBox):
     def refresh(self, event: object = None) -> None:  # noqa: ARG002 - napari's events bring one
         """Read the viewer's layers again; the choice stays while its layer is there.
 
-        Where the chosen layer is gone, the first of the list is chosen, and `chosen` is emitted.
+        Where the chosen layer is gone, the box chooses by itself again, and `chosen` is emitted.
         """
-        fitting: list[Layer | None] = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
-        fitting.sort(key=_is_map)
-        self._layers = [*fitting, None] if self._none else fitting
+        fitting = by_preference(layer for layer in self._viewer.layers if self._fits(layer))
+        self._layers = [*fitting, None] if self._none else list(fitting)
         with self.quiet():
             self.clear()
             self.addItems([layer.name if layer is not None else self._none for layer in self._layers])
-        stays = self._touched or (self._keep and self._last is not None)
-        self._select(self._last if stays and self._last in self._layers else self._layers[0] if self._layers else None)
+        self._touched = self._touched and self._last in self._layers
+        if self._touched or (self._images and self._last in fitting):
+            self._select(self._last)
+        else:
+            self._select(suggested(fitting) if self._images else next(iter(fitting), None))
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -119,15 +123,24 @@ class LayerBox(CalmComboBox):
             self.chosen.emit()
 
 
-def _is_map(layer: Layer | None) -> bool:
-    """Whether a layer shows a map of a network or of errors, rather than an image or structures."""
-    origin = origin_of(layer) if layer is not None else None
-    return origin is not None and origin.role not in ("image", "labels", "reference")
+def offer_images(box: QComboBox, images: Sequence[Image]) -> None:
+    """Let a box offer these images, without a signal; the one that was chosen stays so if it is among them.
+
+    Each entry carries its layer as data. Where the chosen image is not among them, `layers.images.suggested` chooses;
+    nothing is chosen where there are only maps.
+    """
+    chosen = box.currentData()
+    chosen = chosen if chosen in images else suggested(images)
+    with QSignalBlocker(box):
+        box.clear()
+        for image in images:
+            box.addItem(image.name, image)
+        box.setCurrentIndex(images.index(chosen) if chosen is not None else -1)
 
 
 def is_mask(layer: Layer) -> bool:
     """Whether a layer holds structures: labels, but not a map of errors."""
-    return bool(layer._type_string == "labels") and not _is_map(layer)
+    return bool(layer._type_string == "labels") and not is_map(layer)
 
 
 def on_its_grid(mask: Layer, image: Layer, layers: Iterable[Layer]) -> bool:

@@ -5,15 +5,14 @@ They only build widgets of Qt: no panel, layer or setting is known here. Panels 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from monai_attn.napari.qt.calm import CalmDoubleSpinBox
 
-__all__ = ["button", "check_box", "offer_layers", "releasing", "row", "spin", "switch"]
+__all__ = ["button", "check_box", "releasing", "row", "spin", "switch"]
 
 
 def spin(value: float, limits: tuple[float, float], suffix: str = "", tip: str = "") -> QDoubleSpinBox:
@@ -61,19 +60,6 @@ def button(name: str, tip: str, action: Callable[[str], None]) -> QPushButton:
     push.setToolTip(tip)
     push.clicked.connect(lambda: action(name))
     return push
-
-
-def offer_layers(box: QComboBox, layers: Sequence[Any]) -> None:
-    """Let a box offer these layers, without a signal; the one that was chosen stays so if it is among them.
-
-    Each entry carries its layer as data. Where the chosen layer is not among them, the first is chosen.
-    """
-    chosen = box.currentData()
-    with QSignalBlocker(box):
-        box.clear()
-        for layer in layers:
-            box.addItem(layer.name, layer)
-        box.setCurrentIndex(layers.index(chosen) if chosen in layers else 0)
 
 
 def row(*parts: QWidget) -> QWidget:

@@ -26,7 +26,8 @@ from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.layers.provenance import warning_text
 from monai_attn.napari.layers.styles import layer_table
-from monai_attn.napari.qt.controls import button, check_box, offer_layers, releasing, row
+from monai_attn.napari.qt.choices import offer_images
+from monai_attn.napari.qt.controls import button, check_box, releasing, row
 from monai_attn.napari.qt.fields import combo_box, words
 from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
@@ -75,7 +76,7 @@ class SaveAllWidget(QWidget):
         self.image, self.form = combo_box(()), combo_box(list(MASK_FORMATS))
         self.form.setToolTip("The kind of file of the mask; NIfTI is read by nearly every program.")
         self.image.setToolTip("The image on the mask's grid: for intensities, and for the pictures of the report.")
-        self.image.currentIndexChanged.connect(self._name_case)
+        self.image.currentIndexChanged.connect(self._image_chosen)
         self.case, self.folder = QLineEdit(), QLineEdit()
         self.case.setToolTip("What the files are called. No patient's name: it would stand in file names and report.")
         self.folder.setPlaceholderText("folder")
@@ -107,9 +108,14 @@ class SaveAllWidget(QWidget):
         if mask is None and self.layer in self.viewer.layers:
             mask = self.layer  # another kind of layer was clicked: stay
         self.layer = mask
-        offer_layers(self.image, gate_images(self.viewer, mask) if mask is not None else [])
+        offer_images(self.image, gate_images(self.viewer, mask) if mask is not None else [])
         self._name_case()
         self.lesions.show_labels(layer_table(mask) if mask is not None else LabelTable())
+        self._enable()
+
+    def _image_chosen(self) -> None:
+        """The user chose an image."""
+        self._name_case()
         self._enable()
 
     def _name_case(self) -> None:
@@ -124,7 +130,7 @@ class SaveAllWidget(QWidget):
     def _enable(self) -> None:
         """Which buttons can be used now, and what is missing before the mask can be saved."""
         busy = self.worker is not None
-        self.save.setEnabled(self.layer is not None and self.image.count() > 0 and not busy)
+        self.save.setEnabled(self.layer is not None and self.image.currentData() is not None and not busy)
         self.save_mask.setEnabled(self.layer is not None and not busy)
         self.stop.setEnabled(busy)
         self.warned.setText(warning_text(self.layer))
@@ -132,7 +138,7 @@ class SaveAllWidget(QWidget):
         self.show_report.setVisible("report" in self.done)
         if self.layer is None:
             self.target.setText("Select the labels layer to save.")
-        elif self.image.count() == 0:
+        elif self.image.currentData() is None:
             self.target.setText(f"Open the image that {self.layer.name} belongs to.")
         else:
             self.target.setText(f"Saves {self.layer.name}")

@@ -44,7 +44,7 @@ class StructuresWidget(StructuresForm):
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         masks = LayerBox(viewer, is_mask)
-        images = LayerBox(viewer, self._is_image, none="no image on its grid", keep=True)
+        images = LayerBox(viewer, self._is_image, none="no image on its grid", images=True)
         super().__init__(StructureModel(), masks, images, parent)
         self.viewer = viewer
         self.measuring: Measuring | None = None
