@@ -26,14 +26,21 @@ def is_map(layer: Layer) -> bool:
 
 
 def by_preference(layers: Iterable[SomeLayer]) -> list[SomeLayer]:
-    """Images in the order in which they are offered: images before maps, and of both the topmost first.
+    """Images in the order in which they are offered: the topmost visible one first, then the hidden ones, then maps.
 
-    `layers` stand in the order of the viewer, the lowest first.
+    Images that monai-attn did not open, or that were resliced for display, come after those as they were read. `layers`
+    stand in the order of the viewer, the lowest first.
     """
     from_above = list(layers)[::-1]
-    return sorted(from_above, key=is_map)
+    return sorted(from_above, key=lambda layer: (is_map(layer), not _as_read(layer), not layer.visible))
 
 
 def suggested(offered: Iterable[SomeLayer]) -> SomeLayer | None:
     """The image that is chosen until the user chooses: the first that is no map; None where there is none."""
     return next((layer for layer in offered if not is_map(layer)), None)
+
+
+def _as_read(layer: Layer) -> bool:
+    """Whether a layer holds the voxels of a file, in their own places."""
+    origin = origin_of(layer)
+    return origin is not None and not origin.display_only

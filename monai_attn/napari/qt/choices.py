@@ -73,7 +73,8 @@ class LayerBox(CalmComboBox):
 
         Where the chosen layer is gone, the box chooses by itself again, and `chosen` is emitted.
         """
-        fitting = by_preference(layer for layer in self._viewer.layers if self._fits(layer))
+        newest = [layer for layer in reversed(self._viewer.layers) if self._fits(layer)]
+        fitting = by_preference(newest[::-1]) if self._images else sorted(newest, key=is_map)
         self._layers = [*fitting, None] if self._none else list(fitting)
         with self.quiet():
             self.clear()

@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
 from monai_attn.napari.correct.panel import CorrectWidget
-from monai_attn.napari.layers.images import suggested
+from monai_attn.napari.layers.images import by_preference, suggested
 from monai_attn.napari.layers.volumes import image_layer, labels_layer
 from monai_attn.napari.save.panel import SaveAllWidget
 from monai_attn.napari.structures.panel import StructuresWidget
@@ -93,3 +93,26 @@ def test_of_maps_alone_none_is_suggested() -> None:
     assert suggested([]) is None
     reference = add_image(viewer, "reference", role="reference")
     assert suggested([entropy, reference]) is reference
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("hidden", [None, "t2", "both"])
+def test_of_two_images_on_one_grid_all_panels_take_the_topmost_that_is_seen(qtbot: Any, hidden: str | None) -> None:
+    viewer = ViewerModel()
+    t1, t2 = add_image(viewer, "t1"), add_image(viewer, "t2")
+    t1.visible, t2.visible = hidden != "both", hidden is None
+    panels = panels_of(viewer, qtbot)
+    mask = add_mask(viewer)
+    viewer.layers.selection.active = mask
+    expected = t1 if hidden == "t2" else t2
+    assert chosen(panels) == [expected] * 3
+    viewer.layers.remove(expected)
+    assert chosen(panels) == [t2 if expected is t1 else t1] * 3
+
+
+def test_an_image_as_it_was_read_is_suggested_before_one_that_has_no_place() -> None:
+    viewer = ViewerModel()
+    image = add_image(viewer, "ct")
+    smoothed = viewer.add_image(np.zeros(image.data.shape), name="smoothed")
+    image.visible = False
+    assert by_preference(viewer.layers) == [image, smoothed]
