@@ -170,7 +170,8 @@ class SegmentWidget(QWidget):
             self.form.status.setText("Not run: the bundle (model) is not trusted.")
             return
         self.tour.restart()
-        self.running.start(replace(request, trust=True), self.check.estimate)
+        images = self.form.chosen_images().values()
+        self.running.start(replace(request, trust=True), self.check.estimate, images)
 
     def jump(self) -> None:
         """Fly to the least certain piece of the mask, at the next click to the one after it."""

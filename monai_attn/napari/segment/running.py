@@ -7,6 +7,7 @@ window.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,10 +33,14 @@ from monai_attn.preflight.estimate import Estimate, duration
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Layer
 
 __all__ = ["Running"]
 
 logger = logging.getLogger(__name__)
+
+CLOSED = "The result was dropped: an image of it was closed during the run."
+"""Said in place of a result. What is open by now may be the next patient, on the same grid."""
 
 
 class Running(QObject):
@@ -55,6 +60,7 @@ class Running(QObject):
         self.work: Work[RunLayers] | None = None
         self.worker: Any = None
         self._total: int | None = None
+        self._images: tuple[Layer, ...] = ()
         add_reason(viewer, partial(_what_runs, ref(self)))
 
     def free(self) -> bool:
@@ -64,12 +70,14 @@ class Running(QObject):
             return False
         return True
 
-    def start(self, request: Request, expected: Estimate | None) -> None:
+    def start(self, request: Request, expected: Estimate | None, images: Iterable[Layer]) -> None:
         """Start a run; `expected` is what the check has foretold, with the number of windows for the progress bar.
 
-        Without a number the bar only shows that something runs. Call `free` first: a run that still ends is not waited
+        Without a number the bar only shows that something runs. `images` are the layers of the request's images: where
+        one of them is closed meanwhile, the result is dropped. Call `free` first: a run that still ends is not waited
         for.
         """
+        self._images = tuple(images)
         self._total = expected.windows if expected is not None else None
         self.work = Work(partial(self.runner.run, replace(request, expected=expected)))
         self.worker = worker = create_worker(named("a segmentation", self.work.outcome), _start_thread=False)
@@ -97,17 +105,24 @@ class Running(QObject):
         """Draw the growing labels, and show stage, patches and the time left."""
         total = progress.total or self._total
         left = remaining_seconds(progress, total)
-        self.growing.show(progress.shown)
+        if not self._closed():
+            self.growing.show(progress.shown)
         self.form.show_progress(progress, total, duration(left) if left is not None else "")
 
     def _show_outcome(self, outcome: tuple[RunLayers | None, Exception | None]) -> None:
-        """Show the result or the failure; the growing labels go in both cases."""
+        """Show the result or the failure, no result where an image was closed; the growing labels go in all cases."""
         made, error = outcome
         self.growing.remove()
         if error is not None:
             self._show_failure(error)
+        elif self._closed():
+            self.form.show_done(CLOSED)
         elif made is not None:
             self._show_layers(made)
+
+    def _closed(self) -> bool:
+        """Whether an image that the run was started with is no longer in the viewer."""
+        return any(image not in self.viewer.layers for image in self._images)
 
     def _show_layers(self, made: RunLayers) -> None:
         """Add the layers, the mask on top and active, and go where the mask can be seen."""

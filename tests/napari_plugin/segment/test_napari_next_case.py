@@ -1,0 +1,85 @@
+"""The next case is opened during a run or after it: nothing of the case before is shown on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from monai_attn import LabelTable, Volume
+from monai_attn.napari.layers.volumes import image_layer, labels_layer
+from monai_attn.napari.segment.growing import Growing
+from monai_attn.napari.segment.panel import SegmentWidget
+from monai_attn.napari.segment.produced import RunLayers
+
+pytestmark = pytest.mark.gui
+
+TABLE = LabelTable.of_names({1: "one"})
+GRID = Volume(np.random.default_rng(0).normal(100, 20, (36, 50, 36)).astype(np.float32), modality="MR")
+"""All cases have this grid, as images of one study protocol have."""
+
+
+def add_case(viewer: Any, name: str) -> Any:
+    data, keywords, _ = image_layer(GRID, name=name)
+    return viewer.add_image(data, **keywords)
+
+
+def until(happened: Callable[[], bool], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not happened() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+    return happened()
+
+
+@pytest.fixture
+def end() -> threading.Event:
+    """Lets the run end."""
+    return threading.Event()
+
+
+@pytest.fixture
+def panel(make_napari_viewer: Any, end: threading.Event) -> SegmentWidget:
+    """The panel in a window with a case; a run waits, and gives its mask once `end` is set."""
+    viewer = make_napari_viewer(show=False)
+    panel = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Segment")
+    add_case(viewer, "patient a")
+    mask = GRID.with_array(np.ones(GRID.shape, np.uint8))
+
+    growing = Growing(mask, TABLE, "patient a")
+    made = RunLayers([labels_layer(mask, name="patient a mask", table=TABLE)], None, "one 64.80 ml")
+
+    def run(_: Any, work: Any) -> RunLayers:
+        work.show(growing)
+        while not end.wait(0.01):
+            work.say("Segmenting")
+        return made
+
+    panel.running.runner.run = run
+    panel.refresh()
+    panel.start()
+    assert until(lambda: "Segmenting" in panel.form.status.text())
+    return panel
+
+
+def test_the_mask_of_an_image_that_was_closed_during_the_run_is_dropped(
+    panel: SegmentWidget, end: threading.Event
+) -> None:
+    layers = panel.viewer.layers
+    seen: list[str] = []
+    layers.events.inserted.connect(lambda event: seen.append(event.value.name))
+    layers.clear()  # as "next case" and the tab Review do
+    add_case(panel.viewer, "patient b")
+    panel.running.work._shown.take(np.ones(GRID.shape, np.uint8), (slice(None),) * 3)  # labels grow meanwhile
+    until(lambda: False, 0.3)
+    end.set()
+    assert until(lambda: panel.running.worker is None)
+    assert seen == ["patient b"]
+    assert panel.form.status.text() == "The result was dropped: an image of it was closed during the run."
+    assert panel.form.run.isEnabled()
