@@ -21,6 +21,7 @@ from monai_attn.errors import AttnError, Cancelled
 from monai_attn.napari.keep.guard import add_reason
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.layers.apart import set_apart
+from monai_attn.napari.layers.links import Links, closing
 from monai_attn.napari.layers.volumes import go_to
 from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.segment.form import SegmentForm
@@ -62,6 +63,9 @@ class Running(QObject):
         self._total: int | None = None
         self._images: tuple[Layer, ...] = ()
         add_reason(viewer, partial(_what_runs, ref(self)))
+        self._links = Links()
+        self._links.follow(self._forget, viewer.layers.events.removed)
+        parent.destroyed.connect(closing(self._links))
 
     def free(self) -> bool:
         """Whether a run can start; says so in the window when the last one still finishes its patches."""
@@ -123,6 +127,12 @@ class Running(QObject):
     def _closed(self) -> bool:
         """Whether an image that the run was started with is no longer in the viewer."""
         return any(image not in self.viewer.layers for image in self._images)
+
+    def _forget(self, event: Any = None) -> None:  # noqa: ARG002
+        """Say no more of the last run when an image of it is gone: the next image may be of another patient."""
+        if self.worker is None and self._closed():
+            self._images = ()
+            self.form.show_done("")
 
     def _show_layers(self, made: RunLayers) -> None:
         """Add the layers, the mask on top and active, and go where the mask can be seen."""

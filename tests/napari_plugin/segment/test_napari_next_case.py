@@ -83,3 +83,14 @@ def test_the_mask_of_an_image_that_was_closed_during_the_run_is_dropped(
     assert seen == ["patient b"]
     assert panel.form.status.text() == "The result was dropped: an image of it was closed during the run."
     assert panel.form.run.isEnabled()
+
+
+def test_the_volumes_of_a_case_go_with_its_image(panel: SegmentWidget, end: threading.Event) -> None:
+    layers = panel.viewer.layers
+    end.set()
+    assert until(lambda: panel.running.worker is None)
+    assert panel.form.status.text() == "one 64.80 ml"
+    layers.remove(layers["patient a mask"])
+    assert panel.form.status.text() == "one 64.80 ml"
+    layers.clear()
+    assert panel.form.status.text() == ""
