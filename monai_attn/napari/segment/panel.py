@@ -23,7 +23,7 @@ from monai_attn.napari.segment.form import SegmentForm
 from monai_attn.napari.segment.regions import RegionChoice
 from monai_attn.napari.segment.request import Request, overrides_of
 from monai_attn.napari.segment.running import Running
-from monai_attn.napari.segment.sources import choose_images, image_layers, likely_bundles, volumes_of
+from monai_attn.napari.segment.sources import choose_images, image_layers, likely_bundle, volumes_of
 from monai_attn.napari.segment.trust import Disclosure, TrustDialog, disclosure_of
 from monai_attn.napari.segment.uncertain import UncertainTour
 from monai_attn.napari.settings import settings
@@ -67,6 +67,7 @@ class SegmentWidget(QWidget):
         self.region = RegionChoice(viewer, self.form, self._reference, self._settle.start, self)
         self._settle.timeout.connect(self.refresh)
         self._bundle_by_hand = False
+        self._suited: list[Image] = []  # the images for which the bundle was chosen last
         self._connect()
         self._layers_changed()
 
@@ -187,13 +188,14 @@ class SegmentWidget(QWidget):
         return layer
 
     def _suit_bundle(self) -> None:
-        """Choose the first bundle that takes the images that are open, until the user has chosen one."""
-        images = image_layers(list(self.viewer.layers))
-        if self._bundle_by_hand or not images:
+        """Choose the bundle that takes the images that are open, until the user has chosen one."""
+        before, self._suited = self._suited, image_layers(list(self.viewer.layers))
+        if self._bundle_by_hand or not self._suited:
             return
-        names = likely_bundles([self.form.bundles.itemText(row) for row in range(len(shipped()))], images)
+        names = [self.form.bundles.itemText(row) for row in range(len(shipped()))]
+        likely = likely_bundle(names, self._suited, before, self.form.bundles.currentText())
         with QSignalBlocker(self.form.bundles):
-            self.form.bundles.setCurrentText(names[0] if names else self.form.bundles.currentText())
+            self.form.bundles.setCurrentText(likely)
 
     def _choose_bundle(self) -> None:
         if not self.bundle:  # "Get more…": the bundle before comes back

@@ -16,7 +16,7 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["choose_images", "image_layers", "likely_bundles", "volumes_of"]
+__all__ = ["choose_images", "image_layers", "likely_bundle", "volumes_of"]
 
 
 def image_layers(layers: Sequence[Layer]) -> list[Image]:
@@ -43,18 +43,23 @@ def choose_images(bundle: BundleDescription, layers: Sequence[Image]) -> dict[st
     return chosen
 
 
-def likely_bundles(names: Sequence[str], layers: Sequence[Image]) -> list[str]:
-    """Those of the shipped bundles that take the images, the one that takes most of them first; [] for none.
+def likely_bundle(names: Sequence[str], layers: Sequence[Image], before: Sequence[Image], current: str) -> str:
+    """That of the shipped bundles which takes most of the images; those of known modality count first.
 
-    A bundle that needs several images is left out while one is missing.
+    The `current` one stays where none takes the images. It stays too while it takes them, as long as one of the images
+    `before` is open and no other image of known modality has come. A bundle that needs several images is left out while
+    one is missing.
     """
     counts = {}
     for name in names:
         bundle = describe_bundle(name)
         chosen = choose_images(bundle, layers)
         if chosen and (bundle.optional or len(chosen) == len(bundle.images)):
-            counts[name] = len(chosen)
-    return sorted(counts, key=lambda name: -counts[name])
+            counts[name] = sum(bool(grid_of(layer).modality) for layer in chosen.values()), len(chosen)
+    goes_on = any(layer in before for layer in layers)
+    if goes_on and current in counts and not any(grid_of(layer).modality for layer in layers if layer not in before):
+        return current
+    return max(counts, key=lambda name: counts[name], default=current)
 
 
 def volumes_of(chosen: Mapping[str, Image], layers: Sequence[Layer]) -> dict[str, Volume]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from monai_attn import Volume
 from monai_attn.napari.layers.volumes import image_layer
 from monai_attn.napari.segment.panel import SegmentWidget
+from monai_attn.napari.segment.sources import likely_bundle
 
 
 def add_image(viewer: Any, name: str, modality: str = "") -> Any:
@@ -56,3 +58,32 @@ def test_an_image_that_the_user_has_left_out_stays_out_until_the_last_image_is_c
     viewer.layers.clear()
     pet = add_image(viewer, "pet of the next patient", "PT")
     assert panel.form.chosen_images() == {"pet": pet}
+
+
+@pytest.mark.gui
+def test_a_further_image_of_unknown_modality_leaves_the_bundle_that_fits(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer(show=False)
+    panel = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Segment")
+    add_image(viewer, "t1")
+    assert panel.bundle == "hippocampus_mri"
+    ct = add_image(viewer, "ct")  # two images of the bundle for sarcomas, by their names
+    assert panel.bundle == "hippocampus_mri"
+    ct.name = "pet"
+    assert panel.bundle == "hippocampus_mri"
+    add_image(viewer, "scan", "CT")  # now it is known what there is
+    assert panel.bundle == "soft_tissue_sarcoma"
+    viewer.layers.clear()
+    add_image(viewer, "next", "CT")
+    assert panel.bundle == "head_neck_ct"
+
+
+def test_images_of_known_modality_say_which_bundle_is_likely() -> None:
+    viewer = ViewerModel()
+    ct, *others = (add_image(viewer, name, modality) for name, modality in (("a", "CT"), ("t1", ""), ("pet", "")))
+    names = ["hippocampus_mri", "head_neck_ct", "soft_tissue_sarcoma"]
+    assert likely_bundle(names, [ct], [], "") == "head_neck_ct"
+    assert likely_bundle(names, [ct], others, "hippocampus_mri") == "head_neck_ct"
+    assert likely_bundle(names, [ct, *others], [ct], "head_neck_ct") == "head_neck_ct"
+    assert likely_bundle(names[:2], [*others, ct], others, "hippocampus_mri") == "head_neck_ct"
+    assert likely_bundle(names, [add_image(viewer, "ultrasound", "US")], [], "head_neck_ct") == "head_neck_ct"
