@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,9 @@ TIPS = {
 
 STAYED = "This case stays open, because you painted while the next one was read. Next saves the mask and goes on."
 """Said where the reader has answered "Stay"."""
+
+NOT_BEGUN = "Nothing was opened, because a mask is not saved. Save it in the tab Save, then read the folder."
+"""Said where the reader has answered "Stay" before the first case of a folder was read."""
 
 
 class ReviewWidget(QWidget):
@@ -138,9 +142,16 @@ class ReviewWidget(QWidget):
 
     def show_case(self, case: str) -> None:
         """Open a case in place of the layers that are open; asks first where a mask is not saved."""
-        if self.reading is not None and self.worker is None and may_leave(self.viewer, self):
-            self._left = unsaved_masks(self.viewer)
-            self._start(self._opened, case_steps, self.reading, case)
+        if self.reading is not None and self.worker is None:
+            self._read(self.reading, case)
+
+    def _read(self, reading: Reading, case: str) -> bool:
+        """Read a case in a worker, of a reading that becomes ours with it; False where the reader stays."""
+        if not may_leave(self.viewer, self):
+            return False
+        self._left = unsaved_masks(self.viewer)
+        self._start(partial(self._opened, reading), case_steps, reading, case)
+        return True
 
     def event(self, event: QEvent) -> bool:
         """Give the keys back while the panel is in no window, and take them when it comes into one.
@@ -174,35 +185,46 @@ class ReviewWidget(QWidget):
             self.folder.setText(chosen)
 
     def _begin(self, _: str) -> None:
-        """Look through the folder in a worker, then open the first case that is not decided."""
-        if self.worker is None and self.folder.text().strip():
-            folder = Path(self.folder.text().strip())
-            self._start(self._begun, begin_steps, folder, self.reader.text().strip(), self.images.text().strip())
+        """Save a corrected mask, look through the folder in a worker, then open the first case that is not decided."""
+        if self.worker is not None or not self.folder.text().strip():
+            return
+        try:
+            self._keep_correction()
+        except AttnError as error:
+            show_error(str(error))
+            return
+        folder = Path(self.folder.text().strip())
+        self._start(self._begun, begin_steps, folder, self.reader.text().strip(), self.images.text().strip())
 
     def _begun(self, result: tuple[Reading | None, str]) -> None:
+        """Open the first case of a new reading; the reading before goes on where the reader stays."""
         reading, reason = result
         if reading is None:
             self.said.setText(reason)
             show_error(reason)
             return
-        self.reading, self.mask = reading, None
-        self._bind_keys()
-        self._show_state()
         first = reading.undecided()
-        if first:
-            self.show_case(first)
-        else:
+        if not first:
+            self.mask = None
+            self._take(reading)
             self.said.setText(f"{reading.sentence} Click a case to look at it again.")
+        elif not self._read(reading, first):
+            self.said.setText(NOT_BEGUN)
 
-    def _opened(self, result: tuple[str, Any, str]) -> None:
+    def _take(self, reading: Reading) -> None:
+        """Make a reading ours, and take its keys."""
+        self.reading = reading
+        self._bind_keys()
+
+    def _opened(self, reading: Reading, result: tuple[str, Any, str]) -> None:
         """Show a case that was read, in place of the open layers; asks first where one was painted meanwhile."""
         painted = [mask for mask in unsaved_masks(self.viewer) if mask not in self._left]
         if painted and not may_leave(self.viewer, self):
             self.said.setText(STAYED)
             return
         case, (layers, images), reason = result
-        assert self.reading is not None
-        self.reading.case, self.reading.images, self.mask = case, dict(images), None
+        self._take(reading)
+        reading.case, reading.images, self.mask = case, dict(images), None
         self.viewer.layers.clear()
         if reason:
             self.said.setText(reason)
@@ -211,7 +233,7 @@ class ReviewWidget(QWidget):
             notes = add_layers(self.viewer, layers)
             self.mask = self.viewer.layers[-1]
             self.viewer.layers.selection.active = self.mask
-            self.said.setText(" ".join([self.reading.sentence, *notes]))
+            self.said.setText(" ".join([reading.sentence, *notes]))
         self._show_state()
 
     def _correct(self) -> None:

@@ -297,3 +297,33 @@ def test_a_folder_without_results_and_an_image_that_is_gone_are_said(
     panel = open_review(viewer, qtbot, out, "")
     assert [layer.name for layer in viewer.layers] == ["case_4", "case_4 mask"]
     assert told == []
+
+
+@pytest.mark.gui
+def test_reading_a_folder_again_saves_the_correction_first_and_the_reading_goes_on_where_the_reader_stays(
+    make_napari_viewer, plugin, plugin_settings, qtbot, tmp_path, told, monkeypatch
+):
+    out = make_cohort(tmp_path)
+    viewer = make_napari_viewer(show=False)
+    panel = open_review(viewer, qtbot, out, "")
+    reading, mask = panel.reading, panel.mask
+    asked: list[Any] = []
+    answer = [False, True]
+    monkeypatch.setattr("monai_attn.napari.review.panel.may_leave", lambda *_: asked.append(_) or answer.pop(0))
+    mask.data_setitem(np.nonzero(mask.data), 0)
+    panel.begin.click()
+    assert not Segmentation.load(mask_to_read(out, "case_4")).labels.array.any()  # saved before anything else
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert len(asked) == 1  # as where another mask is not saved
+    assert panel.reading is reading
+    assert reading.case == "case_4"
+    assert panel.mask is mask
+    assert mask in viewer.layers
+    assert panel.buttons["accept"].isEnabled()
+    assert panel.said.text().startswith("Nothing was opened, because a mask is not saved.")
+
+    panel.begin.click()
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert panel.reading is not reading
+    assert panel.reading.case != "case_4"  # which is decided: fix
+    assert told == []
