@@ -31,7 +31,7 @@ from monai_attn.napari.keep.window import UnsavedBar, watch
 from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.qt.controls import button, check_box, releasing, row, spin
 from monai_attn.napari.qt.fields import words
-from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.jobs import named, safely
 from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
 from monai_attn.napari.settings import PLUGIN
 
@@ -208,19 +208,20 @@ class CorrectWidget(QWidget):
             show_error(str(error))
             return
         self._task = layer, correction, Seal(layer)
-        self.worker = create_worker(named("correcting", _compute, correction), _start_thread=False)
+        self.worker = create_worker(named("correcting", safely, _compute, correction), _start_thread=False)
         self.worker.returned.connect(self._finish)  # methods of a widget: Qt does not call them when it is gone
-        self.worker.errored.connect(self._fail)
         self.worker.finished.connect(self._done)
         self.said.setText(f"{name} ...")
         self._show_target()
         self.worker.start()
 
-    def _fail(self, error: Exception) -> None:
-        show_error(str(error))
-
-    def _finish(self, change: Change) -> None:
+    def _finish(self, outcome: tuple[Change | None, str]) -> None:
+        """Put the change into its mask, unless the mask was painted on meanwhile; show why there is none."""
+        change, refusal = outcome
         layer, correction, seal = self._task
+        if change is None:
+            show_error(refusal)
+            return
         if not seal.whole:
             show_warning(f"{layer.name} was painted on meanwhile, so nothing was changed. Do it again.")
             return

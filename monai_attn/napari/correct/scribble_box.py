@@ -16,7 +16,7 @@ from monai_attn.errors import AttnError
 from monai_attn.napari.correct.editing import structure_title
 from monai_attn.napari.correct.scribbling import HERE, NOT_HERE, Refinement, Scribbles, Task
 from monai_attn.napari.qt.controls import button, row
-from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.jobs import named, safely
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -92,7 +92,7 @@ class ScribbleBox(QGroupBox):
         except AttnError as error:
             show_error(str(error))
             return
-        self.worker = create_worker(named("refining", _compute, self._task.refinement), _start_thread=False)
+        self.worker = create_worker(named("refining", safely, _compute, self._task.refinement), _start_thread=False)
         self.worker.returned.connect(self._finish)  # methods of a widget: Qt does not call them when it is gone
         self.worker.finished.connect(self._done)
         self.worker.start()
@@ -118,13 +118,9 @@ class ScribbleBox(QGroupBox):
             self._refine()
 
 
-def _compute(refinement: Refinement) -> Generator[None, None, tuple[tuple[Change, Change] | None, str]]:
-    """The changes, or why there are none: of an exception a worker would show the traceback."""
+def _compute(refinement: Refinement) -> Generator[None, None, tuple[Change, Change]]:
     yield  # here a window that is being closed stops it
-    try:
-        return refinement.compute(), ""
-    except AttnError as error:
-        return None, str(error)
+    return refinement.compute()
 
 
 def _forget(scribbles: Scribbles, *_: object) -> None:

@@ -21,7 +21,7 @@ from monai_attn.napari.keep.keeper import Keeper, keeper_of
 from monai_attn.napari.keep.rescue import Rescue
 from monai_attn.napari.keep.task import MaskToKeep
 from monai_attn.napari.qt.controls import button, row
-from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.jobs import named, safely
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -74,9 +74,9 @@ class Clock:
         if not tasks:
             return
         self.busy = True
-        worker = create_worker(named("keeping unsaved masks", _write, tasks), _start_thread=False)
+        worker = create_worker(named("keeping unsaved masks", safely, _write, tasks), _start_thread=False)
         worker.yielded.connect(lambda done: self.keeper.written(*done))
-        worker.errored.connect(lambda error: show_error(f"Unsaved masks are not kept: {error}"))
+        worker.returned.connect(_say_refusal)
         worker.finished.connect(self.rest)
         worker.start()
 
@@ -195,6 +195,12 @@ def _sentence(found: list[Rescue]) -> str:
     many = f"{len(found)} masks were" if len(found) > 1 else "A mask was"
     when = ", ".join(one.clock for one in found[:3]) + (", ..." if len(found) > 3 else "")
     return f"{many} not saved ({when})."
+
+
+def _say_refusal(outcome: tuple[None, str]) -> None:
+    """Show why a round of writing was not done; nothing where it was."""
+    if outcome[1]:
+        show_error(f"Unsaved masks are not kept: {outcome[1]}")
 
 
 def _write(tasks: list[MaskToKeep]) -> Generator[tuple[MaskToKeep, Path], None, None]:

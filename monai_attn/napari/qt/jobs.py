@@ -1,16 +1,18 @@
-"""Work for a thread of napari with a name that a user understands.
+"""Work for a thread of napari with a name that a user understands, and refusals in one sentence.
 
 napari shows what its workers do in a list, and in a question when its window is closed. For a plain function it writes
-Python's own description of the function there.
+Python's own description of the function there. Of an exception it shows the traceback, so refusals come as values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
-__all__ = ["Job", "named"]
+from monai_attn.errors import AttnError
+
+__all__ = ["Job", "named", "safely"]
 
 
 class Job(partial[Any]):
@@ -31,3 +33,14 @@ def named(title: str, function: Callable[..., Any], *given: Any) -> Job:
     job = Job(function, *given)
     job.title = title
     return job
+
+
+def safely(steps: Callable[..., Generator[Any, None, Any]], *given: Any) -> Generator[Any, None, tuple[Any, str]]:
+    """The steps of a generator; at the end its result and "", or None and why there is none.
+
+    Only refusals of ours (`AttnError`) become a sentence. Any other error is raised, and napari shows it.
+    """
+    try:
+        return (yield from steps(*given)), ""
+    except AttnError as error:
+        return None, str(error)

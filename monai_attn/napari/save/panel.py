@@ -29,7 +29,7 @@ from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.qt.choices import offer_images
 from monai_attn.napari.qt.controls import button, check_box, releasing, row
 from monai_attn.napari.qt.fields import combo_box, words
-from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.jobs import named, safely
 from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
 from monai_attn.napari.save.asking import ask_mask_file
 from monai_attn.napari.save.lesion_list import LesionList
@@ -207,10 +207,9 @@ class SaveAllWidget(QWidget):
             return
         assert layer is not None
         self._task = layer, Seal(layer)
-        self.worker = create_worker(named("saving", save_all, saving), _start_thread=False)
+        self.worker = create_worker(named("saving", safely, save_all, saving), _start_thread=False)
         self.worker.yielded.connect(self._say)  # methods of a widget: Qt does not call them when it is gone
         self.worker.returned.connect(self._finish)
-        self.worker.errored.connect(self._fail)
         self.worker.finished.connect(self._end)
         self._enable()
         self.worker.start()
@@ -219,13 +218,13 @@ class SaveAllWidget(QWidget):
         """Show what is done now, one of the steps of `save_all`."""
         self.said.setText(f"{step} ...")
 
-    def _fail(self, error: Exception) -> None:
-        """Show why nothing was written."""
-        show_error(str(error))
-
-    def _finish(self, files: dict[str, Path]) -> None:
-        """Name the files; the mask counts as saved only when it was not painted on meanwhile."""
+    def _finish(self, outcome: tuple[dict[str, Path] | None, str]) -> None:
+        """Name the files, or show why there are none; only a mask that was not painted on meanwhile is saved."""
+        files, refusal = outcome
         layer, seal = self._task
+        if files is None:
+            show_error(refusal)
+            return
         self.done = files
         if seal.whole:
             saved(layer.data)

@@ -145,6 +145,25 @@ def test_painting_while_a_correction_is_computed_makes_it_void(
     assert said == ["mask was painted on meanwhile, so nothing was changed. Do it again."]
 
 
+def test_a_refusal_is_one_sentence(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = make_napari_viewer()
+    panel = CorrectWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    _, _, layer = add(viewer)
+    layer.selected_label = 3  # no voxel has it
+    said: list[str] = []
+    monkeypatch.setattr("monai_attn.napari.correct.panel.show_error", said.append)
+    with qtbot.captureExceptions() as raised:
+        panel.actions["grow"].click()
+        qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert len(said) == 1
+    assert "3" in said[0]
+    assert raised == []
+    assert panel.said.text() == ""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the state folder has no variable")
 def test_a_mask_painted_before_the_process_was_killed_comes_back(
     make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
