@@ -33,7 +33,7 @@ from monai_attn.napari.qt.jobs import named, safely
 from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
 from monai_attn.napari.save.asking import ask_mask_file
 from monai_attn.napari.save.lesion_list import LesionList
-from monai_attn.napari.save.saving import MASK_FORMATS, Saving, free_of_identity, save_all
+from monai_attn.napari.save.saving import MASK_FORMATS, REPLACE, Saving, free_of_identity, save_all
 from monai_attn.napari.save.writer import save_mask
 from monai_attn.napari.settings import settings
 
@@ -82,9 +82,7 @@ class SaveAllWidget(QWidget):
         self.folder.setPlaceholderText("folder")
         self.folder.setToolTip("Where the files go.")
         self.lesions = LesionList()
-        self.replace = check_box(
-            "replace files that exist", "Otherwise nothing is written when one of the files exists."
-        )
+        self.replace = check_box(REPLACE, "Otherwise nothing is written when one of the files exists.")
         self.browse = button("choose", "Choose the folder.", self._choose)
         self.save = button("save all", "Write mask, table, measurements and report into the folder.", self._start)
         self.save_mask = button("save mask ...", "Save the mask alone, as NIfTI or another kind.", self._save_mask)
@@ -162,6 +160,7 @@ class SaveAllWidget(QWidget):
         """Write the mask to a file, which is replaced; say what was written, or show why nothing was."""
         if self.layer is None:
             return
+        self.said.clear()
         try:
             files = save_mask(path, self.layer)
         except AttnError as error:
@@ -200,6 +199,7 @@ class SaveAllWidget(QWidget):
         written.
         """
         layer = self.layer
+        self.said.clear()
         try:
             saving = self.saving()
         except AttnError as error:
@@ -223,6 +223,7 @@ class SaveAllWidget(QWidget):
         files, refusal = outcome
         layer, seal = self._task
         if files is None:
+            self.said.setText("Nothing was written.")
             show_error(refusal)
             return
         self.done = files

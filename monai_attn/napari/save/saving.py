@@ -18,7 +18,7 @@ from monai_attn.cases import ImageFile, names_of
 from monai_attn.cohort import Measured, measure_case
 from monai_attn.cohort.places import places_of
 from monai_attn.dicom_export import write_dicom
-from monai_attn.errors import GeometryError, InputError
+from monai_attn.errors import FileError, GeometryError, InputError
 from monai_attn.io import stem
 from monai_attn.io.atomic import check_free
 from monai_attn.io.writing import write_aside
@@ -38,10 +38,13 @@ from monai_attn.volume import Volume
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
-__all__ = ["MASK_FORMATS", "Saving", "free_of_identity", "save_all"]
+__all__ = ["MASK_FORMATS", "REPLACE", "Saving", "free_of_identity", "save_all"]
 
 MASK_FORMATS = {"NIfTI": ".nii.gz", "NRRD": ".nrrd", "DICOM SEG": ".dcm"}
 """How the mask is written, by what the panel calls it."""
+
+REPLACE = "replace files that exist"
+"""What the panel calls the box that lets existing files be replaced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +149,12 @@ def save_all(saving: Saving) -> Generator[str, None, dict[str, Path]]:
     `InputError` for a DICOM SEG of an image that was not opened from a file.
     """
     for path in saving.files.values():
-        check_free(path, overwrite=saving.overwrite)
+        check_free(path, overwrite=True)
+        if path.exists() and not saving.overwrite:
+            raise FileError(
+                f"{path.name} exists and is not overwritten. Choose another folder or case, or tick {REPLACE!r} below "
+                "Advanced."
+            )
     yield "naming the labels"
     segmentation = Segmentation(
         saving.labels, extended(saving.table, values_in(saving.labels.array)), saving.provenance
