@@ -39,6 +39,7 @@ from monai_attn.napari.settings import settings
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Image
 
 __all__ = ["SaveAllWidget"]
 
@@ -48,7 +49,7 @@ class SaveAllWidget(QWidget):
 
     `layer` is the mask to save: the active labels layer of three axes. When another kind of layer is clicked, the mask
     stays chosen as long as it is open. `done` holds the files of the last saving by their kind, such as "mask" and
-    "report"; it is empty before.
+    "report"; it is empty before, and when another image is chosen.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -57,7 +58,8 @@ class SaveAllWidget(QWidget):
         watch(viewer)
         self.layer: Labels | None = None
         self.worker: Any = None
-        self._task: tuple[Labels, Seal]
+        self._image: Image | None = None
+        self._task: tuple[Labels, Image | None, Seal]
         self.done: dict[str, Path] = {}
         self._build()
         self._links = [
@@ -107,23 +109,24 @@ class SaveAllWidget(QWidget):
             mask = self.layer  # another kind of layer was clicked: stay
         self.layer = mask
         offer_images(self.image, gate_images(self.viewer, mask) if mask is not None else [])
-        self._name_case()
+        self._image_chosen()
         self.lesions.show_labels(layer_table(mask) if mask is not None else LabelTable())
-        self._enable()
 
     def _image_chosen(self) -> None:
-        """The user chose an image."""
-        self._name_case()
-        self._enable()
-
-    def _name_case(self) -> None:
-        """Suggest a name for the case that names no patient, unless the user has typed a name."""
+        """Another image: forget what was typed, said and saved for the one before, and suggest a name of the case."""
         image = self.image.currentData()
-        if image is not None and not self.case.isModified():
-            try:
-                self.case.setText(free_of_identity(image))
-            except AttnError:  # the file is gone meanwhile
-                self.case.setText("case")
+        if image is not self._image:
+            if self._image is not None:
+                self.case.setText("")
+                self.said.clear()
+                self.done = {}
+            self._image = image
+            if image is not None and not self.case.isModified():
+                try:
+                    self.case.setText(free_of_identity(image))
+                except AttnError:  # the file is gone meanwhile
+                    self.case.setText("case")
+        self._enable()
 
     def _enable(self) -> None:
         """Which buttons can be used now, and what is missing before the mask can be saved."""
@@ -193,11 +196,7 @@ class SaveAllWidget(QWidget):
         )
 
     def _start(self, name: str) -> None:  # noqa: ARG002
-        """Save in a thread; a seal on the layer notices what is painted meanwhile.
-
-        The choices are read before the thread starts. What cannot be saved is refused with a message, and nothing is
-        written.
-        """
+        """Save in a thread, as chosen now; a seal on the layer notices what is painted meanwhile."""
         layer = self.layer
         self.said.clear()
         try:
@@ -206,7 +205,7 @@ class SaveAllWidget(QWidget):
             show_error(str(error))
             return
         assert layer is not None
-        self._task = layer, Seal(layer)
+        self._task = layer, self._image, Seal(layer)
         self.worker = create_worker(named("saving", safely, save_all, saving), _start_thread=False)
         self.worker.yielded.connect(self._say)  # methods of a widget: Qt does not call them when it is gone
         self.worker.returned.connect(self._finish)
@@ -221,12 +220,12 @@ class SaveAllWidget(QWidget):
     def _finish(self, outcome: tuple[dict[str, Path] | None, str]) -> None:
         """Name the files, or show why there are none; only a mask that was not painted on meanwhile is saved."""
         files, refusal = outcome
-        layer, seal = self._task
+        layer, image, seal = self._task
         if files is None:
             self.said.setText("Nothing was written.")
             show_error(refusal)
             return
-        self.done = files
+        self.done = files if image is self._image else {}
         if seal.whole:
             saved(layer.data)
         self.said.setText("Saved: " + ", ".join(path.name for path in files.values()))

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corrected import opened, phantom
+from corrected import TABLE, opened, phantom
+from napari.components import ViewerModel
+from napari.layers import Layer
 
+from monai_attn.napari.layers.volumes import image_layer, labels_layer
 from monai_attn.napari.save.panel import SaveAllWidget
 
 pytestmark = pytest.mark.gui
@@ -28,6 +31,14 @@ def panel_of(viewer: Any, qtbot: Any, folder: Path) -> SaveAllWidget:
     qtbot.addWidget(panel)
     panel.folder.setText(str(folder))
     return panel
+
+
+def open_case(viewer: ViewerModel, path: str) -> None:
+    """Open the image and the mask of another case in place of those that are open."""
+    viewer.layers.clear()
+    mask = phantom(turn_deg=(20, -35, 50))
+    viewer.add_layer(Layer.create(*image_layer(mask.with_array(mask.array.astype("int16")), name="ct", path=path)))
+    viewer.add_layer(Layer.create(*labels_layer(mask, name="mask", table=TABLE)))
 
 
 def save(panel: SaveAllWidget, qtbot: Any) -> None:
@@ -59,3 +70,24 @@ def test_what_was_saved_before_is_not_said_of_a_saving_that_was_refused(
     save(panel, qtbot)
     assert panel.said.text() == ""
     assert len(shown) == 2
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_report_and_the_typed_name_of_a_case_go_with_its_image(qtbot: Any, tmp_path: Path) -> None:
+    viewer, _, _ = opened(phantom())
+    panel = panel_of(viewer, qtbot, tmp_path)
+    panel.case.selectAll()
+    qtbot.keyClicks(panel.case, "mine")
+    viewer.layers.selection.active = viewer.layers[0]
+    assert panel.case.text() == "mine"
+    save(panel, qtbot)
+    assert panel.show_report.isVisibleTo(panel)
+    open_case(viewer, "case_2.nii.gz")
+    assert panel.case.text() == "case_2"
+    assert not panel.show_report.isVisibleTo(panel)
+    assert panel.said.text() == ""
+    panel.save.click()
+    open_case(viewer, "case_3.nii.gz")  # while the one before is saved
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=60000)
+    assert panel.said.text().startswith("Saved: case_2")
+    assert not panel.show_report.isVisibleTo(panel)
