@@ -29,7 +29,8 @@ class Settings:
 
     `radiological` puts the patient's right on the left of the screen, `legend` names the structures seen on the canvas.
     Windows are texts such as "40/400" (centre/width in HU or SUV) or "1-99 %" (percentiles of the image). `threads` 0
-    means all cores. A folder is None where the user is to be asked.
+    means all cores. A folder is None where the user is to be asked; whether it exists is checked where it is used, by
+    `images`, `results` and `bundles`.
 
         >>> Settings().window_of("CT"), Settings().window_of("PT"), Settings().window_of("")
         ('40/400', '5/10', '1-99 %')
@@ -42,9 +43,24 @@ class Settings:
     window_mr: str = "1-99 %"
     device: str = "auto"
     threads: int = 0
-    images: Path | None = None
-    results: Path | None = None
-    bundles: Path | None = None
+    images_folder: Path | None = None
+    results_folder: Path | None = None
+    bundles_folder: Path | None = None
+
+    @property
+    def images(self) -> Path | None:
+        """Where images are looked for first. Raises `InputError` where there is no such folder."""
+        return _existing(self.images_folder, "Images")
+
+    @property
+    def results(self) -> Path | None:
+        """Where results are saved. Raises `InputError` where there is no such folder."""
+        return _existing(self.results_folder, "Results")
+
+    @property
+    def bundles(self) -> Path | None:
+        """Where bundles of the user are found. Raises `InputError` where there is no such folder."""
+        return _existing(self.bundles_folder, "Bundles (models)")
 
     def window_of(self, kind: str) -> str:
         """The window that an image of a kind, "CT", "PT" or "" (see `_windows.kind_of`), opens with.
@@ -57,7 +73,7 @@ class Settings:
 def settings() -> Settings:
     """The settings as they are now; the defaults where napari does not know the plugin.
 
-    Raises `InputError`, naming the setting, for a window that is none or a folder that is missing.
+    Raises `InputError`, naming the setting, for a window that is none.
 
     Folders may begin with `~`. The message of the error names the place in the preferences where the value is changed.
     """
@@ -76,9 +92,9 @@ def settings() -> Settings:
         window_mr=_window(display.window_mr, "Window of MR and other images"),
         device=computing.device.strip() or "auto",
         threads=computing.threads,
-        images=_folder(folders.images, "Images"),
-        results=_folder(folders.results, "Results"),
-        bundles=_folder(folders.bundles, "Bundles (models)"),
+        images_folder=_folder(folders.images),
+        results_folder=_folder(folders.results),
+        bundles_folder=_folder(folders.bundles),
     )
 
 
@@ -108,12 +124,14 @@ def _window(text: str, title: str) -> str:
     return text.strip()
 
 
-def _folder(text: str, title: str) -> Path | None:
+def _folder(text: str) -> Path | None:
     """The folder that a setting names; None where the setting is empty."""
-    if not text.strip():
-        return None
-    folder = Path(text.strip()).expanduser()
-    if not folder.is_dir():
+    return Path(text.strip()).expanduser() if text.strip() else None
+
+
+def _existing(folder: Path | None, title: str) -> Path | None:
+    """A folder of a setting, once it is known to be there; None where the setting is empty."""
+    if folder is not None and not folder.is_dir():
         raise _in_preferences(title, f"There is no folder {folder.name!r}.")
     return folder
 

@@ -44,9 +44,11 @@ def test_a_wrong_setting_is_refused_by_its_name(given: object) -> None:
     with pytest.raises(InputError, match=r"'Window of CT' in Preferences .* centre/width.* Change or empty it there"):
         settings()
     given.display.window_ct = "40/400"
-    given.folders.results = "/nowhere/at all"
-    with pytest.raises(InputError, match=r"'Results' .* no folder 'at all'"):
-        settings()
+    given.folders.images = given.folders.results = given.folders.bundles = "/nowhere/at all"
+    here = settings()  # a folder is checked where it is used
+    for name, title in (("images", "Images"), ("results", "Results"), ("bundles", r"Bundles \(models\)")):
+        with pytest.raises(InputError, match=rf"'{title}' .* no folder 'at all'"):
+            getattr(here, name)
 
 
 def test_napari_refuses_values_out_of_bounds(given: object) -> None:

@@ -99,11 +99,10 @@ class SegmentWidget(QWidget):
         """The bundles in the folder that the preferences name, and the preferred device."""
         try:
             preferred = settings()
+            self.form.prefer_device(preferred.device)
+            self.offered.offer(preferred.bundles)
         except InputError as error:
             show_error(str(error))
-            return
-        self.form.prefer_device(preferred.device)
-        self.offered.offer(preferred.bundles)
 
     def add_bundle(self, folder: str | Path) -> None:
         """Offer the bundle in a folder, and choose it; nothing of it runs. Says why when it is none."""

@@ -63,6 +63,11 @@ def test_where_napari_does_not_know_the_plugin_windows_are_drawn_all_the_same(vi
     assert opening_window(Volume(RAMP, unit="HU")).text == "window 40/400 HU"
 
 
+def test_an_image_opens_where_a_folder_of_the_preferences_is_gone(preferences):
+    preferences.folders.images = preferences.folders.results = preferences.folders.bundles = "/nowhere/at all"
+    assert opening_window(Volume(RAMP, unit="HU")).text == "window 40/400 HU"
+
+
 def test_a_text_that_is_no_window_is_refused_and_nothing_changes(viewer):
     layer = add(viewer)
     before = layer.contrast_limits
