@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 DOCK = "monai-attn"
 """The dock of all panels as napari names it."""
 
+UNKNOWN = "The bundle {} that made the mask is not in the list, so a new network is trained. Add it in the tab Segment."
+"""Said of a mask whose bundle is not found."""
+
 
 class LearnWidget(QWidget):
     """Trains in a thread, one training at a time; the new bundle is then offered and chosen in the tab "Segment".
@@ -95,13 +98,21 @@ class LearnWidget(QWidget):
         self._enable()
 
     def learn_from(self, mask: Labels) -> None:
-        """Make ready for a short training on a mask that was corrected, from the bundle that made the mask."""
+        """Make ready for a short training on a mask that was corrected, from the bundle that made the mask.
+
+        Bundles that the tab "Segment" offers are known here too. Of any other it is said that a new network is trained.
+        """
         self._offer_bundles()
         made = mask.metadata.get(PROVENANCE, {})
         name = str(made.get("bundle", "")) if isinstance(made, dict) else ""
-        self.form.initial.setCurrentIndex(max(0, self.form.initial.findText(name)))
+        if name and self.form.initial.findText(name) < 0:
+            self._offer_bundles(*self._dock().panel("Segment").offered.added)
+        known = self.form.initial.findText(name)
+        self.form.initial.setCurrentIndex(max(0, known))
         self.form.minutes.setValue(5.0)
         self.show_open(mask)
+        if name and known < 0:
+            self.form.data.setText(f"{self.form.data.text()} {UNKNOWN.format(name)}")
 
     def request(self) -> LearnRequest:
         """The choices and the chosen masks as they are now. Raises `InputError` where something is missing."""
@@ -165,10 +176,13 @@ class LearnWidget(QWidget):
                 show_error(text)
             return
         self.form.status.setText(f"{made.sentence} {made.bundle.name} is chosen in the tab Segment.")
-        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
-        dock.panel("Segment").add_bundle(made.bundle)
+        self._dock().panel("Segment").add_bundle(made.bundle)
         self._offer_bundles(made.bundle)
         self._suggest(made.bundle.name)
+
+    def _dock(self) -> Any:
+        """The dock of all panels."""
+        return self.viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)[1]
 
     def _finished(self) -> None:
         self.worker = None
@@ -184,11 +198,11 @@ class LearnWidget(QWidget):
             self.dataset = None
         self._enable()
 
-    def _offer_bundles(self, new: Path | None = None) -> None:
-        """The bundles to begin with, by name; the chosen one stays chosen."""
+    def _offer_bundles(self, *more: Path) -> None:
+        """The bundles to begin with, by name, and those in `more` folders; the chosen one stays chosen."""
         box = self.form.initial
         roots = [path.parents[1] for folder in bundle_folders() for path in folder.glob("*/configs/metadata.json")]
-        for root in [*shipped().values(), *sorted(roots), *([new] if new is not None else [])]:
+        for root in [*shipped().values(), *sorted(roots), *more]:
             if box.findData(str(root)) < 0:
                 box.addItem(root.name, str(root))
         assert box.itemText(0) == NEW_NETWORK

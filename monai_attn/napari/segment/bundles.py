@@ -43,6 +43,12 @@ class BundleList:
         self._before = self.combo.currentIndex()
         return text
 
+    @property
+    def added(self) -> list[Path]:
+        """The folders of all bundles that are not shipped."""
+        folders = (self.combo.itemData(row) for row in range(self.combo.count()))
+        return [Path(folder) for folder in folders if folder]
+
     def offer(self, folder: Path | None) -> None:
         """Add the bundles in a folder; nothing for None."""
         for file in sorted(folder.glob("*/configs/metadata.json")) if folder else []:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
+from monai_attn.bundle.locate import find_bundle
 from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import FileError, InputError
 from monai_attn.labels import LabelTable
@@ -20,6 +22,7 @@ from monai_attn.napari.keep.guard import reasons_to_stay
 from monai_attn.napari.layers.provenance import PROVENANCE
 from monai_attn.napari.layers.volumes import image_layer, labels_layer
 from monai_attn.napari.learn.cases import open_cases, open_masks, write_cases
+from monai_attn.napari.learn.form import NEW_NETWORK
 from monai_attn.napari.learn.panel import LearnWidget
 from monai_attn.volume import Volume
 
@@ -117,6 +120,17 @@ def test_the_panel_says_what_is_missing_and_begins_with_the_bundle_that_made_a_m
     assert panel.form.run.isEnabled()
     panel.form.overrides.setText("nonsense")
     assert not panel.form.run.isEnabled()
+
+    mask.metadata[PROVENANCE] = {"bundle": "elsewhere"}
+    panel.learn_from(mask)
+    assert panel.form.initial.currentText() == NEW_NETWORK
+    assert "The bundle elsewhere that made the mask is not in the list" in panel.form.data.text()
+    shutil.copytree(find_bundle("hippocampus_mri"), tmp_path / "elsewhere")
+    dock.panel("Segment").add_bundle(tmp_path / "elsewhere")  # as "Folder…" does
+    panel.learn_from(mask)
+    assert panel.form.initial.currentText() == "elsewhere"
+    assert panel.form.initial.currentData() == str(tmp_path / "elsewhere")
+    assert "elsewhere" not in panel.form.data.text()
 
 
 @pytest.mark.gui
