@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject
 
 from monai_attn.bundle.describe import BundleDescription
@@ -92,7 +92,10 @@ class RegionChoice(QObject):
         return {"": chosen_region(self.viewer, self.kind, self._reference(), self.form.thickness_mm())}
 
     def draw(self) -> None:
-        """Make or choose the layer of rectangles, ready to draw one."""
+        """Make or choose the layer of rectangles, ready to draw one; in 3-D only say that a plane is needed."""
+        if self.viewer.dims.ndisplay == 3:
+            show_info("Rectangles are drawn in 2-D: show a plane first (tab Look), then click on Draw.")
+            return
         self._by_hand = True
         draw_region(self.viewer, self._drawn)
         self.show("shape")

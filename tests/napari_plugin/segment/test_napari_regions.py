@@ -107,3 +107,20 @@ def test_what_was_found_in_one_patient_is_not_shown_on_the_next(make_napari_view
     assert panel.region.boxes.boxes == []
     assert panel.request().regions == {}
     assert [layer.name for layer in viewer.layers] == ["second"]
+
+
+def test_draw_says_in_3d_that_rectangles_are_drawn_in_2d(
+    make_napari_viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("monai_attn.napari.segment.regions.show_info", told.append)
+    viewer = make_napari_viewer(show=False)
+    panel = panel_of(viewer)
+    add_head(viewer, "head", (-90, -110, -70))
+    viewer.dims.ndisplay = 3
+    panel.form.draw.click()
+    assert told == ["Rectangles are drawn in 2-D: show a plane first (tab Look), then click on Draw."]
+    assert [layer.name for layer in viewer.layers] == ["head"]
+    viewer.dims.ndisplay = 2
+    panel.form.draw.click()
+    assert viewer.layers.selection.active.mode == "add_rectangle"
