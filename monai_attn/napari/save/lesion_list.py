@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from monai_attn.labels import LabelTable
+from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.structures.lesions import lesion_labels
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 __all__ = ["LesionList"]
 
@@ -16,11 +22,16 @@ class LesionList(QListWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._listed: tuple[Labels | None, LabelTable] = (None, LabelTable())
         self.setToolTip("Labels whose pieces are measured and pictured one by one.")
         self.setMaximumHeight(110)
 
-    def show_labels(self, table: LabelTable) -> None:
-        """List the labels of a table in place of those before."""
+    def show_labels_of(self, mask: Labels | None) -> None:
+        """List the labels of a mask in place of those before; the ticks stay while mask and names are the same."""
+        table = layer_table(mask) if mask is not None else LabelTable()
+        if (mask, table) == self._listed:
+            return
+        self._listed = mask, table
         self.clear()
         likely = lesion_labels(table)
         for label in table:

@@ -18,14 +18,12 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from monai_attn.errors import AttnError, InputError
-from monai_attn.labels import LabelTable
 from monai_attn.napari.correct.brush import gate_images
 from monai_attn.napari.correct.editing import Seal
 from monai_attn.napari.correct.scribbling import is_scribbles
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.layers.provenance import warning_text
-from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.qt.choices import offer_images
 from monai_attn.napari.qt.controls import button, check_box, releasing, row
 from monai_attn.napari.qt.fields import combo_box, words
@@ -110,7 +108,7 @@ class SaveAllWidget(QWidget):
         self.layer = mask
         offer_images(self.image, gate_images(self.viewer, mask) if mask is not None else [])
         self._image_chosen()
-        self.lesions.show_labels(layer_table(mask) if mask is not None else LabelTable())
+        self.lesions.show_labels_of(mask)
 
     def _image_chosen(self) -> None:
         """Another image: forget what was typed, said and saved for the one before, and suggest a name of the case."""

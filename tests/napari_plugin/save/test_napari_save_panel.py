@@ -9,7 +9,9 @@ import pytest
 from corrected import TABLE, opened, phantom
 from napari.components import ViewerModel
 from napari.layers import Layer
+from qtpy.QtCore import Qt
 
+from monai_attn.napari.layers.styles import rename
 from monai_attn.napari.layers.volumes import image_layer, labels_layer
 from monai_attn.napari.save.panel import SaveAllWidget
 
@@ -91,3 +93,19 @@ def test_the_report_and_the_typed_name_of_a_case_go_with_its_image(qtbot: Any, t
     qtbot.waitUntil(lambda: panel.worker is None, timeout=60000)
     assert panel.said.text().startswith("Saved: case_2")
     assert not panel.show_report.isVisibleTo(panel)
+
+
+def test_the_ticks_of_lesions_stay_until_there_is_another_mask_or_table(qtbot: Any, tmp_path: Path) -> None:
+    viewer, image, mask = opened(phantom())
+    panel = panel_of(viewer, qtbot, tmp_path)
+    assert panel.lesions.ticked() == [2]
+    for row in (0, 2):
+        panel.lesions.item(row).setCheckState(Qt.CheckState.Checked)
+    for layer in (image, mask):
+        viewer.layers.selection.active = layer
+        assert panel.lesions.ticked() == [1, 2, 3]
+    rename(mask, 3, "metastasis")
+    viewer.layers.selection.active = image
+    assert [panel.lesions.item(row).text() for row in range(3)] == ["liver", "tumour", "metastasis"]
+    open_case(viewer, "case_2.nii.gz")
+    assert panel.lesions.ticked() == [2]
