@@ -141,8 +141,10 @@ class CorrectWidget(QWidget):
         if is_scribbles(active):
             active = self.scribble.scribbles.mask
         self.layer = active if isinstance(active, Labels) and active.ndim == 3 else None
-        if self.layer is not None:
+        if self._mask not in self.viewer.layers or self.layer not in (None, self._mask):
             self._mask = self.layer
+            self.said.clear()  # it was said of another mask
+        if self.layer is not None:
             self.layer.events.selected_label.connect(self._show_target)
             self.layer.events.set_data.connect(self._stepped)
         self._list_images()
@@ -231,7 +233,8 @@ class CorrectWidget(QWidget):
             show_error(str(error))
             return
         structure = structure_title(layer, correction.value)
-        self.said.setText(correction_sentence(correction.name, change, correction.labels, structure))
+        if layer is self._mask:  # else another case was opened meanwhile
+            self.said.setText(correction_sentence(correction.name, change, correction.labels, structure))
 
     def _done(self) -> None:
         self.worker = None

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from corrected import TABLE, drag, phantom, show_middle
+from napari.components import ViewerModel
 from napari.layers import Layer
 
 from monai_attn.napari.correct import editing
@@ -143,6 +144,21 @@ def test_painting_while_a_correction_is_computed_makes_it_void(
     qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
     assert np.array_equal(layer.data, painted)
     assert said == ["mask was painted on meanwhile, so nothing was changed. Do it again."]
+
+
+def test_what_was_done_to_a_mask_is_not_said_of_the_mask_of_another_case(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    panel = CorrectWidget(viewer)
+    qtbot.addWidget(panel)
+    _, image, _ = add(viewer)
+    panel.actions["grow"].click()
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert panel.said.text().startswith("grow: liver (1) +")
+    viewer.layers.selection.active = image  # another kind of layer is clicked: it is still this case
+    assert panel.said.text().startswith("grow: liver (1) +")
+    viewer.layers.clear()
+    add(viewer)
+    assert panel.said.text() == ""
 
 
 def test_a_refusal_is_one_sentence(
