@@ -15,7 +15,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 from typing_extensions import override
 
-from monai_attn.napari.keep.leaving import ask, unsaved_masks, unsaved_sentence
+from monai_attn.napari.keep.leaving import ask, keep_copies, unsaved_masks, unsaved_sentence
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -53,11 +53,17 @@ class CloseGuard(QObject):
         window.installEventFilter(self)
 
     def may_close(self) -> bool:
-        """Whether the window may go: yes where nothing would be lost, else what the user answers."""
+        """Whether the window may go: yes where nothing would be lost, else what the user answers.
+
+        No, too, where the user goes on but the disk refuses the copies of unsaved masks.
+        """
         viewer = self._viewer()
         sentences = reasons_to_stay(viewer) if viewer is not None else []
+        if viewer is None or not sentences:
+            return True
         window = self.parent()
-        return not sentences or self.asking(window if isinstance(window, QWidget) else None, "\n".join(sentences))
+        go = self.asking(window if isinstance(window, QWidget) else None, "\n".join(sentences))
+        return go and keep_copies(viewer)
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

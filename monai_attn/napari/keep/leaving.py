@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from monai_attn.errors import AttnError
 from monai_attn.napari.keep.keeper import keeper_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
 
-__all__ = ["ask", "may_leave", "unsaved_masks", "unsaved_sentence"]
+__all__ = ["ask", "keep_copies", "may_leave", "unsaved_masks", "unsaved_sentence"]
 
 
 def unsaved_masks(viewer: ViewerModel) -> list[Labels]:
@@ -53,7 +55,26 @@ def ask(parent: QWidget | None, sentence: str, more: str = KEPT, title: str = "N
     return bool(box.clickedButton() is go)
 
 
+def keep_copies(viewer: ViewerModel) -> bool:
+    """Write the copies that `KEPT` speaks of at once, while the layers have their place; whether that was possible.
+
+    What was painted in the last seconds waits for a pause otherwise. Where the disk refuses, the error is shown.
+    """
+    keeper = keeper_of(viewer)
+    try:
+        if keeper is not None:
+            keeper.keep()
+    except AttnError as error:
+        show_error(f"The masks stay open, since no copy can be kept. {error}")
+        return False
+    return True
+
+
 def may_leave(viewer: Any, parent: QWidget | None, asking: Callable[[QWidget | None, str], bool] = ask) -> bool:
-    """Whether the layers of a viewer may go: yes when all masks are saved, else what the user answers."""
-    masks = unsaved_masks(getattr(viewer, "__wrapped__", viewer))
-    return not masks or asking(parent, unsaved_sentence(masks))
+    """Whether the layers of a viewer may go: yes when all masks are saved, else what the user answers.
+
+    No, too, where the user goes on but the disk refuses the copies.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    masks = unsaved_masks(viewer)
+    return not masks or (asking(parent, unsaved_sentence(masks)) and keep_copies(viewer))

@@ -19,6 +19,7 @@ from monai_attn.errors import FileError
 from monai_attn.labels import LabelTable
 from monai_attn.napari.keep import rescue
 from monai_attn.napari.keep.keeper import Keeper, saved
+from monai_attn.napari.keep.leaving import may_leave
 from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key, write_rescue
 from monai_attn.napari.keep.window import watch
 from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
@@ -272,3 +273,35 @@ def test_a_viewer_has_one_keeper_and_is_not_held_by_it() -> None:
     del viewer
     gc.collect()
     assert gone() is None
+
+
+def test_who_goes_on_at_once_after_a_stroke_finds_a_copy_of_a_fresh_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, image, labels = opened(phantom(turn_deg=TURN), path=NAME)
+    viewer.layers.remove(labels)
+    keeper = Keeper(viewer, folder=tmp_path)  # nobody calls `keep`: the pause after the stroke is not over
+    fresh = viewer.add_labels(np.zeros(image.data.shape, np.uint8), scale=image.scale, translate=image.translate)
+    paint(fresh)
+    assert not may_leave(viewer, None, lambda *_: False)
+    assert keeper.waiting() == []
+    assert may_leave(viewer, None, lambda *_: True)
+    painted = volume_of(fresh, viewer.layers).array.copy()
+    viewer.layers.clear()
+    [found] = keeper.waiting()
+    assert np.array_equal(found.labels().array, painted)
+
+    shown: list[str] = []
+    monkeypatch.setattr("monai_attn.napari.keep.leaving.show_error", shown.append)
+    again = keeper.restore(found)
+    paint(again)
+    monkeypatch.setattr("monai_attn.napari.keep.rescue.np.savez_compressed", refuse)
+    assert not may_leave(viewer, None, lambda *_: True)
+    [sentence] = shown
+    assert sentence.startswith("The masks stay open, since no copy can be kept.")
+    assert "No space left on device" in sentence
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    """A disk that is full."""
+    raise OSError(28, "No space left on device")
