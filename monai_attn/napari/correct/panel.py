@@ -138,8 +138,9 @@ class CorrectWidget(QWidget):
             self.layer.events.selected_label.disconnect(self._show_target)
             self.layer.events.set_data.disconnect(self._stepped)
         active = self.viewer.layers.selection.active
-        if is_scribbles(active):
-            active = self.scribble.scribbles.mask
+        if is_scribbles(active):  # their layer becomes active before `scribbles` knows it
+            scribbles = self.scribble.scribbles
+            active = scribbles.mask if active is scribbles.layer else self._mask
         self.layer = active if isinstance(active, Labels) and active.ndim == 3 else None
         if self._mask not in self.viewer.layers or self.layer not in (None, self._mask):
             self._mask = self.layer

@@ -161,6 +161,20 @@ def test_what_was_done_to_a_mask_is_not_said_of_the_mask_of_another_case(qtbot: 
     assert panel.said.text() == ""
 
 
+def test_a_mask_stays_the_one_to_correct_while_one_scribbles_over_it(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    panel = CorrectWidget(viewer)
+    qtbot.addWidget(panel)
+    _, image, layer = add(viewer)
+    for name in ("it is here", "it is not here"):
+        panel.scribble.buttons[name].click()
+        assert panel.layer is layer
+        assert panel.scribble.isEnabled()
+        assert panel.range.image.currentData() is image
+    panel.scribble.buttons["done"].click()
+    assert viewer.layers.selection.active is layer
+
+
 def test_a_refusal_is_one_sentence(
     make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
