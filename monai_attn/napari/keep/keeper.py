@@ -172,8 +172,13 @@ class Keeper:
             self.offer(found)
 
     def _inserted(self, event: Any) -> None:
-        self._watch(event.value)
-        self.look(event.value)
+        """Watch a new layer; napari's copy of an unsaved mask is unsaved too."""
+        layer = event.value
+        self._watch(layer)
+        parent = layer.source.parent
+        if isinstance(layer, Labels) and parent is not None and parent() in self._unsaved:
+            self._note(layer)
+        self.look(layer)
 
     def _watch(self, layer: Layer) -> None:
         if isinstance(layer, Labels) and layer.ndim == 3 and layer not in self._callbacks:

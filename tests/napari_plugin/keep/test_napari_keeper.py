@@ -14,6 +14,7 @@ import pytest
 from corrected import TABLE, opened, phantom
 from napari.components import ViewerModel
 from napari.layers import Labels
+from napari.layers._layer_actions import _duplicate_layer
 
 from monai_attn.errors import FileError
 from monai_attn.labels import LabelTable
@@ -305,3 +306,18 @@ def test_who_goes_on_at_once_after_a_stroke_finds_a_copy_of_a_fresh_layer(
 def refuse(*_: Any, **__: Any) -> None:
     """A disk that is full."""
     raise OSError(28, "No space left on device")
+
+
+def test_the_copy_of_an_unsaved_mask_is_unsaved_and_that_of_a_saved_mask_is_not(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    _duplicate_layer(viewer.layers)
+    assert keeper.unsaved() == []
+    viewer.layers.selection.active = layer
+    paint(layer)
+    _duplicate_layer(viewer.layers)
+    copy = viewer.layers["mask copy [1]"]
+    assert keeper.unsaved() == [layer, copy]
+    saved(layer.data)
+    assert keeper.unsaved() == [copy]
+    assert len(keeper.keep()) == 1
