@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["Keeper", "keeper_of", "saved"]
+__all__ = ["Keeper", "keeper_of", "renamed", "saved"]
 
 PAUSE_S, LONGEST_S = 2.0, 20.0
 """A mask is kept when nobody painted for the first time span, or painted without a pause for the second."""
@@ -140,7 +140,7 @@ class Keeper:
             self._note(layer, pause_s=0.0)
 
     def unsaved(self) -> list[Labels]:
-        """The masks that are open, were painted or computed, and are in no file of the user's yet."""
+        """The masks that are open, were painted, renamed or computed, and are in no file of the user's yet."""
         return [layer for layer in self.layers if layer in self._unsaved]
 
     def forget(self, layer: Labels) -> None:
@@ -193,15 +193,10 @@ class Keeper:
             self._changed(layer)
 
     def _changed(self, layer: Labels) -> None:
-        """Note that a mask was painted on, and ask to be called when the next pause is over.
-
-        Maps of a network, references and layers for display only are no masks of the user: they are not kept.
-        """
-        origin = origin_of(layer)
-        if origin is not None and (origin.role != "labels" or origin.display_only):
-            return
-        layer.metadata[EDITED] = True
-        self._note(layer)
+        """Note that a mask was painted on, and ask to be called when the next pause is over."""
+        if _is_of_the_user(layer):
+            layer.metadata[EDITED] = True
+            self._note(layer)
 
     def _note(self, layer: Labels, *, pause_s: float = PAUSE_S) -> None:
         """Keep a mask in the next round, after a pause without painting."""
@@ -226,15 +221,25 @@ def keeper_of(viewer: ViewerModel) -> Keeper | None:
     return _keepers.get(id(getattr(viewer, "__wrapped__", viewer)))  # napari gives plugins a proxy
 
 
-def saved(data: Any) -> None:
-    """The array of a labels layer was saved to a file of the user's: what was kept of it goes.
+def renamed(layer: Labels) -> None:
+    """A structure of a labels layer got another name, which is in no file of the user's yet; no voxel was edited."""
+    for keeper in list(_keepers.values()):
+        if layer in keeper.layers and _is_of_the_user(layer):
+            keeper._note(layer)
 
-    `data` must be the very array of the layer; an equal copy is not recognised.
-    """
+
+def saved(data: Any) -> None:
+    """The very array of a labels layer, no copy of it, was saved to a file of the user's: what was kept of it goes."""
     for keeper in list(_keepers.values()):
         for layer in keeper.layers:
             if isinstance(layer, Labels) and layer.data is data:
                 keeper.forget(layer)
+
+
+def _is_of_the_user(layer: Labels) -> bool:
+    """Whether a layer is a mask to keep: no map of a network, no reference, and not resliced for display."""
+    origin = origin_of(layer)
+    return origin is None or (origin.role == "labels" and not origin.display_only)
 
 
 def _sources(grid: Volume, layers: list[Layer]) -> frozenset[str]:

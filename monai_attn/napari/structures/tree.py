@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from monai_attn.errors import AttnError, InputError
 from monai_attn.measure import Lesion
+from monai_attn.napari.keep.keeper import renamed
 from monai_attn.napari.layers.styles import layer_table, recolour, rename, restyle, style_of
 from monai_attn.napari.structures.inspection import Inspection
 from monai_attn.napari.structures.tree_columns import (
@@ -173,7 +174,10 @@ class StructureModel(QAbstractItemModel):
             elif index.column() == COLOUR_COLUMN:
                 recolour(inspection.layer, value, str(given))
             else:
+                before = layer_table(inspection.layer)
                 rename(inspection.layer, value, str(given))
+                if layer_table(inspection.layer) != before:
+                    renamed(inspection.layer)
         except AttnError as error:
             self.refused.emit(str(error))
             return False

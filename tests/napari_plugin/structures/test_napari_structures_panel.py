@@ -13,6 +13,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
 
 from monai_attn.errors import FileError
+from monai_attn.napari.keep.keeper import Keeper
+from monai_attn.napari.layers.provenance import EDITED
 from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table, restyle, style_of
 from monai_attn.napari.layers.volumes import displayed_point, labels_layer
@@ -74,6 +76,26 @@ def test_boxes_and_cells_change_the_layer(tree: StructureModel) -> None:
     assert tree.setData(row.siblingAtColumn(column_of("Colour")), "#112233")
     assert tree.setData(row, "metastasis")
     assert (layer_table(layer)[2].name, layer_table(layer)[2].colour) == ("metastasis", "#112233")
+
+
+@pytest.mark.gui
+def test_a_mask_whose_structure_got_another_name_is_not_saved(qapp, tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    image, mask = add_case(viewer)
+    keeper = Keeper(viewer, folder=tmp_path)
+    inspection = Inspection(mask, viewer.layers, image)
+    inspection.measure()
+    model = StructureModel()
+    model.show(inspection)
+    assert model.setData(model.index_of(2), " liver tumour")
+    assert keeper.unsaved() == []
+    assert model.setData(model.index_of(2), "metastasis")
+    assert keeper.unsaved() == [mask]
+    assert EDITED not in mask.metadata
+    [path] = keeper.keep()
+    viewer.layers.clear()
+    assert layer_table(keeper.restore(keeper.waiting()[0]))[2].name == "metastasis"
+    assert path.exists()
 
 
 @pytest.mark.gui
