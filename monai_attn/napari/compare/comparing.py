@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from monai_attn.errors import AttnError, InputError
+from monai_attn.errors import InputError
 from monai_attn.labels import Label, LabelTable
 from monai_attn.measure import ERRORS, Comparison, Detection, compare, detect_lesions, error_map
 from monai_attn.measure.blocks import Block, check_grid, label_array
@@ -39,7 +39,6 @@ __all__ = [
     "deepest",
     "error_steps",
     "lesion_text",
-    "safely",
     "snapshot",
 ]
 
@@ -226,11 +225,3 @@ def snapshot(layer: Layer, layers: Iterable[Layer]) -> Volume:
     """A copy of what a layer shows now: it may be painted on while it is compared."""
     volume = volume_of(layer, layers)
     return volume.with_array(volume.array.copy(order="K"))
-
-
-def safely(steps: Any) -> Any:
-    """The steps; then the result, or why there is none: of an exception a worker would show the traceback."""
-    try:
-        return (yield from steps()), ""
-    except AttnError as error:
-        return None, str(error)

@@ -20,7 +20,6 @@ from monai_attn.napari.compare.comparing import (
     compare_steps,
     error_steps,
     lesion_text,
-    safely,
     snapshot,
 )
 from monai_attn.napari.compare.error_layer import ErrorLayer, masks_on_other_grids, on_one_grid
@@ -31,7 +30,7 @@ from monai_attn.napari.layers.volumes import displayed_point, go_to
 from monai_attn.napari.qt.choices import LayerBox, is_mask
 from monai_attn.napari.qt.controls import row, spin
 from monai_attn.napari.qt.fields import combo_box, words
-from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.jobs import named, safely
 from monai_attn.napari.qt.page import Advanced, CheckColumn, lay_out_page, narrow_form
 from monai_attn.napari.qt.table_model import TableModel, table_view
 from monai_attn.napari.structures.exports import ask_and_save, case_of, save_rows

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from monai_attn.errors import FileError, InputError
 from monai_attn.io import write, write_bytes_atomic
 from monai_attn.labels import LabelTable
+from monai_attn.napari.layers.images import by_preference
 from monai_attn.napari.layers.styles import extended, layer_table
 from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
 from monai_attn.napari.qt.choices import is_mask, on_its_grid
@@ -50,8 +51,9 @@ def structures_of(masks: Iterable[Labels]) -> list[str]:
 def open_cases(masks: Iterable[Labels], layers: Iterable[Layer]) -> list[OpenCase]:
     """The masks as they are now, each with its image among `layers`.
 
-    Of several images on one grid the topmost counts. The masks are copied, so that painting may go on. Raises
-    `InputError` for a mask that was closed or emptied, or whose image was closed.
+    Of several images on one grid the topmost visible one counts. The masks are copied, so that painting may go on.
+
+    Raises `InputError` for a mask that was closed or emptied, or whose image was closed.
     """
     known = list(layers)
     cases = []
@@ -98,10 +100,10 @@ def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
 
 
 def _image_of(mask: Layer, known: Sequence[Layer]) -> Layer | None:
-    """The topmost image on the grid of an open mask; None without one, and for what is no mask or is empty."""
+    """The topmost visible image on the grid of an open mask; None without one, and for what is no mask or is empty."""
     if mask not in known or not is_mask(mask) or mask.ndim != 3 or not values_in(mask.data):
         return None
-    images = [layer for layer in reversed(known) if layer._type_string == "image" and _is_source(layer)]
+    images = by_preference(layer for layer in known if layer._type_string == "image" and _is_source(layer))
     return next((layer for layer in images if on_its_grid(mask, layer, known)), None)
 
 
