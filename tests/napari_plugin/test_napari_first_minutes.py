@@ -163,7 +163,7 @@ def test_a_study_folder_gives_a_sarcoma_mask_after_five_clicks(
     hand.key(Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
     panel = dock.panels["Segment"]
     assert panel.bundle == "soft_tissue_sarcoma"
-    assert list(panel.form.chosen_images()) == ["t1", "ct", "pet"]
+    assert list(panel.form.images.chosen()) == ["t1", "ct", "pet"]
     assert until(panel.form.run.isEnabled, 20)
     hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert until(lambda: panel.running.worker is None and "ml" in panel.form.status.text(), 500)

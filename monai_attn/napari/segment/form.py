@@ -6,14 +6,11 @@ The panel reads the choices here and hands back what is to be shown. Nothing in 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QGroupBox,
     QLineEdit,
     QProgressBar,
@@ -29,15 +26,13 @@ from monai_attn.napari.qt.controls import check_box, row, spin, switch
 from monai_attn.napari.qt.fields import combo_box, words
 from monai_attn.napari.qt.page import Advanced, CheckColumn, HiddenWhenLow, lay_out_page, narrow_form
 from monai_attn.napari.segment.findings import finding_lines, marked_line
+from monai_attn.napari.segment.image_fields import ImageFields
 from monai_attn.napari.segment.overlays import LEGENDS
 from monai_attn.napari.segment.region import box_text
 from monai_attn.napari.segment.work import WorkProgress
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.preflight.outlook import Outlook
 from monai_attn.volume import Box
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 __all__ = ["SegmentForm"]
 
@@ -55,15 +50,14 @@ MAP_BOXES = {
     "flip_variance": "difference of mirror images",
     "probabilities": "probabilities",
 }
-NONE = "—"
 SETTINGS_TIP = "Change settings of the bundle (model) by their names, as --set of the command line does."
 
 
 class SegmentForm(QWidget):
     """Emits `changed` when a choice changes that the check before a run depends on.
 
-    `images` holds a list of layers for each image that the bundle asks for, by the bundle's name of the image. `maps`
-    holds a box for each map of attention or uncertainty, by the name that a `Segmenter` knows.
+    `images` are the fields of the images that the bundle asks for. `maps` holds a box for each map of attention or
+    uncertainty, by the name that a `Segmenter` knows.
     """
 
     changed = Signal()
@@ -73,9 +67,7 @@ class SegmentForm(QWidget):
         self.bundles, self.folder = combo_box(()), QPushButton("Folder…")
         self.folder.setToolTip("A MONAI bundle (model) of your own; you are asked before any of its code runs.")
         self.task = words()
-        self.images: dict[str, QComboBox] = {}
-        self._left_out: set[str] = set()  # the images for which the user has chosen no layer
-        self.image_fields = narrow_form()
+        self.images = ImageFields(self)
         self.device, self.backend = combo_box(("auto", *DEVICES)), combo_box(backend_choices())
         self.precision = combo_box(precision_choices())
         self.precision.setToolTip("Other precisions than f32 are compared with f32 before they are used.")
@@ -122,7 +114,7 @@ class SegmentForm(QWidget):
         rows = QVBoxLayout(self.model)
         rows.addWidget(row(self.bundles, self.folder))
         rows.addWidget(self.task)
-        rows.addLayout(self.image_fields)
+        rows.addLayout(self.images.layout)
         where = QGroupBox("Region")
         fields = narrow_form(where)
         fields.addRow(row(self.click, self.find, self.clear))
@@ -151,6 +143,7 @@ class SegmentForm(QWidget):
 
     def _connect(self) -> None:
         """Let every choice that matters to the check emit `changed`."""
+        self.images.changed.connect(self._tell)
         for combo in (self.device, self.backend, self.precision, self.region):
             combo.currentIndexChanged.connect(self._tell)
         self.all_slices.toggled.connect(self._tell)
@@ -184,11 +177,6 @@ class SegmentForm(QWidget):
         """The thickness of a region; None through all slices."""
         return None if self.all_slices.isChecked() else self.thickness.value()
 
-    def chosen_images(self) -> dict[str, Image]:
-        """The layers chosen, by name of the bundle's image; an image that is left open is left out."""
-        chosen = {slot: combo.currentData() for slot, combo in self.images.items()}
-        return {slot: layer for slot, layer in chosen.items() if layer is not None}
-
     def chosen_maps(self) -> tuple[str, ...]:
         """The maps that are wanted, by the names that a `Segmenter` knows; empty for none."""
         return tuple(key for key, box in self.maps.items() if box.isChecked())
@@ -200,39 +188,6 @@ class SegmentForm(QWidget):
         self.model.setToolTip(self.task.text())
         example = f" For example {bundle.overlap_id}=0.25, for less overlap of patches." if bundle.overlap_id else ""
         self.overrides.setToolTip(SETTINGS_TIP + example)
-
-    def offer_images(self, bundle: BundleDescription, layers: Sequence[Image], likely: Mapping[str, Image]) -> None:
-        """A choice of layers for each image of the bundle; what was chosen stays, else the likely one.
-
-        Where the user has chosen no layer this stays too, until there are no layers any more.
-        """
-        same = list(self.images) == [one.name for one in bundle.images]
-        before = self.chosen_images() if same else {}
-        if not same or not layers:
-            self._left_out.clear()
-        while self.image_fields.rowCount():
-            self.image_fields.removeRow(0)
-        self.images = {}
-        for one in bundle.images:
-            combo = combo_box([NONE] if bundle.optional or not layers else [])
-            for layer in layers:
-                combo.addItem(layer.name, layer)
-            combo.setToolTip(" ".join(part for part in (one.description, one.modality) if part))
-            chosen = before.get(one.name)
-            if chosen not in layers:
-                chosen = likely.get(one.name) if one.name not in self._left_out else None
-            combo.setCurrentIndex(max(0, combo.findText(chosen.name if chosen is not None else NONE)))
-            combo.currentIndexChanged.connect(partial(self._chosen, one.name))
-            self.images[one.name] = combo
-            self.image_fields.addRow(f"{one.name} ({one.modality})" if one.modality else one.name, combo)
-
-    def _chosen(self, slot: str, _: int) -> None:
-        """The user has chosen a layer for an image of the bundle, or none."""
-        if self.images[slot].currentData() is None:
-            self._left_out.add(slot)
-        else:
-            self._left_out.discard(slot)
-        self._tell()
 
     def show_check(self, result: Outlook, regions: Mapping[str, Box]) -> None:
         """The findings, worst first, and the estimate; without a finding a sentence says that image and bundle fit."""

@@ -117,7 +117,7 @@ class SegmentWidget(QWidget):
     def request(self) -> Request:
         """The choices as they stand. Raises `AttnError` when something is missing."""
         bundle = self.description()
-        chosen = self.form.chosen_images()
+        chosen = self.form.images.chosen()
         images = volumes_of(chosen, list(self.viewer.layers))
         regions = self.region.regions()
         return Request(
@@ -170,7 +170,7 @@ class SegmentWidget(QWidget):
             self.form.status.setText("Not run: the bundle (model) is not trusted.")
             return
         self.tour.restart()
-        images = self.form.chosen_images().values()
+        images = self.form.images.chosen().values()
         self.running.start(replace(request, trust=True), self.check.estimate, images)
 
     def jump(self) -> None:
@@ -181,7 +181,7 @@ class SegmentWidget(QWidget):
             show_error(str(error))
 
     def _reference(self) -> Image:
-        layer = next(iter(self.form.chosen_images().values()), None)
+        layer = next(iter(self.form.images.chosen().values()), None)
         if layer is None or layer not in self.viewer.layers:
             raise InputError("Open an image first, with File > Open or the panel Open; it is then offered here.")
         return layer
@@ -206,7 +206,7 @@ class SegmentWidget(QWidget):
             return
         images = image_layers(list(self.viewer.layers))
         self.form.show_bundle(bundle)
-        self.form.offer_images(bundle, images, choose_images(bundle, images))
+        self.form.images.offer(bundle, images, choose_images(bundle, images))
         self.region.suit(bundle)
         self._settle.start()
 

@@ -262,7 +262,7 @@ def test_the_dialog_of_trust_shows_code_and_licence(make_napari_viewer, bundle):
 def test_the_panel_lives_without_layers_and_with_layers_that_go(make_napari_viewer, errors):
     viewer = make_napari_viewer(show=False)
     panel = open_panel(viewer)
-    assert panel.form.chosen_images() == {"image": viewer.layers["case"]}
+    assert panel.form.images.chosen() == {"image": viewer.layers["case"]}
     viewer.layers.clear()
     panel.refresh()
     assert not panel.form.run.isEnabled()

@@ -32,14 +32,14 @@ def test_an_image_stays_chosen_when_its_layer_gets_another_name(make_napari_view
     viewer = make_napari_viewer(show=False)
     panel = panel_of(viewer, "hippocampus_mri")
     first, second = add_image(viewer, "first"), add_image(viewer, "second")
-    assert panel.form.chosen_images() == {"image": first}
-    panel.form.images["image"].setCurrentText("second")
+    assert panel.form.images.chosen() == {"image": first}
+    panel.form.images.combos["image"].setCurrentText("second")
     second.name = "another"
-    assert panel.form.images["image"].currentText() == "another"
-    assert panel.form.chosen_images() == {"image": second}
+    assert panel.form.images.combos["image"].currentText() == "another"
+    assert panel.form.images.chosen() == {"image": second}
     assert panel.request().name == "another"
     viewer.layers.remove(second)
-    assert panel.form.chosen_images() == {"image": first}
+    assert panel.form.images.chosen() == {"image": first}
 
 
 @pytest.mark.gui
@@ -47,17 +47,17 @@ def test_an_image_that_the_user_has_left_out_stays_out_until_the_last_image_is_c
     viewer = make_napari_viewer(show=False)
     panel = panel_of(viewer, "soft_tissue_sarcoma")
     ct, pet = add_image(viewer, "ct", "CT"), add_image(viewer, "pet", "PT")
-    assert panel.form.chosen_images() == {"ct": ct, "pet": pet}
-    panel.form.images["pet"].setCurrentText("—")
+    assert panel.form.images.chosen() == {"ct": ct, "pet": pet}
+    panel.form.images.combos["pet"].setCurrentText("—")
     t1 = add_image(viewer, "t1", "MR")
-    assert panel.form.chosen_images() == {"t1": t1, "ct": ct}
-    panel.form.images["pet"].setCurrentText("pet")
+    assert panel.form.images.chosen() == {"t1": t1, "ct": ct}
+    panel.form.images.combos["pet"].setCurrentText("pet")
     viewer.add_points(np.zeros((1, 3)))
-    assert panel.form.chosen_images() == {"t1": t1, "ct": ct, "pet": pet}
-    panel.form.images["pet"].setCurrentText("—")
+    assert panel.form.images.chosen() == {"t1": t1, "ct": ct, "pet": pet}
+    panel.form.images.combos["pet"].setCurrentText("—")
     viewer.layers.clear()
     pet = add_image(viewer, "pet of the next patient", "PT")
-    assert panel.form.chosen_images() == {"pet": pet}
+    assert panel.form.images.chosen() == {"pet": pet}
 
 
 @pytest.mark.gui
