@@ -174,6 +174,15 @@ class ReviewWidget(QWidget):
             return None
         return self.reading.keep_correction(self.mask, self.viewer.layers)
 
+    def _is_kept(self) -> bool:
+        """Save the mask of the open case before another one comes; where that fails, show why."""
+        try:
+            self._keep_correction()
+        except AttnError as error:
+            show_error(str(error))
+            return False
+        return True
+
     def _choose(self, _: str) -> None:
         """Ask for the folder, beginning in the folder for results of the preferences."""
         try:
@@ -188,10 +197,7 @@ class ReviewWidget(QWidget):
         """Save a corrected mask, look through the folder in a worker, then open the first case that is not decided."""
         if self.worker is not None or not self.folder.text().strip():
             return
-        try:
-            self._keep_correction()
-        except AttnError as error:
-            show_error(str(error))
+        if not self._is_kept():
             return
         folder = Path(self.folder.text().strip())
         self._start(self._begun, begin_steps, folder, self.reader.text().strip(), self.images.text().strip())
@@ -248,10 +254,7 @@ class ReviewWidget(QWidget):
         reading = self.reading
         if reading is None or self.worker is not None:
             return
-        try:
-            self._keep_correction()
-        except AttnError as error:
-            show_error(str(error))
+        if not self._is_kept():
             return
         self.show_case(self.model.things[index.row()].case)
 
