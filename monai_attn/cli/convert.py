@@ -239,7 +239,9 @@ def file_names(names: Mapping[int, str]) -> dict[int, str]:
     for value, name in names.items():
         plain = re.sub(r"[^\w.-]+", "_", name).strip("._-")[:60] or "structure"
         taken = {other.casefold() for other in found.values()}
-        found[value] = f"{plain}_{value}" if plain.casefold() in taken else plain
+        while plain.casefold() in taken:
+            plain = f"{plain}_{value}"
+        found[value] = plain
     return found
 
 

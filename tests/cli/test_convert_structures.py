@@ -11,6 +11,7 @@ from phantoms import phantom
 from segmented import with_labels
 
 from monai_attn import Volume, read, write
+from monai_attn.cli.convert import file_names
 from monai_attn.cli.main import main
 from monai_attn.cli.words import command_words
 from monai_attn.errors import InputError
@@ -64,6 +65,12 @@ def test_each_structure_becomes_a_file_of_its_own(case, tmp_path, capsys):
     assert "case_PTV_5_7.nii.gz" in capsys.readouterr().out
     assert convert(contours, tmp_path / "out" / "case.nii.gz", "--source", series, "--each") == 2  # they exist
     assert "case_GTV.nii.gz exists" in capsys.readouterr().err
+
+
+def test_no_two_structures_share_a_file():
+    called = file_names({1: "GTV_3", 2: "gtv", 3: "GTV", 4: "gtv 3"})
+    assert len({name.casefold() for name in called.values()}) == len(called)
+    assert called[1] == "GTV_3"
 
 
 def test_each_structure_becomes_a_dicom_seg_of_its_own(case, tmp_path):
