@@ -31,9 +31,9 @@ def take_place(fresh: Path, path: Path, lock: FileLock) -> FileLock | None:
         os.link(fresh, path)
     except FileExistsError:
         return lock if lock.is_file(path) else None  # the link may be made, and only the server's answer lost
-    except (FileNotFoundError, PermissionError):
+    except FileNotFoundError:
         raise
-    except OSError:  # a file system without hard links
+    except OSError:  # a file system without hard links: FAT and exFAT say EPERM, a `PermissionError`
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
