@@ -88,7 +88,7 @@ class JoinedLabels:
         self.middles = {name: (np.array(box.lower_mm) + box.upper_mm) / 2 for name, box in boxes.items()}
         self.table = LabelTable(tuple(label for name in boxes for label in labels[name].values()))
         highest = max((label.value for label in self.table), default=0)
-        self.array: NDArray[np.generic] = np.zeros(whole.shape, np.uint8 if highest < 256 else np.uint16)
+        self.array: NDArray[np.generic] = np.zeros(whole.shape, np.min_scalar_type(highest))
 
     def add(self, name: str, block: tuple[slice, slice, slice], array: NDArray[np.generic]) -> None:
         """Put the labels of a region into the map; `block` holds the voxels of the image that `array` covers."""

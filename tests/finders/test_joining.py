@@ -118,3 +118,11 @@ def test_a_value_without_a_name_is_not_lost_in_silence():
     joined.add("a", block, np.ones((4, 4, 4), np.uint8))
     with pytest.raises(InputError, match="region 'a' has label 3, which the bundle does not name; it names 1"):
         joined.add("a", block, np.full((4, 4, 4), 3, np.uint8))
+
+
+def test_large_values_of_a_bundle_are_numbered_on_without_a_limit():
+    labels = region_labels(["a", "b"], LabelTable.of_names({40_000: "cyst"}))
+    boxes = {"a": Box((0, 0, 0), (4, 4, 4)), "b": Box((4, 4, 4), (8, 8, 8))}
+    joined = JoinedLabels(Volume(np.zeros((8, 8, 8), np.uint8)), boxes, labels)
+    joined.add("b", (slice(4, 8),) * 3, np.full((4, 4, 4), 40_000, np.uint16))
+    assert joined.array.max() == 80_000
