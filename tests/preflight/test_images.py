@@ -161,3 +161,10 @@ def test_a_ct_for_an_mri_is_a_warning_where_the_file_does_not_say():
 def test_blankness_is_that_of_each_image():
     with pytest.raises(InputError, match="The image 'ct' is blank"):
         trunk(t1=noise(), ct=noise(mean=-1000.0, sd=0.0))
+
+
+def test_a_ct_whose_values_all_lie_below_0_as_those_of_the_training_passes():
+    lung = MadeFor(9, {"ct": ImageRange(SIZE, (1.0, 3.0), {**HU, "p99": (-100.0, -50.0)})}, {})
+    image = noise(mean=-500.0, sd=185.0)
+    assert -100 < np.percentile(image.array, 99) < -50
+    assert check_case(lung, SEVERAL[1:2], {"ct": [replace(image, unit="HU", modality="CT")]}) == ([], [])
