@@ -22,8 +22,8 @@ def replace_folder(folder: Path, make: Callable[[Path], object]) -> None:
     `make` is called with the path of the empty folder. Missing parents of `folder` are made. The files directly in the
     new folder are on the disk before the folder gets its name; the former folder is removed afterwards.
 
-    Raises `OSError`, and what `make` raises; then all is as it was. Nothing stands there when another process replaced
-    the folder at the same moment.
+    Raises `OSError`, and what `make` raises; then all is as it was. Where another process replaced the folder at the
+    same moment, that new folder stands there.
 
     >>> with tempfile.TemporaryDirectory() as name:
     ...     target = Path(name) / "results"
@@ -40,4 +40,9 @@ def replace_folder(folder: Path, make: Callable[[Path], object]) -> None:
             flush(file)
         with suppress(FileNotFoundError):
             folder.rename(stale)
-        fresh.rename(folder)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            with suppress(OSError):  # there was none, or another process put one there
+                stale.rename(folder)
+            raise

@@ -253,3 +253,19 @@ def test_a_folder_is_replaced_whole(tmp_path):
         replace_folder(tmp_path / "entry", lambda fresh, text=text: (fresh / text).write_text(text))
         assert held(tmp_path / "entry") == {text: text}
     assert [path.name for path in tmp_path.iterdir()] == ["entry"]
+
+
+def test_a_folder_whose_place_is_refused_is_back(tmp_path, monkeypatch):
+    replace_folder(tmp_path / "entry", lambda fresh: (fresh / "one").write_text("one"))
+    rename = Path.rename
+
+    def refuse(path, target):
+        if path.name == "fresh":
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PermissionError):
+        replace_folder(tmp_path / "entry", lambda fresh: (fresh / "two").write_text("two"))
+    assert held(tmp_path / "entry") == {"one": "one"}
+    assert [path.name for path in tmp_path.iterdir()] == ["entry"]
