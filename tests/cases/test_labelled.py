@@ -148,8 +148,32 @@ def test_other_names_and_codes_take_the_place_of_those_of_the_data_set(tmp_path)
     assert [label.name for label in named.labels] == ["left kidney", "right kidney"]
     assert named.labels[1].code.value == "18639004"
     assert named.cases == found.cases
-    with pytest.raises(LabelError, match=r"names are for the values \[1\], but .* has \[1, 2\]"):
+    with pytest.raises(LabelError, match=r"names are for the values \[1\], but .* has: 1 left, 2 right"):
         found.named(LabelTable.of_names({1: "left kidney"}))
+
+
+def test_names_may_be_for_the_values_in_the_masks_where_these_have_gaps(tmp_path):
+    """`--labels` with the values that a user sees in the masks was refused: the table has 1, 2, 3."""
+    found = find_labelled(dataset(tmp_path, [entry("a")], labels={"0": "background", "1": "a", "4": "b", "7": "c"}))
+    named = found.named(LabelTable.of_names({1: "liver", 4: "spleen", 7: "kidney"}))
+    assert [(label.value, label.name) for label in named.labels] == [(1, "liver"), (2, "spleen"), (3, "kidney")]
+    assert named.cases == found.cases
+
+
+def test_entries_of_one_file_name_in_folders_of_their_own_are_called_after_the_folders(tmp_path):
+    entries = [{"image": f"{case}/ct.nii.gz", "label": f"{case}/seg.nii.gz"} for case in ("p1", "p2")]
+    assert [case.name for case in find_labelled(dataset(tmp_path, entries))] == ["p1_ct", "p2_ct"]
+
+
+def test_parts_and_patients_in_other_words_are_kept(tmp_path):
+    """A case of "testing", and one with "split": "test", was for the training; a "subject_id" was not read."""
+    more = {"testing": [entry("c")], "val": [entry("d")]}
+    entries = [entry("a", split="test", subject_id=7), entry("b", PatientID=1)]
+    touch(tmp_path, *(row[key] for rows in more.values() for row in rows for key in ("image", "label")))
+    found = find_labelled(dataset(tmp_path, entries, **more))
+    assert [(case.name, case.part) for case in found] == [
+        ("a", "test"), ("b", None), ("d", "validation"), ("c", "test")]  # fmt: skip
+    assert [case.patient for case in found] == ["7", "1", "", ""]
 
 
 def test_such_a_mask_is_loaded_by_the_first_transform_of_a_bundle(tmp_path):

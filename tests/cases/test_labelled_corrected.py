@@ -68,6 +68,17 @@ def test_the_images_of_a_bundle_of_several_lie_beside_the_first(tmp_path):
     assert list(found["a"].images) == ["t1", "ct"]
 
 
+def test_a_structure_that_is_not_in_the_table_of_a_mask_is_unknown_there(tmp_path):
+    """It had counted as background where another mask has it, say of another bundle."""
+    out = tmp_path / "out"
+    for case, table in (("a", TABLE), ("b", [*TABLE, {"value": 2, "name": "oedema"}])):
+        corrected(out, case, table=table)
+        image(out / f"{case}.nii.gz")
+    found = find_labelled(out)
+    assert [case.drawn for case in found] == [{1}, None]
+    assert found.notes == ("1 masks lack structures in their tables that others have; these are unknown there.",)
+
+
 def test_series_and_volume_of_an_image_are_kept(tmp_path):
     scan = image(tmp_path / "scan.nii.gz")
     said = image_record(ImageFile(scan, "1.2.3", 4), tmp_path / "out")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_maker import series
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from monai_attn.cases.labelled import find_labelled
@@ -97,3 +98,23 @@ def test_a_table_may_name_dicom_series_and_their_structures(tmp_path):
     found = find_labelled(tmp_path / "cases.csv")
     assert [(case.name, case.drawn) for case in found] == [("a", {1, 2}), ("b", {2})]
     assert found["a"].label.read().array.tolist() == first.tolist()
+
+
+@pytest.mark.parametrize("seg", [True, False])
+def test_segments_of_one_name_are_one_structure(tmp_path, seg):
+    """Of two lesions the second had become background: the reader calls it "Lesion (2)"."""
+    drawn = study(tmp_path / "p1", "Doe", {1: "Lesion", 2: "lesion x"}, seg=seg)
+    path = tmp_path / "p1" / ("seg.dcm" if seg else "rt.dcm")
+    file = dcmread(path)
+    for item in file.SegmentSequence if seg else file.StructureSetROISequence:
+        setattr(item, "SegmentLabel" if seg else "ROIName", "Lesion")
+    file.save_as(path)
+    found = find_labelled(tmp_path)
+    assert [label.name for label in found.labels] == ["Lesion"]
+    assert (found["p1"].label.read().array == (drawn > 0)).all()
+
+
+def test_a_number_that_is_part_of_a_name_tells_two_structures_apart(tmp_path):
+    drawn = study(tmp_path / "p1", "Doe", {1: "Node", 2: "Node (2)"})
+    (tmp_path / "labels.json").write_text(json.dumps({"labels": {"1": "Node"}}))
+    assert (find_labelled(tmp_path)["p1"].label.read().array == (drawn == 1)).all()

@@ -48,6 +48,21 @@ def test_nnunet_gives_channels_as_images_of_which_one_may_be_missing(tmp_path):
     assert [case.part for case in found] == [None, None]
 
 
+def test_numbers_of_channels_may_have_gaps_and_are_counted_from_0(tmp_path):
+    """A gap was a KeyError."""
+    touch(tmp_path, "imagesTr/a_0000.nii.gz", "imagesTr/a_0002.nii.gz", "labelsTr/a.nii.gz")
+
+    def images(**names):
+        content = {"channel_names": names, "labels": {"background": 0, "tumour": 1}}
+        (tmp_path / "dataset.json").write_text(json.dumps(content))
+        return {name: file.path.name for name, file in find_labelled(tmp_path)["a"].images.items()}
+
+    assert images(**{"0": "T1", "2": "T2"}) == {"t1": "a_0000.nii.gz", "t2": "a_0002.nii.gz"}
+    assert images(**{"0": "T1"}) == {"t1": "a_0000.nii.gz", "channel_2": "a_0002.nii.gz"}
+    with pytest.raises(InputError, match=r"names the channels 1, 2, and the files have the numbers 0, 2\. Count"):
+        images(**{"1": "T1", "2": "T2"})
+
+
 def test_one_channel_of_nnunet_is_called_image_and_labelled_test_cases_are_of_that_part(tmp_path):
     folder = nnunet(tmp_path, {"background": 0, "core": 1}, channel_names={"0": "CT"})
     (folder / "imagesTr/a_0001.nii.gz").unlink()
@@ -149,6 +164,15 @@ def test_a_file_of_labels_beside_the_folders_names_the_structures(tmp_path):
     assert [(label.value, label.name) for label in found.labels] == [(1, "liver"), (2, "spleen")]
 
 
+def test_folders_for_validation_and_test_beside_them_keep_their_parts(tmp_path):
+    """Cases of a validation folder were left out, unsaid."""
+    for case, end in (("a", "Tr"), ("b", "Val"), ("c", "Ts")):
+        touch(tmp_path, f"images{end}/{case}.nii.gz")
+        mask(tmp_path / f"labels{end}/{case}.nii.gz", 1)
+    found = find_labelled(tmp_path)
+    assert {case.name: case.part for case in found} == {"a": None, "b": "validation", "c": "test"}
+
+
 def test_a_mask_of_two_folders_without_an_image_is_refused(tmp_path):
     touch(tmp_path, "images/a.nii.gz")
     mask(tmp_path / "labels/b.nii.gz", 1)
@@ -211,6 +235,16 @@ def test_a_table_without_names_calls_cases_by_their_first_image_and_none_is_noth
 def test_a_table_that_is_not_clear_is_refused_with_its_line(tmp_path, text, error, message):
     with pytest.raises(error, match=message):
         find_labelled(table(tmp_path, text))
+
+
+def test_a_long_text_in_a_table_is_no_path_and_a_patient_is_found_in_other_words(tmp_path):
+    """A comment of 300 letters ended in an OSError."""
+    text = f"ct,label,PatientID,comment\na/ct.nii.gz,a/gtv.nii.gz,7,{'good ' * 60}\n"
+    found = find_labelled(table(tmp_path, text))
+    assert [case.patient for case in found] == ["7"]
+    assert found.notes == ("The columns comment of cases.csv hold no paths and are not used.",)
+    with pytest.raises(FileError, match=r"Line 2 of cases.csv: .*good.* does not exist"):
+        find_labelled(table(tmp_path, f"ct,label\na/ct.nii.gz,{'good ' * 60}\n"))
 
 
 def test_masks_that_name_one_value_differently_are_refused(tmp_path):

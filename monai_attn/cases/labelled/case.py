@@ -107,11 +107,16 @@ class LabelledSet:
     def named(self, labels: LabelTable) -> LabelledSet:
         """The same cases with other names, colours and codes of their structures.
 
-        Raises `LabelError` where `labels` has not the same values as the data set.
+        `labels` has the values of this table, or those of the masks where these are others, such as 17 and 53. Raises
+        `LabelError` for other values.
         """
         here, given = ([label.value for label in table] for table in (self.labels, labels))
+        files = {old: new for case in self.cases for old, new in case.label.values.items()}
+        if here != given and sorted(files) == given and len(set(files.values())) == len(files):
+            return replace(self, labels=LabelTable(tuple(replace(one, value=files[one.value]) for one in labels)))
         if here != given:
-            raise LabelError(f"The label names are for the values {given}, but {self.name} has {here}. Name these.")
+            known = ", ".join(f"{label.value} {label.name}" for label in self.labels)
+            raise LabelError(f"The label names are for the values {given}, but {self.name} has: {known}. Name these.")
         return replace(self, labels=labels)
 
     def of_part(self, part: Part | None) -> tuple[LabelledCase, ...]:

@@ -64,14 +64,14 @@ def masks_with_records(folder: Path) -> dict[Path, Record]:
 def corrected_cases(folder: Path, masks: Mapping[Path, Record]) -> LabelledSet:
     """The labelled cases of these masks, of those that a hand corrected, in napari or in another program.
 
-    All structures of a mask are drawn.
+    The structures in a mask's own table are drawn. Those that only other masks have are unknown there; a note says so.
 
     A record names the image of its mask under "images". A record of an earlier version does not; the image is then the
     file of the case's name in the folder, or in the folder above. The images of a bundle of several lie beside the
     first. Masks that no hand has changed are left out, and a note says so: a network learns nothing from its own masks.
 
     Raises `InputError` where no mask was changed, `FileError` for an image that is not there, and `LabelError` for
-    masks with different label tables.
+    a value that two masks name differently.
     """
     changed = {mask: record for mask, record in masks.items() if provenance_beside(mask, record).get(HAND)}
     if not changed:
@@ -82,11 +82,17 @@ def corrected_cases(folder: Path, masks: Mapping[Path, Record]) -> LabelledSet:
     left = len(masks) - len(changed)
     notes = [f"{left} masks that no hand has changed are left out."] if left else []
     names = _names(changed.values())
+    structures = _structures(changed)
+    count = len(structures.table)
+    entries = [_entry(folder, mask, record, names, count) for mask, record in changed.items()]
+    fewer = sum(entry.drawn is not None for entry in entries)
+    if fewer:
+        notes.append(f"{fewer} masks lack structures in their tables that others have; these are unknown there.")
     return labelled_set(
         folder,
-        [_entry(folder, mask, record, names) for mask, record in changed.items()],
+        entries,
         image_inputs(names),
-        _structures(changed),
+        structures,
         kind="masks corrected in napari",
         notes=notes,
     )
@@ -107,7 +113,7 @@ def _names(records: Iterable[Record]) -> dict[str, str]:
 
 
 def _structures(masks: Mapping[Path, Record]) -> Structures:
-    """The structures of all masks, which must have one table."""
+    """The structures of all masks, in whose tables a value has one name."""
     tables = {mask: LabelTable.from_json(record["labels"]) for mask, record in masks.items()}
     names: dict[int, str] = {}
     for mask, table in tables.items():
@@ -124,9 +130,12 @@ def _structures(masks: Mapping[Path, Record]) -> Structures:
     return Structures(LabelTable(tuple(known.values())))
 
 
-def _entry(folder: Path, mask: Path, record: Record, names: Mapping[str, str]) -> Entry:
+def _entry(folder: Path, mask: Path, record: Record, names: Mapping[str, str], structures: int) -> Entry:
+    """The case of a mask. `structures`: how many all masks have; a mask whose table has fewer says what was drawn."""
     case = stem(mask).removesuffix(SUFFIX)
-    return Entry(mask.name, case, _images(folder, mask, case, record, list(names)), mask)
+    table = LabelTable.from_json(record["labels"])
+    drawn = [label.value for label in table] if len(table) < structures else None
+    return Entry(mask.name, case, _images(folder, mask, case, record, list(names)), mask, drawn=drawn)
 
 
 def _images(folder: Path, mask: Path, case: str, record: Record, names: Sequence[str]) -> dict[str, ImageFile]:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monai_attn.cases.images import ImageFile, ImageInput
 from monai_attn.cases.labelled.case import LabelledSet
-from monai_attn.cases.labelled.entry import Entry, labelled_set
+from monai_attn.cases.labelled.entry import PART, PATIENT, Entry, labelled_set
 from monai_attn.cases.labelled.inputs import RESERVED, channel_names, image_inputs
 from monai_attn.cases.labelled.structures import structures_of
-from monai_attn.cases.naming import safe_name
+from monai_attn.cases.naming import names_of
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
-from monai_attn.io.names import stem
 
 __all__ = ["FILE", "channels_of", "listed_cases", "said_of"]
 
 FILE = "dataset.json"
 
-LISTS = {"training": "", "validation": "validation", "test": "test"}
+LISTS = {"training": "", "validation": "validation", "val": "validation", "test": "test", "testing": "test"}
 """The lists of a `dataset.json`, and the part that their labelled entries belong to if they do not say another."""
 
 
@@ -29,8 +29,9 @@ def listed_cases(folder: Path) -> LabelledSet:
 
     An entry is `{"image": path, "label": path}`; the image may be a list of files, or one file of several channels,
     named by "modality". Or an entry names each image: `{"id": name, "t1": path, "ct": path, "label": path}`; an image
-    that it does not name is missing. Beside these an entry may say what was `drawn`, what is `left_out` or `cut`
-    (values or names of structures), its `part` (train, validation, test) and its `patient`.
+    that it does not name is missing. Beside these an entry may say what was `drawn`, and what is `left_out` or `cut`
+    (values or names of structures). It may say its `part` (train, validation, test) and its `patient`; see `PART` and
+    `PATIENT` for other words. An entry without an `id` is called after its first image, see `names_of`.
 
     Raises `FileError` for what is missing, `InputError` for an entry that is not clear, `LabelError` for labels.
     """
@@ -40,6 +41,9 @@ def listed_cases(folder: Path) -> LabelledSet:
     channels = channels_of(content)
     inputs = image_inputs(_named(channels, rows, where))
     entries = [_entry(folder, place, row, part, inputs) for place, row, part in rows]
+    nameless = [next(iter(entry.images.values())).path for entry in entries if entry.images and not entry.name]
+    names = iter(names_of(nameless))
+    entries = [replace(one, name=next(names)) if one.images and not one.name else one for one in entries]
     return labelled_set(
         folder, entries, inputs, structures_of(content, where), kind="cases listed in dataset.json", about=content
     )
@@ -60,11 +64,13 @@ def channels_of(content: Mapping[str, Any]) -> dict[str, str]:
 
 def said_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry says besides its files, as fields of `Entry`. A patient may be a number, 0 among them."""
-    patient = row.get("patient")
+    small = {str(key).lower(): value for key, value in row.items()}
+    part = next((small[key] for key in PART if small.get(key)), "")
+    patient = next((small[key] for key in PATIENT if small.get(key) is not None), None)
     return {
         "drawn": row.get("drawn"),
         "left_out": row.get("left_out", row.get("cut")),
-        "part": str(row.get("part") or ""),
+        "part": str(part),
         "patient": "" if patient is None else str(patient),
     }
 
@@ -96,14 +102,9 @@ def _named(channels: Mapping[str, str], rows: list[tuple[str, Mapping[str, Any],
 
 def _entry(folder: Path, where: str, row: Mapping[str, Any], part: str, inputs: tuple[ImageInput, ...]) -> Entry:
     images = dict(_images(folder, where, row, inputs))
-    first = next(iter(images.values()), None)
-    named = row.get("id") or (safe_name(stem(first.path)) if first else "")
+    said = said_of(row)
     return Entry(
-        where,
-        str(named),
-        images,
-        folder / str(row["label"]),
-        **{**said_of(row), "part": str(row.get("part") or part)},
+        where, str(row.get("id") or ""), images, folder / str(row["label"]), **{**said, "part": said["part"] or part}
     )
 
 

@@ -14,7 +14,13 @@ from monai_attn.cases.labelled.structures import Structures
 from monai_attn.cases.naming import checked_name, same_name
 from monai_attn.errors import FileError, InputError
 
-__all__ = ["Entry", "labelled_set"]
+__all__ = ["PART", "PATIENT", "Entry", "labelled_set"]
+
+PART = ("part", "split")
+"""What a table or a `dataset.json` may call the part of a case, in small letters."""
+
+PATIENT = ("patient", "patient_id", "patientid", "subject", "subject_id", "subjectid", "participant_id")
+"""What a table or a `dataset.json` may call the person of a case, in small letters."""
 
 PART_WORDS: dict[str, Part] = {
     **{part: part for part in PARTS},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,15 +12,21 @@ import numpy as np
 from monai_attn.cases.folders import image_files
 from monai_attn.cases.images import ImageFile
 from monai_attn.errors import GeometryError, InputError, LabelError
-from monai_attn.io import read, read_masks
-from monai_attn.io.names import stem
+from monai_attn.io import holds_structures, read, read_masks
+from monai_attn.io.dicomseg.described import described
+from monai_attn.io.names import stem, suffix_of
+from monai_attn.io.segment_keys import read_segments
+from monai_attn.labels import Code
 from monai_attn.measure.blocks import label_array, label_values
 from monai_attn.volume import Volume, same_grid
 
-__all__ = ["LabelFile", "parts_of"]
+__all__ = ["LabelFile", "parts_of", "structures_held"]
 
 HALF = 0.5
 """From this fraction on a voxel belongs to a structure of a fractional DICOM SEG."""
+
+REPEATED = re.compile(r" \(\d+\)$")
+"""What the reader of DICOM puts behind a name that the file has more than once."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class LabelFile:
     - `values`: the value in the label table by the value in the file; empty where both are the same. A value of the
       file without an entry is an error.
     - `names`: for structures, the value in the label table by the structure's name in small letters. Structures of
-      other names are left out.
+      other names are left out. Several of one name, such as lesions, are joined.
     - `like`: for structures in DICOM, the image on whose grid they are read.
 
     A folder holds a mask for each structure, which is called like its file.
@@ -78,11 +85,18 @@ class LabelFile:
         image = like if like is not None or self.like is None else self.like.read()
         masks = read_masks(self.path, like=image)
         mapped = np.zeros(masks.grid.shape, np.uint8 if max(self.names.values()) < 256 else np.uint16)
-        called = ((label.name.strip().lower(), label.value) for label in masks.table)
-        chosen = {self.names[name]: value for name, value in called if name in self.names}
-        for new, value in sorted(chosen.items()):
+        written = {name.strip().lower() for name, _ in structures_held(self.path) or ()}
+        chosen = ((self._value_of(label.name.strip().lower(), written), label.value) for label in masks.table)
+        for new, value in sorted((new, value) for new, value in chosen if new is not None):
             mapped[np.asarray(masks.mask(value).array, np.float32) >= HALF] = new
         return Volume(mapped, masks.grid.affine, frame_of_reference=masks.grid.frame_of_reference)
+
+    def _value_of(self, name: str, written: Collection[str]) -> int | None:
+        """The value of a structure by its name in small letters; None for one that is not chosen.
+
+        `written` are the names in the file. Where it has two of "Lesion", the reader calls the second "Lesion (2)".
+        """
+        return self.names.get(name if name in written else REPEATED.sub("", name).strip())
 
     def _parts(self) -> Volume:
         """The masks of a folder as a label map."""
@@ -121,3 +135,14 @@ def parts_of(folder: Path) -> dict[str, Path]:
                 "Keep one of them."
             )
     return found
+
+
+def structures_held(mask: Path) -> tuple[tuple[str, Code | None], ...] | None:
+    """The names and codes of the structures that a mask holds, as they are written there; None for a label map."""
+    if mask.is_dir():
+        return tuple((stem(path), None) for path in parts_of(mask).values())
+    if not holds_structures(mask):
+        return None
+    if suffix_of(mask) == ".nrrd":
+        return tuple((segment.label.name, segment.label.code) for segment in read_segments(mask))
+    return described(mask).structures

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from monai_attn.cases.labelled.files import parts_of
+from monai_attn.cases.labelled.files import structures_held
 from monai_attn.cases.labelled.structures import Structures, joined_structures, names_in, numbered
 from monai_attn.errors import FileError, InputError, LabelError
-from monai_attn.io import holds_structures, read
-from monai_attn.io.dicomseg.described import described
+from monai_attn.io import read
 from monai_attn.io.jsonfile import read_json_file
 from monai_attn.io.label_names import label_names
 from monai_attn.io.label_text import labels_beside
-from monai_attn.io.names import stem, suffix_of
-from monai_attn.io.segment_keys import read_segments
-from monai_attn.labels import Code, LabelTable
+from monai_attn.io.names import stem
+from monai_attn.labels import LabelTable
 from monai_attn.measure.blocks import label_array, label_values
 
 __all__ = ["structures_in"]
@@ -32,7 +30,7 @@ def structures_in(folder: Path, masks: Sequence[Path]) -> tuple[Structures, dict
     for each structure; see `joined_structures`. Of label maps the names are looked for in the data set, see
     `named_structures`, and nothing says which of them a mask holds: None. Raises `InputError` for masks of both kinds.
     """
-    held = {mask: _held(mask) for mask in dict.fromkeys(masks) if mask.exists()}
+    held = {mask: structures_held(mask) for mask in dict.fromkeys(masks) if mask.exists()}
     by_name = {mask: structures for mask, structures in held.items() if structures is not None}
     if not by_name:
         return named_structures(folder, list(held)), dict.fromkeys(masks)
@@ -44,17 +42,6 @@ def structures_in(folder: Path, masks: Sequence[Path]) -> tuple[Structures, dict
         )
     drawn = {mask: names_in(structures) for mask, structures in by_name.items()}
     return joined_structures(folder, by_name.values()), {mask: drawn.get(mask) for mask in masks}
-
-
-def _held(mask: Path) -> tuple[tuple[str, Code | None], ...] | None:
-    """The names and codes of the structures that a mask holds; None for a label map."""
-    if mask.is_dir():
-        return tuple((stem(path), None) for path in parts_of(mask).values())
-    if not holds_structures(mask):
-        return None
-    if suffix_of(mask) == ".nrrd":
-        return tuple((segment.label.name, segment.label.code) for segment in read_segments(mask))
-    return described(mask).structures
 
 
 def named_structures(folder: Path, masks: Sequence[Path]) -> Structures:

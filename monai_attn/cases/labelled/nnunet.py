@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,10 @@ def numbered_cases(folder: Path) -> LabelledSet:
     numbers = sorted({number for cases in files.values() for channels in cases.values() for number in channels})
     said = channels_of(content)
     if any(str(number) not in said for number in numbers):
+        _refuse_other_numbers(where, said, numbers)
         said = {str(number): said.get(str(number), f"channel {number}") for number in numbers}
-    names = channel_names([said[str(number)] for number in range(len(said))])
-    by_number = dict(enumerate(names))
+    names = channel_names(list(said.values()))
+    by_number = dict(zip(map(int, said), names, strict=True))
     more = dict(_described(content))
     entries = [
         Entry(
@@ -79,6 +80,16 @@ def numbered_cases(folder: Path) -> LabelledSet:
         )
     kind = "folders of nnU-Net"
     return labelled_set(folder, entries, image_inputs(names), structures_of(content, where), kind=kind, about=content)
+
+
+def _refuse_other_numbers(where: str, said: Mapping[str, str], numbers: Sequence[int]) -> None:
+    """Raise `InputError` where channels are named that no file has, while others have no name: counted from 1, say."""
+    without = [key for key in said if key.isdecimal() and int(key) not in numbers]
+    if without:
+        raise InputError(
+            f"{where} names the channels {', '.join(said)}, and the files have the numbers "
+            f"{', '.join(map(str, numbers))}. Count channels from 0, as the files do."
+        )
 
 
 def _channels(folder: Path) -> dict[str, dict[int, Path]]:

@@ -24,8 +24,13 @@ IMAGES = ("imagestr", "images", "image", "imgs", "img", "volumes", "scans", "dat
 LABELS = ("labelstr", "labels", "label", "masks", "mask", "segmentations", "segmentation", "seg", "segs", "annotations")
 """What the two folders are called, in small letters."""
 
-TEST = (("imagests", "labelsts"), ("images_test", "labels_test"), ("test_images", "test_labels"))
-"""Further folders whose cases are of the part "test"."""
+MORE = {
+    **dict.fromkeys((("imagests", "labelsts"), ("images_test", "labels_test"), ("test_images", "test_labels")), "test"),
+    **dict.fromkeys(
+        (("imagesval", "labelsval"), ("images_val", "labels_val"), ("val_images", "val_labels")), "validation"
+    ),
+}
+"""Further folders of images and of masks, and the part of their cases."""
 
 FIRST = "_0000"
 """What nnU-Net puts behind the name of the first image of a case."""
@@ -38,8 +43,8 @@ def paired_folders(folder: Path) -> list[tuple[Path, Path, str]]:
     labels = next((named[name] for name in LABELS if name in named), None)
     if images is None or labels is None:
         return []
-    tests = [(named[one], named[other], "test") for one, other in TEST if one in named and other in named]
-    return [(images, labels, ""), *tests]
+    more = [(named[one], named[other], part) for (one, other), part in MORE.items() if one in named and other in named]
+    return [(images, labels, ""), *more]
 
 
 def paired_cases(folder: Path, pairs: Sequence[tuple[Path, Path, str]]) -> LabelledSet:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monai_attn.cases.images import ImageFile
 from monai_attn.cases.labelled.case import LabelledSet
-from monai_attn.cases.labelled.entry import Entry, labelled_set
+from monai_attn.cases.labelled.entry import PART, PATIENT, Entry, labelled_set
 from monai_attn.cases.labelled.inputs import image_inputs
 from monai_attn.cases.labelled.masks import structures_in
 from monai_attn.cases.naming import names_of
@@ -23,10 +23,10 @@ MEANINGS = {
     "label": ("label", "labels", "mask", "segmentation", "seg", "reference"),
     "drawn": ("drawn",),
     "left_out": ("left_out", "cut"),
-    "part": ("part", "split"),
-    "patient": ("patient", "patient_id", "subject"),
+    "part": PART,
+    "patient": PATIENT,
 }
-"""What a column means, and what it may be called, in small letters. Other columns with paths are images."""
+"""What a column means, and what it may be called, in small letters with _. Other columns with paths are images."""
 
 
 def tabled_cases(path: Path) -> LabelledSet:
@@ -75,7 +75,7 @@ def tabled_cases(path: Path) -> LabelledSet:
 def _meanings(path: Path, header: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Each meaning that a column has, with the name of the column."""
     for meaning, words in MEANINGS.items():
-        found = [name for name in header if name.lower() in words]
+        found = [name for name in header if _image_name(name).lower() in words]
         if len(found) > 1:
             raise InputError(f"{path.name} has the columns {' and '.join(found)}; which is the {meaning}? Rename one.")
         if found:
@@ -83,8 +83,11 @@ def _meanings(path: Path, header: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _there(path: Path, cell: str) -> bool:
-    """Whether a cell names a file or a folder."""
-    return bool(cell) and len(cell) < 4096 and (path.parent / cell).exists()
+    """Whether a cell names a file or a folder; a text that is too long for a name does not."""
+    try:
+        return bool(cell) and (path.parent / cell).exists()
+    except OSError:
+        return False
 
 
 def _image_name(column: str) -> str:
@@ -100,9 +103,10 @@ def _entry(path: Path, number: int, row: Mapping[str, str], columns: Mapping[str
     files = {_image_name(name): ImageFile(path.parent / row[name]) for name in images if row[name]}
     if not files:
         raise InputError(f"{where} has no image. Each case needs one of {', '.join(images)}.")
-    for file in files.values():
-        if not file.path.exists():
-            raise FileError(f"{where}: {file.path.parent.name}/{file.path.name} does not exist. Check the path.")
+    for cell in (*(row[name] for name in images if row[name]), cells["label"]):
+        if not _there(path, cell):
+            lost = path.parent / cell
+            raise FileError(f"{where}: {lost.parent.name}/{lost.name[:60]} does not exist. Check the path.")
     return Entry(
         where,
         cells.get("case", ""),

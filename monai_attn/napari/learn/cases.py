@@ -70,8 +70,10 @@ def open_cases(masks: Iterable[Labels], layers: Iterable[Layer]) -> list[OpenCas
 def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
     """Write cases as a data set with a `dataset.json` into a new folder, which is given back.
 
-    The cases are numbered: no name of a patient, a file or a layer is kept. Labels are joined by their numbers. Raises
-    `InputError` for no case, and for a number that has two names. Raises `FileError` for a folder that exists.
+    The cases are numbered: no name of a patient, a file or a layer is kept. Labels are joined by their numbers. What
+    stands in the tables of other masks alone was not drawn in a mask, and is unknown there.
+
+    Raises `InputError` for no case, and for a number that has two names. Raises `FileError` for a folder that exists.
     """
     if not cases:
         raise InputError("No mask with an image on its grid is open. Open or draw one first.")
@@ -91,7 +93,8 @@ def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
         for name, volume in ((row["image"], case.image), (row["label"], case.labels)):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write(replace(volume, notes=()), folder / name)
-        rows.append(row)
+        drawn = {"drawn": [label.value for label in case.table]} if len(case.table) < len(names) else {}
+        rows.append({**row, **drawn})
     labels = {"0": "background", **{str(value): name for value, name in sorted(names.items())}}
     modality = {"0": cases[0].image.modality or "unknown"}
     content = {"name": "masks of a viewer", "modality": modality, "labels": labels, "training": rows}

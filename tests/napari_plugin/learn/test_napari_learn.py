@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,9 @@ def test_open_masks_become_a_data_set_that_names_nobody(tmp_path: Path) -> None:
         write_cases(open_cases(open_masks(viewer.layers), viewer.layers), tmp_path / "two_names")
     with pytest.raises(InputError, match="No mask with an image on its grid is open"):
         write_cases([], tmp_path / "none")
+    more = replace(cases[1], table=LabelTable.of_names({1: "ball", 2: "ring"}))
+    drawn = [case.drawn for case in find_labelled(write_cases([cases[0], more], tmp_path / "two_tables"))]
+    assert drawn == [{1}, None]  # nobody looked for the ring in the first
 
 
 @pytest.mark.gui
