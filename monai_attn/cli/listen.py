@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from monai_attn.bundle.overrides import parse_override
     from monai_attn.cohort import Recipe
+    from monai_attn.errors import InputError
     from monai_attn.listener.inbox import Inbox
     from monai_attn.listener.receiver import Receiver, check_pynetdicom
     from monai_attn.listener.settings import Limits, Peer, checked_title
@@ -100,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
     title, allowed = checked_title(args.title), [checked_title(text) for text in args.allow]
     peer = Peer.of(args.send_to) if args.send_to else None
     limits = Limits(**{one.name: getattr(args, f"max_{one.name}") for one in fields(Limits)})
+    if not args.quiet_s >= 0:  # nan too, after which no study would be complete
+        raise InputError(f"--quiet-s is a number of seconds from 0 on, not {args.quiet_s:g}.")
     recipe = Recipe(
         args.bundle,
         args.output,

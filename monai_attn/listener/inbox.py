@@ -73,7 +73,10 @@ class Inbox:
         self.limits = limits or Limits()
         self._clock = clock
         self._lock = threading.Lock()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"The folder {folder.name} cannot be made: {error.strerror}. Choose another.") from error
         self._studies = {place.name: self._found(place) for place in folder.iterdir() if place.is_dir()}
 
     def take(self, study_uid: str, instance_uid: str, data: bytes, *, sender: int) -> None:
@@ -88,6 +91,7 @@ class Inbox:
             study = self._studies.setdefault(name, _Study(self._clock()))
             again, study.last = sender not in study.senders, self._clock()
             study.senders.add(sender)
+            study.looked_at = False
             try:
                 if again or not study.count:
                     self._marker(name).touch(mode=0o600)
@@ -103,7 +107,6 @@ class Inbox:
             study.cut &= not again  # it is sent again
             study.count += before is None
             study.size += len(data) - (before or 0)
-            study.looked_at = False
 
     def goodbye(self, sender: int, *, properly: bool = True) -> list[str]:
         """A sender has gone, properly or because its connection broke; gives its studies that lack images."""

@@ -101,8 +101,9 @@ class Receiver:
         ]
         try:
             self._server: Any = made.start_server(address, block=False, evt_handlers=handlers)
-        except OSError as error:
-            raise InputError(f"Port {address[1]} of {address[0]} cannot be used: {error.strerror}.") from error
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
+            raise InputError(f"Port {address[1]} of {address[0]} cannot be used: {why}.") from error
         self.port: int = self._server.server_address[1]
 
     def __enter__(self) -> Self:

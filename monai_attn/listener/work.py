@@ -87,8 +87,13 @@ class StudyWork:
             self._say(f"{name}: warning: {warning}")
         volumes = ", ".join(f"{label} {volume:.2f} ml" for label, volume in row.volume_ml.items())
         self._say(f"{name}: segmented in {row.seconds:.0f} s: {volumes}")
-        if not self._keep and not self.inbox.remove(name):
-            self._say(f"{name}: more images have come; it is looked at again")
+        if self._keep:
+            return
+        with attempt() as work:
+            if not self.inbox.remove(name):
+                self._say(f"{name}: more images have come; it is looked at again")
+        if work.error:
+            self._say(f"{name}: its images are still in the inbox: {work.error}")
 
     def _case(self, name: str, folder: Path) -> Case:
         """The series of a study that the bundle takes. Raises `InputError` where there is none, or images lack."""

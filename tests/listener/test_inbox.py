@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monai_attn.errors import InputError
+from monai_attn.errors import FileError, InputError
 from monai_attn.listener import Inbox, Limits, Peer
 from monai_attn.listener.inbox import FullError, study_name
 from monai_attn.listener.settings import checked_title
@@ -110,6 +110,26 @@ def test_a_study_whose_first_image_was_refused_is_not_complete_either(inbox, clo
     assert inbox.goodbye(1) == [ONE]
     clock.now = 1000
     assert inbox.complete(30) == []
+
+
+def test_a_study_of_which_an_image_is_refused_while_it_is_segmented_stays(inbox, clock):
+    inbox.take("1.1", "1", b"a", sender=1)
+    inbox.goodbye(1)
+    assert inbox.look_at(ONE).is_dir()
+    with pytest.raises(FullError):
+        inbox.take("1.1", "2", b"a" * 1001, sender=2)
+    assert not inbox.remove(ONE)
+    inbox.take("1.1", "3", b"a", sender=2)
+    assert inbox.goodbye(2) == [ONE]
+    assert inbox.count(ONE) == 2
+    assert inbox.complete(0) == []
+
+
+def test_an_inbox_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "results").write_text("a file", encoding="utf-8")
+    for place in (tmp_path / "results", tmp_path / "results" / "inbox"):
+        with pytest.raises(FileError, match=f"The folder {place.name} cannot be made: .* Choose another"):
+            Inbox(place)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ pytest.importorskip("pynetdicom")
 from dicom_sender import SECRETS, send, send_at_once, study
 
 from monai_attn import Volume
+from monai_attn.cli.main import main
 from monai_attn.errors import InputError
 from monai_attn.io import read
 from monai_attn.listener import Inbox, Limits
@@ -71,6 +72,21 @@ def test_nobody_listens_without_an_allowed_title(tmp_path, said):
 def test_a_port_that_is_taken_is_said(receiver, tmp_path, said):
     with pytest.raises(InputError, match=f"Port {receiver.port} of 127"):
         Receiver(Inbox(tmp_path / "other"), "MONAI_ATTN", ["SCANNER"], ("127.0.0.1", receiver.port), said.append)
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_a_number_that_is_no_port_is_said(tmp_path, said, port):
+    with pytest.raises(
+        InputError, match=f"Port {port} of 127.0.0.1 cannot be used: a port is a number from 0 to 65535"
+    ):
+        Receiver(Inbox(tmp_path / "inbox"), "MONAI_ATTN", ["SCANNER"], ("127.0.0.1", port), said.append)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1"])
+def test_a_quiet_time_that_never_ends_is_refused(tmp_path, capsys, seconds):
+    options = ["-b", "hippocampus_mri", "-o", str(tmp_path / "out"), "--allow", "SCANNER", f"--quiet-s={seconds}"]
+    assert main(["listen", *options]) == 2
+    assert f"--quiet-s is a number of seconds from 0 on, not {seconds}." in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -48,11 +48,12 @@ class Listener:
         monkeypatch.setattr("monai_attn.listener.work.run_cases", self._run_cases)
         monkeypatch.setattr("monai_attn.listener.work.send_seg", self._send)
 
-    def start(self) -> None:
-        """Start, look at all studies once, and end."""
+    def start(self, *, keep: bool = True) -> list[str]:
+        """Start, look at all studies once, and end; what was said."""
         segmenter = SimpleNamespace(parts=SimpleNamespace(inputs=(ImageInput("image"),)))
         peer, said = Peer("ARCHIVE", "127.0.0.1", 1), []
-        StudyWork(Inbox(self.inbox), self.recipe, segmenter, peer, "MONAI_ATTN", said.append, keep=True).step(0)
+        StudyWork(Inbox(self.inbox), self.recipe, segmenter, peer, "MONAI_ATTN", said.append, keep=keep).step(0)
+        return said
 
     def _run_cases(self, recipe, cases, segmenter):
         del segmenter
@@ -110,4 +111,13 @@ def test_a_seg_is_sent_once_when_the_listener_was_killed_before_or_after_it_was_
     listener.dies = ""
     listener.start()
     listener.start()
+    assert len(listener.sent) == 1
+
+
+def test_images_that_the_disk_does_not_remove_are_said_and_the_seg_is_sent(listener, monkeypatch):
+    def refuse(*_):
+        raise OSError(39, "Directory not empty")
+
+    monkeypatch.setattr("monai_attn.listener.inbox.shutil.rmtree", refuse)
+    assert any("still in the inbox: Directory not empty" in line for line in listener.start(keep=False))
     assert len(listener.sent) == 1
