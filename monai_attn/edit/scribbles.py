@@ -3,6 +3,9 @@
 Grady, IEEE TPAMI 28:1768 (2006), as scikit-image implements it. Each voxel of the box asks which scribble a random
 walker from there would meet first, where steps across edges of the image are unlikely. Besides the scribbles the shell
 of the box holds the mask as it is, so that the change stays local and fits what is around the box.
+
+A stroke says something new where it contradicts the mask. Strokes that only add take nothing away, and the reverse.
+Else a "here" beside a structure that does not reach the shell would leave the structure to the background.
 """
 
 from __future__ import annotations
@@ -48,6 +51,8 @@ def refine_by_scribbles(
     - `labels`: the label map `(I, J, K)`; `image` lies on its grid, and so does `probability` of the structure, 0 to 1.
     - `here`, `not_here`: voxels of the structure and voxels outside of it, boolean `(I, J, K)`. Only voxels within
       `reach_mm` of the scribbles' box can change. The scribbled voxels themselves always become what was scribbled.
+      Voxels are added where a voxel of `here` lies outside of the label, and taken away where one of `not_here` lies
+      within.
     - `protected`: labels that are not painted over; None for all other labels.
 
     Raises `InputError` where nothing was scribbled or a voxel was scribbled as both, and `GeometryError` for another
@@ -74,7 +79,10 @@ def refine_by_scribbles(
         not_here[block],
     )
     array = np.asarray(labels.array[block])
-    return changed(block, wanted & ~inside, array, value, protected), Change(block, inside & ~wanted, 0)
+    more, less = wanted & ~inside, inside & ~wanted
+    more &= bool((here[block] & ~inside).any())
+    less &= bool((not_here[block] & inside).any())
+    return changed(block, more, array, value, protected), Change(block, less, 0)
 
 
 def _box(scribbled: Mask, labels: Volume, reach_mm: float) -> Block:

@@ -27,7 +27,7 @@ def two_balls(shape: tuple[int, int, int] = (60, 60, 60)) -> tuple[np.ndarray, n
     return one, other, Volume((100.0 * (one | other) + noise).astype(np.float32), AFFINE)
 
 
-def stroke(shape: tuple[int, ...], i: slice | int, j: int = 30, k: int = 30) -> np.ndarray:
+def stroke(shape: tuple[int, ...], i: slice | int, j: slice | int = 30, k: int = 30) -> np.ndarray:
     mask = np.zeros(shape, bool)
     mask[i, j, k] = True
     return mask
@@ -47,6 +47,19 @@ def test_one_stroke_adds_a_missed_half_and_another_takes_a_wrong_ball_away() -> 
     assert dice(right.array == 5, one) > 0.93
     assert less.value == 0
     assert labels.array.max() == 5  # the map that was given stays
+
+
+@pytest.mark.parametrize("at", [10, 12, 20, 33, 35])
+def test_a_stroke_here_takes_nothing_away_and_one_of_not_here_adds_nothing(at: int) -> None:
+    one, _, image = two_balls()
+    ball = image.with_array(one.astype(np.uint8))  # i from 12 to 32, and nowhere at the border of the box
+    scribbled, nothing = stroke(one.shape, at, j=slice(28, 33)), np.zeros(one.shape, bool)
+    more, less = refine_by_scribbles(ball, 1, image, here=scribbled, not_here=nothing)
+    assert less.voxels == 0
+    assert bool(more.voxels) == (not one[scribbled].all())
+    more, less = refine_by_scribbles(ball, 1, image, here=nothing, not_here=scribbled)
+    assert more.voxels == 0
+    assert bool(less.voxels) == one[scribbled].any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
