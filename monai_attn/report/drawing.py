@@ -29,6 +29,7 @@ __all__ = [
     "contour",
     "new_figure",
     "on_bright",
+    "plain",
     "scale_bar",
     "sheet",
     "show",
@@ -122,6 +123,15 @@ def sheet(width_inches: float, height_inches: float, places: Sequence[Place]) ->
     return figure, axes
 
 
+def plain(text: str) -> str:
+    """A name for matplotlib, which would take what stands between two dollar signs for a formula.
+
+    >>> plain("PTV $5$")
+    'PTV \\\\$5\\\\$'
+    """
+    return text.replace("$", r"\$")
+
+
 def to_png(figure: Any, dpi: int = 100) -> bytes:
     """The figure as a PNG file, without date and version, so that the same input gives the same file.
 
@@ -144,7 +154,7 @@ def show(axis: Any, scene: Scene, plane: Plane, index: int) -> None:
     limits = (-dx / 2, (columns - 0.5) * dx, -dy / 2, (rows - 0.5) * dy)
     window = scene.window
     axis.imshow(
-        np.nan_to_num(picture.astype(np.float32), nan=window.lower),
+        np.nan_to_num(picture.astype(np.float32), nan=window.lower, posinf=window.upper, neginf=window.lower),
         cmap="gray",
         vmin=window.lower,
         vmax=window.upper,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from monai_attn.report.drawing import new_figure, to_png
+from monai_attn.report.drawing import new_figure, plain, to_png
 from monai_attn.report.page import html_page, html_table, number, paragraph, picture, section
 
 __all__ = ["followup_page"]
@@ -73,7 +73,7 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> bytes:
     figure = new_figure(9, 2.9, layout="constrained")
     times = [str(row["when"]) for row in rows]
     where = _places(times)
-    texts = [time if seen else "" for time, seen in zip(times, _apart(where), strict=True)]
+    texts = [plain(time) if seen else "" for time, seen in zip(times, _apart(where), strict=True)]
     for axis, name, label in zip(
         figure.subplots(1, 2),
         ("volume_ml", "sum_mm"),

@@ -19,7 +19,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.measure import Lesion, Structure
 from monai_attn.measure.blocks import Block, Mask, label_counts
 from monai_attn.notice import RESEARCH_USE
-from monai_attn.report.drawing import Scene, annotate, contour, on_bright, scale_bar, sheet, show, to_png, view
+from monai_attn.report.drawing import Scene, annotate, contour, on_bright, plain, scale_bar, sheet, show, to_png, view
 from monai_attn.report.planes import PLANES, Plane, cut, fullest, position, tilt_deg, to_ras
 from monai_attn.report.window import window_of
 from monai_attn.volume import Volume
@@ -101,7 +101,7 @@ def overview(scene: Scene, title: str = "", *, reference: bool = False) -> bytes
     rows = (top - high, bottom)
     figure, axes = sheet(12, 8.2, [(column / 3, row, 1 / 3, high - 0.01) for row in rows for column in range(3)])
     if title:
-        figure.text(0.5, 0.975, title, color="white", fontsize=13, ha="center", va="center")
+        figure.text(0.5, 0.975, plain(title), color="white", fontsize=13, ha="center", va="center")
     middle, field_mm = _around(scene.labels.array, (0, 0, 0), scene.image)
     edges = np.array(scene.image.spacing_mm)
     whole_mm = float(max(scene.image.shape * edges))
@@ -251,4 +251,4 @@ def _line(colour: str, name: str) -> Any:
     """A line of the legend."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=colour, label=name)
+    return Line2D([], [], color=colour, label=plain(name))

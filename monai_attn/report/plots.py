@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monai_attn.report.drawing import new_figure, to_png
+from monai_attn.report.drawing import new_figure, plain, to_png
 
 __all__ = ["agreement_plot", "dice_plot", "limits_of_agreement", "volume_plot"]
 
@@ -37,7 +37,7 @@ def volume_plot(volumes_ml: Mapping[str, Sequence[float]]) -> bytes:
     figure, panels = _panels(len(volumes_ml), height=2.1)
     for axis, (name, values) in zip(panels, volumes_ml.items(), strict=True):
         _boxes(axis, [np.asarray(values, np.float64)])
-        axis.set_title(f"{name} (n = {len(values)})", fontsize=9)
+        axis.set_title(f"{plain(name)} (n = {len(values)})", fontsize=9)
         axis.set_xlabel("volume (ml)", fontsize=8)
         axis.set_yticks([])
     return to_png(figure)
@@ -54,7 +54,7 @@ def dice_plot(dice: Mapping[str, Sequence[float]]) -> bytes:
     _boxes(axis, list(defined.values()))
     missing = {name: len(dice[name]) - found.size for name, found in defined.items()}
     names = [
-        f"{name} (n = {found.size}{f', {missing[name]} undefined' if missing[name] else ''})"
+        f"{plain(name)} (n = {found.size}{f', {missing[name]} undefined' if missing[name] else ''})"
         for name, found in defined.items()
     ]
     axis.set_yticks(range(1, len(names) + 1), names, fontsize=9)
@@ -83,7 +83,7 @@ def agreement_plot(pairs_ml: Mapping[str, Sequence[tuple[float, float]]]) -> byt
                 where = {"transform": axis.get_yaxis_transform(), "ha": "right", "va": "bottom", "fontsize": 7}
                 axis.text(0.99, level, f"{text} {level:+.3g}".replace("-", "−"), color="#b03a2e", **where)
         axis.margins(y=0.25)
-        axis.set_title(f"{name} (n = {difference.size})", fontsize=9)
+        axis.set_title(f"{plain(name)} (n = {difference.size})", fontsize=9)
         axis.set_xlabel("mean of prediction and reference (ml)", fontsize=8)
         axis.set_ylabel("prediction − reference (ml)", fontsize=8)
     return to_png(figure)

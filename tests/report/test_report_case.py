@@ -125,6 +125,13 @@ def test_names_are_text_and_never_html(page):
     assert "&lt;tumour&gt; &amp; co" in page
 
 
+def test_dollars_in_names_are_no_formulas():
+    image, segmentation = case()
+    table = LabelTable.of_names({1: r"$\nosuchword$", 2: "PTV $5$ of $7$", 3: "$"})
+    page = case_page("case_1", image, Segmentation(segmentation.labels, table))
+    assert r"$\nosuchword$" in page
+
+
 def test_an_empty_mask_gives_a_page_that_says_so():
     words = Reader(case_page("case_1", *case(labelled=False), CaseOptions(lesions=(2,)))).words
     assert "The label map is empty: no structure was found." in words

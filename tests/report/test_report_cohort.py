@@ -57,6 +57,13 @@ def test_without_references_there_are_volumes_only():
     assert "unknown: no record beside the masks" in page
 
 
+def test_dollars_in_names_are_no_formulas_of_a_plot():
+    table = LabelTable.of_names({1: r"$\nosuchword$ a"})
+    maps = Volume(np.ones((4, 4, 4), np.uint8)), Volume(np.ones((4, 4, 4), np.uint8))
+    one = CohortCase("case_1", measure_structures(maps[0], table), compare(*maps, table))
+    assert r"$\nosuchword$ a" in cohort_page("masks", [one, one])
+
+
 def test_a_cohort_without_cases_is_refused():
     with pytest.raises(InputError, match="at least one case"):
         cohort_page("trial", [])
