@@ -175,8 +175,11 @@ def reshaped(model: Any, example: Sequence[int], window: Sequence[int]) -> Any:
 
 
 def save_model(model: Any, folder: Path) -> None:
-    """Write a model into a folder of the cache, with its weights in float32."""
-    openvino_without_telemetry().save_model(model, folder / "network.xml", compress_to_fp16=False)
+    """Write a model into a folder of the cache, with its weights in float32. Raises `OSError` for a full disk."""
+    try:
+        openvino_without_telemetry().save_model(model, folder / "network.xml", compress_to_fp16=False)
+    except RuntimeError as error:  # OpenVINO's "iostream error"
+        raise OSError(f"OpenVINO cannot write the network: {_reason(error)}") from error
 
 
 def read_model(entry: Entry) -> Any:

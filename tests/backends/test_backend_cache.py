@@ -85,6 +85,21 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch, c
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("backend", ["openvino", "auto"])
+def test_a_disk_that_fills_up_while_a_network_is_kept_costs_time_only(cache, monkeypatch, caplog, backend):
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(conversion.openvino_without_telemetry(), "save_model", full)
+    network, x = make("MONAI UNet"), image(1, 1, 32, 32, 32)
+    loaded = load_network(network, Execution("cpu", backend=backend))
+    torch.testing.assert_close(loaded(x), network(x), **EXACT)
+    assert loaded.record.used == [("openvino", "f32")]
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    assert files(cache / "openvino") == []
+
+
 def test_an_entry_is_there_completely_or_not_at_all(cache):
     entry = Entry("openvino", "key", "f32")
 
