@@ -17,8 +17,6 @@ __all__ = ["Fence"]
 MOST_FILES = 200_000
 """A folder of more files is refused, because each of its files is looked at before any is read."""
 
-MASK_SUFFIXES = (*VOLUME_SUFFIXES, ".dcm")
-
 APART = (".nhdr", ".mhd")
 """Headers that name the file of their voxels."""
 
@@ -53,10 +51,13 @@ class Fence:
         return path
 
     def mask(self, text: str) -> Path:
-        """The path of a mask, which may be read: NIfTI, NRRD, MetaImage or one DICOM SEG. Raises as `image` does."""
+        """The path of a mask, which may be read: NIfTI, NRRD or MetaImage. Raises as `image` does."""
         path = self._there(text)
-        if path.is_file() and suffix_of(path) not in MASK_SUFFIXES:
-            raise InputError(f"{path.name} is no mask: NIfTI, NRRD, MetaImage or a DICOM SEG (.dcm) are read.")
+        if path.is_file() and suffix_of(path) not in VOLUME_SUFFIXES:
+            raise InputError(
+                f"{path.name} is no mask in NIfTI, NRRD or MetaImage. A DICOM SEG or RTSTRUCT becomes one on the "
+                "command line: monai-attn convert MASK OUT.nii.gz --source IMAGE."
+            )
         return path
 
     def new(self, text: str) -> Path:

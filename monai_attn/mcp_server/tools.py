@@ -1,7 +1,7 @@
 """What an assistant may ask for, as plain functions on the files of a `Fence`; each answer can be written as JSON.
 
-Answers hold no name, number or date of a patient: paths relative to the folder, numbers, and the sentences of the
-library. Nothing is replaced, and only bundles that come with the package run.
+Answers hold no name, number or date of a patient. They hold paths relative to the folder, numbers, descriptions and
+UIDs of series, and the sentences of the library. Nothing is replaced, and only bundles that come with the package run.
 """
 
 from __future__ import annotations

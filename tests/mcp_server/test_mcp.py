@@ -111,6 +111,12 @@ def test_one_file_of_a_series_is_refused_since_its_folders_would_be_searched(fol
         Fence(folder).image("IM0001")
 
 
+def test_a_dicom_seg_as_a_mask_is_refused_with_the_way_out(folder):
+    (folder / "seg.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    with pytest.raises(InputError, match=r"seg.dcm is no mask in NIfTI.*convert MASK OUT.nii.gz --source IMAGE"):
+        Fence(folder).mask("seg.dcm")
+
+
 def test_a_header_beside_a_link_that_leads_out_is_refused(folder):
     (folder / "x.raw").symlink_to(folder.parent / "secret.nii.gz")
     (folder / "x.mhd").write_text("NDims = 3\nElementDataFile = x.raw\n", encoding="utf-8")
