@@ -14,6 +14,7 @@ from monai_attn.learn.score import KINDS, Kind, Scores
 from monai_attn.measure import SizeClass, by_size
 from monai_attn.notice import RESEARCH_USE
 from monai_attn.training import Point, summary_of
+from monai_attn.wording import counted
 
 __all__ = ["DECISIONS", "write_card"]
 
@@ -70,7 +71,7 @@ def write_card(
     parts = [
         f"# {root.name}",
         f"A 3-D attention U-Net that segments {structures}. It was trained by `monai-attn learn`. {RESEARCH_USE}",
-        "\n".join(_summary(labelled, plan, finished)),
+        "\n".join(_summary(labelled, plan, len(split.get("folds") or []), finished)),
         "## Data\n\n" + "\n".join(_data(labelled, split)),
         "## Results\n\n" + "\n".join(_results(scores)),
         *(f"![{caption}]({name})\n\n{caption}" for name, caption in pictures.items()),
@@ -83,16 +84,17 @@ def write_card(
     write_bytes_atomic(root / "docs" / "README.md", ("\n\n".join(parts) + "\n").encode(), overwrite=True)
 
 
-def _summary(labelled: LabelledSet, plan: Plan, finished: bool) -> list[str]:
+def _summary(labelled: LabelledSet, plan: Plan, folds: int, finished: bool) -> list[str]:
     images = ", ".join(f"{one.name} ({one.modality or 'modality not known'})" for one in labelled.images)
     ended = "" if finished else " The training was ended before its time."
+    of_each = f"{folds} networks, each in " if folds else ""
     return [
         "| | |",
         "|---|---|",
         f"| input | {images} |",
         f"| output | a label map on the grid of the input: 0 background, {_values(labelled)} |",
         f"| network | `monai_attn.networks.AttnUNet`, attention gates, features {' '.join(map(str, plan.channels))} |",
-        f"| training | {plan.minutes:.1f} minutes, about {plan.steps} steps.{ended} |",
+        f"| training | {of_each}{plan.minutes:.1f} minutes, about {plan.steps} steps.{ended} |",
     ]
 
 
@@ -106,8 +108,7 @@ def _data(labelled: LabelledSet, split: Mapping[str, Any]) -> list[str]:
         f"{labelled.name}: {len(labelled)} labelled cases. Licence: {labelled.licence or 'fill in'}. "
         f"Source: {labelled.reference or 'fill in'}.",
         "",
-        f"The weights learned from {counts['train']} cases; {counts['validation']} cases chose among the weights, and "
-        f"{counts['test']} chose nothing. `configs/split.json` lists them.",
+        _parts(counts, len(split.get("folds") or [])),
     ]
     undrawn = [case for case in labelled if len(case.known(labelled.labels)) < len(labelled.labels)]
     if undrawn:
@@ -117,6 +118,18 @@ def _data(labelled: LabelledSet, split: Mapping[str, Any]) -> list[str]:
             "the loss and the scores leave them out.",
         ]
     return lines
+
+
+def _parts(counts: Mapping[str, int], folds: int) -> str:
+    """What the cases served for, in words."""
+    train, validation, test = (counts[part] for part in ("train", "validation", "test"))
+    learned = f"The weights learned from {train} cases; {counted(validation, 'case')} chose among the weights, and {test} chose nothing."
+    if folds:
+        learned = (
+            f"{train + validation} cases were dealt to {folds} folds. Each of {folds} networks learned from the other "
+            f"folds, and its own fold chose among its weights. {test} cases chose nothing."
+        )
+    return f"{learned} `configs/split.json` lists them."
 
 
 def _results(scores: Scores) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from monai_attn.errors import OverrideError
 from monai_attn.learn.plan import Plan
 
 __all__ = ["with_choices"]
@@ -38,19 +39,45 @@ DECISIONS = {
 }
 """The decision of the plan that an id of train.json overrides."""
 
+LISTS = {
+    "spacing_mm": ("[2,2,2]", 3),
+    "window": ("[48,48,48]", 3),
+    "rotate": ("[0.2,0.2,0.2]", 3),
+    "zoom": ("[0.8,1.25]", 2),
+    "mirror": ("[0]", None),
+    "pairs": ("[[1,2]]", None),
+    "channels": ("[16,32,64,128]", None),
+}
+"""How decisions that are lists are written, and how many numbers they have; None for any number."""
+
 
 def with_choices(plan: Plan, overrides: Mapping[str, Any]) -> Plan:
     """The plan with the values that were asked for in place of its own, and with that reason.
 
-    Overrides of ids that are no decision of a plan change nothing here.
+    Overrides of ids that are no decision of a plan change nothing here. Raises `OverrideError` for a value of another
+    form, such as one number for three axes.
     """
     why, values = dict(plan.why), {}
     for given, value in overrides.items():
         name = DECISIONS.get(given.replace("#", "::"))
         if name is not None:
+            _check(given, name, value)
             values[name] = _as_plan(name, value, len(plan.channels))
             why[name] = f"Asked for by --set {given}."
     return replace(plan, why=why, **values) if values else plan
+
+
+def _check(given: str, name: str, value: Any) -> None:
+    """Raise `OverrideError` where a list has another form than the plan and the bundle need. Expressions pass."""
+    if isinstance(value, str) and value.startswith("$"):
+        return
+    example, count = LISTS.get(name, ("", None))
+    rows = value if isinstance(value, list) else None
+    right = rows is not None and (count is None or len(rows) == count)
+    if name == "pairs":
+        right = rows is not None and all(isinstance(one, list) and len(one) == 2 for one in rows)
+    if example and not right:
+        raise OverrideError(f"--set {given}={value} is of another form than {given}={example}. Write it so.")
 
 
 def _as_plan(name: str, value: Any, levels: int) -> Any:

@@ -35,9 +35,9 @@ def part_cases(
 
     A lone image is called "image" in the rows, whatever the data set calls it.
 
-    A data set that shares no case with `split_file` is split as `split_of` does it. Raises `InputError` for an unknown
-    part or fold, for listed cases that the data set lacks, and for a part without a case; and what `find_labelled`
-    raises.
+    A data set that shares no case with `split_file` is split as `split_of` does it, with as many folds where a fold is
+    asked for. Raises `InputError` for an unknown part or fold, for listed cases that the data set lacks, and for a part
+    without a case; and what `find_labelled` raises.
     """
     labelled = find_labelled(dataset_dir)
     names = [case.name for case in labelled]
@@ -149,15 +149,17 @@ def _chosen(labelled: LabelledSet, split: Mapping[str, Any], part: str, fold: in
         raise InputError(f"Unknown part {part!r} of a split. Choose one of {', '.join(PARTS)}, all.")
     names = [case.name for case in labelled]
     folds = split.get("folds") or []
-    wanted: list[str] = list(split.get(part) or [])
-    if fold not in (None, "all") and part != "test":
-        if not isinstance(fold, int) or not 0 <= fold < len(folds):
-            raise InputError(f"There is no fold {fold!r}: the split has the folds 0 to {len(folds) - 1}, and all.")
-        held = set(folds[fold])
-        wanted = sorted(held) if part == "validation" else [name for one in folds for name in one if name not in held]
+    held_out = None if part == "test" or fold in (None, "all") else fold
+    if held_out is not None and (not isinstance(held_out, int) or not 0 <= held_out < len(folds)):
+        raise InputError(f"There is no fold {fold!r}: the split has the folds 0 to {len(folds) - 1}, and all.")
     listed = {name for one in PARTS for name in split.get(one) or []}
     if not listed & set(names):
-        return list(split_of(labelled, names)[part])
+        split = split_of(labelled, names, None if held_out is None else len(folds))
+    wanted: list[str] = list(split.get(part) or [])
+    if isinstance(held_out, int):
+        held = set(split["folds"][held_out])
+        others = [name for one in split["folds"] for name in one if name not in held]
+        wanted = sorted(held) if part == "validation" else others
     missing = sorted(set(wanted) - set(names))
     if missing:
         raise InputError(

@@ -25,6 +25,7 @@ from monai_attn.learn.result import CLOSING, describe_bundle
 from monai_attn.learn.rows import split_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
 from monai_attn.learn.transfer import find_start, with_codes_of
+from monai_attn.learn.words import check_words
 from monai_attn.learn.write import change_configs, check_output, check_overrides, nothing_left
 from monai_attn.preflight.labelled_checks import check_labelled, findings_text, refuse_training
 from monai_attn.preflight.labelled_figures import read_cases
@@ -77,7 +78,7 @@ def learn(
     began = time.monotonic()
     if not minutes > 0 or not math.isfinite(minutes):
         raise InputError(f"{minutes:g} minutes are no time for a training. Give a number above 0, such as 20.")
-    root, place = Path(output), Path(dataset)
+    root, place = _named(Path(output)), Path(dataset)
     tell = progress or _nothing
     check_output(root, resume=resume)
     labelled = find_labelled(place)
@@ -95,8 +96,14 @@ def learn(
     start = None if initial is None else find_start(initial)
     if start is not None and labels is None:
         labelled = labelled.named(with_codes_of(start, labelled.labels))
+    check_words(root, labelled)
     before = None if start is None else split_record_of(start.bundle.weights)
     split = split_of(labelled, [case.name for case in labelled], folds, before=before)
+    if not split["train"]:
+        raise InputError(
+            f"All {len(labelled)} cases of {labelled.name} are said to be for the validation or the test, so there is "
+            "none to learn from. Give some cases the part train, or no part."
+        )
     with nothing_left(root):
         labelled, fingerprint = _checked(root, labelled, split["train"], tell)
         refuse_long_reading(len(labelled), time.monotonic() - began, minutes)
@@ -129,6 +136,11 @@ def _checked(
     write_bytes_atomic(root / "docs" / "data_check.txt", f"{findings_text(findings)}\n".encode(), overwrite=True)
     known = with_modalities(labelled, figures)
     return known, so_far.fingerprint(known.images)
+
+
+def _named(root: Path) -> Path:
+    """The folder, whole where its last part is no name: the bundle in "." is called after the folder."""
+    return root if root.name not in ("", "..") else root.resolve()
 
 
 def _nothing(now: Now) -> None:

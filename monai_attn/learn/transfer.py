@@ -17,6 +17,7 @@ from monai_attn.io.digest import sha256
 from monai_attn.labels import Label, LabelTable
 from monai_attn.learn.plan import Plan
 from monai_attn.learn.plan_file import read_plan
+from monai_attn.learn.words import expressions_in
 
 __all__ = ["Start", "copy_weights", "find_start", "with_codes_of", "with_start"]
 
@@ -25,6 +26,9 @@ NETWORK = "AttnUNet"
 
 TAKEN = ("channels", "strides", "kernel_sizes")
 """Settings of the other network that the new network must share, so that weights fit by name and shape."""
+
+GREY = ("ScaleIntensityRanged", "ScaleIntensityRangePercentilesd", "NormalizeIntensityd")
+"""The transforms of grey values that `learn` writes, which alone are taken over."""
 
 SLOWER = 0.3
 """The learning rate of a training that begins with trained weights, as a share of the usual one."""
@@ -46,7 +50,8 @@ class Start:
 def find_start(name_or_path: str | Path) -> Start:
     """The start from a shipped bundle (by name) or a folder. None of its code runs.
 
-    Raises `BundleError` for a bundle without weights, or whose network is not `monai_attn.networks.AttnUNet`.
+    Raises `BundleError` for a bundle without weights, or whose network is not `monai_attn.networks.AttnUNet`. Raises it
+    too for settings that are expressions, which the new bundle would run.
     """
     bundle = describe_bundle(name_or_path)
     config = read_config(bundle.root)
@@ -64,7 +69,9 @@ def find_start(name_or_path: str | Path) -> Start:
     if not bundle.weights.is_file():
         raise BundleError(f"The bundle {bundle.name} has no weights to begin with: there is no models/model.pt.")
     made = bundle.root / "docs" / "plan.json"
-    return Start(bundle, component.settings, prefix, read_plan(made) if made.is_file() else None)
+    plan = read_plan(made) if made.is_file() else None
+    _check_harmless(bundle.name, component.settings, plan)
+    return Start(bundle, component.settings, prefix, plan)
 
 
 def with_codes_of(start: Start, labels: LabelTable) -> LabelTable:
@@ -131,10 +138,23 @@ def copy_weights(start: Start, root: Path) -> dict[str, Any]:
 
 
 def _same_images(one: Plan, other: Plan) -> bool:
-    """Whether names and units agree. A lone image is always called "image", so that its name says nothing."""
-    return [(each.image, each.unit) for each in one.normalisation] == [
-        (each.image, each.unit) for each in other.normalisation
+    """Whether names and units agree. The name of a lone image says nothing: it is that of a table's column, say."""
+    alone = len(one.normalisation) == len(other.normalisation) == 1
+    return [(alone or each.image, each.unit) for each in one.normalisation] == [
+        (alone or each.image, each.unit) for each in other.normalisation
     ]
+
+
+def _check_harmless(name: str, network: Mapping[str, Any], plan: Plan | None) -> None:
+    """Raise `BundleError` where what is taken over would run code, as only a bundle made to do so has it."""
+    taken = [network.get(key) for key in (*TAKEN, "norm", "bias")]
+    grey = [dict(one) for each in plan.normalisation for one in each.transforms] if plan else []
+    found = [*expressions_in(taken), *(word for word in expressions_in(grey) if word not in GREY)]
+    if found:
+        raise BundleError(
+            f"The bundle {name} would run {found[0][:80]!r} in the new training. Begin with a bundle whose network and "
+            "grey values are plain numbers and names."
+        )
 
 
 def _three(value: Any) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from monai_attn.cases.labelled import LabelledSet
 from monai_attn.errors import FileError
 from monai_attn.io import write_bytes_atomic
 from monai_attn.io.jsonfile import read_json
+from monai_attn.learn.chosen import with_choices
 from monai_attn.learn.configs import evaluate_config, inference_config, multi_gpu_config, train_config
 from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.metadata import bundle_metadata
@@ -26,6 +27,9 @@ from monai_attn.learn.plan import Plan
 from monai_attn.learn.plan_file import write_plan
 
 __all__ = ["check_output", "check_overrides", "nothing_left", "write_bundle", "write_json"]
+
+NUMBERS = re.compile(r'"(?:[^"\\]|\\.)*"|\[([\s\d.,e+-]+)\]')
+"""A text of JSON, which stays as it is, or a list of numbers."""
 
 SKETCH = Plan(
     minutes=1.0,
@@ -88,8 +92,12 @@ def check_output(root: Path, *, resume: bool) -> None:
 
 @contextmanager
 def nothing_left(root: Path) -> Iterator[None]:
-    """Where the block does not come to its end, the new folder is as it was before: empty, or not there."""
+    """Where the block does not come to its end, the new folder is as it was before: empty, or not there.
+
+    Raises `FileError` before the block where nothing can be written to the folder.
+    """
     existed = root.is_dir()
+    _check_writable(root)
     try:
         yield
     except BaseException:
@@ -101,16 +109,25 @@ def nothing_left(root: Path) -> Iterator[None]:
         raise
 
 
+def _check_writable(root: Path) -> None:
+    """Raise `FileError` where no file can be written to a folder; nothing of the trial is left."""
+    trial = root / "trial"
+    write_bytes_atomic(trial, b"trial")
+    trial.unlink()
+
+
 def check_overrides(labelled: LabelledSet, overrides: Mapping[str, Any]) -> None:
     """Raise `OverrideError` for an override of something that no train.json has, before any case is read.
 
-    Only the first part of an id is looked at, since what comes after it depends on the plan.
+    Only the first part of an id is looked at, since what comes after it depends on the plan. A decision of the plan
+    must have its form, see `with_choices`.
     """
     scale = {"_target_": "ScaleIntensityRanged", "a_min": 0.0, "a_max": 1.0, "b_min": 0.0, "b_max": 1.0}
     normalisation = tuple(Normalisation(one.name, one.unit, (scale | {"keys": one.name},)) for one in labelled.images)
     config = train_config(replace(SKETCH, normalisation=normalisation), labelled.labels)
     first = {name.replace("#", "::").partition("::")[0]: value for name, value in overrides.items()}
     check_ids(first, dict.fromkeys(config))
+    with_choices(SKETCH, overrides)
 
 
 def write_bundle(
@@ -162,7 +179,9 @@ def change_configs(root: Path, overrides: Mapping[str, Any]) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON in which a list of numbers stands on one line; an earlier file is replaced."""
     text = json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False)
-    short = re.sub(r"\[([\s\d.,e+-]+)\]", lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text)
+    short = NUMBERS.sub(
+        lambda found: found[0] if found[1] is None else f"[{', '.join(found[1].replace(',', ' ').split())}]", text
+    )
     write_bytes_atomic(path, f"{short}\n".encode(), overwrite=True)
 
 

@@ -37,3 +37,12 @@ def test_grey_values_of_another_unit_are_not_taken_over(
     begun = with_start(plan, start)
     assert begun.normalisation == (start.plan if unit else plan).normalisation
     assert said in begun.why["normalisation"]
+
+
+def test_the_name_of_a_lone_image_says_nothing(fingerprint: Fingerprint) -> None:
+    """Grey values were not taken over where a table calls its image "ct", as corrected masks call it "image"."""
+    images = tuple(replace(one, name="ct") for one in fingerprint.images)
+    plan = make_plan(replace(fingerprint, images=images), 20, Machine(), 2)
+    start = find_start("head_neck_ct")
+    assert start.plan is not None
+    assert with_start(plan, start).normalisation == start.plan.normalisation

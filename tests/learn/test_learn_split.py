@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,27 @@ def test_a_train_json_on_other_data_keeps_their_parts_and_patients(tmp_path):
     assert parts["test"] == {"c00", "c01", "c02", "c03"}
     assert parts["validation"] == {"c04", "c05"}  # both cases of one patient
     assert len(parts["train"]) == 6
+
+
+def test_the_folds_of_a_train_json_hold_out_other_cases_of_other_data_too(tmp_path):
+    """Each fold had learned from the same cases of a data set that the split does not list."""
+    rows = ["case,image,label"]
+    for number in range(6):
+        (tmp_path / f"{number}.nii.gz").touch()
+        write(Volume(np.ones((2, 2, 2), np.uint8)), tmp_path / f"{number}_seg.nii.gz")
+        rows.append(f"c{number},{number}.nii.gz,{number}_seg.nii.gz")
+    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    split = {"train": ["x"], "validation": ["y"], "test": [], "folds": [["x"], ["y"]]}
+    (tmp_path / "split.json").write_text(json.dumps(split))
+    held = []
+    for fold in (0, 1):
+        train, validation = (
+            {row["case"] for row in part_cases(tmp_path / "cases.csv", tmp_path / "split.json", part, fold=fold)}
+            for part in ("train", "validation")
+        )
+        assert not train & validation
+        held.append(validation)
+    assert not held[0] & held[1]
 
 
 def test_a_case_without_a_part_goes_where_its_patient_is():

@@ -19,6 +19,7 @@ from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import OverrideError
 from monai_attn.labels import LabelTable
 from monai_attn.learn import learn
+from monai_attn.learn.card import write_card
 from monai_attn.learn.chosen import with_choices
 from monai_attn.learn.configs.data import body
 from monai_attn.learn.configs.training import train_config
@@ -28,6 +29,7 @@ from monai_attn.learn.pace import Pace, cheaper, with_pace
 from monai_attn.learn.plan import INSTANCE, Machine, make_plan
 from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.rows import part_cases, split_of
+from monai_attn.learn.score import Scores
 from monai_attn.learn.transfer import find_start, with_codes_of
 from monai_attn.learn.write import check_overrides
 from monai_attn.preflight.labelled_figures import read_cases
@@ -247,6 +249,30 @@ def test_an_override_of_nothing_is_refused_before_a_case_is_read(tmp_path: Path)
     with pytest.raises(OverrideError, match=r"no 'roi_sise'.*Did you mean roi_size"):
         learn(tmp_path, tmp_path / "bundle", overrides={"roi_sise": [32, 32, 32]})
     check_overrides(find_labelled(tmp_path), {"roi_size": [32] * 3, "loss::class_weights": [1, 2], "optimizer#lr": 0.1})
+
+
+def test_more_structures_than_a_byte_holds_are_kept_in_two_bytes() -> None:
+    """Structure 256 had become background, and 257 structure 1."""
+    plan = make_plan(_fingerprint(HEAD_NECK, ["brainstem"]), 60, Machine(), 2)
+    for count, expected in ((255, "$torch.uint8"), (300, "$torch.int16")):
+        table = LabelTable.of_names({value: f"region {value}" for value in range(1, count + 1)})
+        assert train_config(plan, table)["storing"][0]["dtype"] == ["$torch.float16", expected]
+
+
+def test_the_card_of_folds_does_not_say_that_the_validation_was_not_learned_from(
+    phantoms: Path, tmp_path: Path
+) -> None:
+    labelled = find_labelled(phantoms)
+    names = [case.name for case in labelled]
+    plan = with_pace(make_plan(_fingerprint(HEAD_NECK, ["left ball", "right ball"]), 4, Machine(), 2), Pace(1.5, 6.0))
+    split = split_of(labelled, names, 3)
+    nothing = Scores((), (), 0, "validation")
+    write_card(tmp_path, labelled, plan, split, nothing, (), finished=True, pictures={})
+    card = (tmp_path / "docs" / "README.md").read_text()
+    assert "6 cases were dealt to 3 folds. Each of 3 networks learned from the other folds" in card
+    assert "| training | 3 networks, each in 4.0 minutes" in card
+    write_card(tmp_path, labelled, plan, split_of(labelled, names), nothing, (), finished=True, pictures={})
+    assert "The weights learned from 5 cases; 1 case chose" in (tmp_path / "docs" / "README.md").read_text()
 
 
 def test_what_the_user_asks_for_stands_in_the_plan(tmp_path: Path) -> None:

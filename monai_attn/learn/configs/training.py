@@ -83,7 +83,7 @@ def train_config(plan: Plan, table: LabelTable) -> Config:
         "joining": joining(plan),
         "body": body(plan, label=True),
         "storing": [
-            {"_target_": "CastToTyped", "keys": ["image", "label"], "dtype": ["$torch.float16", "$torch.uint8"]},
+            {"_target_": "CastToTyped", "keys": ["image", "label"], "dtype": ["$torch.float16", _whole(table)]},
             {"_target_": f"{TRANSFORMS}LabelPlacesd", "key": "label"},
             {"_target_": "SelectItemsd", "keys": ["image", "label", "places", "drawn"]},
         ],
@@ -162,6 +162,11 @@ def multi_gpu_config() -> Config:
         ],
         "finalize": ["$dist.destroy_process_group()"],
     }
+
+
+def _whole(table: LabelTable) -> str:
+    """The type in which labels are kept in memory: a byte holds 255 structures."""
+    return "$torch.uint8" if len(table) < 256 else "$torch.int16"
 
 
 def _loss(plan: Plan) -> Config:
