@@ -108,6 +108,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> Look:
     from monai_attn.bundle.describe import describe_bundle
     from monai_attn.cohort.plan import decide, prepare
     from monai_attn.cohort.run import notes_of
+    from monai_attn.inferers.maps import check_maps, extra_runs
     from monai_attn.preflight.estimate import estimate
     from monai_attn.results import State
 
@@ -120,6 +121,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> Look:
     images = read_images(prepared.images, inputs, volume=recipe.volume, suv_factor=recipe.suv_factor)
     if decide(recipe, prepared, images).standing.state is State.DONE:
         return done
+    check_maps(recipe.maps, segmenter.parts.network)
     plan = segmenter.plan(images, region=recipe.region, force=recipe.force)
     image = images[next(iter(images))]
     parts = {name: part.images[next(iter(part.images))][0] for name, part in plan.parts.items()}
@@ -128,6 +130,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> Look:
         grids |= {name: _grid(one) for name, one in images.items()}
     missing = [one.name for one in inputs if one.name not in images]
     description = describe_bundle(recipe.bundle, recipe.overrides)
+    more = extra_runs(segmenter.parts.inferer, recipe.maps)
     return Look(
         case.name,
         mask,
@@ -135,7 +138,7 @@ def _look(recipe: Recipe, case: Case, segmenter: Segmenter) -> Look:
         regions={name: str(plan.boxes[name]) for name in parts if plan.joins},
         notes=tuple(notes_of(images, missing)),
         warnings=tuple(plan.warnings),
-        estimate=estimate(description, list(parts.values()), recipe.execution),
+        estimate=estimate(description, list(parts.values()), recipe.execution, extra_runs=more, maps=recipe.maps),
     )
 
 

@@ -287,6 +287,24 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(bundle, image, tmp
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_counts_the_windows_of_maps_and_refuses_those_that_the_run_would_refuse(
+    bundle, image, tmp_path, capsys
+):
+    arguments = (image, "-b", bundle, "-o", tmp_path / "out", "--trust", "--dry-run", "--json")
+    seen = []
+    for maps in ([], ["--maps", "flip_variance"]):
+        assert segment(*arguments, *maps) == 0
+        printed = capsys.readouterr()
+        (case,) = json.loads(printed.out)["cases"]
+        found = re.search(r"(\d+) patches", printed.err)
+        seen.append((int(found[1]), case["seconds"], case["bytes"]))
+    one, two = seen
+    assert two[0] == 2 * one[0]
+    assert all(more > less for less, more in zip(one, two, strict=True))
+    assert segment(*arguments[:-1], "--maps", "certainty") == 2
+    assert "Unknown map 'certainty'. Choose among attention, entropy" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_cancelling_leaves_nothing_half_written(bundle, tmp_path, how):
     volume = Volume(np.random.default_rng(2).normal(size=(160, 160, 160)).astype(np.float32))
