@@ -44,7 +44,7 @@ def count(text: str) -> int:
     """
     number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of threads. Write 1 or more.")
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on.")
     return number
 
 

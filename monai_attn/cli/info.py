@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.what in shipped() or (not path.exists() and args.what in fetched()) or (path / "configs").is_dir():
         description = describe_bundle(args.what)
         rows = code_rows(description) if args.code else rows_of_bundle(description, read_metadata(description.root))
-    elif path.is_dir() and args.series is None and args.suv_factor is None:
+    elif path.is_dir() and args.series is None and args.volume is None and args.suv_factor is None:
         rows = folder_rows(path)
     else:
         from monai_attn.io import read

@@ -211,6 +211,7 @@ def _check_options(args: argparse.Namespace) -> None:
         "--resample is for --organs, which is not given.": (args.resample, args.organs is not None),
         "--series chooses in an image, and none is given.": (args.series, args.image is not None),
         "--volume chooses in an image, and none is given.": (args.volume is not None, args.image is not None),
+        "--suv-factor is for an image, and none is given.": (args.suv_factor is not None, args.image is not None),
     }
     for sentence, (given, met) in needs.items():
         if given and not met:

@@ -31,7 +31,10 @@ The file needs nothing but itself. For a PDF, print it from a browser: it has a 
 """
 """Shown at the end of `monai-attn report --help`."""
 
-FOR_A_CASE = {"image", "mask", "reference", "lesion", "with_identity", "window", "series", "volume", "pictures"}
+FOR_A_CASE = {
+    *("image", "mask", "reference", "lesion", "min_ml", "with_identity", "window", "pictures"),
+    *("series", "volume", "suv_factor"),
+}
 """Options that only the report of one case has."""
 
 FOR_A_COHORT = {"cohort", "references"}

@@ -64,7 +64,7 @@ def test_int8_wants_images_once(bundle, image, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--threads", "0"], "'0' is no number of threads. Write 1 or more."),
+        (["--threads", "0"], "argument --threads: '0' is no whole number from 1 on."),
         (["--backend", "abacus"], "Unknown backend 'abacus'. Choose one of auto, torch, openvino, torch-compile."),
         (["--backend", "openvino", "--precision", "f16"], "The openvino backend has no precision 'f16'."),
     ],

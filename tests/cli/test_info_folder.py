@@ -37,6 +37,8 @@ def test_a_dicom_folder_is_one_case_and_its_series_are_listed(tmp_path, capsys):
     assert cases(tmp_path / "study", capsys) == ["study"]
     assert main(["info", str(tmp_path / "study")]) == 0
     assert "#1, MR" in capsys.readouterr().out
+    assert main(["info", str(tmp_path / "study"), "--volume", "1"]) == 2  # it is no list that was asked for
+    assert "volume" in capsys.readouterr().err
 
 
 def test_two_cases_of_one_name_are_said(tmp_path, capsys):

@@ -146,6 +146,7 @@ BAD = [
     (["MASK", "--resample"], "--resample is for --organs"),
     (["MASK", "--series", "2"], "--series chooses in an image"),
     (["MASK", "--volume", "0"], "--volume chooses in an image"),
+    (["MASK", "--suv-factor", "2"], "--suv-factor is for an image"),
 ]  # fmt: skip
 
 
