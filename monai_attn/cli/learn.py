@@ -50,10 +50,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dataset", type=Path, help="labelled cases: a folder with dataset.json, or a table (.csv)")
+    parser.add_argument(
+        "dataset", type=Path, help="labelled cases: a folder of images and masks in a usual layout, or a table (.csv)"
+    )
     parser.add_argument("-o", "--output", required=True, type=Path, help="the new folder of the bundle")
     parser.add_argument(
-        "--minutes", type=float, default=60.0, help="time for everything, scores and model card included (default: 60)"
+        "--minutes",
+        type=float,
+        default=60.0,
+        help="time for everything, scores and model card included (default: 60); with --resume the first minutes count",
     )
     parser.add_argument(
         "--from",
@@ -101,7 +106,9 @@ def run(args: argparse.Namespace) -> int:
         progress=_Lines(quiet=args.quiet).show,
     )
     _print_scores(learned)
-    args.answer.update(bundle=str(learned.bundle), rows=learned.scores.rows)
+    scores = learned.scores
+    kind = {"kind": scores.kind, "scored": len(scores.cases), "wanted": scores.wanted}
+    args.answer.update(bundle=str(learned.bundle), finished=learned.finished, **kind, rows=scores.rows)
     print(RESEARCH_USE)
     return 0 if learned.finished else 130
 

@@ -123,7 +123,10 @@ def _data(labelled: LabelledSet, split: Mapping[str, Any]) -> list[str]:
 def _parts(counts: Mapping[str, int], folds: int) -> str:
     """What the cases served for, in words."""
     train, validation, test = (counts[part] for part in ("train", "validation", "test"))
-    learned = f"The weights learned from {train} cases; {counted(validation, 'case')} chose among the weights, and {test} chose nothing."
+    learned = (
+        f"The weights learned from {train} cases; {counted(validation, 'case')} chose among the weights, and {test} "
+        "chose nothing."
+    )
     if folds:
         learned = (
             f"{train + validation} cases were dealt to {folds} folds. Each of {folds} networks learned from the other "

@@ -19,6 +19,7 @@ from monai_attn.io import read
 from monai_attn.labels import LabelTable
 from monai_attn.measure import by_size, compare, detect_lesions, rows, to_csv
 from monai_attn.results import commit, text_writer
+from monai_attn.transforms.load import CarriedFile
 from monai_attn.volume import Volume, same_grid
 
 __all__ = ["CaseScores", "summary_of"]
@@ -112,6 +113,7 @@ class CaseScores:
             labels = output["pred"].cpu()  # (1, I, J, K)
             prediction = Volume(np.asarray(labels)[0], np.asarray(labels.affine))
             place, name = case["label"], case["case"]
+            place = place.file if isinstance(place, CarriedFile) else place
             reference = place.read() if isinstance(place, LabelFile) else read(place)
             resample = self.resample and not same_grid(prediction, reference)
             compared = compare(prediction, reference, self.table, tolerance_mm=self.tolerance_mm, resample=resample)

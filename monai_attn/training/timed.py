@@ -42,7 +42,8 @@ class TimedSchedule:
     - `reserve`: seconds kept for the validation at the end, until a validation has been timed.
 
     Attach the schedule to the trainer, and `watch` the validation, whose longest run becomes the reserve. Ctrl-C ends
-    the training after the step that is running, and `stopped` is true then; a second Ctrl-C interrupts at once.
+    the training after the step that is running, and `stopped` is true then; a second Ctrl-C interrupts at once. A
+    signal that the parent process has switched off, as a shell does for what it runs beside a script, stays off.
     `elapsed` counts the seconds of earlier runs when a training is resumed. Raises `InputError` without minutes and
     steps.
     """
@@ -125,7 +126,8 @@ class TimedSchedule:
         del engine
         self._begin = time.monotonic()
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {one: signal.signal(one, self._interrupt) for one in SIGNALS}
+            wanted = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+            self._handlers = {one: signal.signal(one, self._interrupt) for one in wanted}
 
     def _set_rate(self, engine: Engine) -> None:
         factor = learning_rate_factor(_of_first(self.progress(engine.state.iteration - 1)), self.warmup, self.last)

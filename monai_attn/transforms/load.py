@@ -16,6 +16,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import SpaceKeys, ensure_tuple, ensure_tuple_rep
 from numpy.typing import NDArray
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from monai_attn.cases import ImageFile
 from monai_attn.cases.labelled import LabelFile
@@ -23,10 +24,38 @@ from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import read
 from monai_attn.volume import ImageSource, Volume, same_grid
 
-__all__ = ["LoadVolumed"]
+__all__ = ["CarriedFile", "LoadVolumed"]
 
 Source = ImageSource | ImageFile | LabelFile
 """One image: a path, a volume, or a place that says which series or volume of a path, or which values of a mask."""
+
+
+class CarriedFile(str):
+    """The place of a reference mask in a batch, with the `LabelFile` that is read for the score.
+
+    MONAI takes batches apart again, and passes on texts and numbers alone. A mask whose values have gaps, a DICOM SEG
+    and a folder of masks are read by more than a path.
+    """
+
+    file: LabelFile
+
+    def __new__(cls, file: LabelFile) -> CarriedFile:
+        """The path of the mask as a text, with the file."""
+        text = super().__new__(cls, file.path)
+        text.file = file
+        return text
+
+    def __reduce__(self) -> tuple[type[CarriedFile], tuple[LabelFile]]:
+        return CarriedFile, (self.file,)
+
+
+def _carried(batch: Sequence[LabelFile], *, collate_fn_map: object = None) -> list[CarriedFile]:
+    """The masks of the cases of a batch, as torch asks for them."""
+    del collate_fn_map
+    return [CarriedFile(file) for file in batch]
+
+
+default_collate_fn_map[LabelFile] = _carried
 
 
 class LoadVolumed(MapTransform):  # type: ignore[misc]

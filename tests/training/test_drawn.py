@@ -120,3 +120,23 @@ def test_scores_of_cases_leave_out_what_was_not_drawn_or_is_cut(tmp_path):
     assert [(row["case"], row["name"], row["dice"]) for row in scores.scores] == [
         ("a", "left", 1.0), ("b", "left", 1.0), ("b", "right", 0.0), ("b", "cord", 0.0)]  # fmt: skip
     assert {row["case"] for row in scores.detections if row["value"] == 3} == {"b"}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mask_that_is_read_by_more_than_its_path_goes_through_the_batches_of_an_evaluation(tmp_path, workers):
+    """`evaluate.json` of a learned bundle ended with a TypeError where the values of the masks have gaps."""
+    reference = np.zeros((4, 4, 4), np.uint8)
+    reference[0], reference[1] = 17, 53
+    write(Volume(reference), tmp_path / "a.nii.gz")
+    place = LabelFile(tmp_path / "a.nii.gz", {17: 1, 53: 2})
+    given = torch.as_tensor(np.where(reference == 17, 1, 0))[None].float()
+    row = {"case": "a", "image": MetaTensor(given, affine=torch.eye(4)), "label": place}
+    scores = CaseScores([{"value": 1, "name": "left"}, {"value": 2, "name": "right"}], tmp_path / "out")
+    evaluator = SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=DataLoader(CacheDataset([row], progress=False), batch_size=1, num_workers=workers),
+        network=nn.Identity(),
+        val_handlers=[scores],
+    )
+    evaluator.run()
+    assert [(one["name"], one["dice"]) for one in scores.scores] == [("left", 1.0), ("right", 0.0)]

@@ -75,6 +75,21 @@ def test_control_c_ends_after_the_step_and_the_handler_of_before_is_back() -> No
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_signal_that_was_switched_off_stays_off() -> None:
+    """A training beside a script ended at the Ctrl-C of the script, from which the shell had kept it."""
+    schedule = _schedule(steps=4)
+    engine = Engine(lambda _, batch: os.kill(os.getpid(), signal.SIGINT) if batch == 1 else None)
+    schedule.attach(engine)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        engine.run(range(10), max_epochs=1)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not schedule.stopped
+    assert engine.state.iteration == 4
+
+
 def test_without_an_end_it_is_refused() -> None:
     with pytest.raises(InputError, match="minutes or steps"):
         _schedule()

@@ -73,7 +73,8 @@ def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
     The cases are numbered: no name of a patient, a file or a layer is kept. Labels are joined by their numbers. What
     stands in the tables of other masks alone was not drawn in a mask, and is unknown there.
 
-    Raises `InputError` for no case, and for a number that has two names. Raises `FileError` for a folder that exists.
+    Raises `InputError` for no case, for a number that has two names, and for images of two modalities. Raises
+    `FileError` for a folder that exists.
     """
     if not cases:
         raise InputError("No mask with an image on its grid is open. Open or draw one first.")
@@ -87,6 +88,7 @@ def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
                     f"Label {label.value} is {names[label.value]!r} in one mask and {label.name!r} in another. "
                     "Give it one name in the tab Structures, or hide the mask that does not belong to the others."
                 )
+    modality = {"0": _words_on(cases) or "unknown"}
     rows = []
     for number, case in enumerate(cases, 1):
         row = {"image": f"images/case_{number}.nii.gz", "label": f"labels/case_{number}.nii.gz"}
@@ -96,10 +98,21 @@ def write_cases(cases: Sequence[OpenCase], folder: Path) -> Path:
         drawn = {"drawn": [label.value for label in case.table]} if len(case.table) < len(names) else {}
         rows.append({**row, **drawn})
     labels = {"0": "background", **{str(value): name for value, name in sorted(names.items())}}
-    modality = {"0": cases[0].image.modality or "unknown"}
     content = {"name": "masks of a viewer", "modality": modality, "labels": labels, "training": rows}
     write_bytes_atomic(folder / "dataset.json", (json.dumps(content, indent=2) + "\n").encode())
     return folder
+
+
+def _words_on(cases: Sequence[OpenCase]) -> str:
+    """The modality of the images, with SUV where a PET has it; "" where none is known."""
+    known = sorted({case.image.modality for case in cases if case.image.modality})
+    if len(known) > 1:
+        raise InputError(
+            f"The masks lie on images of {' and '.join(known)}, and a network learns from one. Hide the masks of the "
+            "others, or list several images for each case in a table."
+        )
+    suv = bool(known) and all(case.image.unit == "g/ml" for case in cases)
+    return f"{known[0]}, SUV" if suv else "".join(known)
 
 
 def _image_of(mask: Layer, known: Sequence[Layer]) -> Layer | None:

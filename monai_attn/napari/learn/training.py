@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.bundle.trust import remember_trust
-from monai_attn.errors import AttnError, Cancelled
+from monai_attn.errors import Cancelled
 from monai_attn.napari.learn.cases import OpenCase, write_cases
 from monai_attn.napari.segment.loading import load_torch_library, without_collections
 from monai_attn.napari.segment.work import Work
@@ -116,11 +116,13 @@ def train(request: LearnRequest, ending: threading.Event, work: Work[Outcome]) -
     with without_collections():
         load_torch_library()
         from monai_attn.learn import learn
+        from monai_attn.learn.write import check_output
 
     watch, beside = _Watch(work, ending), request.output.with_name(f"{request.output.name}_cases")
-    dataset = request.dataset or write_cases(request.cases, beside)
-    fresh = not request.output.exists()
+    check_output(request.output, resume=False)  # before the cases are written beside it
+    fresh, free = not request.output.exists(), not beside.exists()
     try:
+        dataset = request.dataset or write_cases(request.cases, beside)
         learned = learn(
             dataset,
             request.output,
@@ -130,10 +132,11 @@ def train(request: LearnRequest, ending: threading.Event, work: Work[Outcome]) -
             progress=watch.show,
             wanted=watch.ends,
         )
-    except AttnError:
-        if fresh and not (request.output / "models" / "model.pt").exists():
-            shutil.rmtree(request.output, ignore_errors=True)
-            if request.dataset is None:
+    except Exception:
+        if not (request.output / "models" / "model.pt").exists():
+            if fresh:
+                shutil.rmtree(request.output, ignore_errors=True)
+            if free and request.dataset is None:
                 shutil.rmtree(beside, ignore_errors=True)
         raise
     remember_trust(learned.bundle)  # its code is what this package has just written

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from monai_attn.napari.layers.volumes import image_layer, labels_layer
 from monai_attn.napari.learn.cases import open_cases, open_masks, write_cases
 from monai_attn.napari.learn.form import NEW_NETWORK
 from monai_attn.napari.learn.panel import LearnWidget
+from monai_attn.napari.learn.training import LearnRequest, train
 from monai_attn.volume import Volume
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
@@ -94,6 +97,25 @@ def test_open_masks_become_a_data_set_that_names_nobody(tmp_path: Path) -> None:
     more = replace(cases[1], table=LabelTable.of_names({1: "ball", 2: "ring"}))
     drawn = [case.drawn for case in find_labelled(write_cases([cases[0], more], tmp_path / "two_tables"))]
     assert drawn == [{1}, None]  # nobody looked for the ring in the first
+    mr = replace(cases[1], image=replace(cases[1].image, modality="MR", unit=""))
+    with pytest.raises(InputError, match="The masks lie on images of CT and MR"):
+        write_cases([cases[0], mr], tmp_path / "two_modalities")
+    assert not (tmp_path / "two_modalities").exists()
+    pet = replace(cases[0], image=replace(cases[0].image, modality="PT", unit="g/ml"))
+    (image,) = find_labelled(write_cases([pet], tmp_path / "pet")).images
+    assert (image.modality, image.unit) == ("PT", "g/ml")
+
+
+def test_a_folder_that_is_taken_is_refused_before_the_cases_are_copied_beside_it(tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    add_balls(viewer, 1)
+    cases = tuple(open_cases(open_masks(viewer.layers), viewer.layers))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "notes.txt").touch()
+    work: Any = SimpleNamespace(show=lambda _: None, abandoned=lambda: False)
+    with pytest.raises(FileError, match="taken is not empty"):
+        train(LearnRequest(tmp_path / "taken", 1.0, cases=cases), threading.Event(), work)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 @pytest.mark.gui
