@@ -1,4 +1,4 @@
-"""Regions that may overlap, each a channel of zeros and ones, as one label map that loses nothing."""
+"""Regions that may overlap, or classes, each a channel of zeros and ones, as one label map that loses nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monai_attn.labels import LabelTable
 
-__all__ = ["MOST", "channels_apart", "joined_regions", "one_map"]
+__all__ = ["MOST", "channels_apart", "is_one_hot", "joined_regions", "one_map"]
 
 MOST = 8
 """At most so many regions are joined: each set of regions needs a value of its own."""
@@ -20,13 +20,35 @@ MOST = 8
 def one_map(prediction: Any, table: LabelTable, channels: Mapping[str, str]) -> tuple[Any, LabelTable]:
     """A bundle's output with regions that overlap joined to one label map, and its names; another output as it is.
 
-    `channels` are the names of the regions by number; a region without a name is "region 1", counted from 1.
+    `channels` are the names of the regions by number; a region without a name is "region 1", counted from 1. Classes
+    that were taken apart (`to_onehot`) become the label map again, with the names of the `table`.
     """
-    if getattr(prediction, "ndim", 0) != 4 or not channels_apart(values := np.asarray(prediction.cpu())):
+    if getattr(prediction, "ndim", 0) != 4 or len(prediction) == 1:
         return prediction, table
-    names = [channels.get(str(number), f"region {number + 1}") for number in range(len(values))]
-    labels, table = joined_regions(values, names)
+    values = np.asarray(prediction.cpu())
+    if is_one_hot(values, background=channels.get("0", "").lower() == "background"):
+        labels = values.argmax(axis=0)
+    elif channels_apart(values):
+        names = [channels.get(str(number), f"region {number + 1}") for number in range(len(values))]
+        labels, table = joined_regions(values, names)
+    else:
+        return prediction, table
     return torch.as_tensor(labels[None]) + prediction[:1] * 0, table  # with the place of the prediction
+
+
+def is_one_hot(values: NDArray[Any], *, background: bool = False) -> bool:
+    """Whether an output `(C, I, J, K)` is a label map that was taken apart into a channel of zeros and ones per class.
+
+    Each voxel has one class then. Where the first channel is the `background` a voxel may have none, as outside of a
+    crop.
+
+    >>> is_one_hot(np.array([[[[1, 0]]], [[[0, 1]]]])), is_one_hot(np.array([[[[1, 0]]], [[[0, 0]]]]))
+    (True, False)
+    """
+    if not np.all((values == 0) | (values == 1)):
+        return False
+    classes = np.count_nonzero(values, axis=0)
+    return bool(np.all(classes <= 1) if background else np.all(classes == 1))
 
 
 def channels_apart(values: NDArray[Any]) -> bool:

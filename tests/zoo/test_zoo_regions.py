@@ -8,7 +8,7 @@ from zoo_bundle import METADATA, add_weights, config, write_bundle
 
 from monai_attn.bundle.describe import describe_bundle
 from monai_attn.bundle.region_rules import region_names, rule_of_regions
-from monai_attn.segmenter.overlapping import channels_apart
+from monai_attn.segmenter.overlapping import channels_apart, is_one_hot
 from monai_attn.volume import Volume
 
 RULE = "$lambda x: torch.where(x[[1]] > 0, 4, torch.where(x[[0]] > 0.5, 2, torch.where(x[2] > 0, 1, 0)))"
@@ -84,3 +84,30 @@ def test_regions_without_a_rule_come_as_a_value_for_each_set_of_regions(tmp_path
     assert found <= set(names)
     assert len(found) > 2
     assert all(names[3] == "core and enhancing" for _ in found & {3})
+
+
+@pytest.mark.parametrize("classes", [2, 12])
+def test_classes_that_were_taken_apart_come_as_their_labels(tmp_path, classes):
+    from monai_attn import Segmenter
+
+    inference = config()
+    inference["postprocessing"]["transforms"][1]["to_onehot"] = classes
+    inference["network_def"]["out_channels"] = classes
+    channels = {"0": "background"} | {str(number): f"organ {number}" for number in range(1, classes)}
+    outputs = {"pred": {"num_channels": classes, "channel_def": channels}}
+    metadata = {**METADATA, "network_data_format": {**METADATA["network_data_format"], "outputs": outputs}}
+    root = add_weights(write_bundle(tmp_path / "organs", inference, metadata=metadata), out_channels=classes)
+    image = Volume(np.random.default_rng(0).normal(size=(20, 18, 16)).astype(np.float32), np.diag([1.5, 1.5, 2, 1]))
+    made = Segmenter.from_bundle(root, trust=True, backend="torch", device="cpu")(image)
+    plain = {"postprocessing::transforms::1::to_onehot": None}
+    expected = Segmenter.from_bundle(root, trust=True, backend="torch", device="cpu", overrides=plain)(image)
+    np.testing.assert_array_equal(made.labels.array, expected.labels.array)
+    assert [(label.value, label.name) for label in made.table] == [(n, f"organ {n}") for n in range(1, classes)]
+
+
+def test_regions_that_do_not_meet_are_regions_and_no_classes():
+    apart = np.zeros((2, 1, 1, 3))
+    apart[0, 0, 0, 0] = apart[1, 0, 0, 1] = 1
+    assert not is_one_hot(apart)
+    assert is_one_hot(apart, background=True)
+    assert not is_one_hot(np.ones((2, 1, 1, 3)), background=True)
