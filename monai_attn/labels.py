@@ -231,8 +231,8 @@ def _label(row: dict[str, Any]) -> Label:
     """One row of JSON as a label. Raises `LabelError` where value, name or code are not what a label needs."""
     try:
         value, name = int(row["value"]), str(row["name"])
-        if value != float(row["value"]):
-            raise ValueError("a value is a whole number")
+        if value != float(row["value"]) or row["name"] is None:
+            raise ValueError("a value is a whole number, and a name is a text")
         code = Code(**{key: str(part) for key, part in row["code"].items()}) if row.get("code") else None
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise LabelError(

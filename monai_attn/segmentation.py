@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from monai_attn.cases.naming import checked_name
 from monai_attn.cases.provenance import CHANGED, HAND, provenance_beside
 from monai_attn.errors import FileError, LabelError
 from monai_attn.io import count_volumes, holds_structures, is_dicom, read, stem
@@ -241,8 +242,9 @@ class Segmentation:
         """Write `<stem>_seg.nii.gz`, `<stem>_seg.json` and, of what was `measured`, `<stem>_seg.csv`; give the paths.
 
         Each of the `maps` becomes a file too, `<stem>_entropy.nii.gz` and the like. All files appear together or none
-        does. Raises `FileError` as `write` does.
+        does. Raises `FileError` as `write` does, and `InputError` for a stem that cannot name a case, as with a slash.
         """
+        stem = checked_name(stem)
         _, record, _ = result_files(folder, stem)
         files = self.files(folder, stem=stem, measured=measured)
         return commit(files, record=record, about=self.about(), overwrite=overwrite)

@@ -33,6 +33,7 @@ def test_names_get_different_colours_and_background_is_left_out():
         (lambda: Label(1, " ", "#ffffff"), "no name"),
         (lambda: Label(1, "a", "red"), "#rrggbb, not 'red'"),
         (lambda: LabelTable.from_json([{"name": "a"}]), "needs a value and a name"),
+        (lambda: LabelTable.from_json([{"value": 1, "name": None}]), "needs a value and a name"),
         (lambda: LabelTable.of_names({1: "a"})[4], r"No label has the value 4; the table knows \[1\]"),
         (lambda: LabelTable.of_names({1: "a"}).check(np.array([0, 1, 7])), r"holds \[7\]"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from monai_attn import LabelTable, Segmentation, Volume, write
 from monai_attn.cases.provenance import CHANGED
-from monai_attn.errors import FileError, LabelError
+from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.measure import measure_structures
 from monai_attn.measure.sides import Sides
 from monai_attn.segmentation import case_name, record_of, result_files
@@ -84,6 +84,13 @@ def test_volumes_of_both_sides_are_saved_beside_those_of_the_structures(segmenta
     rows = list(csv.DictReader((tmp_path / "a_seg.csv").read_text().splitlines()))
     assert [(row["kind"], row["name"]) for row in rows][-1] == ("sides", "liver")
     assert (rows[-1]["asymmetry_percent"], rows[-1]["certainty"]) == ("50.0", "")
+
+
+@pytest.mark.parametrize("stem", ["../case", "sub/case", "/case", "", ".case"])
+def test_a_stem_that_leads_out_of_the_folder_is_refused(segmentation, tmp_path, stem):
+    with pytest.raises(InputError, match="cannot name a case"):
+        segmentation.save(tmp_path / "out", stem=stem)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("ending", ["nii.gz", "json", "csv"])

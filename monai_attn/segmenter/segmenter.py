@@ -52,7 +52,7 @@ class Segmenter:
 
     >>> segmenter = Segmenter.from_bundle("hippocampus_mri")  # doctest: +SKIP
     >>> segmentation = segmenter("case_017/t1.nii.gz")  # doctest: +SKIP
-    >>> segmentation.save("out")  # doctest: +SKIP
+    >>> segmentation.save("out", stem="case_017")  # doctest: +SKIP
     """
 
     def __init__(self, parts: Parts, execution: Execution = IN_TORCH) -> None:
