@@ -123,8 +123,12 @@ def choose_backend(name: str = "auto", device: str = "cpu") -> str:
     if name not in BACKENDS:
         raise InputError(f"Unknown backend {name!r}. Choose one of {', '.join(backend_choices())}.")
     if not BACKENDS[name].is_available():
-        needs = " ".join(BACKENDS[name].NEEDS)
-        raise InputError(f"The {name} backend needs {needs}. Install it with: pip install {needs}")
+        needs = BACKENDS[name].NEEDS
+        packages = all(one.isidentifier() for one in needs)
+        way = (
+            f"Install it with: pip install {' '.join(needs)}" if packages else "Install it, or choose another backend."
+        )
+        raise InputError(f"The {name} backend needs {' and '.join(needs)}. {way}")
     _check_pair(name, device)
     return name
 

@@ -55,8 +55,8 @@ def refine_by_scribbles(
       within.
     - `protected`: labels that are not painted over; None for all other labels.
 
-    Raises `InputError` where nothing was scribbled or a voxel was scribbled as both, and `GeometryError` for another
-    grid. Needs scikit-image.
+    Raises `InputError` where nothing was scribbled, a voxel was scribbled as both, or the reach is not above 0, and
+    `GeometryError` for another grid. Needs scikit-image.
     """
     for other in (image, *([probability] if probability is not None else [])):
         if not same_grid(labels, other):
@@ -65,6 +65,8 @@ def refine_by_scribbles(
             )
     if here.shape != labels.shape or not_here.shape != labels.shape:
         raise GeometryError(f"The scribbles have the shape {here.shape}, the mask {labels.shape}.")
+    if not (np.isfinite(reach_mm) and reach_mm > 0):
+        raise InputError(f"The reach of scribbles is a number of mm above 0; this one is {reach_mm}.")
     if not (here.any() or not_here.any()):
         raise InputError("Nothing was scribbled. Paint over a part that belongs to the structure, or does not.")
     if (here & not_here).any():

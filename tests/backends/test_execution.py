@@ -12,7 +12,7 @@ import pytest
 from tiny_bundle import make_bundle
 
 from monai_attn import Segmenter
-from monai_attn.backends import BACKENDS, Execution, backend_choices, execution, precision_choices
+from monai_attn.backends import BACKENDS, Execution, backend_choices, compiled, execution, precision_choices
 from monai_attn.cli.main import main
 from monai_attn.errors import InputError
 
@@ -101,3 +101,11 @@ def test_the_number_of_threads_is_handed_on_by_hand_at_most_three_times():
         "backends/loading.py": {"one"},
         "backends/record.py": {"self", "network"},  # what came back
     }
+
+
+def test_a_compiler_that_is_missing_is_no_package_of_pip(monkeypatch):
+    monkeypatch.setattr(compiled, "is_available", lambda: False)
+    with pytest.raises(
+        InputError, match=r"needs torch and a C\+\+ compiler .* Install it, or choose another backend\."
+    ):
+        execution.choose_backend("torch-compile", "cpu")

@@ -120,6 +120,9 @@ def test_what_cannot_be_refined_is_refused() -> None:
         refine_by_scribbles(labels, 1, image, here=one, not_here=one)
     with pytest.raises(GeometryError, match="on the mask's grid"):
         refine_by_scribbles(labels, 1, Volume(image.array), here=one, not_here=nothing)
+    for reach_mm in (0, -1, np.nan):
+        with pytest.raises(InputError, match=f"a number of mm above 0; this one is {reach_mm}"):
+            refine_by_scribbles(labels, 1, image, here=one, not_here=nothing, reach_mm=reach_mm)
 
 
 @pytest.mark.slow
