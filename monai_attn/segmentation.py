@@ -199,9 +199,9 @@ class Segmentation:
 
     @property
     def algorithm(self) -> tuple[str, str]:
-        """Name and version of what made it, as DICOM wants them: the bundle's, else "unknown" twice."""
-        said = self.provenance
-        return str(said.get("bundle") or "unknown"), str(said.get("bundle_version") or "unknown")
+        """Name and version of what made it, the bundle's, else "unknown" twice; up to 64 letters each, as in DICOM."""
+        name, version = (str(self.provenance.get(key) or "unknown")[:64] for key in ("bundle", "bundle_version"))
+        return name, version
 
     @property
     def algorithm_type(self) -> str:

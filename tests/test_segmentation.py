@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,12 @@ def test_a_json_of_another_kind_names_nothing(segmentation, tmp_path, content):
 def test_a_value_without_a_name_is_refused(segmentation):
     with pytest.raises(LabelError, match=r"holds \[3\], which the label table \[0, 1\] does not name"):
         Segmentation(segmentation.labels, LabelTable.of_names({1: "liver"}))
+
+
+def test_the_algorithm_has_a_name_that_dicom_takes(segmentation):
+    assert segmentation.algorithm == ("somebodys", "unknown")
+    long = replace(segmentation, provenance={"bundle": "Dataset137" * 9, "bundle_version": "1.0"})
+    assert long.algorithm == (("Dataset137" * 9)[:64], "1.0")
 
 
 def test_files_of_a_case_are_named_after_it():
