@@ -78,7 +78,7 @@ class Task:
     def write(self, plan: Plan) -> Plan:
         """Write the bundle of a plan; the plan with the decisions that the user took in its place."""
         plan = with_choices(plan, self.overrides)
-        taken = {} if self.start is None else copy_weights(self.start, self.root)
+        taken = {} if self.start is None else copy_weights(self.start, self.root, self.labelled.labels)
         write_bundle(self.root, self.labelled, plan, self.fingerprint, self.split, {**taken, **self.overrides})
         return plan
 

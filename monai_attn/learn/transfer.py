@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from monai_attn.bundle.config import component_of, resolve
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.bundle.locate import read_config
+from monai_attn.bundle.weights import read_weights
 from monai_attn.cases import SplitRecord, save_record, split_record_of
 from monai_attn.errors import BundleError
 from monai_attn.io.digest import sha256
@@ -26,6 +31,9 @@ NETWORK = "AttnUNet"
 
 TAKEN = ("channels", "strides", "kernel_sizes")
 """Settings of the other network that the new network must share, so that weights fit by name and shape."""
+
+KEPT = ("attention", "bottleneck", "upsample", "act", "depth", "residual", "dropout")
+"""Settings of the other network that no plan decides; the new network has the same, where the other one has them."""
 
 GREY = ("ScaleIntensityRanged", "ScaleIntensityRangePercentilesd", "NormalizeIntensityd")
 """The transforms of grey values that `learn` writes, which alone are taken over."""
@@ -50,8 +58,8 @@ class Start:
 def find_start(name_or_path: str | Path) -> Start:
     """The start from a shipped bundle (by name) or a folder. None of its code runs.
 
-    Raises `BundleError` for a bundle without weights, or whose network is not `monai_attn.networks.AttnUNet`. Raises it
-    too for settings that are expressions, which the new bundle would run.
+    Raises `BundleError` for a bundle without weights, or whose network is not `monai_attn.networks.AttnUNet` in 3-D.
+    Raises it too for settings that are expressions, which the new bundle would run.
     """
     bundle = describe_bundle(name_or_path)
     config = read_config(bundle.root)
@@ -65,6 +73,12 @@ def find_start(name_or_path: str | Path) -> Start:
         raise BundleError(
             f"The network of {bundle.name} is no {NETWORK} of monai_attn, so its weights fit no network that learn "
             "makes. Leave out --from, or name a bundle of this package."
+        )
+    dims, temporal = component.settings.get("spatial_dims", 3), component.settings.get("temporal", "none")
+    if dims != 3 or temporal != "none":
+        raise BundleError(
+            f"The network of {bundle.name} is made for {'sequences' if temporal != 'none' else f'{dims} dimensions'}, "
+            "and learn makes networks for single images in 3. Leave out --from, or name another bundle."
         )
     if not bundle.weights.is_file():
         raise BundleError(f"The bundle {bundle.name} has no weights to begin with: there is no models/model.pt.")
@@ -128,13 +142,42 @@ def with_start(plan: Plan, start: Start) -> Plan:
     )
 
 
-def copy_weights(start: Start, root: Path) -> dict[str, Any]:
-    """Copy the weights into the new bundle, with the record of what they have seen; the overrides that name them."""
+def copy_weights(start: Start, root: Path, labels: LabelTable) -> dict[str, Any]:
+    """Copy the weights into the new bundle, with the record of what they have seen.
+
+    Where both bundles have structures of the same names in another order, the last layers get the new order. Gives the
+    overrides that name the weights, and the settings of the network that no plan decides.
+    """
     target = root / "models" / "initial.pt"
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(start.bundle.weights, target)
+    order = _other_order(start.bundle.labels, labels)
+    if order is None:
+        shutil.copyfile(start.bundle.weights, target)
+    else:
+        torch.save(_reordered(read_weights(start.bundle.weights), start.prefix, order), target)
     save_record(split_record_of(start.bundle.weights) or SplitRecord(complete=False), target, sha256(target))
-    return {"initial_weights": "$@bundle_root + '/models/initial.pt'", "initial_prefix": start.prefix}
+    kept = {f"network_def::{key}": start.network[key] for key in KEPT if key in start.network}
+    return {"initial_weights": "$@bundle_root + '/models/initial.pt'", "initial_prefix": start.prefix, **kept}
+
+
+def _other_order(labels: LabelTable, wanted: LabelTable) -> list[int] | None:
+    """The class of the other bundle for each class of the new one, background first; None where the order is the same.
+
+    None too where the names are not the same ones: nothing is known then of what belongs together.
+    """
+    known = {label.name.casefold(): label.value for label in labels}
+    order = [known.get(label.name.casefold(), 0) for label in wanted]
+    ordinary = list(range(1, len(labels) + 1))
+    return [0, *order] if sorted(order) == ordinary != order else None
+
+
+def _reordered(state: Mapping[str, Tensor], prefix: str, order: Sequence[int]) -> dict[str, Tensor]:
+    """The weights, with the classes of the last layers in another order."""
+    heads = re.compile(rf"{re.escape(prefix)}heads\.\d+\.(weight|bias)")
+    return {
+        name: value[list(order)] if heads.fullmatch(name) and len(value) == len(order) else value
+        for name, value in state.items()
+    }
 
 
 def _same_images(one: Plan, other: Plan) -> bool:
@@ -147,7 +190,7 @@ def _same_images(one: Plan, other: Plan) -> bool:
 
 def _check_harmless(name: str, network: Mapping[str, Any], plan: Plan | None) -> None:
     """Raise `BundleError` where what is taken over would run code, as only a bundle made to do so has it."""
-    taken = [network.get(key) for key in (*TAKEN, "norm", "bias")]
+    taken = [network.get(key) for key in (*TAKEN, *KEPT, "norm", "bias")]
     grey = [dict(one) for each in plan.normalisation for one in each.transforms] if plan else []
     found = [*expressions_in(taken), *(word for word in expressions_in(grey) if word not in GREY)]
     if found:
