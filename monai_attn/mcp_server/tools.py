@@ -81,6 +81,8 @@ class Tools:
                 f"{bundle!r} is no bundle that comes with monai_attn. Choose one of {', '.join(shipped())}."
             )
         recipe = Recipe(bundle, self.fence.new(output))
+        if recipe.output.exists():  # what stands there is read, to see which cases are finished
+            self.fence.all_inside([recipe.output])
         inputs = [self._named(text) for text in images]
         with self._one_at_a_time:
             segmenter = self._segmenters.get(bundle) or recipe.segmenter()

@@ -13,7 +13,7 @@ import pytest
 from monai_attn import Volume, write
 from monai_attn.errors import InputError
 from monai_attn.io.phantom import GRIDS, TABLE, ct_phantom
-from monai_attn.mcp_server import Fence
+from monai_attn.mcp_server import Fence, Tools
 from monai_attn.mcp_server.server import TOOLS
 
 mcp = pytest.importorskip("mcp")
@@ -130,6 +130,13 @@ def test_a_record_that_is_a_link_which_leads_out_is_refused_and_other_links_do_n
     (folder / "organs.json").symlink_to(folder.parent / "secret.nii.gz")
     with pytest.raises(InputError, match="leads out"):
         Fence(folder).mask("organs.nii.gz")
+
+
+def test_a_folder_of_results_with_a_link_that_leads_out_is_refused(folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "ct_seg.json").symlink_to(folder.parent / "secret.nii.gz")
+    with pytest.raises(InputError, match="leads out"):
+        Tools(Fence(folder)).segment(["ct.nii.gz"], "hippocampus_mri", "out")
 
 
 def test_a_link_that_stays_inside_is_read(folder):
