@@ -223,7 +223,8 @@ def _check(args: argparse.Namespace, pairs: Sequence[Pair], maps: dict[str, Path
             )
     targets = [args.csv, args.json, *maps.values(), *map(record_of, maps.values())]
     masks = [path for pair in pairs for path in (pair.prediction, pair.reference) if path]
-    check_targets(targets, inputs=[*masks, *map(record_of, masks)], overwrite=args.overwrite)
+    inputs = [args.reference, *masks, *map(record_of, masks)]  # the reference may be a table
+    check_targets(targets, inputs=inputs, overwrite=args.overwrite)
 
 
 def _print(rows: list[dict[str, Any]], cases: Sequence[Compared], tolerance_mm: float) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monai_attn.cli._json import add_json
+from monai_attn.cli._output import check_targets
 
 if TYPE_CHECKING:
     from monai_attn.labels import LabelTable
@@ -131,14 +132,17 @@ def _to_dicom(path: Path) -> bool:
 
 
 def _check_free(args: argparse.Namespace, path: Path) -> None:
-    """Raise `FileError` where the output, or the record beside a label map, exists and may not be replaced."""
+    """Raise `FileError` where the output, or the record beside a label map, exists and may not be replaced.
+
+    The mask itself and its source never may.
+    """
     from monai_attn.io.atomic import check_free
     from monai_attn.segmentation import record_of, refuse_record_of_another
 
+    check_targets([path], inputs=[args.mask, args.source], overwrite=args.overwrite)
     if not _to_dicom(path):
         refuse_record_of_another(path)
-    for one in (path,) if _to_dicom(path) else (path, record_of(path)):
-        check_free(one, overwrite=args.overwrite)
+        check_free(record_of(path), overwrite=args.overwrite)
 
 
 def _read(args: argparse.Namespace) -> dict[Path, Segmentation]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from monai_attn.cli._json import add_json
-from monai_attn.cli._output import add_lesion_options
+from monai_attn.cli._output import add_lesion_options, check_targets
 from monai_attn.notice import RESEARCH_USE
 
 __all__ = ["add_parser", "run"]
@@ -63,7 +63,6 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.cohort.attempt import attempt
     from monai_attn.cohort.followup import follow_patient, read_visits
     from monai_attn.errors import InputError
-    from monai_attn.io.atomic import check_free
     from monai_attn.measure import to_csv
     from monai_attn.report import check_matplotlib
     from monai_attn.report.followup import followup_page
@@ -73,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
     patients = read_visits(args.table)
     check_folder(args.output)
     table, page = args.output / "followup.csv", args.output / "followup.html"
-    for path in (table, page):
-        check_free(path, overwrite=args.overwrite)
+    masks = [visit.mask for visits in patients.values() for visit in visits]
+    check_targets([table, page], inputs=[args.table, *masks], overwrite=args.overwrite)
     found = {}
     failed: dict[str, str] = {}
     for patient, visits in patients.items():

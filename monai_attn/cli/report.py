@@ -111,19 +111,20 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.errors import InputError
     from monai_attn.io import write_bytes_atomic
     from monai_attn.report import check_matplotlib
+    from monai_attn.segmentation import record_of
 
     _check_options(args)
     check_matplotlib()
-    inputs = [args.image, args.mask, args.reference]
+    pairs = _pairs(args)
+    masks = [args.mask, *(pair.prediction for pair in pairs), *(pair.reference for pair in pairs)]
+    inputs = [args.image, args.reference, *masks, *(record_of(mask) for mask in masks if mask)]
     check_targets([args.output], inputs=inputs, overwrite=args.overwrite)
     problems: list[CohortCase] = []
     if args.cohort is None:
         page = _case(args)
     else:
-        from monai_attn.cohort import find_pairs
         from monai_attn.report import cohort_page
 
-        pairs = find_pairs(args.cohort, args.references or args.cohort)
         cases = [_of_cohort(args, pair) for pair in pairs]
         problems = [case for case in cases if case.error]
         args.answer["errors"] = {case.case: command_words(case.error, args.command) for case in problems}
@@ -137,6 +138,13 @@ def run(args: argparse.Namespace) -> int:
     print(f"written: {args.output}")
     print(RESEARCH_USE)
     return 1 if problems else 0
+
+
+def _pairs(args: argparse.Namespace) -> list[Pair]:
+    """The masks of a cohort with their references; none for the report of a case."""
+    from monai_attn.cohort import find_pairs
+
+    return [] if args.cohort is None else find_pairs(args.cohort, args.references or args.cohort)
 
 
 def _case(args: argparse.Namespace) -> str:

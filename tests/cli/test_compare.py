@@ -306,3 +306,12 @@ def test_of_a_data_set_with_parts_those_of_the_predictions_are_expected(folders,
     data = labelled(tmp_path / "data", **parts, other={"part": "train"})
     assert run(folders[0], data) == 0
     assert run(folders[0] / "case_2_seg.nii.gz", data) == 0
+
+
+def test_the_table_of_the_references_is_not_replaced_by_the_scores(pair, tmp_path, capsys):
+    table = tmp_path / "cases.csv"
+    table.write_text("case,image,label\ncase_1,out/case_1_seg.nii.gz,labels/case_1.nrrd\n")
+    before = table.read_text()
+    assert run(pair[0], table, "--csv", table, "--overwrite") == 2
+    assert "cases.csv is an input; choose another name" in capsys.readouterr().err
+    assert table.read_text() == before

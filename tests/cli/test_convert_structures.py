@@ -67,6 +67,15 @@ def test_each_structure_becomes_a_file_of_its_own(case, tmp_path, capsys):
     assert "case_GTV.nii.gz exists" in capsys.readouterr().err
 
 
+def test_a_mask_is_not_converted_onto_itself(tmp_path, capsys):
+    mask = tmp_path / "mask.nii.gz"
+    write(Volume(np.arange(3, dtype=np.uint8).repeat(9).reshape(3, 3, 3)), mask)
+    before = mask.read_bytes()
+    assert convert(mask, mask, "--label", "1", "--overwrite") == 2
+    assert "mask.nii.gz is an input; choose another name" in capsys.readouterr().err
+    assert mask.read_bytes() == before
+
+
 def test_no_two_structures_share_a_file():
     called = file_names({1: "GTV_3", 2: "gtv", 3: "GTV", 4: "gtv 3"})
     assert len({name.casefold() for name in called.values()}) == len(called)

@@ -155,3 +155,14 @@ def test_lesions_are_followed_into_another_frame_of_reference_by_the_images_alon
         track(known, later, 1, None)
     tracked = track(known, later, 1, np.eye(4))
     assert [change.kind for change in tracked.changes] == ["same"]
+
+
+def test_the_table_of_visits_is_not_replaced_by_the_results(tmp_path, capsys):
+    visits = tmp_path / "followup.csv"
+    visits.write_text("patient,date,mask\np1,2024-01-10,a_seg.nii.gz\np1,2024-04-02,b_seg.nii.gz\n")
+    for name in "ab":
+        write(spheres(np.eye(4), (40, 40, 40, 8)), tmp_path / f"{name}_seg.nii.gz")
+    before = visits.read_text()
+    assert main(["followup", str(visits), "--lesion", "1", "-o", str(tmp_path), "--overwrite"]) == 2
+    assert "followup.csv is an input; choose another name" in capsys.readouterr().err
+    assert visits.read_text() == before

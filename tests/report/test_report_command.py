@@ -169,6 +169,16 @@ def test_a_cohort_is_reported_and_a_case_without_a_reference_is_named(files, cap
     assert "3 cases: 3 measured, 0 compared, 0 with a problem." in (files / "volumes.html").read_text(encoding="utf-8")
 
 
+def test_no_report_takes_the_place_of_a_mask_or_its_record(files, capsys):
+    before = {path.name: path.read_bytes() for path in files.iterdir()}
+    for target in ("case_1_seg.nii.gz", "case_1_seg.json"):
+        case = ("t1.nii.gz", "case_1_seg.nii.gz")
+        for arguments in ([*(files / name for name in case)], ["--cohort", files]):
+            assert report(*arguments, "-o", files / target, "--overwrite") == 2
+            assert f"{target} is an input; choose another name" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in files.iterdir()} == before
+
+
 def test_a_cohort_that_cannot_be_measured_is_refused(files, capsys):
     (files / "masks").mkdir()
     (files / "masks" / "a.nii.gz").write_bytes(b"broken")
