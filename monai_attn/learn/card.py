@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from monai_attn.cases.labelled import LabelledSet
@@ -226,12 +227,13 @@ def _short(key: str, value: Any) -> str:
 
 
 def _commands(name: str) -> str:
+    train, inference = (quote(f"{name}/configs/{one}.json") for one in ("train", "inference"))
     return f"""```bash
-monai-attn segment IMAGE -b {name} -o masks --trust
-python -m monai.bundle run --config_file {name}/configs/inference.json --dataset_dir images --output_dir masks
+monai-attn segment IMAGE -b {quote(name)} -o masks --trust
+python -m monai.bundle run --config_file {inference} --dataset_dir images --output_dir masks
 python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/configs/evaluate.json']" \\
     --dataset_dir DATASET --output_dir scores
-python -m monai.bundle run --config_file {name}/configs/train.json --dataset_dir DATASET --output_dir run
+python -m monai.bundle run --config_file {train} --dataset_dir DATASET --output_dir run
 ```"""
 
 

@@ -47,6 +47,7 @@ def run_trainings(
         begun = any(folder.glob("state_checkpoint_epoch=*.pt"))
         if not begun and folder.is_dir():
             shutil.rmtree(folder)  # a training that was ended before its first state
+        shutil.rmtree(folder / PREPARED, ignore_errors=True)  # of a run that was killed, maybe of other settings
         overrides = {"output_dir": str(folder), "resume": begun, "deadline": time.time() + share}
         fold = {} if len(folders) == 1 else {"fold": number}
         finished = train(root, dataset, {**overrides, **fold}, listener=listener, wanted=wanted)

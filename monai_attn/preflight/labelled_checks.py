@@ -145,8 +145,15 @@ def _image(what: str, image: ImageFigures) -> Iterator[tuple[str, str]]:
 
 
 def _grids(one: CaseFigures) -> Iterator[tuple[str, str]]:
-    """Whether the mask lies on the grid of an image, and within all of them."""
+    """Whether the mask lies on the grid of an image, and within all of them, which must share their coordinates."""
     first = next(iter(one.images))
+    frames = {name: image.frame_of_reference for name, image in one.images.items() if image.frame_of_reference}
+    if len(set(frames.values())) > 1:
+        yield (
+            "error",
+            f"The images {' and '.join(map(repr, frames))} have different frames of reference of DICOM, so their "
+            "coordinates need not agree. Give images of one examination, or registered ones as NIfTI.",
+        )
     if not one.on_grid:
         image = one.images[first]
         if one.apart < ON_GRID:

@@ -44,6 +44,7 @@ class ImageFigures:
       that is nearly all of them; else 0.
     - `digest`: equal for images of equal size and voxels, whatever their header says.
     - `holds_labels`: the share of the mask's labelled voxels that lie within this image, 1 without a labelled voxel.
+    - `frame_of_reference`: as DICOM says, "" elsewhere.
     """
 
     shape: tuple[int, int, int]
@@ -56,6 +57,7 @@ class ImageFigures:
     blank: float
     digest: str
     holds_labels: float
+    frame_of_reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def _image(image: Volume, labels: Volume, blocks: Mapping[int, Block]) -> ImageF
         blank,
         _digest(array),
         _held(image, labels, blocks),
+        image.frame_of_reference,
     )
 
 

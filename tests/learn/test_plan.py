@@ -267,12 +267,14 @@ def test_the_card_of_folds_does_not_say_that_the_validation_was_not_learned_from
     plan = with_pace(make_plan(_fingerprint(HEAD_NECK, ["left ball", "right ball"]), 4, Machine(), 2), Pace(1.5, 6.0))
     split = split_of(labelled, names, 3)
     nothing = Scores((), (), 0, "validation")
-    write_card(tmp_path, labelled, plan, split, nothing, (), finished=True, pictures={})
-    card = (tmp_path / "docs" / "README.md").read_text()
+    root = tmp_path / "my bundle"
+    write_card(root, labelled, plan, split, nothing, (), finished=True, pictures={})
+    card = (root / "docs" / "README.md").read_text()
+    assert "monai-attn segment IMAGE -b 'my bundle' -o masks" in card
     assert "6 cases were dealt to 3 folds. Each of 3 networks learned from the other folds" in card
     assert "| training | 3 networks, each in 4.0 minutes" in card
-    write_card(tmp_path, labelled, plan, split_of(labelled, names), nothing, (), finished=True, pictures={})
-    assert "The weights learned from 5 cases; 1 case chose" in (tmp_path / "docs" / "README.md").read_text()
+    write_card(root, labelled, plan, split_of(labelled, names), nothing, (), finished=True, pictures={})
+    assert "The weights learned from 5 cases; 1 case chose" in (root / "docs" / "README.md").read_text()
 
 
 def test_what_the_user_asks_for_stands_in_the_plan(tmp_path: Path) -> None:

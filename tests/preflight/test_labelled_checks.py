@@ -285,3 +285,15 @@ def test_an_unknown_modality_is_taken_from_the_values_of_air(tmp_path, ct, modal
     known = with_modalities(cases, read_cases(cases.cases, cases.labels))
     assert (known.images[0].modality, known.images[0].unit) == (modality, unit)
     assert known.cases == cases.cases
+
+
+def test_images_of_one_case_with_different_frames_of_reference_are_an_error(tmp_path):
+    """The training ended with it, after the cases were read and the time of a step was measured."""
+    cases = labelled(tmp_path, case())
+    (one,) = read_cases(cases.cases, cases.labels)
+    for second, expected in (("1.3", ["error"]), ("1.2", []), ("", [])):
+        frames = {"ct": "1.2", "mr": second}
+        images = {name: replace(one.images["image"], frame_of_reference=frame) for name, frame in frames.items()}
+        findings = check_labelled(cases, [replace(one, images=images, on_grid=("ct", "mr"))])
+        said = [found.severity for found in findings if "different frames of reference" in found.text]
+        assert said == expected
