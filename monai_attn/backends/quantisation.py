@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from importlib.util import find_spec
@@ -61,11 +62,16 @@ class Quantised:
             raise BackendError(f"The int8 network takes no windows of {tuple(window[2:])}: {error}") from error
 
     def _quantise(self) -> None:
-        """Make the int8 model from the windows and keep it in the cache; where that is not possible, in memory."""
-        window = [1, *self.calibration[0].shape]
+        """Make the int8 model from the windows and keep it in the cache; where that is not possible, in memory.
+
+        A model takes windows of one shape. Where an inferer gives whole images, those of the most frequent shape count.
+        """
+        shapes = Counter(tuple(one.shape) for one in self.calibration)
+        alike = [one for one in self.calibration if tuple(one.shape) == shapes.most_common(1)[0][0]]
+        window = [1, *alike[0].shape]
         model, shape = self.converted.model(window)
-        quantised = _quantised(model, self.calibration)
-        self.about = {"output": shape, "window": window, "windows": len(self.calibration), "calibration": self.digest}
+        quantised = _quantised(model, alike)
+        self.about = {"output": shape, "window": window, "windows": len(alike), "calibration": self.digest}
         if not self.entry.write(self.about, lambda folder: save_model(quantised, folder)):
             self._made = quantised
 

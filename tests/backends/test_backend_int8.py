@@ -80,6 +80,17 @@ def test_a_quantised_network_gives_the_labels_and_is_made_once_for_one_set_of_wi
     assert capsys.readouterr().out == ""
 
 
+@torch.no_grad()
+@pytest.mark.usefixtures("_empty_cache")
+def test_images_of_several_sizes_calibrate_a_network_that_sees_them_whole():
+    network = TwoTissues().eval()
+    windows = [blobs(1, 1, 32, size, 32, seed=size)[0] for size in (40, 32, 32)]
+    x = blobs(1, 1, 32, 40, 32, seed=9)
+    loaded = load_network(network, Execution("cpu", backend="openvino", precision="int8"), windows=windows)
+    assert (loaded(x).argmax(1) == network(x).argmax(1)).float().mean() > 0.98
+    assert loaded.record.used == [("openvino", "int8")]
+
+
 @pytest.mark.usefixtures("_empty_cache")
 def test_without_windows_to_calibrate_it_is_refused():
     with pytest.raises(InputError, match=r"Precision int8 needs images to calibrate it with.*--calibrate"):
