@@ -30,7 +30,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
     Without `--csv` and `--json` the tables are only printed.
     """
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows of the tables into this CSV file")
+    parser.add_argument("--csv", type=_csv_file, metavar="FILE", help="write the rows of the tables into this CSV file")
     parser.add_argument(
         "--json",
         type=Path,
@@ -39,6 +39,13 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(answer={})
     parser.add_argument("--overwrite", action="store_true", help="replace output files that exist")
+
+
+def _csv_file(text: str) -> Path:
+    """The file of `--csv`. Raises `argparse.ArgumentTypeError` for -, which is no file here."""
+    if Path(text) == STDOUT:
+        raise argparse.ArgumentTypeError("- is no file. Name one, or print the rows by --json -.")
+    return Path(text)
 
 
 def add_suv_factor(parser: argparse.ArgumentParser) -> None:

@@ -171,14 +171,14 @@ def number(value: float, digits: int) -> str:
 
     Minus signs are true minus signs, not hyphens.
 
-    >>> number(2.345, 1), number(float("nan"), 1), number(-1.5, 1)
-    ('2.3', 'undefined', '−1.5')
+    >>> number(2.345, 1), number(float("nan"), 1), number(-1.5, 1), number(-0.01, 1)
+    ('2.3', 'undefined', '−1.5', '0.0')
     """
     if math.isnan(value):
         return "undefined"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def _cell(value: Any) -> str:

@@ -150,6 +150,15 @@ BAD = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("command", ["measure", "compare"])
+def test_a_table_is_no_text_for_stdout(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "a.nii.gz", "b.nii.gz", "--csv", "-"])
+    assert stopped.value.code == 2
+    assert "argument --csv: - is no file. Name one, or print the rows by --json -." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("arguments", "message"), BAD)
 def test_bad_use_is_said_exits_with_2_and_writes_nothing(mask, ct, tmp_path, capsys, arguments, message):
     shifted = affine()
