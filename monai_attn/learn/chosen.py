@@ -50,12 +50,18 @@ LISTS = {
 }
 """How decisions that are lists are written, and how many numbers they have; None for any number."""
 
+POSITIVE = (
+    *("spacing_mm", "window", "batch", "channels", "zoom", "learning_rate", "head_rate"),
+    *("validation_cases", "validation_epochs", "epoch_steps"),
+)
+"""Decisions that are numbers above 0."""
+
 
 def with_choices(plan: Plan, overrides: Mapping[str, Any]) -> Plan:
     """The plan with the values that were asked for in place of its own, and with that reason.
 
     Overrides of ids that are no decision of a plan change nothing here. Raises `OverrideError` for a value of another
-    form, such as one number for three axes.
+    form, such as one number for three axes, and for numbers that are not above 0 where they must be.
     """
     why, values = dict(plan.why), {}
     for given, value in overrides.items():
@@ -69,7 +75,7 @@ def with_choices(plan: Plan, overrides: Mapping[str, Any]) -> Plan:
 
 def _check(given: str, name: str, value: Any) -> None:
     """Raise `OverrideError` where a list has another form than the plan and the bundle need. Expressions pass."""
-    if isinstance(value, str) and value.startswith("$"):
+    if (isinstance(value, str) and value.startswith("$")) or (name == "validation_cases" and value is None):
         return
     example, count = LISTS.get(name, ("", None))
     rows = value if isinstance(value, list) else None
@@ -78,6 +84,9 @@ def _check(given: str, name: str, value: Any) -> None:
         right = rows is not None and all(isinstance(one, list) and len(one) == 2 for one in rows)
     if example and not right:
         raise OverrideError(f"--set {given}={value} is of another form than {given}={example}. Write it so.")
+    numbers = value if isinstance(value, list) else [value]
+    if name in POSITIVE and not all(isinstance(one, int | float) and one > 0 for one in numbers):
+        raise OverrideError(f"--set {given}={value} is of no use: it takes numbers above 0.")
 
 
 def _as_plan(name: str, value: Any, levels: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -42,7 +42,7 @@ def train(
     `wanted` gives true, or at Ctrl-C; its best weights are kept then. Raises `BundleError` for what MONAI raises.
     """
     with _running(root, dataset, overrides) as workflow:
-        schedule, curve = (workflow.parser.get_parsed_content(name) for name in ("schedule", "curve"))
+        schedule, curve = _made(workflow, root, ("schedule", "curve"))
         curve.listener = listener
         schedule.wanted = wanted or (lambda: False)
         _run(workflow, root)
@@ -60,7 +60,7 @@ def measure_pace(root: Path, dataset: Path, minutes: float) -> Pace:
         one = {"train_cases::limit": 1, "val_limit": 1, "output_dir": str(folder), "save_interval": 1000}
         with _running(root, dataset, {**steps, **one}) as workflow:
             names = ("schedule", "train::trainer", "train::dataset")
-            schedule, trainer, cases = (workflow.parser.get_parsed_content(name) for name in names)
+            schedule, trainer, cases = _made(workflow, root, names)
             times: list[float] = []
             trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: times.append(time.monotonic()))
             began = time.monotonic()
@@ -96,6 +96,14 @@ def _running(root: Path, dataset: Path, overrides: Mapping[str, Any]) -> Iterato
         yield workflow
     finally:
         workflow.finalize()
+
+
+def _made(workflow: ConfigWorkflow, root: Path, names: Sequence[str]) -> list[Any]:
+    """Parts of the config as objects. Raises `BundleError`, for example for a setting that a part does not take."""
+    try:
+        return [workflow.parser.get_parsed_content(name) for name in names]
+    except RuntimeError as error:
+        raise why(error, f"The bundle {root.name} cannot begin its training") from error
 
 
 def _run(workflow: ConfigWorkflow, root: Path) -> None:

@@ -78,7 +78,7 @@ def check_output(root: Path, *, resume: bool) -> None:
 
     Raises `FileError` for a file, for a folder with other content, and for nothing to resume.
     """
-    begun = (root / "configs" / "train.json").is_file()
+    begun = all((root / place).is_file() for place in ("configs/train.json", "configs/split.json", "docs/plan.json"))
     if root.exists() and not root.is_dir():
         raise FileError(f"{root.name} is a file. Name a new folder for the bundle.")
     if resume and not begun:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from monai_attn.bundle.locate import shipped
+from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import BundleError, FileError, InputError, OverrideError
 from monai_attn.labels import LabelTable
 from monai_attn.learn import Now, learn
 from monai_attn.learn.transfer import find_start
-from monai_attn.learn.write import write_json
+from monai_attn.learn.write import check_overrides, write_json
 
 
 def no_reading(now: Now) -> None:
@@ -63,6 +64,26 @@ def test_a_setting_of_another_form_is_refused_with_the_right_one(phantoms: Path,
     """It ended with a TypeError after all cases were read."""
     with pytest.raises(OverrideError, match=rf"--set {key}=.* is of another form than {key}=\["):
         learn_nothing(phantoms, tmp_path / "new", overrides={key: value})
+
+
+@pytest.mark.parametrize(("key", "value"), [("batch_size", 0), ("pixdim", [0, 1, 1]), ("learning_rate", "abc")])
+def test_a_setting_that_is_no_number_above_0_is_refused(phantoms: Path, tmp_path: Path, key: str, value: Any):
+    """It ended in an error of torch, after all cases were read."""
+    with pytest.raises(OverrideError, match=f"--set {key}=.* is of no use: it takes numbers above 0"):
+        learn_nothing(phantoms, tmp_path / "new", overrides={key: value})
+    check_overrides(find_labelled(phantoms), {"val_limit": None})  # all cases
+
+
+def test_a_part_that_cannot_be_made_is_named(phantoms: Path, tmp_path: Path):
+    """It was an unexpected RuntimeError in module.py."""
+    with pytest.raises(BundleError, match=r"The bundle new cannot begin its training.*nonsense"):
+        learn(phantoms, tmp_path / "new", minutes=10, overrides={"curve::nonsense": 1})
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_bundle_that_learn_did_not_make_has_no_training_to_resume(phantoms: Path):
+    with pytest.raises(FileError, match="hippocampus_mri holds no training to resume"):
+        learn_nothing(phantoms, shipped()["hippocampus_mri"], resume=True)
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_cases_are_read(phantoms: Path, tmp_path: Path):
