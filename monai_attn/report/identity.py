@@ -68,8 +68,9 @@ def read_identity(source: str | Path, *, series: str | None = None) -> dict[str,
 def anonymous_case(case: str, identity: dict[str, str]) -> str:
     """The name of the case, or "case" where the name repeats a part of the identity, as folders of DICOM often do.
 
-    Parts are words and numbers of at least three letters, and of one letter in writings other than Latin. Capitals and
-    accents do not matter. In dates and long numbers separators do not matter either. An empty identity changes nothing.
+    Parts are words and numbers of at least three letters, and of one letter in writings other than Latin. Shorter words
+    count where all words of a name stand there, as of "Li Na". Capitals and accents do not matter. In dates and long
+    numbers separators do not matter either. An empty identity changes nothing.
 
     >>> anonymous_case("doe_ct", {"patient's name": "Doe Jane"}), anonymous_case("case_1", {})
     ('case', 'case_1')
@@ -82,7 +83,19 @@ def anonymous_case(case: str, identity: dict[str, str]) -> str:
     joined = BETWEEN_WORDS.sub("", said)
     repeats = any(part in said for part in parts if len(part) >= SHORTEST_WORD or not part.isascii())
     numbered = any(part in joined for part in parts if part.isdecimal() and len(part) >= SHORTEST_NUMBER)
-    return "case" if repeats or numbered else case
+    named = any(_names(_words(value), set(_words(case)), joined) for value in identity.values())
+    return "case" if repeats or numbered or named else case
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, without numbers and single letters."""
+    return [part for part in BETWEEN_WORDS.split(_plain(text)) if part.isalpha() and len(part) > 1]
+
+
+def _names(name: list[str], words: set[str], joined: str) -> bool:
+    """Whether all words of a name of several words are among `words`, or written together in `joined`."""
+    together = "".join(name), "".join(reversed(name))
+    return len(name) > 1 and (words.issuperset(name) or any(one in joined for one in together))
 
 
 def _plain(text: str) -> str:

@@ -106,6 +106,14 @@ def test_a_case_named_after_its_patient_is_called_case(case, shown):
 
 @pytest.mark.parametrize(
     ("case", "shown"),
+    [("li_na_ct", "case"), ("na-li", "case"), ("LiNa 2", "case"), ("ct_li", "ct_li"), ("nasal", "nasal")],
+)
+def test_a_name_of_short_words_is_hidden_where_all_of_them_stand(case, shown):
+    assert anonymous_case(case, {"name": "Li Na", "id": "1"}) == shown
+
+
+@pytest.mark.parametrize(
+    ("case", "shown"),
     [
         ("王小明_ct", "case"),
         ("김철수", "case"),
