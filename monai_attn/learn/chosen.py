@@ -68,9 +68,12 @@ def with_choices(plan: Plan, overrides: Mapping[str, Any]) -> Plan:
         name = DECISIONS.get(given.replace("#", "::"))
         if name is not None:
             _check(given, name, value)
-            values[name] = _as_plan(name, value, len(plan.channels))
             why[name] = f"Asked for by --set {given}."
-    return replace(plan, why=why, **values) if values else plan
+            if name == "validation_cases" and value is None:
+                why[name] = f"All cases of the validation, as asked for by --set {given}."
+                continue  # the plan counts what its time would allow
+            values[name] = _as_plan(name, value, len(plan.channels))
+    return replace(plan, why=why, **values) if why != plan.why else plan
 
 
 def _check(given: str, name: str, value: Any) -> None:

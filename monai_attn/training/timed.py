@@ -34,7 +34,8 @@ class TimedSchedule:
     too early or be cut off in its middle; this one always ends with the smallest learning rate, at its time.
 
     - `minutes`: how long the training takes, validations among it. `deadline` replaces it: the time by `time.time()`
-      at which the training is over, for a program that has something else to do afterwards.
+      at which the training is over, for a program that has something else to do afterwards. The time in which the
+      computer sleeps does not count.
     - `steps`: end after so many steps at the latest. The learning rate follows whichever is nearer to its end. With
       `minutes=None` steps alone count, which gives the same training on every computer.
     - `warmup`: the share of the training in which the learning rate rises. After that the rate falls as a cosine to
@@ -64,7 +65,9 @@ class TimedSchedule:
         self.optimizer = optimizer
         self.rates = [float(group["lr"]) for group in optimizer.param_groups]
         self.minutes = minutes
-        self.deadline = deadline
+        # A computer that sleeps, or whose clock is set, must not end the training: from here on a clock counts that
+        # stands still meanwhile.
+        self._end_of_time = None if deadline is None else time.monotonic() + deadline - time.time()
         self.steps = steps
         self.warmup = warmup
         self.last = last
@@ -86,8 +89,8 @@ class TimedSchedule:
     @property
     def seconds(self) -> float | None:
         """Seconds of the whole training, those of earlier runs among them; None where steps alone count."""
-        if self.deadline is not None:
-            return self.elapsed + max(self.deadline - time.time(), 0.0)
+        if self._end_of_time is not None:
+            return self.elapsed + max(self._end_of_time - time.monotonic(), 0.0)
         return None if self.minutes is None else 60 * self.minutes
 
     @property

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from monai_attn.bundle.locate import shipped
-from monai_attn.cases.labelled import find_labelled
 from monai_attn.errors import BundleError, FileError, InputError, OverrideError
 from monai_attn.labels import LabelTable
 from monai_attn.learn import Now, learn
 from monai_attn.learn.transfer import find_start
-from monai_attn.learn.write import check_overrides, write_json
+from monai_attn.learn.write import write_json
 
 
 def no_reading(now: Now) -> None:
@@ -71,7 +70,6 @@ def test_a_setting_that_is_no_number_above_0_is_refused(phantoms: Path, tmp_path
     """It ended in an error of torch, after all cases were read."""
     with pytest.raises(OverrideError, match=f"--set {key}=.* is of no use: it takes numbers above 0"):
         learn_nothing(phantoms, tmp_path / "new", overrides={key: value})
-    check_overrides(find_labelled(phantoms), {"val_limit": None})  # all cases
 
 
 def test_a_part_that_cannot_be_made_is_named(phantoms: Path, tmp_path: Path):

@@ -286,6 +286,9 @@ def test_what_the_user_asks_for_stands_in_the_plan(tmp_path: Path) -> None:
     assert chosen.why["window"] == "Asked for by --set roi_size."
     assert chosen.why["batch"] == plan.why["batch"]
     assert with_choices(plan, {"seed": 3}) == plan
+    every = with_choices(plan, {"val_limit": None})  # no number: `null` of JSON stands for all cases
+    assert every.validation_cases == plan.validation_cases
+    assert "All cases of the validation" in every.why["validation_cases"]
     write_plan(chosen, tmp_path / "plan.json")
     assert read_plan(tmp_path / "plan.json") == chosen
 

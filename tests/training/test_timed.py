@@ -45,9 +45,21 @@ def test_a_training_ends_on_time_at_any_speed_with_its_rate_at_the_end(step_seco
 
 
 def test_a_deadline_and_the_reserve_for_the_last_validation_end_it_earlier() -> None:
+    _schedule(steps=1)  # torch loads its optimizers here, in seconds that are not the training's
     schedule = _schedule(minutes=60, deadline=time.time() + 0.6, reserve=0.3)
     seconds, _ = _run(schedule)
     assert seconds == pytest.approx(0.3, abs=0.15)
+
+
+def test_a_clock_that_is_set_and_a_computer_that_sleeps_do_not_end_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a night with the lid closed the training had ended at once, with its full learning rate."""
+    now = time.time()
+    schedule = _schedule(deadline=now + 600)
+    monkeypatch.setattr(time, "time", lambda: now + 8 * 3600)
+    assert schedule.progress(1) < 0.01
+    left = schedule.seconds_left
+    assert left is not None
+    assert 590 < left <= 600
 
 
 def test_steps_alone_give_the_same_rates_on_every_computer() -> None:
