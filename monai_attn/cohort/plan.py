@@ -6,6 +6,7 @@ Nothing is written, except that `survey` first settles what killed processes lef
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,8 +53,9 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
     """Find the images of a case, and look at what stands where the results will.
 
     Reads no voxels. Raises `StaleError` for a finished case of another recipe, unless `redo` asks for the case again.
-    Raises `FileError` for results that are in the way, and with `overwrite` for links, folders and pipes, which are
-    never replaced. Raises `InputError` for images that are missing, or whose results cannot be DICOM as asked for.
+    Raises `FileError` for results that are in the way, and with `overwrite` for links, folders, pipes and the images of
+    the case, which are never replaced. Raises `InputError` for images that are missing, or whose results cannot be
+    DICOM as asked for.
     """
     if case.problem:
         raise InputError(case.problem)
@@ -62,6 +64,10 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
         if not one.path.exists():
             what = "is a link to a file that is not there" if one.path.is_symlink() else "does not exist"
             raise FileError(f"{one.path.name} {what}.")
+    given = {os.path.realpath(path) for one in found.values() for path in (one.path, *one.files)}
+    for path in recipe.files(case.name):
+        if not path.is_symlink() and os.path.realpath(path) in given:  # a link is refused below
+            raise FileError(f"{path.name} is an image of the case, and stays. Choose another folder for the results.")
     reference = next(iter(found.values())).path
     if recipe.dicom_files(case.name) and not (reference.is_dir() or is_dicom(reference)):
         raise InputError(f"{reference.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")

@@ -273,6 +273,16 @@ def test_two_inputs_of_one_name_are_refused_before_anything_runs(bundle, image, 
     assert "both be called 'case_1'" in capsys.readouterr().err
 
 
+def test_an_image_that_is_called_like_the_mask_is_not_replaced_by_it(bundle, image, tmp_path, capsys):
+    named = image.rename(tmp_path / "x_seg.nii.gz")
+    before = named.read_bytes()
+    arguments = ("-b", bundle, "-o", tmp_path, "--trust", "--case-name", "x", "--overwrite")
+    for extra in ([], ["--dry-run"]):
+        assert segment(named, *arguments, *extra) == 2
+        assert "x: x_seg.nii.gz is an image of the case" in capsys.readouterr().err
+    assert named.read_bytes() == before
+
+
 def test_without_trust_a_foreign_bundle_is_refused(bundle, image, tmp_path, capsys):
     assert segment(image, "-b", bundle, "-o", tmp_path / "out") == 2
     assert "opening it runs its code" in capsys.readouterr().err
