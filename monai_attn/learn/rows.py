@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai_attn.cases import SplitRecord
-from monai_attn.cases.labelled import LabelledSet, find_labelled
+from monai_attn.cases import ImageFile, SplitRecord
+from monai_attn.cases.labelled import LabelledCase, LabelledSet, find_labelled
 from monai_attn.cases.split import holds_most
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
@@ -68,9 +68,9 @@ def split_of(
     """
     given = {part: [name for name in names if labelled[name].part == part] for part in PARTS}
     people = _people(labelled, [name for name in names if labelled[name].part is None])
-    place = {labelled[name].patient: part for part in PARTS for name in given[part] if labelled[name].patient}
-    for group in [group for group in people if labelled[group[0]].patient in place]:
-        given[place[labelled[group[0]].patient]] += group  # another case of this patient has its part
+    place = {_whose(labelled[name]): part for part in PARTS for name in given[part]}
+    for group in [group for group in people if _whose(labelled[group[0]]) in place]:
+        given[place[_whose(labelled[group[0]])]] += group  # another case of this patient has its part
         people.remove(group)
     if not given["train"]:
         most = [group for group in people if holds_most(len(group), len(names))]
@@ -102,12 +102,16 @@ def split_of(
 
 
 def _people(labelled: LabelledSet, names: Collection[str]) -> list[list[str]]:
-    """The names of each patient's cases, in the order of the names; a case without a patient stands alone."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """The names of each patient's cases, in the order of the names."""
+    found: dict[str | ImageFile, list[str]] = {}
     for name in sorted(names):
-        patient = labelled[name].patient
-        found.setdefault(("patient", patient) if patient else ("case", name), []).append(name)
+        found.setdefault(_whose(labelled[name]), []).append(name)
     return list(found.values())
+
+
+def _whose(case: LabelledCase) -> str | ImageFile:
+    """The patient of a case; where none is named, its first image, on which two people may have drawn."""
+    return case.patient or next(iter(case.images.values()))
 
 
 def _back_to_training(labelled: LabelledSet, parts: dict[str, list[str]], before: SplitRecord) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from monai_attn.cases import ImageFile, SplitRecord
-from monai_attn.cases.labelled import LabelFile, LabelledCase, LabelledSet, Part
+from monai_attn.cases.labelled import LabelFile, LabelledCase, LabelledSet, Part, find_labelled
 from monai_attn.errors import InputError
 from monai_attn.io import write
 from monai_attn.labels import LabelTable
@@ -77,6 +77,22 @@ def test_the_folds_of_a_train_json_hold_out_other_cases_of_other_data_too(tmp_pa
         assert not train & validation
         held.append(validation)
     assert not held[0] & held[1]
+
+
+def test_cases_of_one_image_without_a_patient_go_to_one_part(tmp_path):
+    """Of two masks that two people drew on one image one could be learned from, and the other scored as unseen."""
+    rows = ["case,image,label"]
+    for number in range(12):
+        (tmp_path / f"{number}.nii.gz").touch()
+        for reader in "ab":
+            write(Volume(np.ones((2, 2, 2), np.uint8)), tmp_path / f"{number}_{reader}.nii.gz")
+            rows.append(f"{reader}{number:02},{number}.nii.gz,{number}_{reader}.nii.gz")
+    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    found = find_labelled(tmp_path / "cases.csv")
+    split = split_of(found, [case.name for case in found])
+    numbers = [{name[1:] for name in split[part]} for part in ("train", "validation", "test")]
+    assert sum(map(len, numbers)) == 12
+    assert all(numbers)
 
 
 def test_a_case_without_a_part_goes_where_its_patient_is():
