@@ -129,11 +129,14 @@ class StudyWork:
 
 
 def _check_number(files: tuple[Path, ...]) -> None:
-    """Raise `InputError` where a header says that the series has more images than have come."""
+    """Raise `InputError` where a header says that the series has more images than have come.
+
+    A file of several frames is a whole series, of which the header counts the frames.
+    """
     from pydicom import dcmread
 
     with foreign_errors("image", "It cannot be read."):
-        header = dcmread(files[0], stop_before_pixels=True, specific_tags=["ImagesInAcquisition"])
-        number = int(header.get("ImagesInAcquisition") or 0)
-    if number > len(files):
+        header = dcmread(files[0], stop_before_pixels=True, specific_tags=["ImagesInAcquisition", "NumberOfFrames"])
+        number, frames = (int(header.get(name) or 0) for name in ("ImagesInAcquisition", "NumberOfFrames"))
+    if number > len(files) and frames < 2:
         raise InputError(f"{len(files)} of {number} images have come. Send the others.")

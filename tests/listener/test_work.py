@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +13,10 @@ from dicom_sender import SECRETS, study
 from monai_attn import Volume
 from monai_attn.cases import ImageInput
 from monai_attn.cohort import Recipe, Row
-from monai_attn.errors import FileError
+from monai_attn.errors import FileError, InputError
 from monai_attn.listener import Inbox
 from monai_attn.listener.settings import Peer
-from monai_attn.listener.work import StudyWork
+from monai_attn.listener.work import StudyWork, _check_number
 
 
 def test_a_study_without_a_series_that_fits_is_said_without_its_description(tmp_path):
@@ -121,3 +122,14 @@ def test_images_that_the_disk_does_not_remove_are_said_and_the_seg_is_sent(liste
     monkeypatch.setattr("monai_attn.listener.inbox.shutil.rmtree", refuse)
     assert any("still in the inbox: Directory not empty" in line for line in listener.start(keep=False))
     assert len(listener.sent) == 1
+
+
+@pytest.mark.parametrize(("frames", "whole"), [(None, False), (1, False), (3, True)])
+def test_of_a_file_of_several_frames_no_image_lacks(tmp_path, frames, whole):
+    image, *_ = study(tmp_path, "T1", Volume(np.zeros((4, 5, 3), np.int16)))
+    image.ImagesInAcquisition = 3
+    if frames is not None:
+        image.NumberOfFrames = frames
+    image.save_as(tmp_path / "image.dcm")
+    with nullcontext() if whole else pytest.raises(InputError, match="1 of 3 images have come"):
+        _check_number((tmp_path / "image.dcm",))
