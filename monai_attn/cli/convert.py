@@ -86,8 +86,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Convert one mask.
 
-    The exit code is 0. Raises `InputError` for options that do not fit together, and `FileError` for a file in the
-    way; then nothing was written, except for earlier files of `--each`.
+    The exit code is 0. Raises `InputError` for options that do not fit together or find nothing, and `FileError` for a
+    file in the way; then nothing was written, except for earlier files of `--each`.
     """
     from monai_attn.errors import InputError
     from monai_attn.notice import RESEARCH_USE
@@ -101,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.each:
         _check_free(args, args.output)
     found = _read(args)
+    if not found:
+        raise InputError(f"{args.mask.name} holds no structure, of which --each could make a file.")
     for path in found:
         _check_free(args, path)
     for path, segmentation in found.items():

@@ -76,6 +76,12 @@ def test_a_mask_is_not_converted_onto_itself(tmp_path, capsys):
     assert mask.read_bytes() == before
 
 
+def test_of_an_empty_mask_there_is_no_structure_to_write(tmp_path, capsys):
+    write(Volume(np.zeros((3, 3, 3), np.uint8)), tmp_path / "mask.nii.gz")
+    assert convert(tmp_path / "mask.nii.gz", tmp_path / "out.nii.gz", "--each") == 2
+    assert "mask.nii.gz holds no structure, of which --each could make a file." in capsys.readouterr().err
+
+
 def test_no_two_structures_share_a_file():
     called = file_names({1: "GTV_3", 2: "gtv", 3: "GTV", 4: "gtv 3"})
     assert len({name.casefold() for name in called.values()}) == len(called)
