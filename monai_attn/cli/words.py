@@ -32,6 +32,8 @@ PHRASES = (
     (r"--force \(force=True\)", "--force"),
     (r"or set overwrite\.", "or give --overwrite."),
     (r"Leave resume out", "Leave --resume out"),
+    (r"\(--resume true\)", "(--resume)"),  # of `monai.bundle run`, as the next one
+    (r"\(--amp false\)", "(--set amp=false)"),
     (r"\b(series|volume|threshold)=([-+\w.]+|'[^']*'|\"[^\"]*\")", r"--\1 \2"),
     (r"\bsuv_factor=([-+\w.]+)", r"--suv-factor \1"),
 )
