@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from monai_attn.bundle.locate import label_table
 from monai_attn.cases import ImageFile, SplitRecord
 from monai_attn.cases.labelled import LabelledCase, LabelledSet, find_labelled
 from monai_attn.cases.split import holds_most
-from monai_attn.errors import InputError
+from monai_attn.errors import InputError, LabelError
 from monai_attn.io.jsonfile import read_json
 
 __all__ = ["part_cases", "split_of"]
@@ -37,11 +38,15 @@ def part_cases(
 
     A data set that shares no case with `split_file` is split as `split_of` does it, with as many folds where a fold is
     asked for. Raises `InputError` for an unknown part or fold, for listed cases that the data set lacks, and for a part
-    without a case; and what `find_labelled` raises.
+    without a case; and what `find_labelled` raises. Raises `LabelError` where such a data set and the bundle of
+    `split_file` give one structure two values.
     """
     labelled = find_labelled(dataset_dir)
     names = [case.name for case in labelled]
-    chosen = names if part == "all" else _chosen(labelled, read_json(Path(split_file)), part, fold)
+    split = read_json(Path(split_file)) if part != "all" or Path(split_file).is_file() else {}
+    if not _listed(split) & set(names):
+        _check_values(labelled, Path(split_file).with_name("metadata.json"))
+    chosen = names if part == "all" else _chosen(labelled, split, part, fold)
     if not chosen:
         raise InputError(f"The part {part!r} of {labelled.name} is empty: it has {len(names)} cases in all.")
     if limit is not None and limit < len(chosen):
@@ -156,8 +161,7 @@ def _chosen(labelled: LabelledSet, split: Mapping[str, Any], part: str, fold: in
     held_out = None if part == "test" or fold in (None, "all") else fold
     if held_out is not None and (not isinstance(held_out, int) or not 0 <= held_out < len(folds)):
         raise InputError(f"There is no fold {fold!r}: the split has the folds 0 to {len(folds) - 1}, and all.")
-    listed = {name for one in PARTS for name in split.get(one) or []}
-    if not listed & set(names):
+    if not _listed(split) & set(names):
         split = split_of(labelled, names, None if held_out is None else len(folds))
     wanted: list[str] = list(split.get(part) or [])
     if isinstance(held_out, int):
@@ -171,3 +175,21 @@ def _chosen(labelled: LabelledSet, split: Mapping[str, Any], part: str, fold: in
             "Give your own list with --split_file."
         )
     return wanted
+
+
+def _listed(split: Mapping[str, Any]) -> set[str]:
+    """The names of all cases that a split lists."""
+    return {name for part in PARTS for name in split.get(part) or []}
+
+
+def _check_values(labelled: LabelledSet, metadata: Path) -> None:
+    """Raise `LabelError` where a data set and the bundle of this metadata.json, if there is one, exchange values."""
+    known = label_table(read_json(metadata)) if metadata.is_file() else ()
+    values = {label.name.casefold(): label.value for label in known}
+    for label in labelled.labels:
+        value = values.get(label.name.casefold(), label.value)
+        if value != label.value:
+            raise LabelError(
+                f"{labelled.name} has {label.name!r} as structure {label.value}, and the bundle has it as {value}. "
+                "Give the structures of the data set the order of the bundle: in the masks, or in labels.json."
+            )

@@ -11,7 +11,7 @@ import pytest
 
 from monai_attn.cases import ImageFile, SplitRecord
 from monai_attn.cases.labelled import LabelFile, LabelledCase, LabelledSet, Part, find_labelled
-from monai_attn.errors import InputError
+from monai_attn.errors import InputError, LabelError
 from monai_attn.io import write
 from monai_attn.labels import LabelTable
 from monai_attn.learn.result import _scored
@@ -77,6 +77,30 @@ def test_the_folds_of_a_train_json_hold_out_other_cases_of_other_data_too(tmp_pa
         assert not train & validation
         held.append(validation)
     assert not held[0] & held[1]
+
+
+def test_other_data_whose_structures_have_other_values_are_refused(tmp_path):
+    """Evaluated with another data set, a bundle was scored as if its spleen were the liver of the data set."""
+    for kind in ("images", "labels"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+        write(Volume(np.ones((2, 2, 2), np.uint8)), tmp_path / "data" / kind / "a.nii.gz")
+    (tmp_path / "data/labels.json").write_text('{"labels": {"1": "Liver", "2": "spleen"}}')
+    split = tmp_path / "split.json"
+    split.write_text('{"train": ["x"], "validation": ["y"], "test": []}')
+    assert len(part_cases(tmp_path / "data", split, "all")) == 1  # no bundle
+    for names, refused in ((("spleen", "liver"), True), (("liver", "spleen"), False), (("kidney", "aorta"), False)):
+        labels = [{"value": value, "name": name} for value, name in enumerate(names, start=1)]
+        (tmp_path / "metadata.json").write_text(json.dumps({"labels": labels}))
+        if refused:
+            with pytest.raises(LabelError, match=r"data has 'Liver' as structure 1, and the bundle has it as 2\. Give"):
+                part_cases(tmp_path / "data", split, "all")
+        else:
+            assert len(part_cases(tmp_path / "data", split, "all")) == 1
+    (tmp_path / "metadata.json").write_text(
+        '{"labels": [{"value": 2, "name": "liver"}, {"value": 1, "name": "spleen"}]}'
+    )
+    split.write_text('{"train": ["a"], "validation": [], "test": []}')  # its own data, renamed with --labels
+    assert len(part_cases(tmp_path / "data", split, "all")) == 1
 
 
 def test_cases_of_one_image_without_a_patient_go_to_one_part(tmp_path):
