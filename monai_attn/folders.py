@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -19,25 +20,37 @@ def cache_folder() -> Path:
     """The folder of what can be made again, such as converted networks and the times of earlier runs.
 
     `MONAI_ATTN_CACHE` where it is set, else `monai_attn` in the system's place for caches. The folder may not exist.
+    Raises `FileNotFoundError` where it would lie in a home folder that is not known.
     """
     if named := os.environ.get(CACHE_VARIABLE):
         return Path(named).expanduser()
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
         return Path(local) / "monai_attn" / "cache"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "monai_attn"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monai_attn"
+        return _home() / "Library" / "Caches" / "monai_attn"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "monai_attn"
 
 
 def user_folder() -> Path:
     """The folder of what a user has decided or fetched, such as the bundles that are trusted.
 
     `MONAI_ATTN_HOME` where it is set, else `monai_attn` in the system's place for data. The folder may not exist.
+    Raises `FileNotFoundError` as `cache_folder` does.
     """
     if named := os.environ.get(HOME_VARIABLE):
         return Path(named).expanduser()
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
         return Path(local) / "monai_attn"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "monai_attn"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "monai_attn"
+        return _home() / "Library" / "Application Support" / "monai_attn"
+    return Path(os.environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "monai_attn"
+
+
+def _home() -> Path:
+    """The user's home folder. Raises `FileNotFoundError` where the system does not know one, as in some containers."""
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            errno.ENOENT, f"The home folder is not known. Set HOME, or {CACHE_VARIABLE} and {HOME_VARIABLE} to folders"
+        ) from error

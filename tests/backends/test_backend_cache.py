@@ -15,7 +15,8 @@ from torch import nn
 from monai_attn.backends import Execution, conversion, load_network
 from monai_attn.backends.cache import Entry
 from monai_attn.backends.fingerprint import fingerprint
-from monai_attn.folders import CACHE_VARIABLE, cache_folder
+from monai_attn.cli.main import main
+from monai_attn.folders import CACHE_VARIABLE, HOME_VARIABLE, cache_folder, user_folder
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not made for this processor")
 
@@ -35,6 +36,20 @@ def test_the_cache_is_where_the_user_or_the_system_says(monkeypatch):
     assert cache_folder() == Path("/there/monai_attn")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "monai_attn"
+
+
+def test_where_no_home_is_known_the_variables_are_named(monkeypatch, capsys):
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in (CACHE_VARIABLE, HOME_VARIABLE, "XDG_CACHE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", unknown)
+    for folder in (cache_folder, user_folder):
+        with pytest.raises(FileNotFoundError, match="The home folder is not known"):
+            folder()
+    assert main(["bundles"]) == 2
+    assert "Set HOME, or MONAI_ATTN_CACHE and MONAI_ATTN_HOME to folders." in capsys.readouterr().err
 
 
 def files(cache: Path) -> list[Path]:
