@@ -37,6 +37,9 @@ FOR_A_CASE = {
 }
 """Options that only the report of one case has."""
 
+NOT_GIVEN = {"lesion": [], "with_identity": False, "min_ml": 0.0}
+"""The values of these options where they are not given; all others are None then."""
+
 FOR_A_COHORT = {"cohort", "references"}
 """Options that only the report of a cohort has."""
 
@@ -202,7 +205,7 @@ def _check_options(args: argparse.Namespace) -> None:
     """Raise `InputError` for a missing image or mask, and for options of a case beside `--cohort` or the reverse."""
     from monai_attn.errors import InputError
 
-    given = {name for name in FOR_A_CASE | FOR_A_COHORT if getattr(args, name) not in (None, False, [])}
+    given = {name for name in FOR_A_CASE | FOR_A_COHORT if getattr(args, name) != NOT_GIVEN.get(name)}
     if args.cohort is None and not {"image", "mask"} <= given:
         raise InputError("Name an image and its mask, or a folder of masks with --cohort.")
     wrong = sorted(given & (FOR_A_COHORT if args.cohort is None else FOR_A_CASE))

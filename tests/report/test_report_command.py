@@ -137,6 +137,7 @@ def test_other_writings_accents_and_separators_hide_no_name(case, shown):
         (["t1.nii.gz", "case_1_seg.nii.gz", "--references", "."], "--references: only for --cohort."),
         (["--cohort", ".", "--lesion", "thing", "--window", "1/2"], "--lesion, --window: only for a case"),
         (["--cohort", ".", "--suv-factor", "2", "--min-ml", "1"], "--min-ml, --suv-factor: only for a case"),
+        (["--cohort", ".", "--volume", "0", "--pictures", "0"], "--pictures, --volume: only for a case"),
         (["t1.nii.gz", "nothing.nii.gz"], "nothing.nii.gz does not exist"),
         (["t1.nii.gz", "case_1_seg.nii.gz", "--lesion", "tumour"], "No label is called 'tumour'"),
         (["t1.nii.gz", "case_1_seg.nii.gz", "--window", "wide"], "A window is written centre/width"),
