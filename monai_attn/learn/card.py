@@ -131,7 +131,7 @@ def _parts(counts: Mapping[str, int], folds: int) -> str:
     if folds:
         learned = (
             f"{train + validation} cases were dealt to {folds} folds. Each of {folds} networks learned from the other "
-            f"folds, and its own fold chose among its weights. {test} cases chose nothing."
+            f"folds, and its own fold chose among its weights. {counted(test, 'case')} chose nothing."
         )
     return f"{learned} `configs/split.json` lists them."
 
@@ -140,7 +140,8 @@ def _results(scores: Scores) -> list[str]:
     """The table of scores by structure."""
     what = KINDS[scores.kind] + CAVEATS[scores.kind]
     short = len(scores.cases) < scores.wanted
-    many = f"{len(scores.cases)}{f' of {scores.wanted}' if short else ''} cases"
+    done = len(scores.cases)
+    many = f"{done} of {counted(scores.wanted, 'case')}" if short else counted(done, "case")
     lines = [
         f"{many} {what}{'; the time allowed no more' if short else ''}. Dice and HD95 are those of monai_attn's "
         "docs/measurements.md. The guess is an ellipsoid of the usual size at the usual place in the image, which "
