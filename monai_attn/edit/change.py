@@ -44,8 +44,9 @@ class Change:
         return i, j, k
 
     def applied_to(self, labels: Volume) -> Volume:
-        """A copy of the label map with this change; `labels` itself stays as it is."""
-        array = labels.array.copy(order="K")
+        """A copy of the label map with this change, of a larger type where the value needs one; `labels` stays."""
+        wide = np.promote_types(labels.array.dtype, np.min_scalar_type(self.value))
+        array = labels.array.astype(wide, order="K")
         array[self.block][self.mask] = self.value
         return labels.with_array(array)
 

@@ -90,3 +90,11 @@ def test_the_voxels_at_the_radius_are_painted_on_every_side_whatever_was_rounded
     labels = Volume(np.zeros((15, 15, 15), np.uint8), np.diag([1 + 5e-6, 1 + 5e-6, 1 + 5e-6, 1]))
     i, _, _ = paint(labels, 1, ((7, 7, 7), (7, 7, 7)), Brush(4.0)).index
     assert set(i) == set(range(3, 12))
+
+
+def test_a_value_above_255_is_painted_into_a_mask_of_bytes() -> None:
+    labels = Volume(np.zeros((5, 5, 5), np.uint8))
+    painted = paint(labels, 300, ((2, 2, 2), (2, 2, 2)), Brush(0.5)).applied_to(labels)
+    assert (painted.array.max(), painted.array.dtype) == (300, np.uint16)
+    small = paint(labels, 3, ((2, 2, 2), (2, 2, 2)), Brush(0.5)).applied_to(labels)
+    assert small.array.dtype == labels.array.dtype == np.uint8
