@@ -169,6 +169,8 @@ class Inbox:
         return self.folder / f"{name}{OPEN}"
 
     def _found(self, place: Path) -> _Study:
-        """A study of an earlier run; one with a marker was cut off when that run ended."""
+        """A study of an earlier run; one with a marker was cut off when that run ended. Half a file goes."""
+        for path in place.glob(".*.dcm"):  # as `write_bytes_atomic` calls a file that it was writing
+            path.unlink(missing_ok=True)
         sizes = [path.stat().st_size for path in place.glob("*.dcm")]
         return _Study(self._clock(), cut=self._marker(place.name).exists(), count=len(sizes), size=sum(sizes))

@@ -125,6 +125,14 @@ def test_a_study_of_which_an_image_is_refused_while_it_is_segmented_stays(inbox,
     assert inbox.complete(0) == []
 
 
+def test_half_an_image_of_a_receiver_that_was_killed_is_no_image(inbox, tmp_path):
+    inbox.take("1.1", "1", b"a", sender=1)
+    half = tmp_path / "inbox" / ONE / ".0123456789ab-image.dcm"
+    half.write_bytes(b"half")
+    assert Inbox(tmp_path / "inbox").count(ONE) == 1
+    assert not half.exists()
+
+
 def test_an_inbox_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "results").write_text("a file", encoding="utf-8")
     for place in (tmp_path / "results", tmp_path / "results" / "inbox"):
