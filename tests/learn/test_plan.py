@@ -21,7 +21,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.learn import learn
 from monai_attn.learn.card import write_card
 from monai_attn.learn.chosen import with_choices
-from monai_attn.learn.configs.data import body
+from monai_attn.learn.configs.data import augmentation, body
 from monai_attn.learn.configs.training import train_config
 from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar, ImageFingerprint, StructureFingerprint
 from monai_attn.learn.grid import choose_levels, choose_spacing, choose_window
@@ -72,6 +72,24 @@ def test_the_fingerprint_of_phantoms_is_what_they_are(phantoms: Path) -> None:
     assert left.thickness_mm == pytest.approx(16, abs=3)
     assert found.pairs == ((1, 2),)
     assert found.made_for.cases == 8
+
+
+def test_random_grey_values_leave_a_missing_image_at_0_and_change_no_mask_of_where_images_were_measured() -> None:
+    several = replace(_fingerprint(HEAD_NECK, ["tumour"]), images=(HEAD_NECK, replace(HEAD_NECK, name="pet")))
+    plan = replace(make_plan(several, 60, Machine(), 5), window=(16, 16, 16), deform=0.0)
+    (patch, *rest) = augmentation(plan)
+    steps = ConfigParser({"steps": {"_target_": "Compose", "transforms": rest}}).get_parsed_content("steps")
+    assert patch["_target_"].endswith("RandPatchd")
+    image = torch.cat([torch.full((1, 16, 16, 16), 0.5), torch.zeros(1, 16, 16, 16), torch.ones(1, 16, 16, 16)])
+    image = torch.cat([image, torch.zeros(1, 16, 16, 16)])  # the second image is missing
+    changed = []
+    for seed in range(30):
+        steps.set_random_state(seed)
+        case = steps({"image": image.clone(), "label": torch.zeros(1, 16, 16, 16), "drawn": torch.ones(2)})["image"]
+        assert (case[2] == 1).all()
+        assert (case[[1, 3]] == 0).all()
+        changed.append(not torch.equal(case[0], image[0]))
+    assert 5 < sum(changed) < 30
 
 
 def test_every_decision_of_a_plan_has_a_reason(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ def joined(preprocessing: Config, joining: Sequence[Config]) -> Config:
     return compose([*preprocessing["transforms"], *joining])
 
 
-def augmentation(plan: Plan) -> list[Config]:
-    """Random windows, and random changes of their grey values."""
+def augmentation(plan: Plan) -> list[Any]:
+    """Random windows, and random changes of their grey values, of each image by itself."""
     patch = {
         "_target_": f"{TRANSFORMS}RandPatchd",
         "spatial_size": "@roi_size",
@@ -79,12 +79,27 @@ def augmentation(plan: Plan) -> list[Config]:
         "pairs": [list(pair) for pair in plan.pairs] if 0 in plan.mirror else [],
     }
     sigmas = {f"sigma_{axis}": [0.4, 0.9] for axis in "xyz"}
-    return [
-        patch,
-        {"_target_": "RandScaleIntensityd", "keys": "image", "prob": 0.3, "factors": 0.2},
-        {"_target_": "RandShiftIntensityd", "keys": "image", "prob": 0.3, "offsets": 0.2},
+    images = len(plan.normalisation)
+    each: Config = {"channel_wise": True} if images > 1 else {}
+    values: list[Any] = [
+        {"_target_": "RandScaleIntensityd", "keys": "image", "prob": 0.3, "factors": 0.2, **each},
+        {"_target_": "RandShiftIntensityd", "keys": "image", "prob": 0.3, "offsets": 0.2, **each},
         {"_target_": "RandGaussianNoised", "keys": "image", "prob": 0.15, "std": 0.1},
         {"_target_": "RandGaussianSmoothd", "keys": "image", "prob": 0.1, **sigmas},
         {"_target_": "RandSimulateLowResolutiond", "keys": "image", "prob": 0.1, "zoom_range": [0.5, 1.0]},
-        {"_target_": "EnsureTyped", "keys": ["image", "label", "drawn"], "track_meta": False},
     ]
+    if images > 1:
+        values = [_apart(images), *values, *_together(plan)]
+    return [patch, *values, {"_target_": "EnsureTyped", "keys": ["image", "label", "drawn"], "track_meta": False}]
+
+
+def _apart(images: int) -> str:
+    """The images without the masks of where they were measured, whose values are never changed."""
+    return f"$lambda case: {{**case, 'image': case['image'][:{images}], 'presence': case['image'][{images}:]}}"
+
+
+def _together(plan: Plan) -> list[Config]:
+    """Images and masks as one again; an image is 0 where it was not measured, as when masks are made."""
+    mask = {"_target_": "MaskIntensityd", "keys": "image", "mask_key": "presence"}
+    plain = {"_target_": "EnsureTyped", "keys": ["image", "presence"], "track_meta": False}
+    return [mask, plain, *joining(plan)]
