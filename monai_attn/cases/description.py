@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from monai_attn.cases.finding import find_cases
 from monai_attn.errors import InputError
 from monai_attn.io import list_series
@@ -28,10 +30,19 @@ def volume_rows(volume: Volume) -> dict[str, Any]:
         "orientation": f"{volume.orientation}, {volume.oblique_deg:.1f} degrees oblique",
         "bounds": str(volume.bounds),
         "type": str(array.dtype),
-        "values": f"{array.min():.6g} to {array.max():.6g} {volume.unit}".rstrip(),
+        "values": _range(volume),
         "modality": volume.modality or "unknown",
         **({"notes": list(volume.notes)} if volume.notes else {}),
     }
+
+
+def _range(volume: Volume) -> str:
+    """The smallest and the largest value with the unit, and how many voxels hold no number."""
+    known = np.isfinite(volume.array)
+    strange = known.size - np.count_nonzero(known)
+    values = volume.array[known] if strange else volume.array
+    ends = f"{values.min():.6g} to {values.max():.6g} {volume.unit}".rstrip() if values.size else "none"
+    return f"{ends}; NaN or infinite in {strange} of {known.size} voxels" if strange else ends
 
 
 def folder_rows(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from monai_attn.cases.labelled import LabelledSet
 from monai_attn.io import write_bytes_atomic
 from monai_attn.labels import LabelTable
 from monai_attn.learn.score import Kind, Scores
-from monai_attn.report.drawing import Scene, new_figure, to_png
+from monai_attn.report.drawing import Scene, new_figure, plain, to_png
 from monai_attn.report.pictures import overview
 from monai_attn.report.window import window_of
 from monai_attn.training import Point
@@ -42,7 +42,7 @@ def draw_curve(curve: Sequence[Point], path: Path) -> str:
     scored = [point for point in curve if point.mean_dice is not None]
     for name in dict.fromkeys(name for point in scored for name in point.dice):
         values = [(point.seconds / 60, point.dice.get(name, math.nan)) for point in scored]
-        other.plot(*zip(*values, strict=True), linewidth=0.9, marker=".", label=name)
+        other.plot(*zip(*values, strict=True), linewidth=0.9, marker=".", label=plain(name))
     if scored:
         means = [(point.seconds / 60, point.mean_dice) for point in scored]
         other.plot(*zip(*means, strict=True), color="black", linewidth=2, marker="o", label="mean")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 
 import dicom_maker
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -46,3 +48,15 @@ def test_two_cases_of_one_name_are_said(tmp_path, capsys):
         (tmp_path / file).touch()
     (said,) = cases(tmp_path, capsys)
     assert said.startswith("none: Two inputs would both be called 'a'")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([1.0, math.nan, 7.0, math.inf], "1 to 7; NaN or infinite in 2 of 4 voxels"), ([math.nan] * 4, "none; NaN")],
+    ids=["some", "all"],
+)
+def test_values_are_those_that_are_numbers_and_the_others_are_counted(values, said, tmp_path, capsys):
+    image = nib.Nifti1Image(np.asarray(values, np.float32).reshape(4, 1, 1), np.eye(4))
+    nib.save(image, tmp_path / "image.nii.gz")
+    assert main(["info", str(tmp_path / "image.nii.gz")]) == 0
+    assert said in capsys.readouterr().out
