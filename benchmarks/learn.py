@@ -5,8 +5,8 @@
 
 All learn from the same cases, and are scored on the same unseen cases, those that `learn` keeps for its test. With
 `--split` the parts are those of another bundle, so that its scores stand beside these. The
-scores are those of monai_attn. OUTPUT/scores.md gets a table of the mean Dice of each structure, with what earlier
-runs into OUTPUT found.
+scores are those of monai_attn. OUTPUT/scores.md gets a table of the mean Dice (SD over cases) of each structure,
+with what earlier runs into OUTPUT found.
 
 - ours: `monai-attn learn` as it is; reading, planning, scores and model card count in its minutes.
 - stock: MONAI's tutorial recipe: `UNet` with residual units, `RandCropByPosNegLabeld`, `DiceCELoss`, AdamW of 1e-3, the
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -226,10 +227,9 @@ def table(found: dict[str, dict[str, Any]], labels: LabelTable) -> str:
     names = [label.name for label in labels]
     lines = [f"| | minutes | {' | '.join(names)} | mean |", "|---" * (len(names) + 3) + "|"]
     for who, one in found.items():
-        dice = [one["labels"].get(name, {}).get("dice", {}).get("mean", float("nan")) for name in names]
-        lines.append(
-            f"| {who} | {one['minutes']:.1f} | {' | '.join(f'{x:.3f}' for x in dice)} | {one['mean_dice']:.3f} |"
-        )
+        dice = [one["labels"].get(name, {}).get("dice", {}) for name in names]
+        spread = [f"{x.get('mean', math.nan):.3f} ({x.get('sd', math.nan):.3f})" for x in dice]
+        lines.append(f"| {who} | {one['minutes']:.1f} | {' | '.join(spread)} | {one['mean_dice']:.3f} |")
     return "\n".join(lines) + "\n"
 
 
