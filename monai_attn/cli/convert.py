@@ -138,13 +138,12 @@ def _check_free(args: argparse.Namespace, path: Path) -> None:
 
     The mask itself and its source never may.
     """
-    from monai_attn.io.atomic import check_free
     from monai_attn.segmentation import record_of, refuse_record_of_another
 
     check_targets([path], inputs=[args.mask, args.source], overwrite=args.overwrite)
     if not _to_dicom(path):
         refuse_record_of_another(path)
-        check_free(record_of(path), overwrite=args.overwrite)
+        check_targets([record_of(path)], inputs=[args.mask, args.source], overwrite=args.overwrite)
 
 
 def _read(args: argparse.Namespace) -> dict[Path, Segmentation]:

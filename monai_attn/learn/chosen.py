@@ -67,18 +67,18 @@ def with_choices(plan: Plan, overrides: Mapping[str, Any]) -> Plan:
     for given, value in overrides.items():
         name = DECISIONS.get(given.replace("#", "::"))
         if name is not None:
-            _check(given, name, value)
-            why[name] = f"Asked for by --set {given}."
             if name == "validation_cases" and value is None:
                 why[name] = f"All cases of the validation, as asked for by --set {given}."
                 continue  # the plan counts what its time would allow
+            _check(given, name, value)
+            why[name] = f"Asked for by --set {given}."
             values[name] = _as_plan(name, value, len(plan.channels))
     return replace(plan, why=why, **values) if why != plan.why else plan
 
 
 def _check(given: str, name: str, value: Any) -> None:
     """Raise `OverrideError` where a list has another form than the plan and the bundle need. Expressions pass."""
-    if (isinstance(value, str) and value.startswith("$")) or (name == "validation_cases" and value is None):
+    if isinstance(value, str) and value.startswith("$"):
         return
     example, count = LISTS.get(name, ("", None))
     rows = value if isinstance(value, list) else None

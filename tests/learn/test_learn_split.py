@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def labelled(*cases: tuple[str, str, Part | None]) -> LabelledSet:
     return LabelledSet("data", tuple(made), (), LabelTable.of_names({1: "liver"}))
 
 
+def write_table(folder: Path, said: Sequence[str], columns: str = "") -> None:
+    """A table of cases c00, c01 and so on. `said` is what stands in a row behind its files, in these `columns`."""
+    rows = [f"case,image,label{columns}"]
+    for number, more in enumerate(said):
+        (folder / f"{number}.nii.gz").touch()
+        write(Volume(np.ones((2, 2, 2), np.uint8)), folder / f"{number}_seg.nii.gz")
+        rows.append(f"c{number:02},{number}.nii.gz,{number}_seg.nii.gz{more}")
+    (folder / "cases.csv").write_text("\n".join(rows) + "\n")
+
+
 @pytest.mark.parametrize("folds", [None, 3])
 def test_all_cases_of_a_patient_go_to_one_part_and_one_fold(folds):
     found = labelled(*((f"case_{number:02}", f"patient_{number // 3}", None) for number in range(60)))
@@ -42,12 +53,8 @@ def test_all_cases_of_a_patient_go_to_one_part_and_one_fold(folds):
 
 
 def test_a_train_json_on_other_data_keeps_their_parts_and_patients(tmp_path):
-    rows = ["case,image,label,patient,part"]
-    for number in range(12):
-        (tmp_path / f"{number}.nii.gz").touch()
-        write(Volume(np.ones((2, 2, 2), np.uint8)), tmp_path / f"{number}_seg.nii.gz")
-        rows.append(f"c{number:02},{number}.nii.gz,{number}_seg.nii.gz,p{number // 2},{'test' if number < 4 else ''}")
-    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    said = [f",p{number // 2},{'test' if number < 4 else ''}" for number in range(12)]
+    write_table(tmp_path, said, columns=",patient,part")
     (tmp_path / "split.json").write_text('{"train": ["x"], "validation": ["y"], "test": ["z"]}')
     parts = {
         part: {row["case"] for row in part_cases(tmp_path / "cases.csv", tmp_path / "split.json", part)}
@@ -60,12 +67,7 @@ def test_a_train_json_on_other_data_keeps_their_parts_and_patients(tmp_path):
 
 def test_the_folds_of_a_train_json_hold_out_other_cases_of_other_data_too(tmp_path):
     """Each fold had learned from the same cases of a data set that the split does not list."""
-    rows = ["case,image,label"]
-    for number in range(6):
-        (tmp_path / f"{number}.nii.gz").touch()
-        write(Volume(np.ones((2, 2, 2), np.uint8)), tmp_path / f"{number}_seg.nii.gz")
-        rows.append(f"c{number},{number}.nii.gz,{number}_seg.nii.gz")
-    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    write_table(tmp_path, [""] * 6)
     split = {"train": ["x"], "validation": ["y"], "test": [], "folds": [["x"], ["y"]]}
     (tmp_path / "split.json").write_text(json.dumps(split))
     held = []

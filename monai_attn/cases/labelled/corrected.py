@@ -82,9 +82,15 @@ def corrected_cases(folder: Path, masks: Mapping[Path, Record]) -> LabelledSet:
     left = len(masks) - len(changed)
     notes = [f"{left} masks that no hand has changed are left out."] if left else []
     names = _names(changed.values())
-    structures = _structures(changed)
-    count = len(structures.table)
-    entries = [_entry(folder, mask, record, names, count) for mask, record in changed.items()]
+    tables = {mask: LabelTable.from_json(record["labels"]) for mask, record in changed.items()}
+    structures = _structures(tables)
+    entries = []
+    for mask, record in changed.items():
+        fewer_here = len(tables[mask]) < len(structures.table)
+        drawn = [label.value for label in tables[mask]] if fewer_here else None
+        case = stem(mask).removesuffix(SUFFIX)
+        images = _images(folder, mask, case, record, list(names))
+        entries.append(Entry(mask.name, case, images, mask, drawn=drawn))
     fewer = sum(entry.drawn is not None for entry in entries)
     if fewer:
         notes.append(f"{fewer} masks lack structures in their tables that others have; these are unknown there.")
@@ -112,9 +118,8 @@ def _names(records: Iterable[Record]) -> dict[str, str]:
     return names
 
 
-def _structures(masks: Mapping[Path, Record]) -> Structures:
+def _structures(tables: Mapping[Path, LabelTable]) -> Structures:
     """The structures of all masks, in whose tables a value has one name."""
-    tables = {mask: LabelTable.from_json(record["labels"]) for mask, record in masks.items()}
     names: dict[int, str] = {}
     for mask, table in tables.items():
         for label in table:
@@ -128,14 +133,6 @@ def _structures(masks: Mapping[Path, Record]) -> Structures:
         return structures
     known = {label.value: label for table in tables.values() for label in table}
     return Structures(LabelTable(tuple(known.values())))
-
-
-def _entry(folder: Path, mask: Path, record: Record, names: Mapping[str, str], structures: int) -> Entry:
-    """The case of a mask. `structures`: how many all masks have; a mask whose table has fewer says what was drawn."""
-    case = stem(mask).removesuffix(SUFFIX)
-    table = LabelTable.from_json(record["labels"])
-    drawn = [label.value for label in table] if len(table) < structures else None
-    return Entry(mask.name, case, _images(folder, mask, case, record, list(names)), mask, drawn=drawn)
 
 
 def _images(folder: Path, mask: Path, case: str, record: Record, names: Sequence[str]) -> dict[str, ImageFile]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monai_attn.cases.images import ImageFile, ImageInput
 from monai_attn.cases.labelled.case import LabelledSet
-from monai_attn.cases.labelled.entry import PART, PATIENT, Entry, labelled_set
+from monai_attn.cases.labelled.entry import PART, PATIENT, Entry, labelled_set, with_names
 from monai_attn.cases.labelled.inputs import RESERVED, channel_names, image_inputs
 from monai_attn.cases.labelled.structures import structures_of
-from monai_attn.cases.naming import names_of
 from monai_attn.errors import InputError
 from monai_attn.io.jsonfile import read_json
 
@@ -40,10 +38,7 @@ def listed_cases(folder: Path) -> LabelledSet:
     rows = list(_rows(content, where))
     channels = channels_of(content)
     inputs = image_inputs(_named(channels, rows, where))
-    entries = [_entry(folder, place, row, part, inputs) for place, row, part in rows]
-    nameless = [next(iter(entry.images.values())).path for entry in entries if entry.images and not entry.name]
-    names = iter(names_of(nameless))
-    entries = [replace(one, name=next(names)) if one.images and not one.name else one for one in entries]
+    entries = with_names([_entry(folder, place, row, part, inputs) for place, row, part in rows])
     return labelled_set(
         folder, entries, inputs, structures_of(content, where), kind="cases listed in dataset.json", about=content
     )

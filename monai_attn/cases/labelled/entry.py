@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from monai_attn.cases.images import ImageFile, ImageInput
 from monai_attn.cases.labelled.case import PARTS, LabelledCase, LabelledSet, Part
 from monai_attn.cases.labelled.files import LabelFile
 from monai_attn.cases.labelled.structures import Structures
-from monai_attn.cases.naming import checked_name, same_name
+from monai_attn.cases.naming import checked_name, names_of, same_name
 from monai_attn.errors import FileError, InputError
 
-__all__ = ["PART", "PATIENT", "Entry", "labelled_set"]
+__all__ = ["PART", "PATIENT", "Entry", "labelled_set", "with_names"]
 
 PART = ("part", "split")
 """What a table or a `dataset.json` may call the part of a case, in small letters."""
@@ -50,6 +50,13 @@ class Entry:
     part: str = ""
     patient: str = ""
     structures: tuple[str, ...] | None = None
+
+
+def with_names(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, those without a name called after their first image, see `names_of`."""
+    nameless = [entry for entry in entries if entry.images and not entry.name]
+    names = iter(names_of([next(iter(entry.images.values())).path for entry in nameless]))
+    return [replace(entry, name=next(names)) if entry.images and not entry.name else entry for entry in entries]
 
 
 def labelled_set(

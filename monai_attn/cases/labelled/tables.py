@@ -8,10 +8,9 @@ from pathlib import Path
 
 from monai_attn.cases.images import ImageFile
 from monai_attn.cases.labelled.case import LabelledSet
-from monai_attn.cases.labelled.entry import PART, PATIENT, Entry, labelled_set
+from monai_attn.cases.labelled.entry import PART, PATIENT, Entry, labelled_set, with_names
 from monai_attn.cases.labelled.inputs import image_inputs
 from monai_attn.cases.labelled.masks import structures_in
-from monai_attn.cases.naming import names_of
 from monai_attn.cases.table import read_table
 from monai_attn.errors import FileError, InputError
 from monai_attn.io.names import suffix_of
@@ -56,8 +55,7 @@ def tabled_cases(path: Path) -> LabelledSet:
     inputs = image_inputs({_image_name(name): name for name in images})
     entries = [_entry(path, number, row, columns, images) for number, row in lines]
     if "case" not in columns:
-        named = names_of([next(iter(entry.images.values())).path for entry in entries if entry.images])
-        entries = [replace(entry, name=name) for entry, name in zip(entries, named, strict=True)]
+        entries = with_names(entries)
     structures, drawn = structures_in(path.parent, [entry.label for entry in entries])
     entries = [entry if entry.drawn is not None else replace(entry, structures=drawn[entry.label]) for entry in entries]
     for name in (name for name in header if name not in images and name not in columns.values()):
