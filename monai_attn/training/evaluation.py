@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from monai_attn.errors import FileError
 from monai_attn.io import read
 from monai_attn.labels import LabelTable
 from monai_attn.measure import by_size, compare, detect_lesions, rows, to_csv
+from monai_attn.preflight.estimate import duration
 from monai_attn.results import commit, text_writer
 from monai_attn.transforms.load import CarriedFile
 from monai_attn.volume import Volume, same_grid
@@ -100,6 +102,7 @@ class CaseScores:
         del engine
         self.scores.clear()
         self.detections.clear()
+        self._began = time.monotonic()
         there = [name for name in self.files if (self.output_dir / name).exists()]
         if there and not self.overwrite:
             raise FileError(
@@ -108,7 +111,8 @@ class CaseScores:
             )
 
     def _score(self, engine: Engine) -> None:
-        """Add the rows of the cases of one batch."""
+        """Add the rows of the cases of one batch, and log how far the evaluation is."""
+        before = len(self.scores)
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
             labels = output["pred"].cpu()  # (1, I, J, K)
             prediction = Volume(np.asarray(labels)[0], np.asarray(labels.affine))
@@ -123,6 +127,15 @@ class CaseScores:
             if LESIONS in self.files:
                 found = (detect_lesions(prediction, reference, value, resample=resample) for value in scored)
                 self.detections += [row | seen for row in rows(list(found), case=name)]
+        self._log_progress(engine, self.scores[before:])
+
+    def _log_progress(self, engine: Engine, scores: Sequence[Mapping[str, Any]]) -> None:
+        """One line for each batch: its number, its cases, their mean Dice, and the time left."""
+        done, of = engine.state.iteration, engine.state.epoch_length or engine.state.iteration
+        left = (time.monotonic() - self._began) / done * (of - done)
+        names, dice = ", ".join(str(case["case"]) for case in engine.state.batch), summary_of(scores)["mean_dice"]
+        found = "nothing to score" if np.isnan(dice) else f"mean Dice {dice:.3f}"
+        logger.info("%d of %d, %s: %s%s", done, of, names, found, f", about {duration(left)} left" if done < of else "")
 
     def _scored(self, case: Mapping[str, Any]) -> list[int]:
         """The structures that count in a case: all, or those that its row marks as scored (see `LabelledCase.row`)."""

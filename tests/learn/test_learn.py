@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import shutil
 import signal
 import time
@@ -111,11 +113,20 @@ def test_a_mask_that_lies_a_little_off_its_image_is_scored(learned, phantoms, tm
 def test_evaluate_scores_the_cases_that_learn_scored(learned, phantoms, tmp_path) -> None:
     root = learned[0].bundle
     configs = str([str(root / "configs" / f"{name}.json") for name in ("train", "evaluate")])
-    arguments = ("--config_file", configs, "--dataset_dir", phantoms, "--output_dir", tmp_path / "scores")
-    run_module("monai.bundle", "run", *arguments, cwd=tmp_path, check=True)
+    arguments = ("--config_file", configs, "--dataset_dir", phantoms, "--output_dir")
+    done = run_module("monai.bundle", "run", *arguments, tmp_path / "scores", cwd=tmp_path, check=True)
     summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
     assert summary["mean_dice"] == pytest.approx(learned[0].mean_dice, abs=0.005)
-    assert summary["cases"] == len(learned[0].scores.cases)
+    assert summary["cases"] == (count := len(learned[0].scores.cases))
+    assert re.findall(r"(\d+) of \d+, .*: mean Dice 0\.\d+", done.text) == [str(one + 1) for one in range(count)]
+    assert done.text.count(" left\n") == count - 1
+    validation = ("--part", "validation", "--include_seen", "true")
+    run_module("monai.bundle", "run", *arguments, tmp_path / "seen", *validation, cwd=tmp_path, check=True)
+    with (tmp_path / "seen" / "scores.csv").open() as stream:
+        scores = list(csv.DictReader(stream))
+    split = json.loads((root / "configs" / "split.json").read_text())
+    assert {row["case"] for row in scores} == set(split["validation"])
+    assert {row["seen"] for row in scores} == {"yes"}
 
 
 @pytest.mark.slow

@@ -64,6 +64,7 @@ def evaluate_config(plan: Plan) -> Config:
         "split_file": "$@bundle_root + '/configs/split.json'",
         "output_dir": "$@bundle_root + '/runs/evaluate'",
         "overwrite": False,
+        "part": "all",
         "include_seen": False,
         "weights": WEIGHTS,
         "amp": False,
@@ -72,7 +73,7 @@ def evaluate_config(plan: Plan) -> Config:
             "_target_": "Dataset",
             "data": {
                 "_target_": "monai_attn.cases.unseen_of",
-                "cases": cases("all"),
+                "cases": cases("@part"),
                 "weights": "@weights",
                 "include_seen": "@include_seen",
             },

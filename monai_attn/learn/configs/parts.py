@@ -26,8 +26,8 @@ def grid(plan: Plan) -> Config:
 
 
 def cases(part: str) -> Config:
-    """The labelled cases of one part of the split: "train", "validation" or "all"."""
-    named = {} if part == "all" else {"fold": "@fold"}
+    """The labelled cases of one part of the split: "train" or "validation", or the key of a config that names it."""
+    named = {} if part.startswith("@") else {"fold": "@fold"}
     places = {"dataset_dir": "@dataset_dir", "split_file": "@split_file", "part": part}
     return {"_target_": "monai_attn.learn.part_cases", **places, **named}
 
