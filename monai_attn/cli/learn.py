@@ -57,8 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--minutes",
         type=float,
-        default=60.0,
-        help="time for everything, scores and model card included (default: 60); with --resume the first minutes count",
+        help="time for everything, scores and model card included (default: 60)",
     )
     parser.add_argument(
         "--from",
@@ -69,7 +68,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--folds", type=int, metavar="N", help="train N networks on different cases, which share the minutes"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the training in the output folder")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the training in the output folder, for what its minutes leave"
+    )
     parser.add_argument(
         "--set",
         action="append",

@@ -36,12 +36,15 @@ __all__ = ["learn"]
 
 logger = logging.getLogger(__name__)
 
+MINUTES = 60.0
+"""The time of a training where none is given."""
+
 
 def learn(
     dataset: str | Path,
     output: str | Path,
     *,
-    minutes: float = 60.0,
+    minutes: float | None = None,
     initial: str | Path | None = None,
     folds: int | None = None,
     resume: bool = False,
@@ -54,14 +57,14 @@ def learn(
 
     - `dataset`: labelled cases in any layout that `monai_attn.cases.labelled.find_labelled` knows.
     - `output`: the new folder of the bundle.
-    - `minutes`: for everything: reading, planning, training, validation, scores and model card.
+    - `minutes`: for everything: reading, planning, training, validation, scores and model card (60 if none are given).
     - `initial`: a bundle whose weights the training begins with: a shipped name or a folder. Grid, window and network
       are those of that bundle then; the plan says what was taken over. Without `labels`, structures of the same name
       get its colours and codes, where the data set has none.
     - `folds`: train so many networks, each of which holds other cases out for its validation. They share the minutes,
       and the bundle is the mean of them.
-    - `resume`: go on with the training in `output`, with what is left of its minutes. Its labels, folds and first
-      weights stay; `overrides` change the rest of it.
+    - `resume`: go on with the training in `output`, with what is left of its minutes. Its minutes, labels, folds and
+      first weights stay; `overrides` change the rest of it.
     - `overrides`: values of the bundle's train.json by id, for example `{"roi_size": [64, 64, 48]}`.
     - `labels`: names, colours and codes (such as SNOMED CT) of the structures, in place of those of the data set.
     - `progress(now)`: called with what is being done; see `Now`.
@@ -76,7 +79,7 @@ def learn(
     0.87
     """
     began = time.monotonic()
-    if not minutes > 0 or not math.isfinite(minutes):
+    if minutes is not None and (not minutes > 0 or not math.isfinite(minutes)):
         raise InputError(f"{minutes:g} minutes are no time for a training. Give a number above 0, such as 20.")
     root, place = _named(Path(output)), Path(dataset)
     tell = progress or _nothing
@@ -84,9 +87,9 @@ def learn(
     labelled = find_labelled(place)
     if labels is not None:
         labelled = labelled.named(labels)
-    end = began + 60 * minutes
     if resume:
-        for name, value in {"labels": labels, "folds": folds, "first weights": initial}.items():
+        kept = {"minutes": minutes, "labels": labels, "folds": folds, "first weights": initial}
+        for name, value in kept.items():
             if value is not None:
                 raise InputError(f"A training that goes on keeps its {name}. Leave them out, or begin a new one.")
         return _go_on(root, place, labelled, overrides or {}, tell, wanted)
@@ -104,6 +107,8 @@ def learn(
             f"All {len(labelled)} cases of {labelled.name} are said to be for the validation or the test, so there is "
             "none to learn from. Give some cases the part train, or no part."
         )
+    minutes = MINUTES if minutes is None else minutes
+    end = began + 60 * minutes
     with nothing_left(root):
         labelled, fingerprint = _checked(root, labelled, split["train"], tell)
         refuse_long_reading(len(labelled), time.monotonic() - began, minutes)

@@ -152,6 +152,8 @@ def test_a_training_that_is_ended_leaves_a_bundle_and_goes_on_later(phantoms: Pa
     steps = read_curve(output / "runs" / "train" / "curve.json")[-1].step
     with pytest.raises(InputError, match="keeps its folds"):
         learn(phantoms, output, resume=True, folds=2)
+    with pytest.raises(InputError, match="keeps its minutes"):
+        learn(phantoms, output, resume=True, minutes=20)
     other = tmp_path / "other"
     shutil.copytree(phantoms, other)
     content = json.loads((other / "dataset.json").read_text())
