@@ -21,7 +21,7 @@ from monai_attn.errors import FileError
 from monai_attn.io import write_bytes_atomic
 from monai_attn.listener.settings import Limits
 
-__all__ = ["MB", "FullError", "Inbox", "study_name"]
+__all__ = ["MB", "FullError", "Inbox", "letters", "study_name"]
 
 OPEN = ".open"
 """The ending of the marker of a study whose sender has not said goodbye."""
@@ -35,7 +35,12 @@ def study_name(uid: str) -> str:
     >>> study_name("1.2.3")
     'study-c47f5b18b8a430e6'
     """
-    return f"study-{hashlib.sha256(uid.encode()).hexdigest()[:16]}"
+    return f"study-{letters(uid, 16)}"
+
+
+def letters(text: str, count: int) -> str:
+    """So many letters and digits made from a text, which do not tell the text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:count]
 
 
 class FullError(FileError):
@@ -86,7 +91,7 @@ class Inbox:
         `FileError` when the disk refuses. The study then lacks an image: it waits to be sent again.
         """
         name = study_name(study_uid)
-        path = self.folder / name / f"{hashlib.sha256(instance_uid.encode()).hexdigest()[:32]}.dcm"
+        path = self.folder / name / f"{letters(instance_uid, 32)}.dcm"
         with self._lock:
             study = self._studies.setdefault(name, _Study(self._clock()))
             again, study.last = sender not in study.senders, self._clock()

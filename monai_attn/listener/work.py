@@ -18,7 +18,7 @@ from monai_attn.cohort.recipe import Recipe
 from monai_attn.cohort.run import run_cases
 from monai_attn.errors import InputError
 from monai_attn.io.foreign import foreign_errors
-from monai_attn.listener.inbox import Inbox
+from monai_attn.listener.inbox import Inbox, letters
 from monai_attn.listener.sending import send_seg
 from monai_attn.listener.settings import Peer
 
@@ -69,10 +69,11 @@ class StudyWork:
     def _segment(self, name: str) -> None:
         count, folder = self.inbox.count(name), self.inbox.look_at(name)
         self._say(f"{name}: {count} images, quiet; it is looked at")
-        unsent = self.inbox.folder / f"{name}{UNSENT}"
-        new = self._peer is not None and not unsent.exists()
+        new = False
         with attempt() as work:
             case = self._case(name, folder)
+            unsent = self.inbox.folder / f"{case.name}{UNSENT}"
+            new = self._peer is not None and not unsent.exists()
             if new:  # before the SEG is there: a process that is killed right after it must not forget to send it
                 unsent.touch(mode=0o600)
             (row,) = run_cases(self.recipe, [case], self.segmenter)
@@ -96,7 +97,10 @@ class StudyWork:
             self._say(f"{name}: its images are still in the inbox: {work.error}")
 
     def _case(self, name: str, folder: Path) -> Case:
-        """The series of a study that the bundle takes. Raises `InputError` where there is none, or images lack."""
+        """The series of a study that the bundle takes. Raises `InputError` where there is none, or images lack.
+
+        The case is called after the study and the series, so that a later series of the study leaves its results.
+        """
         studies = find_studies(folder).studies
         if len(studies) != 1:
             raise InputError("The images are of several studies, or cannot be read.")
@@ -109,7 +113,8 @@ class StudyWork:
         for one in chosen:
             if one.image:
                 _check_number(one.series.files)
-        return case
+        series = " ".join(sorted(one.series.uid for one in chosen if one.image))
+        return replace(case, name=f"{name}-{letters(series, 8)}")
 
     def _send_all(self) -> None:
         """Send what is not sent yet, each file at most once a minute."""
@@ -118,8 +123,12 @@ class StudyWork:
         for marker in sorted(self.inbox.folder.glob(f"*{UNSENT}")):
             name, now = marker.name.removesuffix(UNSENT), time.monotonic()
             seg = next(iter(self.recipe.dicom_files(name)))
-            to_come = not seg.exists() and self.inbox.count(name)  # the process was killed while it segmented
-            if to_come or now - self._tried.get(name, -RETRY_S) < RETRY_S:
+            if not seg.exists():
+                if not self.inbox.count(name.rpartition("-")[0]):  # else the process was killed while it segmented
+                    marker.unlink()
+                    self._say(f"{name}: its SEG is no longer there and is not sent")
+                continue
+            if now - self._tried.get(name, -RETRY_S) < RETRY_S:
                 continue
             self._tried[name] = now
             with attempt() as work:

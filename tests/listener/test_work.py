@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from dicom_sender import SECRETS, study
+from pydicom import Dataset
 
 from monai_attn import Volume
 from monai_attn.cases import ImageInput
@@ -22,12 +23,10 @@ from monai_attn.listener.work import StudyWork, _check_number
 def test_a_study_without_a_series_that_fits_is_said_without_its_description(tmp_path):
     said: list[str] = []
     inbox = Inbox(tmp_path / "inbox")
-    for image in study(tmp_path, SECRETS[0], Volume(np.zeros((4, 5, 2), np.int16))):
+    images = study(tmp_path, SECRETS[0], Volume(np.zeros((4, 5, 2), np.int16)))
+    for image in images:
         image.SeriesDescription = f"Thorax {SECRETS[0]} {SECRETS[3]}"
-        data = io.BytesIO()
-        image.save_as(data)
-        inbox.take(image.StudyInstanceUID, image.SOPInstanceUID, data.getvalue(), sender=1)
-    inbox.goodbye(1)
+    take(inbox, images, images[0].StudyInstanceUID)
     recipe = Recipe("hippocampus_mri", tmp_path / "out", dicom_seg=True)
     StudyWork(inbox, recipe, recipe.segmenter(), None, "MONAI_ATTN", said.append).step(0)
     assert said[-1].endswith("not segmented: No series fits. Series 1: 2 slices.")
@@ -45,6 +44,7 @@ class Listener:
         self.inbox, self.recipe = folder / "inbox", Recipe("none", folder / "out", dicom_seg=True)
         self.recipe.output.mkdir()
         self.sent: list[str] = []
+        self.study = ""
         self.refuses, self.dies = False, ""
         monkeypatch.setattr("monai_attn.listener.work.run_cases", self._run_cases)
         monkeypatch.setattr("monai_attn.listener.work.send_seg", self._send)
@@ -80,13 +80,20 @@ class Listener:
 def listener(tmp_path, monkeypatch):
     """A listener with one whole study in its inbox."""
     made = Listener(tmp_path, monkeypatch)
-    inbox = Inbox(made.inbox)
-    for image in study(tmp_path, "T1", Volume(np.zeros((4, 5, 6), np.int16))):
+    images = study(tmp_path, "T1", Volume(np.zeros((4, 5, 6), np.int16)))
+    made.study = images[0].StudyInstanceUID
+    take(Inbox(made.inbox), images, made.study)
+    return made
+
+
+def take(inbox: Inbox, images: list[Dataset], study_uid: str) -> None:
+    """Images of one study come in."""
+    for image in images:
+        image.StudyInstanceUID = study_uid
         data = io.BytesIO()
         image.save_as(data)
-        inbox.take(image.StudyInstanceUID, image.SOPInstanceUID, data.getvalue(), sender=1)
+        inbox.take(study_uid, image.SOPInstanceUID, data.getvalue(), sender=1)
     inbox.goodbye(1)
-    return made
 
 
 def test_a_kept_study_is_sent_once_however_often_the_listener_starts(listener):
@@ -113,6 +120,24 @@ def test_a_seg_is_sent_once_when_the_listener_was_killed_before_or_after_it_was_
     listener.start()
     listener.start()
     assert len(listener.sent) == 1
+
+
+def test_a_later_series_of_the_same_study_leaves_the_results_of_the_first(listener, tmp_path):
+    listener.start(keep=False)
+    inbox = Inbox(listener.inbox)
+    take(inbox, study(tmp_path, "T1 later", Volume(np.zeros((4, 5, 6), np.int16))), listener.study)
+    listener.start(keep=False)
+    assert len(set(listener.sent)) == 2
+    assert {path.name for path in listener.recipe.output.glob("*_seg.dcm")} == set(listener.sent)
+
+
+def test_a_seg_that_was_removed_before_it_was_sent_is_said_once(listener):
+    listener.refuses = True
+    listener.start(keep=False)
+    for seg in listener.recipe.output.glob("*_seg.dcm"):
+        seg.unlink()
+    assert [line for line in listener.start() if "no longer there" in line]
+    assert not listener.start()
 
 
 def test_images_that_the_disk_does_not_remove_are_said_and_the_seg_is_sent(listener, monkeypatch):
