@@ -27,7 +27,7 @@ from monai_attn.bundle.settings import expanded
 from monai_attn.bundle.trust import require_trust
 from monai_attn.bundle.weights import check_weights, expected_sha256, load_weights, weights_file
 from monai_attn.cases import ImageInput
-from monai_attn.errors import AttnError, BundleError
+from monai_attn.errors import AttnError, BundleError, LabelError
 from monai_attn.finders import Finder, FinderEntry, finder_of
 from monai_attn.labels import LabelTable
 
@@ -92,7 +92,16 @@ class Parts:
         return replace(self, prompts=prompts, overrides={**self.overrides, "--labels": prompts[PROMPT]})
 
     def named(self, table: LabelTable) -> Parts:
-        """The same parts with other names of the labels, which count as an override: the masks are other masks."""
+        """The same parts with other names of the labels, which count as an override: the masks are other masks.
+
+        Raises `LabelError` for a table that lacks one of the bundle's labels, before anything is computed.
+        """
+        unnamed = [label for label in self.table if label.value not in {one.value for one in table}]
+        if unnamed:
+            raise LabelError(
+                f"The labels given do not name {unnamed[0].value}, which {self.name} calls {unnamed[0].name!r}. "
+                f"Name each of its {len(self.table)} labels."
+            )
         names = {str(label.value): label.name for label in table}
         return replace(self, table=table, overrides={**self.overrides, "--labels": names})
 

@@ -97,8 +97,9 @@ class Segmenter:
         - `labels`: names of the labels, in place of the bundle's. For a bundle that is asked for structures, such as
           VISTA3D, it is a list of the names or values of these structures.
 
-        Raises `BundleError`, `OverrideError` or `TrustError` for the bundle, and `InputError` for a device, back-end or
-        precision that does not exist, or for `execution` together with one of these.
+        Raises `BundleError`, `OverrideError` or `TrustError` for the bundle, and `LabelError` for `labels` that lack
+        one of its labels. Raises `InputError` for a device, back-end or precision that does not exist, or for
+        `execution` together with one of these.
         """
         given = Execution(device, backend, precision, threads, tuple(calibration))
         if execution is not None and given != Execution():

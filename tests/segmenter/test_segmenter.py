@@ -12,7 +12,8 @@ from commands import run_module
 from tiny_bundle import config, make_bundle
 
 from monai_attn import Box, Segmenter, Volume, read, write
-from monai_attn.errors import BundleError, Cancelled, GeometryError, InputError, OverrideError, TrustError
+from monai_attn.errors import BundleError, Cancelled, GeometryError, InputError, LabelError, OverrideError, TrustError
+from monai_attn.labels import LabelTable
 
 POSTPROCESSING = "postprocessing::transforms"
 
@@ -129,6 +130,14 @@ def test_an_override_changes_the_run_and_stands_in_the_provenance(bundle, segmen
 def test_an_override_of_nothing_is_refused(bundle, name):
     with pytest.raises(OverrideError, match=f"has no '{name}', so the override would change nothing"):
         Segmenter.from_bundle(bundle, overrides={name: 0.5}, trust=True)
+
+
+def test_names_that_lack_a_label_are_refused_before_anything_is_computed(bundle, segmenter):
+    """It was refused after the network had run, and only where the label was found."""
+    first, *others = segmenter.parts.table
+    given = LabelTable.of_names({one.value: "other" for one in others})
+    with pytest.raises(LabelError, match=f"do not name {first.value}, which somebodys calls '{first.name}'"):
+        Segmenter.from_bundle(bundle, trust=True, labels=given)
 
 
 def test_a_component_says_itself_that_it_has_no_such_argument(bundle):
