@@ -49,6 +49,7 @@ __all__ = [
     "go_to",
     "grid_of",
     "image_layer",
+    "is_moved",
     "label_features",
     "labels_layer",
     "oblique_degrees",
@@ -189,10 +190,16 @@ def grid_of(layer: Layer, layers: Iterable[Layer] = ()) -> Volume:
     """The native grid of a layer.
 
     A layer made in napari ("new labels") has that of the layer among `layers` of the same shape and place. Raises
-    `GeometryError` when there is none, or when two such layers lie differently in the patient.
+    `GeometryError` when there is none, when two such layers lie differently in the patient, and for a layer that the
+    user has moved.
     """
     origin = origin_of(layer)
     if origin is not None:
+        if is_moved(layer):
+            raise GeometryError(
+                f"The layer {layer.name!r} was moved in napari, so it is not shown where it lies in the patient. "
+                'Undo that: click on its button "transform" with the Alt key held.'
+            )
         return origin.grid
     likely = [other for other in map(origin_of, layers) if other is not None]
     found = [other.grid for other in likely if not other.display_only and _lies_on(layer, other.grid)]
@@ -207,6 +214,12 @@ def grid_of(layer: Layer, layers: Iterable[Layer] = ()) -> Volume:
             "Remove all but the one it was drawn on."
         )
     return found[0]
+
+
+def is_moved(layer: Layer) -> bool:
+    """Whether a layer of ours is shown elsewhere than its grid is, as after a drag in napari's mode "transform"."""
+    origin = origin_of(layer)
+    return origin is not None and layer.ndim == 3 and not _is_placed(layer, origin.grid)
 
 
 def volume_of(layer: Layer, layers: Iterable[Layer] = ()) -> Volume:
@@ -233,12 +246,15 @@ def go_to(viewer: ViewerModel, point_world: Sequence[float]) -> None:
 
 def _lies_on(layer: Layer, grid: Volume) -> bool:
     """Whether a layer has the shape, scale and place with which a grid is shown, and is not turned."""
-    if layer.ndim != 3 or tuple(layer.data.shape) != displayed_shape(grid):
-        return False
+    return layer.ndim == 3 and tuple(layer.data.shape) == displayed_shape(grid) and _is_placed(layer, grid)
+
+
+def _is_placed(layer: Layer, grid: Volume) -> bool:
+    """Whether a layer in three axes has the scale and place with which a grid is shown, and is not turned."""
     shown = layer._data_to_world.affine_matrix  # scale, translate, rotate, shear and affine together
     scale, translate = placement(grid)
     apart = np.abs(shown - np.vstack([np.column_stack([np.diag(scale), translate]), [0, 0, 0, 1]]))
-    reach = [*layer.data.shape, 1]
+    reach = [*displayed_shape(grid), 1]
     return bool((apart[:3] * reach).max() <= GRID_TOLERANCE * min(scale))
 
 

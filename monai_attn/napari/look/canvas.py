@@ -52,7 +52,10 @@ EDGES = ("left", "right", "top", "bottom")
 COLOURS = {"honesty": "#ff9f1c", "warning": "#ff5c5c", **dict.fromkeys(EDGES, "#ffa600")}
 SIZES = {"cursor": 10.0, **dict.fromkeys(EDGES, 14.0)}
 
-SHOWN_EVENTS = ("visible", "contrast_limits", "projection_mode", "name")
+SHOWN_EVENTS = (
+    *("visible", "contrast_limits", "projection_mode", "name"),
+    *("scale", "translate", "rotate", "shear", "affine"),
+)
 """Changes of a layer that change what stands on the canvas; a layer without one of them does not have it."""
 
 LABEL_EVENTS = ("visible", "colormap", "features", "labels_update", "paint", "data")

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monai_attn.napari.layers.provenance import warnings_of
-from monai_attn.napari.layers.volumes import GROWING, compatible, oblique_degrees, origin_of, patient_point, ras_of
+from monai_attn.napari.layers.volumes import (
+    GROWING,
+    compatible,
+    is_moved,
+    oblique_degrees,
+    origin_of,
+    patient_point,
+    ras_of,
+)
 from monai_attn.napari.look.planes import shown_plane
 from monai_attn.report.planes import LETTERS
 from monai_attn.volume import Volume
@@ -165,7 +173,7 @@ def window_text(layer: Layer | None) -> str:
 def honesty_text(layers: Sequence[Layer]) -> str:
     """What the eye cannot see, one line each; "" when there is nothing to say.
 
-    The image is oblique, sheared or resampled, or another layer lies in another direction.
+    The image is oblique, sheared or resampled, or another layer lies in another direction, or one was moved in napari.
     """
     grid = shown_grid(layers)
     if grid is None:
@@ -177,6 +185,9 @@ def honesty_text(layers: Sequence[Layer]) -> str:
     if grid.is_sheared:
         lines.append("slices are sheared (gantry tilt), drawn upright")
     lines += [f"{layer.name}: lies in another direction, does not overlay" for layer in _astray(visible, grid)]
+    lines += [
+        f"{layer.name}: moved in napari, not where it lies in the patient" for layer, _ in visible if is_moved(layer)
+    ]
     return "\n".join(lines)
 
 

@@ -147,13 +147,13 @@ def is_mask(layer: Layer) -> bool:
 def on_its_grid(mask: Layer, image: Layer, layers: Iterable[Layer]) -> bool:
     """Whether an image can be measured in a mask: both have the same voxels in the same places.
 
-    False for images that monai-attn did not open, for images resliced for display, and for a mask whose grid is not
-    known.
+    False for images that monai-attn did not open, for images resliced for display, for a mask whose grid is not known,
+    and where one of both was moved in napari.
     """
     origin = origin_of(image)
     if origin is None or origin.display_only:
         return False
     try:
-        return same_grid(grid_of(mask, layers), origin.grid)
+        return same_grid(grid_of(mask, layers), grid_of(image, layers))
     except GeometryError:
         return False

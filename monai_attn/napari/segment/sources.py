@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.errors import InputError
-from monai_attn.napari.layers.volumes import grid_of, origin_of, volume_of
+from monai_attn.napari.layers.volumes import origin_of, volume_of
 from monai_attn.volume import Volume
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def likely_bundle(names: Sequence[str], layers: Sequence[Image], before: Sequenc
         bundle = describe_bundle(name)
         chosen = choose_images(bundle, layers)
         if chosen and (bundle.optional or len(chosen) == len(bundle.images)):
-            counts[name] = sum(bool(grid_of(layer).modality) for layer in chosen.values()), len(chosen)
+            counts[name] = sum(bool(_modality(layer)) for layer in chosen.values()), len(chosen)
     goes_on = any(layer in before for layer in layers)
-    if goes_on and current in counts and not any(grid_of(layer).modality for layer in layers if layer not in before):
+    if goes_on and current in counts and not any(_modality(layer) for layer in layers if layer not in before):
         return current
     return max(counts, key=lambda name: counts[name], default=current)
 
@@ -79,9 +79,15 @@ def _is_source(layer: Layer) -> bool:
     return origin is not None and origin.role in ("image", "reference") and not origin.display_only
 
 
+def _modality(layer: Layer) -> str:
+    """The modality of an image, also of one that was moved in napari; "" where it is not known."""
+    origin = origin_of(layer)
+    return origin.grid.modality if origin is not None else ""
+
+
 def _likelihood(slot: str, modality: str, layer: Image) -> int:
     """3: modality and name; 2: modality; 1: nothing speaks against it; 0: another modality."""
-    has = grid_of(layer).modality
+    has = _modality(layer)
     if modality and has and modality != has:
         return 0
     return 1 + bool(modality and modality == has) + (slot.lower() in layer.name.lower())

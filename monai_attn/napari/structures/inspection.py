@@ -111,7 +111,7 @@ class Inspection:
 
     `findings` holds the last measurement of each label, which may be out of date while `up_to_date` is False. `layers`
     are all that are open: a layer made in napari takes the grid of the image it lies on. Without an image there are no
-    intensities.
+    intensities. `unit` is that of the image's values, "HU" or "g/ml"; "" where unknown.
 
     Raises `GeometryError` when the layer has no place in the patient, or lies on another grid than the image.
     """
@@ -120,8 +120,11 @@ class Inspection:
         self._others = tuple(layers)
         self.layer, self.image = layer, image
         self.grid = grid_of(layer, self._others)
+        self.unit = ""
         if image is not None:
-            check_grid(self.grid, grid_of(image, self._others), f"The layers {layer.name!r} and {image.name!r}")
+            measured = grid_of(image, self._others)
+            check_grid(self.grid, measured, f"The layers {layer.name!r} and {image.name!r}")
+            self.unit = measured.unit
         unnamed = displayed_blocks(np.asarray(layer.data)) if origin_of(layer) is None else ()
         adopt(layer, unnamed, self._others)
         self.lesions = lesion_labels(layer_table(layer))
@@ -131,11 +134,6 @@ class Inspection:
         self._stamps: Counter[int] = Counter()
         self._epoch = 0
         self._everything = True
-
-    @property
-    def unit(self) -> str:
-        """The unit of the image's values, "HU" or "g/ml"; "" where unknown."""
-        return grid_of(self.image, self._others).unit if self.image is not None else ""
 
     @property
     def up_to_date(self) -> bool:

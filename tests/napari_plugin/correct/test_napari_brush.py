@@ -124,6 +124,16 @@ def test_a_range_without_an_image_is_refused(warnings: list[str]) -> None:
     ]
 
 
+def test_nothing_is_painted_on_a_mask_that_was_moved_in_napari(warnings: list[str]) -> None:
+    mask = phantom()
+    brush, layer = brush_on(mask)
+    before = layer.data.copy()
+    layer.translate = np.add(layer.translate, (0, 20, 0))
+    drag(brush.viewer, layer, show_middle(brush.viewer, mask))
+    assert np.array_equal(layer.data, before)
+    assert "'mask' was moved in napari" in warnings[0]
+
+
 def test_only_images_on_the_grid_of_the_mask_can_gate() -> None:
     mask = phantom()
     viewer, image, layer = opened(mask)

@@ -17,6 +17,7 @@ from monai_attn.napari.layers.volumes import (
     go_to,
     grid_of,
     image_layer,
+    is_moved,
     labels_layer,
     oblique_degrees,
     origin_of,
@@ -203,6 +204,40 @@ def test_a_resliced_image_gives_no_grid() -> None:
     stray = Labels(np.zeros(image.data.shape, np.uint8), scale=image.scale, translate=image.translate)
     with pytest.raises(GeometryError, match="not known"):
         grid_of(stray, [image])
+
+
+MOVES = {
+    "affine": np.vstack([np.column_stack([np.eye(3), [0, 20, 0]]), [0, 0, 0, 1]]),
+    "translate": (0, 20, 0),
+    "scale": (2, 2, 2),
+    "rotate": (0, 0, 15),
+}
+
+
+@pytest.mark.parametrize("axes", signed_permutations()[::7])
+@pytest.mark.parametrize("move", MOVES)
+def test_a_layer_that_was_moved_in_napari_is_refused_until_that_is_undone(axes: np.ndarray, move: str) -> None:
+    grid = phantom(axes)
+    layer = Layer.create(*labels_layer(grid.with_array(np.zeros(grid.shape, np.uint8)), name="mask"))
+    assert not is_moved(layer)
+    before = getattr(layer, move)
+    setattr(layer, move, MOVES[move])
+    for asked in (grid_of, volume_of):
+        with pytest.raises(GeometryError, match=r"'mask' was moved in napari.*\"transform\" with the Alt key"):
+            asked(layer)
+    setattr(layer, move, before)
+    assert same_grid(grid_of(layer), grid)
+
+
+def test_a_mask_that_lies_in_a_viewer_of_films_is_not_taken_for_a_moved_one() -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((3, 4, 5, 6)))
+    mask = viewer.add_layer(Layer.create(*labels_layer(Volume(np.zeros((4, 5, 6), np.uint8)), name="mask")))
+    assert viewer.dims.ndim == 4
+    assert grid_of(mask, viewer.layers).shape == (4, 5, 6)
+    mask.data = np.zeros((2, 2, 2), np.uint8)  # refused as what it is, another shape
+    with pytest.raises(GeometryError, match="does not fit its grid"):
+        volume_of(mask)
 
 
 def test_labels_have_names_colours_and_room_to_paint() -> None:

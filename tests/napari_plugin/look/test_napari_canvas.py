@@ -166,6 +166,15 @@ def test_what_was_resampled_for_the_eye_says_so(viewer):
     assert notes.text("honesty") == "upright: resampled for display"
 
 
+def test_a_layer_that_was_moved_in_napari_says_so_until_that_is_undone(viewer):
+    notes = canvas_notes(viewer)
+    layer = add(viewer, ct(), "CT")
+    layer.affine = np.array([[1, 0, 0, 0], [0, 1, 0, 20], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    assert notes.text("honesty") == "CT: moved in napari, not where it lies in the patient"
+    layer._reset_affine()
+    assert notes.text("honesty") == ""
+
+
 def test_a_viewer_gets_its_text_once_and_loses_it_on_close(viewer):
     notes = canvas_notes(viewer)
     assert canvas_notes(viewer) is notes
