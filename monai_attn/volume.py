@@ -169,7 +169,12 @@ class Volume:
         return i, j, k
 
     def crop(self, block: tuple[slice, slice, slice]) -> Volume:
-        """The voxels of an index block, where they were in space. An empty block raises `GeometryError`."""
+        """The voxels of an index block, where they were in space.
+
+        Raises `GeometryError` for an empty block, and for slices with a step: they are another grid.
+        """
+        if any(part.step not in (None, 1) for part in block):
+            raise GeometryError(f"A block takes each voxel between its ends, so its slices have no step: {block}.")
         shift = np.eye(4)
         shift[:3, 3] = [part.indices(size)[0] for part, size in zip(block, self.shape, strict=True)]
         return replace(self, array=self.array[block], affine=self.affine @ shift)

@@ -140,3 +140,9 @@ def test_shear_is_seen():
     affine[1, 2] = 0.25
     assert Volume(np.zeros((2, 2, 2)), affine).is_sheared
     assert not oblique().is_sheared
+
+
+@pytest.mark.parametrize("part", [slice(0, 4, 2), slice(None, None, -1)])
+def test_a_block_with_a_step_is_refused_since_its_grid_is_another(part):
+    with pytest.raises(GeometryError, match="have no step"):
+        Volume(np.zeros((4, 5, 6)), np.eye(4)).crop((part, slice(None), slice(None)))

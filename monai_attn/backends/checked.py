@@ -167,7 +167,9 @@ class CheckedNetwork(ComparedNetwork):
     def _memory(self, rank: int, window: tuple[int, ...], what: str) -> Entry | None:
         """The place in the cache for what is known of a variant and a shape; None where nothing is kept."""
         variant, shape = self.variants[rank], "x".join(map(str, window))
-        return Entry("agreed", self.key, f"{variant.backend}-{variant.precision}-{shape}-{what}") if self.key else None
+        made = variant.network.made_from
+        name = f"{variant.backend}-{variant.precision}{f'-{made}' if made else ''}-{shape}-{what}"
+        return Entry("agreed", self.key, name) if self.key else None
 
     def _took(self, variant: Variant, output: Any, x: Tensor) -> Any:
         """The output, after the record has noted which variant gave it, and how its labels compared."""

@@ -25,6 +25,11 @@ class BackendNetwork(nn.Module):
     threads: int | None = None
     gives_features: bool = False
 
+    @property
+    def made_from(self) -> str:
+        """What a back-end made the network from besides its weights, in a few letters; "" for nothing."""
+        return ""
+
     def has_features(self, x: Tensor) -> bool:
         """Whether `features` can be computed for windows like `x`; to find out, a back-end may convert the network."""
         del x

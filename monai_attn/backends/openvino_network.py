@@ -67,6 +67,11 @@ class OpenVINONetwork(BackendNetwork):
             return False
         return True
 
+    @property
+    def made_from(self) -> str:
+        """What an int8 network was calibrated with, in 16 letters; "" for other precisions."""
+        return self.models.calibrated_with[:16] if isinstance(self.models, Quantised) else ""
+
     def let_go(self) -> None:
         """Give back OpenVINO's memory of intermediate results, 0.4 GiB for a large window in bf16."""
         for request, _ in self.requests.values():

@@ -47,6 +47,11 @@ class Quantised:
             raise InputError('Precision int8 needs nncf. Install it with: pip install "monai_attn[int8]"')
         self._made: Any = None
 
+    @property
+    def calibrated_with(self) -> str:
+        """The digest of the windows that the model is made from, or was made from."""
+        return str(self.about["calibration"]) if self.about else self.digest
+
     def model(self, window: Sequence[int]) -> tuple[Any, Any]:
         """A model for one window `(1, channels, *spatial)`, and the skeleton of its output.
 

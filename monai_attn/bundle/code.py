@@ -12,6 +12,7 @@ from monai_attn.bundle.config import TARGET, component_of, walk_config
 from monai_attn.bundle.expressions import is_harmless_expression
 from monai_attn.bundle.harmless import is_harmless_target
 from monai_attn.bundle.settings import expanded, macro_files
+from monai_attn.folders import files_in
 
 __all__ = ["Piece", "code_digest", "code_of_bundle", "code_of_config", "scripts_of"]
 
@@ -90,10 +91,13 @@ def code_of_config(config: Any, place: str = "") -> list[Piece]:
 def scripts_of(root: Path) -> tuple[Path, ...]:
     """The files in a bundle that can be run, of all its folders, relative to the bundle.
 
-    What Python keeps in `__pycache__` is left out, because a bundle's scripts are always compiled from their source.
+    Linked folders are entered. What Python compiles into `__pycache__` is left out, because a bundle's scripts are
+    always compiled from their source.
     """
-    found = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in CODE and path.is_file())
-    return tuple(path.relative_to(root) for path in found if path.parent.name != "__pycache__")
+    found = (path for path in sorted(files_in(root)) if path.suffix.lower() in CODE and path.is_file())
+    return tuple(
+        path.relative_to(root) for path in found if path.parent.name != "__pycache__" or path.suffix.lower() != ".pyc"
+    )
 
 
 def code_digest(root: Path, config: Any) -> str:
@@ -102,7 +106,7 @@ def code_digest(root: Path, config: Any) -> str:
     `config` is the config as it stands in its file. Weights and documents do not count, since they do not run. Raises
     `BundleError` for a file of a macro that cannot be read.
     """
-    configs = [path.relative_to(root) for path in sorted((root / "configs").rglob("*")) if path.suffix in CONFIGS]
+    configs = [path.relative_to(root) for path in sorted(files_in(root / "configs")) if path.suffix in CONFIGS]
     files = sorted({*configs, *scripts_of(root)})
     lines = [
         root.resolve().name,

@@ -136,8 +136,11 @@ def label_table(metadata: Mapping[str, Any]) -> LabelTable:
     >>> [label.name for label in label_table({"network_data_format": {"outputs": outputs}})]
     ['spleen']
     """
-    if metadata.get("labels"):
-        return LabelTable.from_json(metadata["labels"])
+    own = metadata.get("labels")
+    if isinstance(own, dict) and own and all(str(key).isdecimal() for key in own):
+        return LabelTable.of_names(_told_apart({int(key): str(name) for key, name in own.items()}))
+    if own:
+        return LabelTable.from_json(own)
     values = mapping_at(metadata, "network_data_format::outputs::pred::label_def")
     channels = mapping_at(metadata, "network_data_format::outputs::pred::channel_def")
     if not values and str(channels.get("0", "")).lower() != "background":

@@ -28,7 +28,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     for parse in (json.loads, ast.literal_eval):
         try:
             return key.strip(), parse(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
     return key.strip(), value
 

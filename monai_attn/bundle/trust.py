@@ -10,7 +10,7 @@ from typing import Any
 from monai_attn.bundle.code import Piece, code_digest, code_of_bundle
 from monai_attn.bundle.locate import config_file, is_shipped, read_metadata
 from monai_attn.bundle.settings import read_settings
-from monai_attn.errors import TrustError
+from monai_attn.errors import FileError, TrustError
 from monai_attn.folders import user_folder
 
 __all__ = ["code_lines", "digest_of", "is_trusted", "pieces_of", "remember_trust", "require_trust"]
@@ -84,8 +84,8 @@ def remember_trust(root: Path) -> None:
     memory = {**_memory(), digest_of(root): root.resolve().name}
     try:
         write_bytes_atomic(user_folder() / MEMORY, json.dumps(memory, indent=2).encode(), overwrite=True)
-    except OSError as error:
-        logger.warning("It could not be remembered that the bundle is trusted: %s", error.strerror)
+    except (OSError, FileError) as error:
+        logger.warning("It could not be remembered that the bundle is trusted: %s", error)
 
 
 def digest_of(root: Path) -> str:

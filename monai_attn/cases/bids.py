@@ -5,7 +5,7 @@ Source: the Brain Imaging Data Structure, https://bids-specification.readthedocs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from monai_attn.cases.case import Case
@@ -31,7 +31,8 @@ def bids_cases(folder: Path, names: Sequence[str], kinds: Sequence[str] = ()) ->
     """The cases of a data set in BIDS, one for each image of a bundle of one image, one for each session otherwise.
 
     `names` are those of the bundle's images; `kinds` say in the same order how BIDS calls them (T1w, ct), by default
-    `KINDS`. Derivatives are left out. Cases are called by their file, or by subject and session.
+    `KINDS`. Derivatives are left out. Cases are called by their file, or by subject and session. A session with two
+    images of one kind, as of two runs, is a case with a problem.
 
     Raises `InputError` when there is no such image, with the kinds that there are.
     """
@@ -46,13 +47,22 @@ def bids_cases(folder: Path, names: Sequence[str], kinds: Sequence[str] = ()) ->
             cases += [Case(safe_name(stem(path)), path) for path in fits[names[0]]]
         elif any(fits.values()):
             called = "_".join(place.relative_to(folder).parts)
-            cases.append(Case(safe_name(called), {name: paths[0] for name, paths in fits.items() if paths}))
+            cases.append(_session_case(safe_name(called), fits))
     if not cases:
         raise InputError(
             f"No image of the data set {folder.name!r} is {' or '.join(wanted.values())}; there are "
             f"{', '.join(sorted(there)) or 'none'}. Name the files, or a table of cases."
         )
     return cases
+
+
+def _session_case(called: str, fits: Mapping[str, Sequence[Path]]) -> Case:
+    """The case of a session; with a problem where two files could be one of its images, as of two runs."""
+    for name, paths in fits.items():
+        if len(paths) > 1:
+            why = f"{paths[0].name} and {paths[1].name} could both be {name}. Name the images in a table of cases."
+            return Case(called, {}, problem=why)
+    return Case(called, {name: paths[0] for name, paths in fits.items() if paths})
 
 
 def _subjects(folder: Path) -> list[Path]:

@@ -37,6 +37,10 @@ def dataset_cases(folder: Path, names: Sequence[str] = ("image",)) -> list[Case]
     """
     content = read_json(folder / FILE)
     part = next((part for part in LISTS if content.get(part)), LISTS[-1])
+    if not isinstance(content.get(part), list):
+        raise InputError(
+            f"{FILE} of {folder.resolve().name!r}: {part!r} is no list of cases. Write a list, or leave it out."
+        )
     return _cases(folder, content, part, names, labelled=False)
 
 
@@ -78,7 +82,7 @@ def _case(folder: Path, where: str, row: Any, names: Sequence[str], *, labelled:
     given = row if isinstance(row, dict) else {}
     there = [name for name in names if given.get(name)]
     several = len(names) > 1
-    if not there or (several and "id" not in given) or (labelled and not given.get("label")):
+    if not there or (several and given.get("id") is None) or (labelled and not given.get("label")):
         needs = ["an id"] * several + ["a label"] * labelled + [f"any of {', '.join(names)}" if several else "an image"]
         raise InputError(
             f"{where} lacks {', '.join(needs[:-1])}{', or ' if needs[:-1] else ''}{needs[-1]}. Each needs them."
@@ -88,7 +92,7 @@ def _case(folder: Path, where: str, row: Any, names: Sequence[str], *, labelled:
         _resolve(folder, given[name])
     label = _resolve(folder, given["label"]) if labelled else None
     try:
-        name = checked_name(str(given["id"])) if "id" in given else safe_name(stem(images[names[0]]))
+        name = checked_name(str(given["id"])) if given.get("id") is not None else safe_name(stem(images[names[0]]))
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return Case(name, images if several else images[names[0]], label)

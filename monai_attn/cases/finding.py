@@ -85,7 +85,13 @@ def _found(path: Path, names: Sequence[str]) -> Sequence[Found]:
     else:
         masks = masks_among(path)
         inside = [one for one in image_files(path) if one not in masks]
-    found = inside or patient_folders(path) or [path]
+    patients = [] if inside else patient_folders(path)
+    if patients and holds_dicom(path):
+        raise InputError(
+            f"{path.resolve().name} holds DICOM files beside the folders of {len(patients)} patients. Move them into a "
+            "folder of their own, or name the folders that are to be segmented."
+        )
+    found = inside or patients or [path]
     if masks and found == [path] and not any(map(holds_dicom, walk(path))):
         why = f"{path.resolve().name} holds masks, {min(masks).name} first, and no image. Name a file to segment it."
         return [Case("", path, problem=why)]
@@ -158,4 +164,7 @@ def _place(case: Case, names: Sequence[str]) -> Path:
 
 def _same(one: Case, other: Case) -> bool:
     # `Path.resolve` raises where a link leads in a circle; such a link is a case that cannot be read.
-    return [*map(os.path.realpath, one.paths)] == [*map(os.path.realpath, other.paths)]
+    if [*map(os.path.realpath, one.paths)] != [*map(os.path.realpath, other.paths)]:
+        return False
+    parts = [{name: (image.series, image.volume) for name, image in case.images.items()} for case in (one, other)]
+    return parts[0] == parts[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +132,7 @@ def _of_names(
             found = list_series(path) if several else []
             # Of a folder with one series the reader takes that; the modality is checked when it is read.
             files[one.name] = ImageFile(
-                path, chosen.get(one.name) or (_series_of(found, one, path.name) if len(found) > 1 else None)
+                path, chosen.get(one.name) or (_series_of(found, [one], path.name) if len(found) > 1 else None)
             )
     return files
 
@@ -139,8 +140,19 @@ def _of_names(
 def _of_series(path: Path, inputs: Sequence[ImageInput], chosen: Mapping[str, str]) -> dict[str, ImageFile]:
     """A series of a DICOM folder for each input, as far as they are there."""
     found = list_series(path)
-    told = {one.name: chosen.get(one.name) or _series_of(found, one, path.name) for one in inputs}
-    files = {name: ImageFile(path, series) for name, series in told.items() if series is not None}
+    told: dict[str, str | None] = dict(chosen)
+    for one in inputs:
+        if one.name not in chosen:
+            others = [other for other in inputs if other is not one and other.modality == one.modality]
+            told[one.name] = _series_of(found, [one, *others], path.name)
+    files = {name: ImageFile(path, told[name]) for name in (one.name for one in inputs) if told.get(name) is not None}
+    taken = Counter(image.series for image in files.values())
+    twice = [name for name, image in files.items() if taken[image.series] > 1]
+    if twice:
+        raise InputError(
+            f"{path.resolve().name} holds one series that could be {' or '.join(twice)}. Say which it is, and leave "
+            f"the others out: {twice[0]}={path.name}"
+        )
     if not files:
         names = [one.name for one in inputs]
         raise InputError(
@@ -150,12 +162,17 @@ def _of_series(path: Path, inputs: Sequence[ImageInput], chosen: Mapping[str, st
     return files
 
 
-def _series_of(found: Sequence[Series], one: ImageInput, folder: str) -> str | None:
-    """The series an input takes, for `read`; None when there is none. A lone one that cannot be read is taken, so
-    that reading it says why."""
+def _series_of(found: Sequence[Series], alike: Sequence[ImageInput], folder: str) -> str | None:
+    """The series that the first of some inputs of one modality takes, for `read`; None when there is none.
+
+    Where other inputs have the modality too, the description has to tell the input from them. A lone series that cannot
+    be read is taken, so that reading it says why.
+    """
+    one, *others = alike
     fits = [series for series in found if one.modality and series.modality == one.modality]
-    if len(fits) > 1 and one.series:
-        fits = [series for series in fits if one.series.lower() in series.description.lower()] or fits
+    if one.series and (others or len(fits) > 1):
+        told = [series for series in fits if one.series.lower() in series.description.lower()]
+        fits = told if others else told or fits
     fits = [series for series in fits if not series.problem] or fits
     if len(fits) > 1:
         raise InputError(

@@ -12,7 +12,7 @@ from typing import Any
 from monai_attn.cases.case import Case
 from monai_attn.cases.choosing import Judged
 from monai_attn.cases.images import ImageFile
-from monai_attn.cases.naming import checked_name
+from monai_attn.cases.naming import checked_name, same_name
 from monai_attn.cases.studies import Study, find_studies
 from monai_attn.errors import FileError, InputError
 from monai_attn.measure import to_csv
@@ -79,12 +79,16 @@ def series_table_cases(
     if missing:
         raise InputError(f"{path.name} lacks the column {missing[0]!r} of a table of series. Write the table again.")
     found: dict[str, dict[str, ImageFile]] = {}
+    called: dict[str, str] = {}
     for line, cells in lines:
         row = {key: cell.removeprefix("'") for key, cell in cells.items()}  # which `to_csv` puts before formulas
         where, folder = f"Line {line} of {path.name}", path.parent / row["folder"]
         if not _is_chosen(row["chosen"], where):
             continue
-        images = found.setdefault(checked_name(row["case"]), {})
+        name = checked_name(row["case"])
+        if (first := called.setdefault(same_name(name), name)) != name:
+            raise InputError(f"{where}: the cases {first!r} and {name!r} differ in capital letters alone. Rename one.")
+        images = found.setdefault(name, {})
         if row["image"] not in names:
             raise InputError(f"{where}: the bundle takes {', '.join(names)}, not {row['image']!r}.")
         if row["image"] in images:

@@ -36,6 +36,7 @@ class StudySeries:
     - `slices`: places along the normal; `volumes`: images at each place (echoes, times, b-values).
     - `step_mm`: the usual distance of slices; 0 where it is not known. `gaps`: how many steps are longer.
     - `copies`: files that repeat an image. `same_as`: the number of a series of the study that shows the same images.
+    - `ends_mm`: where the first and the last slice lie along the normal; empty where it is not known.
     """
 
     uid: str
@@ -53,6 +54,7 @@ class StudySeries:
     localizer: bool
     files: tuple[Path, ...] = field(repr=False)
     same_as: str = ""
+    ends_mm: tuple[float, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -139,6 +141,7 @@ def _series(headers: Mapping[Path, ImageHeader]) -> StudySeries:
         copies=len(headers) - len(images),
         localizer="LOCALIZER" in first.image_type.upper().split("\\"),
         files=tuple(images),
+        ends_mm=(round(places[0], 1), round(places[-1], 1)) if places else (),
     )
 
 
@@ -161,9 +164,13 @@ def _plane(orientation: tuple[float, ...]) -> str:
 
 
 def _marked(series: list[StudySeries]) -> Iterable[StudySeries]:
-    """The series, those marked that show the same as an earlier one: sent twice, under another UID."""
+    """The series, those marked that show the same as an earlier one: sent twice, under another UID.
+
+    A series without number and description, as some anonymisers leave them, is not marked: it may be another one.
+    """
     seen: dict[object, StudySeries] = {}
     for one in series:
-        place = (one.modality, one.description, one.plane, one.slices, one.volumes, one.size, one.pixel_mm, one.step_mm)
-        earlier = seen.setdefault((place, one.number), one)
+        place = (one.plane, one.slices, one.volumes, one.size, one.pixel_mm, one.step_mm, one.ends_mm)
+        called = (one.modality, one.number, one.description) if one.number or one.description else one.uid
+        earlier = seen.setdefault((place, called), one)
         yield one if earlier is one else replace(one, same_as=earlier.number or "?")

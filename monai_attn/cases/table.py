@@ -47,7 +47,8 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     """The columns of a table, and each row with the number of its line; cells are without blanks around them.
 
     Cells are separated by the first of `SIGNS` that the first line has. Raises `FileError` for a table that does not
-    exist, and `InputError` for what is no text in UTF-8, or for two columns of one name.
+    exist. Raises `InputError` for what is no text in UTF-8, for two columns of one name, or for a
+    row with more cells than columns.
     """
     if not path.exists():
         raise FileError(f"{path.name} does not exist. Check the path.")
@@ -56,10 +57,16 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
             first = stream.readline()
             stream.seek(0)
             sign = next((sign for sign in SIGNS if sign in first), SIGNS[0])
-            rows = csv.DictReader(stream, delimiter=sign)
+            rows, lines = csv.DictReader(stream, delimiter=sign), []
             header = [name.strip() for name in rows.fieldnames or []]
             rows.fieldnames = header
-            lines = [(rows.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in rows]
+            for row in rows:
+                if any(row.get(None) or ()):  # DictReader's key of the cells beyond the columns
+                    raise InputError(
+                        f"Line {rows.line_num} of {path.name} has more cells than columns. Put quotes around a cell "
+                        f"that holds {sign!r}."
+                    )
+                lines.append((rows.line_num, {key: (value or "").strip() for key, value in row.items() if key}))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{path.name} is no table of comma-separated text in UTF-8. Save it as CSV in UTF-8."

@@ -86,7 +86,7 @@ def dry_run(recipe: Recipe, cases: Sequence[Case], segmenter: Segmenter, answer:
     expected = [look.estimate for look in looks if look.estimate is not None]
     if len(cases) > 1:
         print(_in_all(expected, len(cases) - failed - len(expected), failed))
-    print(f"Dry run with {recipe.bundle}: nothing was segmented, nothing written.")
+    print(f"Dry run with {recipe.bundle}: nothing was segmented, and no result was written.")
     return 0 if failed == 0 else 1 if failed < len(cases) else 2
 
 

@@ -76,11 +76,11 @@ def _list_zoo(*, as_json: bool) -> int:
 def _described(name: str, root: Path) -> dict[str, Any]:
     """What is printed of a bundle; one damaged bundle of the user's does not hide the others."""
     from monai_attn.bundle.describe import describe_bundle
-    from monai_attn.errors import BundleError
+    from monai_attn.errors import AttnError
 
     try:
         bundle = describe_bundle(root)
-    except BundleError as error:
+    except AttnError as error:
         return {"name": name, "error": str(error), "folder": str(root)}
     labels = {label.value: label.name for label in bundle.labels}
     return {"name": name, "version": bundle.version, "task": bundle.task, "labels": labels, "folder": str(bundle.root)}

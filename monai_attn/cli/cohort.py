@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monai_attn.cli._json import add_json
 from monai_attn.cli._values import names
 from monai_attn.notice import RESEARCH_USE
+
+if TYPE_CHECKING:
+    from monai_attn.cohort.review import Review
 
 __all__ = ["add_parser", "run", "write_page"]
 
@@ -61,6 +65,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Write the three files, or compare two readers; 0 when all went well.
 
+    The exit code is 1 where masks of some cases cannot be read, and 2 where none can.
+
     Raises `InputError` for an unknown rule or another number of readers than two, and `FileError` for a folder without
     results.
     """
@@ -70,10 +76,13 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.report import check_matplotlib
 
     check_matplotlib()
-    doubts = write_page(args.folder, {}, without=args.without, overwrite=args.overwrite)
-    args.answer["doubts"] = doubts
+    review = write_page(args.folder, {}, without=args.without, overwrite=args.overwrite)
+    args.answer["doubts"] = doubts_of(review)
+    failed = [case for case in review.cases if case.error]
+    for case in failed:
+        print(f"{case.case}: {case.error}", file=sys.stderr)
     print(RESEARCH_USE)
-    return 0
+    return 0 if not failed else 1 if len(failed) < len(review.cases) else 2
 
 
 def compare_readers(folder: Path, readers: tuple[str, ...], *, overwrite: bool = False) -> list[dict[str, Any]]:
@@ -108,8 +117,8 @@ def compare_readers(folder: Path, readers: tuple[str, ...], *, overwrite: bool =
 
 def write_page(
     folder: Path, failed: dict[str, str], *, without: tuple[str, ...] = (), overwrite: bool = False
-) -> list[dict[str, str]]:
-    """Write the tables and the page of a folder, and say which cases to look at first; gives the doubts."""
+) -> Review:
+    """Write the tables and the page of a folder, and say which cases to look at first."""
     from monai_attn.cohort.review import review_cohort, write_review
 
     review = review_cohort(folder, failed=failed, without=without)
@@ -118,4 +127,9 @@ def write_page(
     print(f"{len(review.cases)} cases, {len(doubtful)} to look at first.")
     for path in paths:
         print(f"written: {path}")
+    return review
+
+
+def doubts_of(review: Review) -> list[dict[str, str]]:
+    """The doubts of a review, for JSON."""
     return [{"case": one.case, "rule": one.rule, "structure": one.structure, "text": one.text} for one in review.doubts]

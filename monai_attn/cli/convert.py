@@ -195,6 +195,7 @@ def _label_map(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
 
     import numpy as np
 
+    from monai_attn.errors import InputError
     from monai_attn.io import count_volumes
     from monai_attn.io.names import suffix_of
     from monai_attn.io.reading import READERS
@@ -203,6 +204,10 @@ def _label_map(args: argparse.Namespace) -> tuple[LabelTable, Taken]:
     volume = None
     if args.volume is not None and suffix_of(args.mask) in READERS and count_volumes(args.mask) > 1:
         volume, args.volume = args.volume, None  # it is the mask's, not the source's
+    if volume is None and not args.source:
+        for option in ("series", "volume"):
+            if getattr(args, option) is not None:
+                raise InputError(f"--{option} chooses among several, and {args.mask.name} is one. Leave it out.")
     whole = Segmentation.load(args.mask, volume=volume)
 
     def taken(values: list[int]) -> Segmentation:

@@ -32,12 +32,12 @@ The file needs nothing but itself. For a PDF, print it from a browser: it has a 
 """Shown at the end of `monai-attn report --help`."""
 
 FOR_A_CASE = {
-    *("image", "mask", "reference", "lesion", "min_ml", "with_identity", "window", "pictures"),
+    *("image", "mask", "reference", "lesion", "min_ml", "connectivity", "with_identity", "window", "pictures"),
     *("series", "volume", "suv_factor"),
 }
 """Options that only the report of one case has."""
 
-NOT_GIVEN = {"lesion": [], "with_identity": False, "min_ml": 0.0}
+NOT_GIVEN = {"lesion": [], "with_identity": False, "min_ml": 0.0, "connectivity": 26}
 """The values of these options where they are not given; all others are None then."""
 
 FOR_A_COHORT = {"cohort", "references"}

@@ -206,7 +206,7 @@ def run(args: argparse.Namespace) -> int:
         if light:
             load_monai_lightly()
         segmenter = recipe.segmenter()
-    if args.trust and not args.sandbox:
+    if args.trust and not args.sandbox and not args.dry_run:
         remember_trust(root)
     if args.studies:
         cases = find_study_cases(args, segmenter.parts.inputs)

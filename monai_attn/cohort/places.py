@@ -9,6 +9,7 @@ from typing import Any
 from monai_attn.cases import ImageFile
 from monai_attn.cases.labelled import IMAGES, image_record
 from monai_attn.errors import AttnError
+from monai_attn.folders import files_in
 from monai_attn.io import is_dicom
 
 __all__ = ["places_of"]
@@ -33,7 +34,6 @@ def _harmless(image: ImageFile, place: Mapping[str, Any]) -> bool:
     one = next(iter(image.files), image.path)
     if one.is_file() and not is_dicom(one):
         return True  # no other file names a patient, and readers of DICOM take their time to load
-    from monai_attn.io.dicom.folders import files_in
     from monai_attn.report import anonymous_case, read_identity
 
     if one.is_dir():

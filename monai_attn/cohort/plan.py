@@ -7,9 +7,11 @@ Nothing is written, except that `survey` first settles what killed processes lef
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.cases import Case, ImageFile, find_images
@@ -65,7 +67,8 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
             what = "is a link to a file that is not there" if one.path.is_symlink() else "does not exist"
             raise FileError(f"{one.path.name} {what}.")
     given = {os.path.realpath(path) for one in found.values() for path in (one.path, *one.files)}
-    for path in recipe.files(case.name):
+    pictures = (recipe.picture_file(case.name),) if recipe.picture else ()
+    for path in (*recipe.files(case.name), *pictures):
         if not path.is_symlink() and os.path.realpath(path) in given:  # a link is refused below
             raise FileError(f"{path.name} is an image of the case, and stays. Choose another folder for the results.")
     reference = next(iter(found.values())).path
@@ -73,9 +76,13 @@ def prepare(recipe: Recipe, case: Case, parts: Parts) -> Prepared:
         raise InputError(f"{reference.name} is no DICOM series, to which a DICOM SEG or RTSTRUCT would belong.")
     choice = [{name: one.series for name, one in found.items()}, recipe.volume, recipe.suv_factor]
     digest = files_digest({name: one.files or one.path for name, one in found.items()}, choice)
-    for path in recipe.files(case.name) if recipe.overwrite else ():
+    for path in (*recipe.files(case.name), *pictures) if recipe.overwrite else ():
         check_free(path, overwrite=True)
-    return look_again(recipe, case, Prepared(found, digest, Standing(State.TO_DO)), parts)
+    prepared = look_again(recipe, case, Prepared(found, digest, Standing(State.TO_DO)), parts)
+    for path in pictures if prepared.standing.state is State.TO_DO and not recipe.overwrite else ():
+        if path not in prepared.standing.replace:  # else it is in the way only after the case was computed
+            check_free(path, overwrite=False)
+    return prepared
 
 
 def look_again(
@@ -194,6 +201,20 @@ def _again(recipe: Recipe, standing: Standing) -> Standing:
     if recipe.redo:
         return replace(standing, state=State.TO_DO, check_voxels=None, warnings=())
     raise StaleError(f"{standing.why} The results are left as they are; --redo stale segments the case again.")
+
+
+def now_ns(folder: Path) -> int:
+    """The time by the clock of a folder's file system, in nanoseconds; that of this computer where the folder is new.
+
+    The server of the files may be ahead of this computer, and files of before the run would look younger than the run.
+    """
+    try:
+        with TemporaryFile(dir=folder) as stream:
+            stream.write(b"now")
+            stream.flush()
+            return os.fstat(stream.fileno()).st_mtime_ns
+    except OSError:
+        return time.time_ns()
 
 
 def _changed_ns(path: Path) -> int:

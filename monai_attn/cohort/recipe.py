@@ -133,7 +133,7 @@ class Recipe:
 def named_labels(said: Path | str | None) -> LabelTable | tuple[str, ...]:
     """What `labels` of a recipe says: the table of a file, or the names of structures; () where it says nothing.
 
-    Raises `FileError` for a file that is missing or names no labels.
+    Raises `FileError` for a file that is missing or names no labels, and `InputError` for text without a name.
 
     >>> named_labels("liver, spleen")
     ('liver', 'spleen')
@@ -141,9 +141,12 @@ def named_labels(said: Path | str | None) -> LabelTable | tuple[str, ...]:
     if not said:
         return ()
     path = Path(said)
-    if path.is_file() or path.suffix in LABEL_FILES or path.parent != Path():
+    if path.is_file() or path.suffix.lower() in LABEL_FILES or path.parent != Path():
         return read_label_file(path)
-    return tuple(name.strip() for name in str(said).split(",") if name.strip())
+    names = tuple(name.strip() for name in str(said).split(",") if name.strip())
+    if not names:
+        raise InputError(f"The labels {str(said)!r} name no structure. Write names such as liver,spleen, or none.")
+    return names
 
 
 @dataclass(frozen=True)

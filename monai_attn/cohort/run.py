@@ -19,7 +19,7 @@ from monai_attn.bundle.case import read_images
 from monai_attn.cases import Case
 from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.output import save_case
-from monai_attn.cohort.plan import Prepared, decide, look_again, prepare
+from monai_attn.cohort.plan import Prepared, decide, look_again, now_ns, prepare
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.cohort.watched import Watched
 from monai_attn.errors import FileError
@@ -189,7 +189,7 @@ def run_cases(
     """
     recover(recipe.output, [case.name for case in cases])
     waiting = deque(cases)
-    since_ns, met_busy = time.time_ns(), 0
+    since_ns, met_busy = now_ns(recipe.output), 0
     writing: Future[Row] | None = None
     with Claims(recipe.output) as claims, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
 

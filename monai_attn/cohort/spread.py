@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from monai_attn.cases import Case
 from monai_attn.cohort.attempt import STOPS
 from monai_attn.cohort.executors import Workers
-from monai_attn.cohort.plan import made_from
+from monai_attn.cohort.plan import made_from, now_ns
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.cohort.run import POLL_S
 from monai_attn.cohort.work import Work, check_sendable, do_case
@@ -44,7 +44,7 @@ def spread_cases(recipe: Recipe, cases: Sequence[Case], parts: Parts, workers: W
     Raises `InputError` for a recipe that cannot be sent, and when the workers cannot begin at all.
     """
     recipe = replace(recipe, execution=workers.share_of(recipe.execution))
-    work = Work(recipe, secrets.token_hex(8), time.time_ns(), made_from(parts, recipe))
+    work = Work(recipe, secrets.token_hex(8), now_ns(recipe.output), made_from(parts, recipe))
     check_sendable(work)
     recover(recipe.output, [case.name for case in cases])
     try:

@@ -19,7 +19,16 @@ from monai_attn.io import write_bytes_atomic
 from monai_attn.io.digest import sha256
 from monai_attn.io.jsonfile import read_json_file
 
-__all__ = ["VERDICTS", "Agreement", "Verdict", "agreement_of", "read_verdicts", "reading_list", "record_verdict"]
+__all__ = [
+    "VERDICTS",
+    "Agreement",
+    "Verdict",
+    "agreement_of",
+    "read_verdicts",
+    "reading_list",
+    "record_verdict",
+    "restore_verdict",
+]
 
 VERDICTS = ("accept", "fix", "reject")
 """What a reader can decide: the mask is good; it was or will be corrected; it is of no use."""
@@ -60,10 +69,17 @@ def record_verdict(folder: Path, case: str, decision: str, reader: str = "") -> 
     if not digest:
         raise FileError(f"{case} has no mask in {folder.name}, so there is nothing to decide.")
     verdict = Verdict(case, decision, datetime.now(UTC).isoformat(timespec="seconds"), digest)
-    kept = _written(folder, reader) | {case: verdict}
-    content = {"reader": reader, "verdicts": [asdict(one) for one in kept.values()]}
-    write_bytes_atomic(_file(folder, reader), (json.dumps(content, indent=2) + "\n").encode(), overwrite=True)
+    _write(folder, reader, _written(folder, reader) | {case: verdict})
     return verdict
+
+
+def restore_verdict(folder: Path, case: str, verdict: Verdict | None, reader: str = "") -> None:
+    """Take back what a reader decided last on a case: `verdict` is written in its place, None leaves nothing.
+
+    Raises `FileError` where the file of the reader cannot be written.
+    """
+    kept = {name: one for name, one in _written(folder, reader).items() if name != case}
+    _write(folder, reader, kept | {case: verdict} if verdict is not None else kept)
 
 
 def reading_list(review: Review, verdicts: Iterable[str]) -> list[str]:
@@ -114,6 +130,11 @@ def _written(folder: Path, reader: str) -> dict[str, Verdict]:
     except (TypeError, KeyError, InputError) as error:
         raise FileError(f"{path.name} is damaged. Restore it from a copy, or remove it to begin again.") from error
     return {one.case: one for one in found}
+
+
+def _write(folder: Path, reader: str, verdicts: Mapping[str, Verdict]) -> None:
+    content = {"reader": reader, "verdicts": [asdict(one) for one in verdicts.values()]}
+    write_bytes_atomic(_file(folder, reader), (json.dumps(content, indent=2) + "\n").encode(), overwrite=True)
 
 
 def _share(pairs: Sequence[tuple[str, str]], reader: int, decision: str) -> float:

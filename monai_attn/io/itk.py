@@ -56,8 +56,11 @@ def write_itk(volume: Volume, path: Path, table: LabelTable | None = None) -> No
     if table is not None and path.name.lower().endswith(".nrrd"):
         for key, value in segment_keys(table, volume.shape).items():
             image.SetMetaData(key, value)
+    small = path.with_suffix(path.suffix.lower())  # SimpleITK does not know endings in capital letters
     writer = SimpleITK.ImageFileWriter()
-    writer.SetFileName(str(path))
+    writer.SetFileName(str(small))
     writer.SetUseCompression(True)
     writer.SetCompressionLevel(1)
     writer.Execute(image)
+    if small != path:
+        small.replace(path)

@@ -7,6 +7,7 @@ whoever asks for a file checks its entries.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def read_json_file(path: str | Path) -> Any:
 
     A byte order mark, as Windows editors write it, is passed over, in UTF-8 and UTF-16. Text in another encoding is
     refused. So are NaN and Infinity, which Python reads and JSON does not have, and half characters (lone
-    surrogates), which cannot be written again.
+    surrogates), which cannot be written again. A key that stands twice is refused too: one value would be lost.
     """
     path = Path(path)
     if not path.is_file():
@@ -47,7 +48,7 @@ def read_json_file(path: str | Path) -> Any:
         data = read_plain(path)
         try:
             text = data.decode(_encoding(data))
-            content = json.loads(text, parse_constant=_refuse)
+            content = json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)
             json.dumps(content, ensure_ascii=False).encode("utf-8")
         except UnicodeError as error:
             raise FileError(f"{_place(path)}: its text is not UTF-8. Save it as UTF-8 and try again.") from error
@@ -65,6 +66,15 @@ def _place(path: str | Path) -> str:
 def _encoding(data: bytes) -> str:
     """UTF-16 where the file begins with the byte order mark of UTF-16, else UTF-8 with or without a mark."""
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The keys and values of an object. Raises `ValueError` for a key that stands twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice[:60]!r} stands twice")
+    return found
 
 
 def _refuse(word: str) -> Any:

@@ -34,7 +34,8 @@ def nifti_pair(path: Path) -> tuple[Path, Path]:
     """
     if path.suffix.lower() not in (".hdr", ".img"):
         return path, path
-    found = {each.suffix.lower(): each for each in path.parent.glob(f"{_escaped(path.stem)}.*")}
+    mates = [each for each in path.parent.glob(f"{_escaped(path.stem)}.*") if each.stem == path.stem]
+    found = {each.suffix.lower(): each for each in sorted(mates, key=path.__eq__)}  # the given one counts before others
     for suffix in (".hdr", ".img"):
         if suffix not in found:
             raise FileError(f"{path.name}: the {suffix} file that belongs to it is not beside it.")

@@ -75,6 +75,10 @@ def _pixels(path: Path) -> tuple[NDArray[np.generic], bool]:
             raise FileError(f"{path.name} holds {pages} pages, and a picture is one. Save the pages apart.")
         grey = picture.mode in ("1", "L", "LA", "La", "I", "F") or picture.mode.startswith("I;16")
         as_it_is = grey and picture.mode not in ("1", "LA", "La")
+        if not as_it_is and any(";16" in str(tile) for tile in picture.tile):  # Pillow would keep the upper 8 bits
+            raise FileError(
+                f"{path.name} has 16 bits for each colour, and 8 would be left. Save each colour as a grey picture."
+            )
         plain: Any = picture if as_it_is else picture.convert("L" if grey else "RGB")
         array = np.asarray(plain)
         turned = picture.getexif().get(ORIENTATION, 1) != 1

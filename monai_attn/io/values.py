@@ -78,6 +78,7 @@ def storable(array: NDArray[np.generic]) -> NDArray[np.generic]:
     >>> storable(np.array([0, 1, 300])).dtype, storable(np.array([True, False])).dtype
     (dtype('int16'), dtype('uint8'))
     """
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype == np.bool_:
         return array.astype(np.uint8)
     if array.dtype == np.float16:

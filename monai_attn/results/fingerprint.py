@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from monai_attn.folders import files_in
 from monai_attn.volume import Volume
 
 __all__ = ["files_digest", "voxels_digest"]
@@ -71,13 +71,11 @@ def _named(path: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Name below `path`, size and time of each file."""
+    """Name below `path`, size and time of each file; of a link those of the file that it leads to."""
     if not path.is_dir():
         status = path.stat()
         yield "", status.st_size, status.st_mtime_ns
         return
-    for folder, _, names in os.walk(path):
-        for name in names:
-            one = Path(folder) / name
-            status = one.lstat()
-            yield one.relative_to(path).as_posix(), status.st_size, status.st_mtime_ns
+    for one in files_in(path):
+        status = one.stat() if one.exists() else one.lstat()
+        yield one.relative_to(path).as_posix(), status.st_size, status.st_mtime_ns

@@ -120,7 +120,11 @@ def standing_of(
 
 
 def _without_record(record: Path, there: Sequence[Path]) -> Standing:
-    """Files without a record: half of a case of ours where our table describes the mask, else somebody's files."""
+    """Files without a whole record: half of a case of ours, or somebody's files.
+
+    A mask is ours where a part of its record is there, and our table describes it. Without any record a person may have
+    drawn the mask, and measured it with our commands.
+    """
     cut = [path for path in there if path == record and is_cut_off(path)]
     there = [path for path in there if path not in cut]
     if not there:
@@ -129,7 +133,7 @@ def _without_record(record: Path, there: Sequence[Path]) -> Standing:
     masks = [path for path in there if stem(path) == record.stem and suffix_of(path)]
     voxels = _voxels_of_our_table(table) if table in there else None
     whole = there == [table] or (masks and all(_voxels_of_mask(mask) == voxels for mask in masks))
-    if voxels is not None and record not in there and whole:
+    if voxels is not None and record not in there and whole and (cut or not masks):
         return Standing(State.TO_DO, replace=frozenset([*there, *cut]))
     return _refused(f"{there[0].name} exists already, without the record of a finished case")
 

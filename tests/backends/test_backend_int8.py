@@ -118,3 +118,20 @@ def test_a_recorder_keeps_some_windows_of_all_without_air_and_runs_the_network_o
     SlidingWindowInferer((16, 16, 16), overlap=0)(x, recorder)
     assert len(recorder.windows) == 5
     assert recorder.windows[0] is not recorder.windows[1]
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("_empty_cache")
+def test_a_network_that_is_calibrated_anew_is_compared_anew():
+    """That an older calibration had agreed was taken as proof of the new one."""
+    network, x = TwoTissues().eval(), blobs(2, 1, 32, 40, 32, seed=9)
+    places = set()
+    for seed in (0, 1):
+        loaded = load_network(
+            network,
+            Execution("cpu", backend="openvino", precision="int8"),
+            windows=[blobs(1, 1, 32, 40, 32, seed=seed)[0]],
+        )
+        loaded(x)
+        places.add(loaded._memory(0, tuple(x.shape[1:]), "rounding").folder)
+    assert len(places) == 2

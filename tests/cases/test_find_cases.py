@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,16 @@ def test_a_table_with_two_columns_of_one_name_is_refused_for_training_too(folder
     with pytest.raises(InputError, match=r"cases\.csv has the column 'image' twice"):
         find_labelled(path)
     assert read_table(table(folder, "case;t1;;", "x;a.nii.gz;;"))[1] == [(2, {"case": "x", "t1": "a.nii.gz"})]
+
+
+@pytest.mark.parametrize("test", [5, "ab", {"a": 1}])
+def test_a_list_of_cases_that_is_none_is_refused(tmp_path, test):
+    (tmp_path / "dataset.json").write_text(json.dumps({"test": test, "training": []}))
+    with pytest.raises(InputError, match="'test' is no list of cases"):
+        find_cases([tmp_path])
+
+
+def test_a_row_with_more_cells_than_columns_is_refused(tmp_path):
+    (tmp_path / "cases.csv").write_text("case,image\nc1,a, b.nii.gz\n")
+    with pytest.raises(InputError, match=r"Line 2 of cases\.csv has more cells than columns"):
+        find_cases([tmp_path / "cases.csv"])

@@ -19,6 +19,7 @@ from monai_attn.cases import (
     SeriesRules,
     choose_series,
     find_cases,
+    find_images,
     find_studies,
     series_table,
     study_case,
@@ -263,3 +264,52 @@ def test_bids_gives_the_images_of_the_kind(tmp_path):
     ]
     with pytest.raises(InputError, match="is ct; there are T1w, T2w"):
         find_cases([tmp_path], ["ct"])
+
+
+def test_a_series_is_not_taken_for_an_image_that_its_description_does_not_say(tmp_path):
+    """A T1 was taken as FLAIR, as the only series of the modality."""
+    inputs = [ImageInput("t1", "MR", series="t1"), ImageInput("flair", "MR", series="flair")]
+    add(tmp_path / "export", image(1), generate_uid(), SeriesDescription="T1 mprage")
+    (study,) = find_studies(tmp_path / "export", cache=tmp_path / "cache").studies
+    assert list(study_case(study, choose_series(study, inputs, {})).images) == ["t1"]
+    flair = choose_series(study, inputs[::-1], {"flair": SeriesRules(descriptions=("*T1*",))})
+    assert flair[0].image == "flair"  # a rule says so
+    assert list(find_images(tmp_path / "export", inputs)) == ["t1"]
+    unnamed = [ImageInput("a", "MR"), ImageInput("b", "MR")]
+    with pytest.raises(InputError, match="one series that could be a or b"):
+        find_images(tmp_path / "export", unnamed)
+
+
+def test_series_without_number_and_description_are_not_the_same_images(tmp_path):
+    study = generate_uid()
+    for number, prefix in enumerate("AB"):
+        add(tmp_path / "export", image(number), study, number=None, prefix=prefix, SeriesDescription="")
+    (found,) = find_studies(tmp_path / "export", cache=tmp_path / "cache").studies
+    assert [one.same_as for one in found.series] == ["", ""]
+
+
+def test_cases_of_tables_of_series_that_differ_in_capital_letters_or_series_are_refused(plan, tmp_path):
+    rows = list(csv.reader(plan.read_text().splitlines()))
+    header, chosen = rows[0], [row for row in rows[1:] if row[rows[0].index("chosen")] == "yes"]
+    for name, row in zip(("P1", "p1"), chosen, strict=False):
+        row[header.index("case")] = name
+    with plan.open("w", newline="") as stream:
+        csv.writer(stream).writerows([header, *chosen])
+    with pytest.raises(InputError, match="'P1' and 'p1' differ in capital letters alone"):
+        find_cases([plan])
+
+
+def test_slices_beside_the_folders_of_patients_are_not_passed_over(tmp_path):
+    for number, place in enumerate(("P1", "P2", "")):
+        add(tmp_path / "export" / place, image(number), generate_uid(), PatientID=f"patient {number}")
+    with pytest.raises(InputError, match="holds DICOM files beside the folders of 2 patients"):
+        find_cases([tmp_path / "export"])
+
+
+def test_of_two_runs_in_bids_none_is_taken_by_its_name(tmp_path):
+    (tmp_path / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8.0"}')
+    (tmp_path / "sub-01" / "anat").mkdir(parents=True)
+    for name in ("run-1_T1w", "run-2_T1w", "FLAIR"):
+        (tmp_path / "sub-01" / "anat" / f"sub-01_{name}.nii.gz").touch()
+    (case,) = find_cases([tmp_path], ["t1", "flair"])
+    assert "sub-01_run-1_T1w.nii.gz and sub-01_run-2_T1w.nii.gz could both be t1" in case.problem

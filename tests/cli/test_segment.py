@@ -293,7 +293,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(bundle, image, tmp
     printed = capsys.readouterr().out
     assert "20 x 22 x 12 voxels of 1 x 1.2 x 2 mm" in printed
     assert re.search(r"  \d+ patches, about .+ \(a guess before the first run\); about \d.\d GiB of memory\.", printed)
-    assert "nothing written" in printed
+    assert "no result was written" in printed
     assert not (tmp_path / "out").exists()
 
 

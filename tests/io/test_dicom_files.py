@@ -209,3 +209,12 @@ def test_implicit_encoding_is_read(tmp_path):
         ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
 
     assert_same_in_patient(read(series(tmp_path / "x", phantom(), change=implicit)), phantom())
+
+
+def test_copies_with_another_slope_are_refused(tmp_path):
+    slices = slices_of(phantom())
+    save(tmp_path / "x/a", slices)
+    slices[0].RescaleSlope, slices[0].RescaleIntercept = 2, -1024
+    save(tmp_path / "x/b", slices[:1])
+    with pytest.raises(FileError, match="claim to be the same image but differ"):
+        read(tmp_path / "x")

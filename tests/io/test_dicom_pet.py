@@ -320,3 +320,16 @@ def test_a_long_lived_tracer_needs_the_day_of_its_injection(tmp_path):
     tracer["RadiopharmaceuticalStartDateTime"] = "19991225120000"
     back = read(pet(tmp_path / "y", tracer=tracer))
     np.testing.assert_allclose(back.array.max(), 2090 * 80_000 / (4e8 * 2 ** (-6 * 86400 / 282280)), rtol=1e-6)
+
+
+def test_every_volume_of_a_dynamic_scan_is_dated_by_the_start_of_the_series(tmp_path):
+    """A later volume was 21 % too high where the series time is that of a reconstruction."""
+
+    def times(ds, k):
+        ds.AcquisitionTime = f"12{30 * (k % 2):02d}00"
+        ds.TemporalPositionIdentifier = k % 2 + 1
+        ds.ImagePositionPatient = [0, 0, 3.0 * (k // 2)]
+
+    folder = pet(tmp_path / "x", times, SeriesTime="180000")
+    told = [read(folder, volume=number).notes[-1] for number in (0, 1)]
+    assert all("the scan began 6586 s after the injection" in note for note in told)

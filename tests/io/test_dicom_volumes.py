@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from dicom_maker import enhanced, item, save, slices_of
 from phantoms import assert_same_in_patient, phantom
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from monai_attn.errors import GeometryError, InputError
 from monai_attn.io import list_series, read
+from monai_attn.volume import Volume
 
 GRADIENTS = [None, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.6, 0.8], None]
 """Of five volumes: one without diffusion weighting, three directions, and their average."""
@@ -200,3 +202,15 @@ def test_a_last_volume_that_was_stopped_early_says_so(tmp_path):
     assert "It holds 6 of the 20 slices" in read(folder, volume=2).notes[0]
     assert "It holds" not in read(folder, volume=0).notes[0]
     np.testing.assert_array_equal(read(folder, volume=1).array, several(2)[1].array)
+
+
+def test_a_volume_that_ends_earlier_than_the_others_says_so(tmp_path):
+    def tell(ds, n, k):
+        ds.TemporalPositionIdentifier = n + 1
+
+    volumes = [Volume(np.full((5, 6, 20), 1000 * n, np.int16), np.diag([1.0, 1, 2, 1])) for n in range(3)]
+    folder = classic(tmp_path / "x", volumes, tell)
+    second = [path for path in folder.iterdir() if dcmread(path).TemporalPositionIdentifier == 2]
+    max(second, key=lambda path: dcmread(path).ImagePositionPatient[2]).unlink()
+    assert any("It has 19 slices, and another one has 20." in note for note in read(folder, volume=1).notes)
+    assert not any("another one has" in note for note in read(folder, volume=0).notes)

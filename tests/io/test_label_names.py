@@ -10,7 +10,9 @@ import SimpleITK
 
 from monai_attn.errors import FileError, InputError, LabelError
 from monai_attn.io import holds_structures, read, read_masks, write
+from monai_attn.io.label_file import read_label_file
 from monai_attn.io.label_names import label_names
+from monai_attn.io.label_text import safe_xml
 from monai_attn.labels import Code, Label, LabelTable
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
@@ -266,3 +268,16 @@ def test_a_segment_whose_value_cannot_be_is_refused_with_its_file(tmp_path, valu
     path.write_bytes(path.read_bytes().replace(b"Segment0_LabelValue:=1", f"Segment0_LabelValue:={value}".encode()))
     with pytest.raises(FileError, match=r"two\.seg\.nrrd: segment 0 has the value"):
         read_masks(path)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "names.json").write_text('{"labels": {"liver": 1, "tumour": 2, "liver": 3}}')
+    with pytest.raises(FileError, match="the key 'liver' stands twice"):
+        read_label_file(tmp_path / "names.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_xml_with_entities_of_its_own_is_refused_in_any_encoding(encoding):
+    text = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE a [<!ENTITY b "hello">]><a>&b;</a>'
+    with pytest.raises(FileError, match="definitions of its own"):
+        safe_xml(text.encode(encoding), "a.xml")

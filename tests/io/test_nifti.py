@@ -414,3 +414,13 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
     monkeypatch.setattr("monai_attn.io.plain.os.open", forbidden)
     with pytest.raises(FileError, match=r"^x\.nii: It may not be read: permission denied\. Ask for access to it\.$"):
         read(path)
+
+
+def test_the_voxels_of_a_pair_are_those_of_its_own_name(tmp_path):
+    """The voxels of pat.seg.img were read for pat.hdr, by chance."""
+    for number, name in enumerate(("pat", "pat.seg", "pat.x")):
+        image = nibabel.Nifti1Image(np.full((2, 3, 4), number, np.int16), np.eye(4))
+        nibabel.save(nibabel.Nifti1Pair(image.dataobj, image.affine), tmp_path / f"{name}.hdr")
+    for number, name in enumerate(("pat", "pat.seg", "pat.x")):
+        for ending in (".hdr", ".img"):
+            assert (read(tmp_path / f"{name}{ending}").array == number).all()

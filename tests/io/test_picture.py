@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import SimpleITK
 from PIL import Image
 
 from monai_attn import read, write
+from monai_attn.errors import FileError
 
 PIXELS = np.arange(12, dtype=np.uint16).reshape(3, 4)
 
@@ -31,3 +34,10 @@ def test_a_picture_that_viewers_turn_says_so(tmp_path):
     back = read(tmp_path / "phone.jpg")
     assert back.shape == (4, 3, 1)
     assert any("EXIF" in note for note in back.notes)
+
+
+def test_a_colour_picture_of_16_bits_is_refused(tmp_path):
+    colours = np.stack([12000 * np.arange(4, dtype=np.uint16).reshape(2, 2)] * 3, axis=-1)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(colours, isVector=True), str(tmp_path / "deep.png"))
+    with pytest.raises(FileError, match=r"deep\.png has 16 bits for each colour, and 8 would be left"):
+        read(tmp_path / "deep.png", volume=0)

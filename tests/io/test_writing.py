@@ -171,3 +171,18 @@ def test_messages_name_the_file_and_never_the_temporary_one(tmp_path, suffix):
     with pytest.raises(GeometryError, match=rf"^x\{suffix}: the voxel axes are not at right angles"):
         write(Volume(np.zeros((2, 2, 2), np.uint8), sheared), tmp_path / f"x{suffix}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["Y.MHA", "Y.MHD", "Y.NRRD"])
+def test_an_ending_in_capital_letters_is_written(tmp_path, name):
+    volume = Volume(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4))
+    write(volume, tmp_path / name)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+    np.testing.assert_array_equal(read(tmp_path / name).array, volume.array)
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd", "a.mha"])
+def test_an_array_in_the_byte_order_of_another_computer_is_written(tmp_path, name):
+    array = np.arange(24).reshape(2, 3, 4).astype(">i2")
+    write(Volume(array, np.eye(4)), tmp_path / name)
+    np.testing.assert_array_equal(read(tmp_path / name).array, array)

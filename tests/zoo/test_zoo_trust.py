@@ -333,3 +333,36 @@ def test_scripts_in_a_folder_without_init_are_found_each_time_a_bundle_is_opened
     for _ in range(3):
         make_scripts_importable(root)
         assert locate("scripts.networks.own.Net") is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.parametrize("place", ["linked", "scripts/__pycache__"])
+def test_trust_ends_when_a_script_behind_a_link_or_beside_compiled_ones_changes(tmp_path, place):
+    """Such scripts were neither shown nor did a change of them end the trust."""
+    root = write_bundle(tmp_path / "somebodys")
+    (root / "scripts").mkdir(exist_ok=True)
+    folder = tmp_path / "elsewhere" if place == "linked" else root / place
+    folder.mkdir()
+    if place == "linked":
+        (root / "scripts" / "linked").symlink_to(folder)
+    (folder / "net.py").write_text("WIDTH = 8")
+    assert any(piece.text.endswith("net.py") for piece in pieces_of(root))
+    remember_trust(root)
+    assert is_trusted(root)
+    (folder / "net.py").write_text("WIDTH = 9")
+    assert not is_trusted(root)
+
+
+@pytest.mark.parametrize("name", ["LoadImaged", "SaveImaged", "LoadImageDict"])
+def test_a_reader_or_writer_within_an_expression_is_shown(name):
+    """Only as a `_target_` are these replaced by our own."""
+    assert is_harmless_target(f"monai.transforms.{name}")
+    assert not is_harmless_expression(f"$monai.transforms.{name}(keys='x', output_dir='/home/u')")
+
+
+def test_trust_that_cannot_be_remembered_holds_for_this_run(tmp_path, monkeypatch, caplog):
+    """The command ended before it segmented anything."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MONAI_ATTN_HOME", str(tmp_path / "file" / "home"))
+    remember_trust(write_bundle(tmp_path / "somebodys"))
+    assert "could not be remembered" in caplog.text

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.errors import FileError
-from monai_attn.folders import cache_folder
+from monai_attn.folders import cache_folder, files_in
 from monai_attn.io.atomic import write_bytes_atomic
 from monai_attn.io.dicom.files import number, numbers, quiet, text
-from monai_attn.io.dicom.folders import begins_like_dicom, files_in
+from monai_attn.io.dicom.folders import begins_like_dicom
 from monai_attn.io.foreign import is_foreign
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from monai_attn.folders import files_in
 from monai_attn.io.names import suffix_of
 
-__all__ = ["Unread", "begins_like_dicom", "files_in", "has_preamble", "is_dicom", "look_through", "name_pattern"]
+__all__ = ["Unread", "begins_like_dicom", "has_preamble", "is_dicom", "look_through", "name_pattern"]
 
 FIRST_TAGS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 """How a data set without the 128-byte preamble begins: group 0008 or 0002, or 0008 in big endian."""
@@ -109,23 +109,6 @@ def look_through(folder: Path, *, recursive: bool = True) -> tuple[list[Path], l
     return found, unread
 
 
-def files_in(folder: Path, *, recursive: bool = True, closed: list[OSError] | None = None) -> Iterator[Path]:
-    """The paths of the files of a folder and, with `recursive`, of its subfolders.
-
-    Linked folders are entered. Each folder is entered once, so that a link to a folder above does no harm. The errors
-    of folders that may not be listed are added to `closed`.
-    """
-    seen = set()
-    for root, folders, names in os.walk(folder, followlinks=True, onerror=None if closed is None else closed.append):
-        yield from (Path(root, name) for name in names)
-        if not recursive:
-            return
-        folders.sort()
-        here = Path(root).stat()
-        seen.add((here.st_dev, here.st_ino))
-        folders[:] = [name for name in folders if not _seen(Path(root, name), seen)]
-
-
 def name_pattern(name: str) -> str:
     """A file name with "#" for its numbers, the same for all slices of a series: "IM#" for IM0001 and IM0002.
 
@@ -137,18 +120,3 @@ def name_pattern(name: str) -> str:
     'README'
     """
     return NUMBER.sub("#", name)
-
-
-def _seen(folder: Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether a folder was entered before, under this name or through a link; a folder that cannot be looked up counts
-    as seen.
-    """
-    try:
-        here = folder.stat()
-    except OSError:
-        return True
-    place = here.st_dev, here.st_ino
-    if place in seen:
-        return True
-    seen.add(place)
-    return False

@@ -209,7 +209,7 @@ def _volume(chosen: Series, volume: int | None, name: str, notes: tuple[str, ...
     check_alike(frames, name)
     array, value_notes = read_values(frames, name)
     header, modality = frames[0].header, chosen.modality
-    array, unit, unit_notes = with_unit(array, frames, modality, suv_factor=suv_factor)
+    array, unit, unit_notes = with_unit(array, frames, modality, suv_factor=suv_factor, whole=chosen.frames)
     if "LOCALIZER" in text(header, "ImageType").split("\\"):
         notes += ("The images are a localizer, made for planning.",)
     notes += place_notes + kept_as_stored(frames[0]) + value_notes + unit_notes
@@ -220,7 +220,8 @@ def _checked_copies(copies: Sequence[tuple[Frame, Frame]]) -> str:
     """A note on files that are there twice; `FileError` when two of them differ."""
     for one, other in copies:
         pixels, _ = decoded([one, other])
-        if not np.array_equal(pixels[0], pixels[1]):
+        scaled = [(frame.slope, frame.intercept, frame.missing) for frame in (one, other)]
+        if scaled[0] != scaled[1] or not np.array_equal(pixels[0], pixels[1]):
             raise FileError(
                 f"{one.path.name} and {other.path.name} claim to be the same image but differ. Remove the wrong one."
             )

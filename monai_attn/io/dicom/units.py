@@ -61,9 +61,16 @@ def check_alike(frames: Sequence[Frame], name: str) -> None:
 
 
 def with_unit(
-    array: NDArray[np.generic], frames: Sequence[Frame], modality: str, *, suv_factor: float | None = None
+    array: NDArray[np.generic],
+    frames: Sequence[Frame],
+    modality: str,
+    *,
+    suv_factor: float | None = None,
+    whole: Sequence[Frame] = (),
 ) -> Values:
     """The values, their unit, and notes: CT in "HU", PET in "g/ml" (SUV) where the header allows.
+
+    `frames` are the slices of the volume, and `whole` those of the whole series, where it holds several volumes.
 
     The unit is "" where it is not known, as for MRI, or for CT without RescaleSlope and RescaleIntercept. PET that
     cannot be converted keeps the unit of the header: "Bq/ml", or "CNTS" and so on. The note then says what is missing,
@@ -90,7 +97,7 @@ def with_unit(
         return array, "", (f"RescaleType is {kind!r}, so the header does not say that these are Hounsfield units.",)
     if modality == "PT":
         if suv_factor is None:
-            return _pet(array, frames)
+            return _pet(array, frames, whole or frames)
         if text(frames[0].header, "Units") == "GML":
             raise InputError(f"The PET values are SUV as stored: leave suv_factor={suv_factor:g} out.")
         return times_suv_factor(array, suv_factor)
@@ -125,7 +132,7 @@ def _kind(frame: Frame, keyword: str) -> str:
     return frame.rescale_type.upper() or ("HU" if text(frame.header, "Modality") == "CT" else "")
 
 
-def _pet(array: NDArray[np.generic], frames: Sequence[Frame]) -> Values:
+def _pet(array: NDArray[np.generic], frames: Sequence[Frame], whole: Sequence[Frame]) -> Values:
     """PET values with unit and notes: SUV as stored, Philips counts by the scanner's factors, or activity by dose and
     weight.
 
@@ -156,7 +163,7 @@ def _pet(array: NDArray[np.generic], frames: Sequence[Frame]) -> Values:
     if units != "BQML":
         why = "the scanner's factors (7053,1000) and (7053,1009) are missing" if units == "CNTS" else "no rule is known"
         return array, units, (_not_converted(units, why),)
-    factor, why = suv_per_bqml(frames)
+    factor, why = suv_per_bqml(frames, whole)
     scaled = _scaled(array, factor) if factor is not None else array
     unlikely = unlikely_suv(scaled) if factor is not None else ""
     if factor is None or unlikely:

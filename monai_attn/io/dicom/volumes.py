@@ -108,7 +108,8 @@ def covered(stacks: Sequence[Sequence[Frame]], picked: int, told_by: str) -> str
     """
     note = f"Volume {picked} of {len(stacks)}, told apart by {told_by}."
     if _shares(stacks)[picked] >= NEARLY_ALL:
-        return note
+        mine, most = len(stacks[picked]), max(map(len, stacks))
+        return note if mine == most else f"{note} It has {mine} slices, and another one has {most}."
     count = sum(len(stack) for stack in stacks)
     return f"{note} It holds {len(stacks[picked])} of the {count} slices; others lie at places that it does not reach."
 
