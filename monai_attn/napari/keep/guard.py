@@ -55,7 +55,7 @@ class CloseGuard(QObject):
     def may_close(self) -> bool:
         """Whether the window may go: yes where nothing would be lost, else what the user answers.
 
-        No, too, where the user goes on but the disk refuses the copies of unsaved masks.
+        No, too, where the user goes on but a copy of an unsaved mask cannot be kept.
         """
         viewer = self._viewer()
         sentences = reasons_to_stay(viewer) if viewer is not None else []

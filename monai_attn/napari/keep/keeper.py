@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, finalize, ref
@@ -19,13 +19,14 @@ from weakref import WeakKeyDictionary, WeakSet, finalize, ref
 from napari.layers import Labels
 
 from monai_attn.errors import AttnError
+from monai_attn.napari.keep.owned import is_of_the_user, make_paintable, sources_of
 from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key
 from monai_attn.napari.keep.task import MaskToKeep
+from monai_attn.napari.layers.made_from import MADE_FROM
 from monai_attn.napari.layers.provenance import EDITED, PROVENANCE, marked
 from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table
 from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, volume_of
-from monai_attn.volume import Volume, same_grid
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -58,6 +59,7 @@ class Keeper:
         self.schedule: Callable[[float], None] = lambda seconds: None  # noqa: ARG005
         self.offer: Callable[[list[Rescue]], None] = lambda found: None  # noqa: ARG005
         self._pending: dict[Labels, float] = {}  # since when
+        self._refusals: dict[Labels, str] = {}  # of the last `tasks`
         self._rounds: WeakKeyDictionary[Labels, int] = WeakKeyDictionary()
         self._steps: WeakKeyDictionary[Labels, tuple[int, int]] = WeakKeyDictionary()
         self._callbacks: WeakKeyDictionary[Labels, Callable[..., None]] = WeakKeyDictionary()
@@ -87,33 +89,59 @@ class Keeper:
     def tasks(self) -> list[MaskToKeep]:
         """What is to be written now. A layer without a place in the patient is left out: it cannot be saved either.
 
-        They are no longer pending afterwards: whoever asks has to write them. [] where nobody painted since.
+        They are no longer pending afterwards: whoever asks has to write them, and gives back (`put_back`) what could
+        not be written. [] where nobody painted since.
         """
         found = []
+        self._refusals = {}
         for layer in self._pending:
             try:
                 found.append(self._task(layer))
             except AttnError as error:
+                self._refusals[layer] = str(error)
                 log.info("A painted layer is not kept: %s", error)
         self._pending.clear()
         return found
 
+    def put_back(self, tasks: Iterable[MaskToKeep]) -> None:
+        """Let tasks that could not be written be pending again, but for masks that were saved meanwhile."""
+        for task in tasks:
+            if task.round == self._rounds.get(task.layer, 0):
+                self._pending.setdefault(task.layer, time.monotonic())
+
     def written(self, task: MaskToKeep, path: Path) -> None:
-        """Remember the file of a layer; the file of a mask that was saved meanwhile goes at once.
+        """Remember the file of a layer; the file of a mask that was saved or kept anew meanwhile goes at once.
 
         To be called in the window's thread, after `task` was written to `path`.
         """
-        if task.round == self._rounds.get(task.layer, 0):
+        if task.round == self._rounds.get(task.layer, 0) and self.files.get(task.layer, path) == path:
             self.files[task.layer] = path
         else:
             path.unlink(missing_ok=True)
 
     def keep(self) -> list[Path]:
-        """Write what is pending, here and now. Raises `FileError`."""
-        done = [(task, task.write()) for task in self.tasks()]
-        for task, path in done:
-            self.written(task, path)
-        return [path for _, path in done]
+        """Write what is pending, here and now. Raises `FileError`; what was not written is then pending again."""
+        tasks = self.tasks()
+        paths: list[Path] = []
+        try:
+            for task in tasks:
+                paths.append(task.write())
+                self.written(task, paths[-1])
+        except AttnError:
+            self.put_back(tasks[len(paths) :])
+            raise
+        return paths
+
+    def keep_unsaved(self) -> list[str]:
+        """See to it that each unsaved mask that is open has its copy; gives a reason for each that can have none.
+
+        These are the masks without a place in the patient. Raises `FileError` when the disk refuses.
+        """
+        for layer in self.unsaved():
+            if layer not in self.files or not self.files[layer].is_file():
+                self._pending.setdefault(layer, time.monotonic())
+        self.keep()
+        return [self._refusals[layer] for layer in self.unsaved() if layer in self._refusals]
 
     def restore(self, rescue: Rescue) -> Labels:
         """Add an unsaved mask as a layer; it stays kept until it is saved. Raises `FileError`.
@@ -123,7 +151,8 @@ class Keeper:
         given = dict(rescue.provenance)
         name = marked("unsaved mask", given.get("warnings"))
         edited = bool(given.pop(EDITED, True))  # files of earlier versions held painted masks only
-        made = {PROVENANCE: given} if given else {}
+        made = {MADE_FROM: given.pop(MADE_FROM)} if MADE_FROM in given else {}
+        made |= {PROVENANCE: given} if given else {}
         data, keywords, _ = labels_layer(rescue.labels(), name=name, table=rescue.table)
         keywords["metadata"] = {**keywords["metadata"], **made}
         layer = Labels(data, **keywords)
@@ -182,6 +211,7 @@ class Keeper:
 
     def _watch(self, layer: Layer) -> None:
         if isinstance(layer, Labels) and layer.ndim == 3 and layer not in self._callbacks:
+            make_paintable(layer)
             self._steps[layer] = step_counts(layer)
             self._callbacks[layer] = callback = lambda event: self._moved(event.source)
             layer.events.paint.connect(lambda event: self._changed(event.source))
@@ -194,7 +224,7 @@ class Keeper:
 
     def _changed(self, layer: Labels) -> None:
         """Note that a mask was painted on, and ask to be called when the next pause is over."""
-        if _is_of_the_user(layer):
+        if is_of_the_user(layer):
             layer.metadata[EDITED] = True
             self._note(layer)
 
@@ -210,7 +240,8 @@ class Keeper:
         layers = self.layers
         grid, labels = grid_of(layer, layers), volume_of(layer, layers)
         provenance = {**layer.metadata.get(PROVENANCE, {}), EDITED: bool(layer.metadata.get(EDITED))}
-        path, sources = self.files.get(layer), _sources(grid, layers)
+        provenance |= {MADE_FROM: layer.metadata[MADE_FROM]} if MADE_FROM in layer.metadata else {}
+        path, sources = self.files.get(layer), sources_of(grid, layers)
         return MaskToKeep(
             layer, labels, layer_table(layer), sources, provenance, path, self.folder, self._rounds.get(layer, 0)
         )
@@ -224,7 +255,7 @@ def keeper_of(viewer: ViewerModel) -> Keeper | None:
 def renamed(layer: Labels) -> None:
     """A structure of a labels layer got another name, which is in no file of the user's yet; no voxel was edited."""
     for keeper in list(_keepers.values()):
-        if layer in keeper.layers and _is_of_the_user(layer):
+        if layer in keeper.layers and is_of_the_user(layer):
             keeper._note(layer)
 
 
@@ -234,16 +265,3 @@ def saved(data: Any) -> None:
         for layer in keeper.layers:
             if isinstance(layer, Labels) and layer.data is data:
                 keeper.forget(layer)
-
-
-def _is_of_the_user(layer: Labels) -> bool:
-    """Whether a layer is a mask to keep: no map of a network, no reference, and not resliced for display."""
-    origin = origin_of(layer)
-    return origin is None or (origin.role == "labels" and not origin.display_only)
-
-
-def _sources(grid: Volume, layers: list[Layer]) -> frozenset[str]:
-    """The keys of the files whose grid a mask lies on; of the grid alone when there is none."""
-    origins = [origin for origin in map(origin_of, layers) if origin is not None and same_grid(origin.grid, grid)]
-    keys = {source_key(origin.path, origin.grid) for origin in origins if origin.path is not None}
-    return frozenset(keys or {source_key(None, grid)})

@@ -37,6 +37,8 @@ def unsaved_sentence(masks: list[Labels]) -> str:
 
 KEPT = "Save it in the tab Save. If you go on, a copy is kept for 30 days and offered again."
 
+STAY = "The masks stay open, since no copy can be kept."
+
 
 def ask(parent: QWidget | None, sentence: str, more: str = KEPT, title: str = "Not saved") -> bool:
     """Show a sentence with "Go on" and "Stay"; whether the user goes on. Enter and Esc stay.
@@ -58,22 +60,24 @@ def ask(parent: QWidget | None, sentence: str, more: str = KEPT, title: str = "N
 def keep_copies(viewer: ViewerModel) -> bool:
     """Write the copies that `KEPT` speaks of at once, while the layers have their place; whether that was possible.
 
-    What was painted in the last seconds waits for a pause otherwise. Where the disk refuses, the error is shown.
+    What was painted in the last seconds waits for a pause otherwise. Where the disk refuses, or a mask has no place in
+    the patient, the error is shown.
     """
     keeper = keeper_of(viewer)
     try:
-        if keeper is not None:
-            keeper.keep()
+        lost = keeper.keep_unsaved() if keeper is not None else []
     except AttnError as error:
-        show_error(f"The masks stay open, since no copy can be kept. {error}")
+        show_error(f"{STAY} {error}")
         return False
-    return True
+    if lost:
+        show_error(f"{STAY} {' '.join(lost)} To go on without the mask, delete its layer.")
+    return not lost
 
 
 def may_leave(viewer: Any, parent: QWidget | None, asking: Callable[[QWidget | None, str], bool] = ask) -> bool:
     """Whether the layers of a viewer may go: yes when all masks are saved, else what the user answers.
 
-    No, too, where the user goes on but the disk refuses the copies.
+    No, too, where the user goes on but a copy cannot be kept.
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     masks = unsaved_masks(viewer)

@@ -50,6 +50,7 @@ class Clock:
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
         self.busy = False
+        self._unwritten: list[MaskToKeep] = []
         self.timer = QTimer()
         self.timer.setSingleShot(True)
         self.timer.timeout.connect(self.tick)
@@ -65,7 +66,7 @@ class Clock:
         """Write what is pending.
 
         While a round is still being written the next one waits a second. An error of a round is shown as a
-        notification.
+        notification; the masks that were not written wait for the next round.
         """
         if self.busy:
             self.schedule(1.0)
@@ -73,9 +74,9 @@ class Clock:
         tasks = self.keeper.tasks()
         if not tasks:
             return
-        self.busy = True
+        self.busy, self._unwritten = True, tasks
         worker = create_worker(named("keeping unsaved masks", safely, _write, tasks), _start_thread=False)
-        worker.yielded.connect(lambda done: self.keeper.written(*done))
+        worker.yielded.connect(self._written)
         worker.returned.connect(_say_refusal)
         worker.finished.connect(self.rest)
         worker.start()
@@ -86,6 +87,13 @@ class Clock:
         Called when the worker has finished, also after an error.
         """
         self.busy = False
+        self.keeper.put_back(self._unwritten)
+        self._unwritten = []
+
+    def _written(self, done: tuple[MaskToKeep, Path]) -> None:
+        """One mask of the round is in its file."""
+        self._unwritten = [task for task in self._unwritten if task is not done[0]]
+        self.keeper.written(*done)
 
 
 def watch(viewer: ViewerModel) -> Keeper:
@@ -124,7 +132,7 @@ def keep_now(keeper: Keeper) -> None:
 
 def offer(keeper: Keeper, found: list[Rescue]) -> None:
     """Say that there are unsaved masks; buttons restore or discard them. The panel "Correct" has them too."""
-    actions = (("Restore", lambda: restore(keeper, found)), ("Discard", lambda: discard(found)))
+    actions = (("Restore", lambda: restore(keeper, found)), ("Discard", lambda: discard(keeper, found)))
     notification_manager.dispatch(Offer(_sentence(found), NotificationSeverity.WARNING, actions=actions))
 
 
@@ -142,13 +150,12 @@ def restore(keeper: Keeper, found: list[Rescue]) -> None:
             show_error(str(error))
 
 
-def discard(found: list[Rescue]) -> None:
-    """Remove unsaved masks.
-
-    For good: they cannot be restored afterwards.
-    """
+def discard(keeper: Keeper, found: list[Rescue]) -> None:
+    """Remove unsaved masks for good, but for those that were restored or kept anew meanwhile."""
+    waiting = keeper.waiting()
     for one in found:
-        one.discard()
+        if one in waiting:
+            one.discard()
 
 
 class UnsavedBar(QGroupBox):
@@ -186,7 +193,7 @@ class UnsavedBar(QGroupBox):
         if name == "restore":
             restore(self.keeper, self.found)
         else:
-            discard(self.found)
+            discard(self.keeper, self.found)
         self.refresh()
 
 

@@ -14,15 +14,16 @@ import pytest
 from corrected import TABLE, opened, phantom
 from napari.components import ViewerModel
 from napari.layers import Labels
-from napari.layers._layer_actions import _duplicate_layer
+from napari.layers._layer_actions import _convert_to_labels, _duplicate_layer
 
 from monai_attn.errors import FileError
 from monai_attn.labels import LabelTable
 from monai_attn.napari.keep import rescue
 from monai_attn.napari.keep.keeper import Keeper, saved
-from monai_attn.napari.keep.leaving import may_leave
+from monai_attn.napari.keep.leaving import may_leave, unsaved_masks
 from monai_attn.napari.keep.rescue import Rescue, find_rescues, source_key, write_rescue
-from monai_attn.napari.keep.window import watch
+from monai_attn.napari.keep.window import Clock, discard, restore, watch
+from monai_attn.napari.layers.made_from import MADE_FROM
 from monai_attn.napari.layers.provenance import EDITED, PROVENANCE
 from monai_attn.napari.layers.volumes import image_layer, origin_of, volume_of
 from monai_attn.napari.save.writer import write_label_map
@@ -40,7 +41,7 @@ def paint(layer: Labels) -> None:
 def kept_session(folder: Path) -> tuple[Volume, Path]:
     """A mask painted in a viewer that is gone; what it was, and its file."""
     viewer, _, layer = opened(phantom(turn_deg=TURN), path=NAME)
-    layer.metadata[PROVENANCE] = {"bundle": "liver_ct"}
+    layer.metadata.update({PROVENANCE: {"bundle": "liver_ct"}, MADE_FROM: "series 1"})
     keeper = Keeper(viewer, folder=folder)
     paint(layer)
     [path] = keeper.keep()
@@ -71,6 +72,7 @@ def test_a_painted_mask_comes_back_exactly_with_grid_names_and_provenance(tmp_pa
     assert origin is not None
     assert origin.table == TABLE
     assert layer.metadata[PROVENANCE] == {"bundle": "liver_ct"}
+    assert layer.metadata[MADE_FROM] == "series 1"
     assert layer.metadata[EDITED] is True
     assert layer in viewer.layers
 
@@ -306,6 +308,113 @@ def test_who_goes_on_at_once_after_a_stroke_finds_a_copy_of_a_fresh_layer(
 def refuse(*_: Any, **__: Any) -> None:
     """A disk that is full."""
     raise OSError(28, "No space left on device")
+
+
+def test_a_mask_that_the_disk_refused_once_is_written_when_the_user_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    paint(layer)
+    with monkeypatch.context() as full:
+        full.setattr("monai_attn.napari.keep.rescue.np.savez_compressed", refuse)
+        with pytest.raises(FileError, match="No space left on device"):
+            keeper.keep()
+    assert len(keeper.keep()) == 1
+    keeper.files[layer].unlink()
+    assert may_leave(viewer, None, lambda *_: True)
+    assert len(find_rescues(folder=tmp_path)) == 1
+
+
+@pytest.mark.gui
+def test_a_round_that_the_disk_refused_is_written_with_the_next_one(
+    qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    clock = Clock(keeper)
+    shown: list[str] = []
+    monkeypatch.setattr("monai_attn.napari.keep.window.show_error", shown.append)
+    paint(layer)
+    with monkeypatch.context() as full:
+        full.setattr("monai_attn.napari.keep.rescue.np.savez_compressed", refuse)
+        clock.tick()
+        qtbot.waitUntil(lambda: not clock.busy, timeout=10000)
+    assert "No space left on device" in shown[0]
+    clock.tick()
+    qtbot.waitUntil(lambda: not clock.busy, timeout=10000)
+    assert len(find_rescues(folder=tmp_path)) == 1
+    assert keeper.tasks() == []
+
+
+def test_a_mask_kept_anew_while_it_was_being_written_has_one_file(tmp_path: Path) -> None:
+    viewer, _, layer = opened(phantom())
+    keeper = Keeper(viewer, folder=tmp_path)
+    paint(layer)
+    [slow] = keeper.tasks()
+    assert keeper.keep_unsaved() == []
+    keeper.written(slow, slow.write())
+    assert list(tmp_path.iterdir()) == [keeper.files[layer]]
+
+
+def test_a_mask_without_a_place_in_the_patient_is_named_and_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, _, layer = opened(phantom())
+    Keeper(viewer, folder=tmp_path)
+    stray = viewer.add_labels(np.zeros((9, 9, 9), np.uint8), name="stray")
+    paint(stray)
+    paint(layer)
+    shown: list[str] = []
+    monkeypatch.setattr("monai_attn.napari.keep.leaving.show_error", shown.append)
+    assert not may_leave(viewer, None, lambda *_: True)
+    [sentence] = shown
+    assert sentence.startswith("The masks stay open, since no copy can be kept. The layer 'stray' was not opened with")
+    viewer.layers.remove(stray)
+    assert may_leave(viewer, None, lambda *_: True)
+    assert len(find_rescues(folder=tmp_path)) == 1
+
+
+def test_a_mask_that_was_restored_meanwhile_is_not_discarded(tmp_path: Path) -> None:
+    kept_session(tmp_path)
+    first, second = ViewerModel(), ViewerModel()
+    keeper, other = Keeper(first, folder=tmp_path), Keeper(second, folder=tmp_path)
+    found = keeper.waiting()
+    restore(keeper, found)
+    discard(keeper, found)
+    discard(other, found)
+    assert len(find_rescues(folder=tmp_path)) == 1
+
+
+def test_a_waiting_mask_is_discarded_for_good(tmp_path: Path) -> None:
+    kept_session(tmp_path)
+    viewer = ViewerModel()
+    keeper = Keeper(viewer, folder=tmp_path)
+    discard(keeper, keeper.waiting())
+    assert find_rescues(folder=tmp_path) == []
+
+
+@pytest.mark.filterwarnings("ignore:projection mode")  # napari's own
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
+def test_an_image_that_napari_made_labels_of_is_painted_on_and_kept(tmp_path: Path, kind: type) -> None:
+    labels = phantom(turn_deg=TURN)
+    viewer = ViewerModel()
+    keeper = Keeper(viewer, folder=tmp_path)
+    image = labels.with_array(labels.array.astype(kind))
+    viewer._add_layer_from_data(*image_layer(image, name="atlas", path=NAME))
+    _convert_to_labels(viewer.layers)
+    mask = viewer.layers[-1]
+    assert isinstance(mask, Labels)
+    assert unsaved_masks(viewer) == []
+    paint(mask)
+    assert unsaved_masks(viewer) == [mask]
+    assert len(keeper.keep()) == 1
+    [found] = find_rescues(source_key(NAME, labels), tmp_path)
+    again = found.labels()
+    assert same_grid(again, labels)
+    assert np.array_equal(again.array, volume_of(mask).array)
+    assert (again.array != labels.array).sum() == 2
+    assert np.array_equal(image.array, labels.array)
 
 
 def test_the_copy_of_an_unsaved_mask_is_unsaved_and_that_of_a_saved_mask_is_not(tmp_path: Path) -> None:
