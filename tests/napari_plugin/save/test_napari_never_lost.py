@@ -15,10 +15,11 @@ from qtpy.QtWidgets import QWidget
 
 from monai_attn import Volume, read
 from monai_attn.errors import AttnError
+from monai_attn.io import write
 from monai_attn.labels import LabelTable
 from monai_attn.napari.dock.window import dock_of
-from monai_attn.napari.keep.guard import guard_window, reasons_to_stay
-from monai_attn.napari.keep.keeper import Keeper
+from monai_attn.napari.keep.guard import CloseGuard, guard_window, reasons_to_stay
+from monai_attn.napari.keep.keeper import Keeper, saved
 from monai_attn.napari.keep.leaving import may_leave, unsaved_masks
 from monai_attn.napari.layers.provenance import EDITED, PROVENANCE, provenance_of
 from monai_attn.napari.layers.volumes import labels_layer
@@ -154,9 +155,28 @@ def test_the_window_asks_before_it_is_closed_and_the_tab_saves(
     assert panel.layer is layer
     assert "40 ml" in panel.warned.text()
     chosen = (str(tmp_path / "hand"), "NIfTI (*.nii.gz *.nii)")
-    monkeypatch.setattr("monai_attn.napari.save.asking.QFileDialog.getSaveFileName", lambda *_: chosen)
+    monkeypatch.setattr("monai_attn.napari.save.asking.QFileDialog.getSaveFileName", lambda *_, **__: chosen)
     dock.press_main()
     assert (tmp_path / "hand.nii.gz").is_file()
     assert panel.said.text() == "Saved: hand.nii.gz, hand.json"
     assert reasons_to_stay(viewer) == []
+    assert guard.may_close()
+
+
+@pytest.mark.gui
+def test_a_window_in_which_a_file_was_dropped_asks_without_any_panel(
+    make_napari_viewer: Any, plugin: PluginManager, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer()
+    write(Volume(np.ones((9, 8, 7), np.int16)), tmp_path / "t1.nii")
+    viewer.open(tmp_path / "t1.nii", plugin="monai_attn")
+    guard = viewer.window._qt_window.findChild(CloseGuard)
+    asked: list[str] = []
+    guard.asking = lambda _, sentence: bool(asked.append(sentence))
+    viewer._new_labels()
+    layer = viewer.layers[-1]
+    layer.data_setitem((np.array([3]), np.array([3]), np.array([3])), 1)
+    assert not guard.may_close()
+    assert asked == [f"A mask is not saved: {layer.name}."]
+    saved(layer.data)
     assert guard.may_close()
