@@ -20,6 +20,7 @@ from monai_attn.errors import AttnError, GeometryError
 from monai_attn.napari.correct.editing import (
     apply_change,
     check_free_label,
+    check_native_mask,
     native_axis,
     native_index,
     protected_values,
@@ -105,12 +106,13 @@ class HandBrush:
     def begin(self, layer: Labels) -> Stroke:
         """A stroke on a layer, with the label and the mode that are chosen now.
 
-        Raises `LabelError` when the label is locked. Raises `GeometryError` when the layer has no place in the patient,
-        or when a range is set but no image on the layer's grid is chosen. Raises `InputError` for a radius or range
-        that `edit.Brush` refuses.
+        Raises `LabelError` when the label is locked. Raises `GeometryError` when the layer has no place in the patient
+        or was resliced for display, or when a range is set but no image on the layer's grid is chosen. Raises
+        `InputError` for a radius or range that `edit.Brush` refuses.
         """
         layers = self.viewer.layers
         value = 0 if layer.mode == "erase" else int(layer.selected_label)
+        check_native_mask(layer)
         check_free_label(layer, value)
         grid, labels = grid_of(layer, layers), volume_of(layer, layers)
         image = None

@@ -15,10 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.edit import Change, close_holes, grow, interpolate_slices, keep_largest, shrink
-from monai_attn.errors import LabelError
+from monai_attn.errors import GeometryError, LabelError
 from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table, locked_values
-from monai_attn.napari.layers.volumes import grid_of, patient_point, to_display, to_native, values_in, volume_of
+from monai_attn.napari.layers.volumes import (
+    grid_of,
+    origin_of,
+    patient_point,
+    to_display,
+    to_native,
+    values_in,
+    volume_of,
+)
 from monai_attn.volume import Volume
 from monai_attn.wording import counted
 
@@ -34,6 +42,7 @@ __all__ = [
     "Seal",
     "apply_change",
     "check_free_label",
+    "check_native_mask",
     "correction_sentence",
     "displayed_index",
     "native_axis",
@@ -79,11 +88,12 @@ class Correction:
 
         `layers` are all that are open: a layer made in napari takes the grid of the image it lies on. Raises
         `LabelError` for a locked label and for the background, `GeometryError` for a layer without a place in the
-        patient.
+        patient or resliced for display.
         """
         value = int(layer.selected_label)
         if value == 0:
             raise LabelError("The selected label is 0, the background. Select the label to correct.")
+        check_native_mask(layer)
         check_free_label(layer, value)
         return cls(name, volume_of(layer, layers), value, locked_values(layer), choices)
 
@@ -138,6 +148,15 @@ def check_free_label(layer: Labels, value: int) -> None:
     """Raise `LabelError` for a label that is locked."""
     if value in locked_values(layer):
         raise LabelError(f"{structure_title(layer, value)} is locked. Unlock it in the Structures table to change it.")
+
+
+def check_native_mask(layer: Labels) -> None:
+    """Raise `GeometryError` for a mask that was resliced for display: it is never saved."""
+    origin = origin_of(layer)
+    if origin is not None and origin.display_only and origin.role == "labels":
+        raise GeometryError(
+            f"{layer.name} was resliced for display and is never saved. Open the mask without reslicing to correct it."
+        )
 
 
 def protected_values(layer: Labels) -> frozenset[int]:

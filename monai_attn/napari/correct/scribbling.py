@@ -17,7 +17,7 @@ from monai_attn.edit.change import Mask
 from monai_attn.errors import InputError, LabelError
 from monai_attn.labels import Label, LabelTable
 from monai_attn.napari.correct.common_undo import CommonUndo
-from monai_attn.napari.correct.editing import Seal, apply_change, check_free_label
+from monai_attn.napari.correct.editing import Seal, apply_change, check_free_label, check_native_mask
 from monai_attn.napari.layers.links import Links
 from monai_attn.napari.layers.styles import layer_table, locked_values
 from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, to_native, volume_of
@@ -105,10 +105,12 @@ class Scribbles:
     def begin(self, mask: Labels, kind: int) -> Labels:
         """Make ready to scribble over the selected label of a mask: `kind` is `HERE` or `NOT_HERE`.
 
-        Raises `LabelError` for the background and for a locked label, `GeometryError` for a mask without a place.
+        Raises `LabelError` for the background and for a locked label. Raises `GeometryError` for a mask without a place
+        and for one that was resliced for display.
         """
         if not mask.selected_label:
             raise LabelError("The selected label is 0, the background. Select the label to correct.")
+        check_native_mask(mask)
         check_free_label(mask, int(mask.selected_label))
         layers = self.viewer.layers
         if self.layer is None or self.layer not in layers or self.mask is not mask:

@@ -15,7 +15,7 @@ from monai_attn.cases.offers import Offer, offers_in
 from monai_attn.errors import AttnError, Cancelled, FileError
 from monai_attn.io.names import suffix_of
 from monai_attn.napari.layers.apart import set_apart
-from monai_attn.napari.layers.volumes import LayerTuple
+from monai_attn.napari.layers.volumes import LayerTuple, origin_of
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.open.dicomseg import OpenImage
 from monai_attn.napari.open.notes import layer_notes
@@ -89,7 +89,8 @@ def read_steps(
 def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
     """Add layers that were read to a viewer; gives sentences on them for the user.
 
-    Adds the text of the canvas too, where it is missing. [] when nothing needs to be said.
+    Adds the text of the canvas too, where it is missing. Masks that were resliced for display cannot be painted on. []
+    when nothing needs to be said.
     """
     from napari.layers import Labels, Layer
 
@@ -99,6 +100,9 @@ def add_layers(viewer: ViewerModel, layers: Sequence[LayerTuple]) -> list[str]:
         added = viewer.add_layer(Layer.create(*layer))
         if isinstance(added, Labels):
             set_apart(added, viewer.layers)
+            origin = origin_of(added)
+            if origin is not None and origin.display_only:
+                added.editable = False
     return sentences
 
 

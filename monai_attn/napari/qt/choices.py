@@ -140,8 +140,10 @@ def offer_images(box: QComboBox, images: Sequence[Image]) -> None:
 
 
 def is_mask(layer: Layer) -> bool:
-    """Whether a layer holds structures: labels, but not a map of errors."""
-    return bool(layer._type_string == "labels") and not is_map(layer)
+    """Whether a layer holds structures: labels, but neither a map of errors nor what was resliced for display."""
+    origin = origin_of(layer)
+    shown_only = origin is not None and origin.display_only
+    return bool(layer._type_string == "labels") and not is_map(layer) and not shown_only
 
 
 def on_its_grid(mask: Layer, image: Layer, layers: Iterable[Layer]) -> bool:

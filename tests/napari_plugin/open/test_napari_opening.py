@@ -15,8 +15,12 @@ from npe2 import PluginManager
 from phantoms import phantom
 from segmented import with_labels
 
+from monai_attn.errors import GeometryError
 from monai_attn.io import write, write_dicom_seg
 from monai_attn.labels import LabelTable
+from monai_attn.napari.correct.brush import HandBrush
+from monai_attn.napari.correct.editing import Choices, Correction
+from monai_attn.napari.correct.scribbling import HERE, Scribbles
 from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.layers.volumes import META, compatible, image_layer, labels_layer, origin_of
 from monai_attn.napari.open.dicomseg import OpenImage
@@ -29,6 +33,7 @@ from monai_attn.napari.open.opening import (
     use_from_now_on,
 )
 from monai_attn.napari.open.reslice import along_patient_axes, resliced_layer
+from monai_attn.napari.qt.choices import is_mask
 from monai_attn.volume import Volume, same_grid
 
 STRAIGHT = (0, 0, 0)
@@ -158,6 +163,26 @@ def test_resliced_labels_keep_their_values_and_names() -> None:
     origin = keywords["metadata"][META]
     assert origin.display_only
     assert (data > 0).sum() * origin.grid.voxel_ml == pytest.approx((mask > 0).sum() * grid.voxel_ml, rel=0.03)
+
+
+def test_a_resliced_mask_is_for_looking_and_neither_measured_nor_corrected(model: ViewerModel) -> None:
+    grid = phantom()
+    mask = grid.with_array(np.ones(grid.shape, np.uint8))
+    made = labels_layer(mask, name="mask", table=LabelTable.of_names({1: "one"}))
+    add_layers(model, [made, resliced_layer(made)])
+    native, resliced = model.layers
+    assert (native.editable, resliced.editable) == (True, False)
+    assert [layer for layer in model.layers if is_mask(layer)] == [native]
+    resliced.selected_label = 1
+    brush = HandBrush(model)
+    for begin in (
+        lambda: brush.begin(resliced),
+        lambda: Correction.of("grow", resliced, Choices(), model.layers),
+        lambda: Scribbles(model).begin(resliced, HERE),
+    ):
+        with pytest.raises(GeometryError, match=r"mask \(resliced\) was resliced for display"):
+            begin()
+    assert Correction.of("grow", native, Choices(), model.layers).compute().voxels == 0
 
 
 def test_an_upright_image_is_not_resliced() -> None:
