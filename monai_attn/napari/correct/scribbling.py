@@ -19,6 +19,7 @@ from monai_attn.labels import Label, LabelTable
 from monai_attn.napari.correct.common_undo import CommonUndo
 from monai_attn.napari.correct.editing import Seal, apply_change, check_free_label, check_native_mask
 from monai_attn.napari.layers.links import Links
+from monai_attn.napari.layers.provenance import RUN
 from monai_attn.napari.layers.styles import layer_table, locked_values
 from monai_attn.napari.layers.volumes import grid_of, labels_layer, origin_of, to_native, volume_of
 from monai_attn.volume import Volume, same_grid
@@ -184,11 +185,14 @@ def is_scribbles(layer: Layer | None) -> bool:
 
 
 def _probability_of(mask: Labels, value: int, labels: Volume, layers: Iterable[Layer]) -> Volume | None:
-    """The network's probability of a structure on the mask's grid, where its layer is open."""
+    """The network's probability of a structure on the mask's grid, of the run of the mask, where its layer is open."""
     name = next((label.name for label in layer_table(mask) if label.value == value), None)
+    run = mask.metadata.get(RUN)
     for layer in layers:
         origin = origin_of(layer)
         if origin is None or origin.role != "probability" or name is None:
+            continue
+        if run is not None and layer.metadata.get(RUN) != run:
             continue
         if layer.name.split(" [")[0].endswith(f"probability of {name}") and same_grid(origin.grid, labels):
             return origin.grid

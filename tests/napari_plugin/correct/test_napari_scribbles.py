@@ -13,6 +13,7 @@ from monai_attn.labels import LabelTable
 from monai_attn.measure import dice
 from monai_attn.napari.correct.scribble_box import ScribbleBox
 from monai_attn.napari.correct.scribbling import HERE, NOT_HERE, Scribbles, is_scribbles
+from monai_attn.napari.layers.provenance import RUN
 from monai_attn.napari.layers.styles import restyle
 from monai_attn.napari.layers.volumes import grid_of, image_layer, labels_layer, to_display, volume_of
 from monai_attn.napari.qt.choices import is_mask
@@ -142,6 +143,21 @@ def test_the_probability_of_the_run_is_used_where_it_is_open(model: Any) -> None
     found = scribbles.refinement(image).probability
     assert found is not None
     np.testing.assert_array_equal(found.array, probable.array)
+
+
+def test_the_probability_of_another_run_is_not_used(model: Any) -> None:
+    image, mask, ball = scene(model)
+    mask.metadata[RUN] = "second"
+    scribbles = Scribbles(model)
+    scribbles.begin(mask, NOT_HERE)
+    for run, share in (("first", 0.25), ("second", 0.75)):
+        volume = Volume((share * ball).astype(np.float32), TILT)
+        data, keywords, _ = image_layer(volume, name=f"image {run} probability of cyst", role="probability")
+        keywords["metadata"][RUN] = run
+        model.add_image(data, **keywords)
+    found = scribbles.refinement(image).probability
+    assert found is not None
+    assert found.array.max() == 0.75
 
 
 def test_scribbles_over_one_structure_say_nothing_of_another(model: Any) -> None:
