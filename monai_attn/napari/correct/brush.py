@@ -139,6 +139,8 @@ class HandBrush:
         """The mouse callback: napari calls it when a button is pressed and resumes it until it is released."""
         if layer.mode not in MODES or layer.cursor == "circle_frozen" or (layer.mode == "paint" and event.button == 2):
             return  # circle_frozen: the brush is being resized; the right button draws an outline to fill
+        if layer._overlays["brush_stroke"].active:
+            return  # the outline is not closed yet: a drag moves the image
         try:
             stroke = self.begin(layer)
         except AttnError as error:

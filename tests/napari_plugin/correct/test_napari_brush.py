@@ -179,6 +179,18 @@ def test_the_cursor_has_the_size_of_the_brush() -> None:
     assert layer.brush_size == 15  # of 0.8 mm
 
 
+def test_a_drag_during_the_outline_of_the_right_button_paints_nothing() -> None:
+    mask = phantom()
+    brush, layer = brush_on(mask)
+    before = layer.data.copy()
+    layer._overlays["brush_stroke"].active = True
+    drag(brush.viewer, layer, show_middle(brush.viewer, mask))
+    assert np.array_equal(layer.data, before)
+    layer._overlays["brush_stroke"].active = False
+    drag(brush.viewer, layer, show_middle(brush.viewer, mask))
+    assert not np.array_equal(layer.data, before)
+
+
 def test_right_button_and_pan_zoom_paint_nothing() -> None:
     mask = phantom()
     brush, layer = brush_on(mask)
