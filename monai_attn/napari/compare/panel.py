@@ -32,6 +32,7 @@ from monai_attn.napari.qt.controls import row, spin
 from monai_attn.napari.qt.fields import combo_box, words
 from monai_attn.napari.qt.jobs import named, safely
 from monai_attn.napari.qt.page import Advanced, CheckColumn, lay_out_page, narrow_form
+from monai_attn.napari.qt.strokes import after_stroke
 from monai_attn.napari.qt.table_model import TableModel, table_view
 from monai_attn.napari.structures.exports import ask_and_save, case_of, save_rows
 from monai_attn.notice import RESEARCH_USE
@@ -131,7 +132,7 @@ class CompareWidget(QWidget):
         self._stop()
         self.worker = create_worker(named("comparing", safely, steps), _start_thread=False)
         self.worker.yielded.connect(partial(self._say, self.worker))
-        self.worker.returned.connect(partial(self._finished, self.worker, done))
+        self.worker.returned.connect(partial(self._finished_soon, self.worker, done))
         self._enable()
         self.worker.start()
 
@@ -143,6 +144,10 @@ class CompareWidget(QWidget):
     def _say(self, worker: Any, text: str) -> None:
         if worker is self.worker:
             self.message.setText(text)
+
+    def _finished_soon(self, worker: Any, done: Any, outcome: tuple[Any, str] | None) -> None:
+        """Show what a worker has found once no stroke of the mouse is under way."""
+        after_stroke(self, self.viewer.layers, partial(self._finished, worker, done, outcome))
 
     def _finished(self, worker: Any, done: Any, outcome: tuple[Any, str] | None) -> None:
         if worker is not self.worker or outcome is None:  # it was stopped

@@ -6,6 +6,7 @@ The work itself is done by functions of `open.opening`, without Qt. The panel sh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from monai_attn.napari.qt.controls import button, check_box, row
 from monai_attn.napari.qt.fields import words
 from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.qt.page import Advanced, lay_out_page
+from monai_attn.napari.qt.strokes import after_stroke
 from monai_attn.napari.settings import PLUGIN, settings
 
 if TYPE_CHECKING:
@@ -179,7 +181,11 @@ class OpenWidget(QWidget):
         chosen = self.ticked()
         if chosen and self.worker is None:
             images = open_images(self.viewer.layers)
-            self._start(self._add, read_steps, chosen, images, reslice=self.reslice.isChecked())
+            self._start(self._add_soon, read_steps, chosen, images, reslice=self.reslice.isChecked())
+
+    def _add_soon(self, result: tuple[list[LayerTuple], list[str]]) -> None:
+        """Add what was read once no stroke of the mouse is under way."""
+        after_stroke(self, self.viewer.layers, partial(self._add, result))
 
     def _add(self, result: tuple[list[LayerTuple], list[str]]) -> None:
         """Add the layers that were read, and say what a user should know about them."""

@@ -24,6 +24,7 @@ from monai_attn.napari.layers.apart import set_apart
 from monai_attn.napari.layers.links import Links, closing
 from monai_attn.napari.layers.volumes import go_to
 from monai_attn.napari.qt.jobs import named
+from monai_attn.napari.qt.strokes import after_stroke
 from monai_attn.napari.segment.form import SegmentForm
 from monai_attn.napari.segment.growing import GrowingLayer
 from monai_attn.napari.segment.produced import RunLayers
@@ -119,9 +120,14 @@ class Running(QObject):
         self.growing.remove()
         if error is not None:
             self._show_failure(error)
-        elif self._closed():
-            self.form.show_done(CLOSED)
         elif made is not None:
+            after_stroke(self, self.viewer.layers, partial(self._show_made, made, self._images))
+
+    def _show_made(self, made: RunLayers, images: tuple[Layer, ...]) -> None:
+        """Show the result of a run of these images, no result where one of them was closed."""
+        if any(image not in self.viewer.layers for image in images):
+            self.form.show_done(CLOSED)
+        else:
             self._show_layers(made)
 
     def _closed(self) -> bool:

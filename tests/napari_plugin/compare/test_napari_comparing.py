@@ -167,6 +167,18 @@ def test_the_panel_compares_maps_errors_and_flies_to_them(make_napari_viewer, qt
     prediction.undo()
     assert panel.scores.rowCount() == 0
 
+    # the map of errors does not take the mouse from a stroke
+    panel.start.click()
+    prediction._mouse_drag_gen["drag"] = iter(())
+    viewer.layers.selection.active = prediction
+    viewer.layers.remove("errors")
+    qtbot.wait(1500)
+    assert panel.compared is None
+    assert viewer.layers.selection.active is prediction
+    prediction._mouse_drag_gen.clear()
+    qtbot.waitUntil(lambda: panel.compared is not None, timeout=20000)
+    assert "errors" in viewer.layers
+
     # a mask on another grid is not offered, which is said; then the layers go
     _, other = ct_and_mask("sagittal")
     elsewhere = add(viewer, labels_layer(other, name="elsewhere", table=TABLE))

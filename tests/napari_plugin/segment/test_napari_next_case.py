@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corrected import event
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 from qtpy.QtWidgets import QApplication
 
 from monai_attn import LabelTable, Volume
@@ -83,6 +85,26 @@ def test_the_mask_of_an_image_that_was_closed_during_the_run_is_dropped(
     assert seen == ["patient b"]
     assert panel.form.status.text() == "The result was dropped: an image of it was closed during the run."
     assert panel.form.run.isEnabled()
+
+
+def test_a_mask_that_is_ready_during_a_stroke_waits_for_its_end(panel: SegmentWidget, end: threading.Event) -> None:
+    viewer = panel.viewer
+    data, keywords, _ = labels_layer(GRID.with_array(np.zeros(GRID.shape, np.uint8)), name="painted", table=TABLE)
+    painted = viewer.add_labels(data, **keywords)
+    painted.mode, painted.selected_label, place = "paint", 1, tuple(viewer.dims.point)
+    mouse_press_callbacks(painted, event(viewer, place, "mouse_press"))
+    end.set()
+    until(lambda: panel.running.worker is None)
+    until(lambda: False, 0.3)
+    assert viewer.layers.selection.active is painted
+    assert "patient a mask" not in viewer.layers
+    mouse_move_callbacks(painted, event(viewer, place, "mouse_move"))
+    mouse_release_callbacks(painted, event(viewer, place, "mouse_release"))
+    assert until(lambda: "patient a mask" in viewer.layers)
+    assert panel.form.status.text() == "one 64.80 ml"
+    assert painted.data.any()
+    painted.undo()
+    assert not painted.data.any()
 
 
 def test_the_volumes_of_a_case_go_with_its_image(panel: SegmentWidget, end: threading.Event) -> None:
