@@ -2,15 +2,16 @@
 
 napari can protect all labels but the background from the brush ("preserve labels"), not one structure. A locked
 structure is therefore put back when the stroke ends: while the mouse button is down the brush shows over it. Undo and
-redo are not held back. Somebody must listen to the strokes (`_watch.Watch`, while the Structures panel is open). Layers
-that are not NumPy arrays (zarr, dask) have no lock.
+redo are not held back. Somebody must listen to the strokes: `structures.locks`. Layers that are not NumPy arrays (zarr,
+dask) have no lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,10 @@ from monai_attn.measure.blocks import Block, join
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-__all__ = ["PaintStep", "PaintedChange", "change_of", "keep_locked", "new_steps", "step_counts"]
+__all__ = ["PaintStep", "PaintedChange", "Unpainted", "change_of", "keep_locked", "new_steps", "step_counts"]
+
+_put_back: WeakKeyDictionary[Labels, int] = WeakKeyDictionary()
+"""How often a locked structure of a layer was put back: the number of its steps does not tell."""
 
 PaintStep = list[Any]
 """One step of a layer's history, as its `paint` event brings it.
@@ -75,6 +79,7 @@ def keep_locked(layer: Labels, steps: Sequence[PaintStep], locked: frozenset[int
         step.clear()
     if kept.any():
         steps[0].append((index, before[kept], after[kept]))
+    _put_back[layer] = _put_back.get(layer, 0) + 1
     layer.refresh()
     return True
 
@@ -85,6 +90,23 @@ def step_counts(layer: Labels) -> tuple[int, int]:
     Read from private fields of napari's labels layer; (0, 0) where a version of napari has them no longer.
     """
     return len(getattr(layer, "_undo_history", ())), len(getattr(layer, "_redo_history", ()))
+
+
+class Unpainted:
+    """Calls back when a layer is shown anew because a step was undone or redone, or a locked structure put back.
+
+    Connect `look` to the layer's event `set_data`, which napari also emits for each other slice.
+    """
+
+    def __init__(self, layer: Labels, changed: Callable[[], None]) -> None:
+        self._changed, self._seen = changed, (*step_counts(layer), _put_back.get(layer, 0))
+
+    def look(self, event: Any) -> None:
+        """The layer is shown anew: call back where its steps are not those of the last time."""
+        now = (*step_counts(event.source), _put_back.get(event.source, 0))
+        if now != self._seen:
+            self._seen = now
+            self._changed()
 
 
 def new_steps(layer: Labels, before: tuple[int, int]) -> list[PaintStep]:

@@ -18,6 +18,7 @@ from psygnal import Signal
 from monai_attn.errors import InputError
 from monai_attn.labels import Label
 from monai_attn.napari.layers.links import Links
+from monai_attn.napari.layers.strokes import Unpainted
 from monai_attn.napari.look import readout
 from monai_attn.napari.look.maps import OneMap, map_text
 from monai_attn.napari.look.notes import INK, Note, legend_note
@@ -200,6 +201,7 @@ class CanvasNotes:
         self._maps.watch(layer)
         if layer._type_string == "labels":
             self._links.follow_layer(self._structures, layer, LABEL_EVENTS)
+            self._links.follow(Unpainted(layer, self._structures).look, layer.events.set_data)
 
     def _say(self, name: str, text: str) -> None:
         """Change one text; nothing is drawn when it says the same as before."""

@@ -14,6 +14,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QSplitter, QWidget
 
 from monai_attn.napari.layers.links import Links, closing
+from monai_attn.napari.layers.strokes import Unpainted
 from monai_attn.napari.look.canvas import canvas_notes
 from monai_attn.napari.look.crosshair import Crosshair
 from monai_attn.napari.look.pane import PlanePane
@@ -109,3 +110,5 @@ class LinkedViews(QSplitter):
         """Follow what changes the picture of an image or of labels."""
         if layer._type_string in ("image", "labels"):
             self.links.follow_layer(self._changed, layer, DRAWN_EVENTS)
+        if layer._type_string == "labels":
+            self.links.follow(Unpainted(layer, self._changed).look, layer.events.set_data)

@@ -121,6 +121,12 @@ def test_linked_views_follow_the_point_and_the_point_follows_a_click_in_them(vie
     before = colours("coronal")
     mask.data_setitem((np.array([5]), np.array([mask.data.shape[1] - 6]), np.array([5])), 1)
     assert colours("coronal") != before, "painting is seen at once"
+    mask.undo()
+    assert colours("coronal") == before, "and so is what undo takes away"
+    pictures = views.panes["axial"]._cut()
+    viewer.dims.set_point(1, -12)
+    assert views.panes["axial"]._cut() is pictures, "a step in another plane cuts nothing anew"
+    mask.redo()
     QTest.mouseDClick(pane, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     assert viewer.dims.order == (1, 0, 2)
     assert [layer.name for layer in viewer.layers] == ["CT", "mask"]

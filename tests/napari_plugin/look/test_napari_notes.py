@@ -5,6 +5,7 @@ import pytest
 from napari.components import ViewerModel
 
 from monai_attn.labels import LabelTable
+from monai_attn.napari.layers.strokes import keep_locked
 from monai_attn.napari.layers.styles import recolour, rename, restyle
 from monai_attn.napari.layers.volumes import image_layer, labels_layer
 from monai_attn.napari.look import notes_overlay
@@ -52,6 +53,21 @@ def test_the_legend_follows_names_colours_eyes_and_the_brush(viewer):
     assert notes.text("legend") == "liver tumour"
     layer.visible = False
     assert notes.text("legend") == ""
+
+
+def test_the_legend_follows_undo_redo_and_locks(viewer):
+    notes, layer = canvas_notes(viewer), viewer.layers["mask"]
+    viewer.dims.set_current_step(0, 0)
+    steps = []
+    layer.events.paint.connect(lambda event: steps.append(event.value))
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
+    assert notes.text("legend") == "liver\nliver tumour"
+    layer.undo()
+    assert notes.text("legend") == "liver"
+    layer.redo()
+    assert notes.text("legend") == "liver\nliver tumour"
+    keep_locked(layer, steps[:1], frozenset({2}))
+    assert notes.text("legend") == "liver"
 
 
 def test_the_legend_can_be_switched_off_and_names_all_structures_in_3d(viewer):
