@@ -1,6 +1,7 @@
-"""Hears what happens to a labels layer: holds locked structures, and tells its inspection what to measure. No Qt.
+"""Hears what happens to a labels layer, and tells its inspection what to measure.
 
-Owned by `Measuring`. The steps of painting come from the layer's history in napari (`layers.strokes`).
+Owned by `Measuring`. The steps of painting come from the layer's history in napari (`layers.strokes`). From the first
+watch on, locked structures of the layer are held (`locks`).
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from monai_attn.napari.layers.strokes import PaintStep, change_of, keep_locked, new_steps, step_counts
-from monai_attn.napari.layers.styles import locked_values
+from monai_attn.napari.layers.strokes import PaintStep, change_of, new_steps, step_counts
 from monai_attn.napari.structures.inspection import Inspection
+from monai_attn.napari.structures.locks import locks_of
 
 __all__ = ["Watch"]
 
@@ -27,6 +28,7 @@ class Watch:
         self._painted: list[PaintStep] = []
         self._undone: list[PaintStep] = []
         self._counts = step_counts(inspection.layer)
+        self._locks = locks_of(inspection.layer)
         events = inspection.layer.events
         self._hooks = {events.paint: self._on_paint, events.set_data: self._on_shown, events.data: self._on_replaced}
         for event, hook in self._hooks.items():
@@ -37,14 +39,12 @@ class Watch:
 
         Nothing happens when nothing was painted since the last time.
         """
-        layer = self.inspection.layer
         painted, self._painted = self._painted, []
         undone, self._undone = self._undone, []
         touched = change_of([*painted, *undone])
-        if touched is None:
-            return
-        keep_locked(layer, painted, locked_values(layer))
-        self.inspection.note(touched)
+        if touched is not None:
+            self._locks.settle()
+            self.inspection.note(touched)
 
     def close(self) -> None:
         """Hear nothing any more."""
@@ -54,7 +54,7 @@ class Watch:
 
     def _on_paint(self, event: Any) -> None:
         """napari has recorded a stroke."""
-        self._painted.append(event.value)
+        self._painted.append(list(event.value))  # a copy: locks take out of the step what they put back
         self._counts = step_counts(self.inspection.layer)
         self._wake()
 

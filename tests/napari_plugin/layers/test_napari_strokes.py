@@ -22,6 +22,8 @@ from monai_attn.napari.layers.styles import (
     styled_colormap,
 )
 from monai_attn.napari.layers.volumes import origin_of
+from monai_attn.napari.structures.inspection import Inspection
+from monai_attn.napari.structures.watch import Watch
 
 
 def halves() -> tuple[Labels, list]:
@@ -81,6 +83,28 @@ def test_a_locked_structure_gains_nothing_when_its_own_label_is_painted() -> Non
     np.testing.assert_array_equal(layer.data, before)
     layer.undo()
     np.testing.assert_array_equal(layer.data, before)
+
+
+@pytest.mark.gui
+def test_a_locked_structure_is_held_while_another_mask_is_shown(qtbot) -> None:
+    viewer = ViewerModel()
+    image, layer = add_case(viewer)
+    watch = Watch(Inspection(layer, viewer.layers, image), lambda: None)
+    restyle(layer, 2, locked=True)
+    watch.close()  # as where Structures shows another mask, or is closed
+    before = layer.data.copy()
+    layer.brush_size = 25
+    for paint in (
+        lambda: layer.paint(tuple(np.argwhere(before == 2)[0]), 5),
+        lambda: layer.data_setitem(np.nonzero(before), 5),
+    ):
+        paint()
+        assert not np.array_equal(layer.data, before)
+        qtbot.wait(20)
+        assert np.array_equal(layer.data == 2, before == 2)
+        assert (layer.data == 5).sum() > (before == 5).sum()
+        layer.undo()
+        assert np.array_equal(layer.data, before)
 
 
 def test_fill_and_set_items_are_held_back_too() -> None:
