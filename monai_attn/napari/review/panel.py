@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 from monai_attn.errors import AttnError
 from monai_attn.napari.keep.leaving import may_leave, unsaved_masks
 from monai_attn.napari.keep.window import watch
+from monai_attn.napari.layers.links import Links, closing
 from monai_attn.napari.open.opening import add_layers
 from monai_attn.napari.open.panel import DOCK
 from monai_attn.napari.qt.controls import button, row
@@ -23,6 +24,7 @@ from monai_attn.napari.qt.fields import words
 from monai_attn.napari.qt.jobs import named
 from monai_attn.napari.qt.page import Advanced, lay_out_page, narrow_form
 from monai_attn.napari.qt.shortcuts import WindowKeys
+from monai_attn.napari.qt.strokes import after_stroke
 from monai_attn.napari.qt.table_model import Field, TableModel, table_view
 from monai_attn.napari.qt.windows import main_window
 from monai_attn.napari.review.reading import Reading, begin_steps, case_steps
@@ -59,6 +61,9 @@ NOT_BEGUN = "Nothing was opened, because a mask is not saved. Save it in the tab
 """Said where the reader has answered "Stay" before the first case of a folder was read."""
 
 
+GONE = "The mask of this case was closed. Click on the case in the table to open it again."
+
+
 class ReviewWidget(QWidget):
     """Opens the cases of a cohort one after the other, and writes down what the reader decides.
 
@@ -80,6 +85,9 @@ class ReviewWidget(QWidget):
         self._settle.timeout.connect(self._bind_keys)
         self._build()
         self._keys = WindowKeys({KEYS[name]: push.click for name, push in self.buttons.items()})
+        self._links = Links()
+        self._links.follow(self._removed, viewer.layers.events.removed)
+        self.destroyed.connect(closing(self._links))
         self._show_state()
 
     def _build(self) -> None:
@@ -117,10 +125,10 @@ class ReviewWidget(QWidget):
     def press(self, name: str) -> None:
         """Accept, fix or reject the open case, or go to the next case or back; `name` is a key of `KEYS`.
 
-        Nothing happens while a case is read, or before the first.
+        Nothing happens while a case is read, or before the first. What is not on the screen is not decided.
         """
         reading = self.reading
-        if reading is None or not self.buttons[name].isEnabled():
+        if reading is None or not self._can(name):
             return
         try:
             kept = self._keep_correction(rejected=name == "reject")
@@ -139,6 +147,17 @@ class ReviewWidget(QWidget):
         else:
             ends = {"next": "This is the last case.", "back": "This is the first case."}
             self.said.setText(f"{ends.get(name, 'All cases are decided.')} {reading.sentence}")
+
+    def _can(self, name: str) -> bool:
+        """Whether a key of `KEYS` can be used now: only a mask that was opened, and still is, can be decided on."""
+        seen = (self.mask is not None and self.mask in self.viewer.layers) or name in ("next", "back")
+        return self.reading is not None and bool(self.reading.case) and seen and self.worker is None
+
+    def _removed(self, event: Any = None) -> None:  # noqa: ARG002
+        """Say that the case is no longer open, where its mask was closed."""
+        if self.reading is not None and self.worker is None and self.mask not in (None, *self.viewer.layers):
+            self.said.setText(GONE)
+            self._show_state()
 
     def show_case(self, case: str) -> None:
         """Open a case in place of the layers that are open; asks first where a mask is not saved."""
@@ -269,6 +288,10 @@ class ReviewWidget(QWidget):
         self.worker.start()
 
     def _returned(self, result: Any) -> None:
+        """Go on with what a worker has found once no stroke of the mouse is under way: a case replaces all layers."""
+        after_stroke(self, self.viewer.layers, partial(self._go_on, result))
+
+    def _go_on(self, result: Any) -> None:
         """Go on with what a worker has found; whatever goes wrong then, the keys that can be used work afterwards."""
         self.worker = None
         try:
@@ -285,8 +308,7 @@ class ReviewWidget(QWidget):
         reading, busy = self.reading, self.worker is not None
         self.begin.setEnabled(not busy)
         for name, push in self.buttons.items():
-            seen = self.mask is not None or name in ("next", "back")  # what was not opened cannot be decided
-            push.setEnabled(reading is not None and bool(reading.case) and seen and not busy)
+            push.setEnabled(self._can(name))
         if reading is None:
             return
         rows = reading.rows
