@@ -9,7 +9,14 @@ from ones import Ones, make_cases
 
 from monai_attn.cohort import Recipe, run_cases
 from monai_attn.cohort.review import review_cohort
-from monai_attn.cohort.verdicts import Verdict, agreement_of, read_verdicts, reading_list, record_verdict
+from monai_attn.cohort.verdicts import (
+    Verdict,
+    agreement_of,
+    read_verdicts,
+    reading_list,
+    record_verdict,
+    restore_verdict,
+)
 from monai_attn.errors import FileError, InputError
 
 
@@ -41,6 +48,16 @@ def test_a_mask_that_changed_is_to_be_read_again(folder):
     record_verdict(folder, "case_1", "fix")
     (folder / "case_1_seg.nii.gz").write_bytes(b"corrected")
     assert read_verdicts(folder) == {}
+
+
+def test_a_decision_is_taken_back(folder):
+    first = record_verdict(folder, "case_1", "accept")
+    other = record_verdict(folder, "case_2", "reject")
+    record_verdict(folder, "case_1", "fix")
+    restore_verdict(folder, "case_1", first)
+    assert read_verdicts(folder) == {"case_1": first, "case_2": other}
+    restore_verdict(folder, "case_1", None)
+    assert read_verdicts(folder) == {"case_2": other}
 
 
 def test_what_cannot_be_decided_is_refused(folder):

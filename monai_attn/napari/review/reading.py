@@ -27,12 +27,14 @@ from monai_attn.cohort.corrections import (
     save_correction,
 )
 from monai_attn.cohort.review import doubts_of
-from monai_attn.cohort.verdicts import Verdict, read_verdicts, record_verdict
+from monai_attn.cohort.verdicts import Verdict, read_verdicts, record_verdict, restore_verdict
 from monai_attn.errors import AttnError, FileError
+from monai_attn.labels import LabelTable
 from monai_attn.measure.cohort_figures import Doubt
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.layers.provenance import EDITED
-from monai_attn.napari.layers.volumes import LayerTuple, origin_of, volume_of
+from monai_attn.napari.layers.styles import layer_table
+from monai_attn.napari.layers.volumes import META, LayerTuple, origin_of, volume_of
 from monai_attn.napari.open.making import layers_of, shown_image
 from monai_attn.napari.save.writer import segmentation_of
 from monai_attn.segmentation import Segmentation, result_files
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
 __all__ = ["CaseRow", "Reading", "begin_steps", "case_steps"]
+
+NAMES = "monai_attn_names"
+"""Key in the metadata of a case's mask: the names of its structures as they were opened or last saved, by value."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Reading:
         self.images: dict[str, ImageFile] = {}
         self._saved: tuple[Labels, NDArray[np.generic]] | None = None  # of which layer, and what was saved last of it
         self._written: set[str] = set()  # the cases whose correction was written in this sitting
+        self._before: dict[str, Verdict | None] = {}  # what was decided before a correction that decided "fix"
         self.cases, doubts = doubts_of(folder)
         self.doubts: dict[str, list[Doubt]] = {case: [] for case in self.cases}
         for doubt in doubts:
@@ -112,11 +118,13 @@ class Reading:
         """
         if decision == "accept" and corrected_mask(self.folder, self.case, self.reader) is not None:
             decision = "fix"
+        else:
+            self._before.pop(self.case, None)  # the decision is the reader's own, whatever becomes of the correction
         self.verdicts[self.case] = record_verdict(self.folder, self.case, decision, self.reader)
         return decision
 
     def keep_correction(self, layer: Labels, layers: Iterable[Layer]) -> Path | None:
-        """Save the mask of the open case where a hand has changed it since the last time, and decide "fix".
+        """Save the mask of the open case where a hand has changed or renamed it since the last time, and decide "fix".
 
         None where nothing was changed, and where all corrections were undone: see `withdraw_undone`. Raises `AttnError`
         where the mask cannot be saved.
@@ -126,13 +134,18 @@ class Reading:
             return None
         labels = volume_of(layer, layers).array
         before = self._saved[1] if self._saved is not None and self._saved[0] is layer else origin.grid.array
-        if np.array_equal(labels, before):
+        painted = not np.array_equal(labels, before)
+        if not painted and not _renamed(layer, layer.metadata.get(NAMES, {})):
             saved(layer.data)  # it lies in a file as it is
             return None
-        layer.metadata[EDITED] = True  # it differs from what was opened: a training may learn from it
+        if painted:
+            layer.metadata[EDITED] = True  # it differs from what was opened: a training may learn from it
         mask = save_correction(self.folder, self.case, segmentation_of(layer, layers), self.images, self.reader)
         saved(layer.data)
         self._saved = layer, labels.copy()
+        layer.metadata[NAMES] = _names(layer_table(layer))
+        if self.case not in self._written:
+            self._before[self.case] = self.verdicts.get(self.case)
         self._written.add(self.case)
         self.verdicts[self.case] = record_verdict(self.folder, self.case, "fix", self.reader)
         return mask
@@ -140,12 +153,14 @@ class Reading:
     def withdraw_undone(self, layer: Labels, layers: Iterable[Layer]) -> bool:
         """Remove the correction of this sitting where the mask is the network's again; whether there was one to remove.
 
-        Raises `AttnError` where the network's mask cannot be read, or a file cannot be removed.
+        With it goes the "fix" that it had decided: what the reader had decided before holds again. Raises `AttnError`
+        where the network's mask cannot be read, or a file cannot be removed.
         """
         if self.case not in self._written:
             return False
-        network = Segmentation.load(result_files(self.folder, self.case)[0]).labels.array
-        if not np.array_equal(volume_of(layer, layers).array, network):
+        network = Segmentation.load(result_files(self.folder, self.case)[0])
+        painted = not np.array_equal(volume_of(layer, layers).array, network.labels.array)
+        if painted or _renamed(layer, _names(network.table)):
             return False
         for file in result_files(corrections_folder(self.folder, self.reader), self.case):
             try:
@@ -153,9 +168,21 @@ class Reading:
             except OSError as error:
                 raise FileError(f"{file.name} cannot be removed: {error.strerror}. Close what has it open.") from error
         self._saved = None
+        layer.metadata[NAMES] = _names(layer_table(layer))
         self._written.discard(self.case)
+        self._restore_verdict()
         saved(layer.data)
         return True
+
+    def _restore_verdict(self) -> None:
+        """Decide on the open case as before its correction, which had decided "fix"."""
+        if self.case not in self._before:
+            return
+        before = self._before.pop(self.case)
+        restore_verdict(self.folder, self.case, before, self.reader)
+        self.verdicts.pop(self.case, None)
+        if before is not None:
+            self.verdicts[self.case] = before
 
     def _rules(self, case: str) -> str:
         return ", ".join(dict.fromkeys(doubt.rule for doubt in self.doubts[case]))
@@ -194,6 +221,17 @@ def case_steps(reading: Reading, case: str) -> Generator[str, None, tuple[str, A
             layers.append(shown_image(image.read(), offer))
         mask = mask_to_read(reading.folder, case, reading.reader)
         layers += layers_of(Offer(mask, f"{case} mask", "mask"))
+        metadata = layers[-1][1]["metadata"]
+        metadata[NAMES] = _names(metadata[META].table or LabelTable())
     except AttnError as error:
         return case, ((), {}), str(error)
     return case, (layers, images), ""
+
+
+def _names(table: LabelTable) -> dict[int, str]:
+    return {label.value: label.name for label in table}
+
+
+def _renamed(layer: Labels, names: Mapping[int, str]) -> bool:
+    """Whether a structure of a layer has another name than among these; those that are not among them do not count."""
+    return any(names.get(label.value, label.name) != label.name for label in layer_table(layer))

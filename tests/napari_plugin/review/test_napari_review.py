@@ -25,6 +25,7 @@ from monai_attn.io import write
 from monai_attn.labels import LabelTable
 from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.keep.keeper import Keeper
+from monai_attn.napari.layers.styles import rename
 from monai_attn.napari.open.opening import add_layers
 from monai_attn.napari.review.reading import Reading, case_steps
 from monai_attn.results import commit
@@ -206,6 +207,66 @@ def test_a_correction_of_which_a_part_was_undone_is_saved_anew(model: ViewerMode
     mask.undo()
     assert later.keep_correction(mask, model.layers) is not None
     assert np.array_equal(opened(later, model, "case_4").data, kept)
+
+
+def test_a_renamed_structure_is_a_correction_until_it_has_its_name_again(model: ViewerModel, tmp_path: Path):
+    out = make_cohort(tmp_path)
+    reading = Reading(out, "anna")
+    mask = opened(reading, model, "case_4")
+    rename(mask, 1, "cerebrum")
+    correction = reading.keep_correction(mask, model.layers)
+    assert correction is not None
+    assert Segmentation.load(correction).table[1].name == "cerebrum"
+    assert reading.keep_correction(mask, model.layers) is None  # it is saved already
+    assert reading.verdicts["case_4"].decision == "fix"
+    rename(mask, 1, "brain")
+    assert reading.keep_correction(mask, model.layers) is None
+    assert not correction.exists()
+
+
+@pytest.mark.parametrize("before", ["", "accept", "fix"])
+def test_with_a_correction_goes_the_decision_that_was_made_of_it(model: ViewerModel, tmp_path: Path, before: str):
+    out = make_cohort(tmp_path)
+    reading = Reading(out, "anna")
+    mask = opened(reading, model, "case_4")
+    if before:
+        reading.decide(before)
+    for _ in range(2):  # the second save is of the same correction
+        mask.paint((2, 2, 2 + len(mask._undo_history)), 1)
+        assert reading.keep_correction(mask, model.layers) is not None
+    assert read_verdicts(out, "anna")["case_4"].decision == "fix"
+    mask.undo()
+    mask.undo()
+    assert reading.keep_correction(mask, model.layers) is None
+    for verdicts in (reading.verdicts, read_verdicts(out, "anna")):
+        assert {case: one.decision for case, one in verdicts.items()} == ({"case_4": before} if before else {})
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("closed", ["the mask", "all layers"])
+def test_a_case_that_is_no_longer_on_the_screen_is_not_decided(
+    make_napari_viewer, plugin, plugin_settings, qtbot, tmp_path, told, closed
+):
+    out = make_cohort(tmp_path)
+    viewer = make_napari_viewer(show=False)
+    panel = open_review(viewer, qtbot, out, "")
+    assert panel.buttons["accept"].isEnabled()
+    if closed == "the mask":
+        viewer.layers.remove(panel.mask)
+    else:
+        viewer.layers.clear()
+        viewer.add_labels(np.zeros((4, 4, 4), np.uint8))
+    assert [name for name, push in panel.buttons.items() if push.isEnabled()] == ["next", "back"]
+    assert panel.said.text() == "The mask of this case was closed. Click on the case in the table to open it again."
+    panel.press("accept")
+    assert read_verdicts(out) == {}
+    panel.table.clicked.emit(panel.model.index(0, 0))
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert [layer.name for layer in viewer.layers] == ["case_4", "case_4 mask"]
+    panel.press("accept")
+    assert {case: one.decision for case, one in read_verdicts(out).items()} == {"case_4": "accept"}
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=20000)
+    assert told == []
 
 
 @pytest.mark.gui
