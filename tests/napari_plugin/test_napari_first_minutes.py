@@ -121,7 +121,7 @@ def test_both_hippocampi_of_the_sample_are_in_one_mask_after_five_clicks(
     assert "is not saved" in reasons_to_stay(viewer)[0]
     hand.click(dock.buttons["Save"])
     chosen = (str(tmp_path / "both.nii.gz"), "NIfTI (*.nii.gz *.nii)")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: chosen)
     hand.click(dock.panels["Save"].save_mask)
     assert (tmp_path / "both.nii.gz").is_file()
     assert reasons_to_stay(viewer) == []

@@ -17,6 +17,7 @@ from monai_attn.errors import AttnError, FileError, GeometryError, LabelError
 from monai_attn.io import Masks, Series, list_series, read_masks, stem
 from monai_attn.io.dicomseg.described import described
 from monai_attn.labels import LabelTable
+from monai_attn.napari.layers.made_from import MADE_FROM, series_key
 from monai_attn.napari.layers.volumes import LayerTuple, labels_layer
 from monai_attn.volume import Volume
 
@@ -51,11 +52,20 @@ def structure_layers(path: Path, images: Sequence[OpenImage] = (), *, name: str 
     `Origin.grid.notes`.
     """
     masks, image = _placed(path, images)
+    series = image.series if image is not None else None
+    made = {MADE_FROM: series_key(series)} if series and series in described(path).series else {}
+    layers = _layers(path, masks, name, f" on {image.name}" if image is not None else "")
+    for _, keywords, _ in layers:
+        keywords["metadata"] |= made
+    return layers
+
+
+def _layers(path: Path, masks: Masks, name: str, where: str) -> list[LayerTuple]:
+    """One layer of all structures, or one each where they overlap; `where` says which image they lie on."""
     threshold = THRESHOLD if masks.fractional else None
     notes = masks.notes
     if threshold is not None:
         notes += (f"The masks are fractional ({masks.fractional}); shown is what is at least {threshold:g}.",)
-    where = f" on {image}" if image else ""
     try:
         whole = masks.label_map(threshold=threshold)
     except LabelError:
@@ -82,16 +92,16 @@ def masks_on(path: Path, images: Sequence[OpenImage] = ()) -> Masks:
     return _placed(path, images)[0]
 
 
-def _placed(path: Path, images: Sequence[OpenImage]) -> tuple[Masks, str]:
-    """What `masks_on` gives, and the name of the image on whose grid the structures lie; "" where they lie on none."""
+def _placed(path: Path, images: Sequence[OpenImage]) -> tuple[Masks, OpenImage | None]:
+    """What `masks_on` gives, and the image on whose grid the structures lie; None where they lie on none."""
     reason: AttnError | None = None
     for image in _candidates(path, images):
         try:
-            return read_masks(path, like=image.grid), image.name
+            return read_masks(path, like=image.grid), image
         except GeometryError as error:
             reason = reason or error
     try:
-        return read_masks(path), ""
+        return read_masks(path), None
     except GeometryError as error:  # contours
         if reason is not None:
             raise GeometryError(f"{reason} No image that is open, or lies beside {path.name}, fits.") from reason

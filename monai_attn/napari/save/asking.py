@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from monai_attn.io.names import suffix_of
+from monai_attn.napari.structures.exports import may_replace
 
 __all__ = ["FILE_KINDS", "ask_mask_file"]
 
@@ -22,11 +23,14 @@ FILE_KINDS = {
 def ask_mask_file(parent: QWidget, start: Path) -> Path | None:
     """The file that the user chooses for a mask; None when the user turns back.
 
-    `start` is what the dialog suggests. A name without one of our endings gets that of the chosen kind. Whether an
-    existing file may be replaced is asked by the dialog.
+    `start` is what the dialog suggests. A name without one of our endings gets that of the chosen kind. It is asked
+    whether an existing file of that name may be replaced.
     """
-    chosen, kind = QFileDialog.getSaveFileName(parent, "Save mask", str(start), ";;".join(FILE_KINDS))
+    options = QFileDialog.Option.DontConfirmOverwrite  # we ask, for the name with its ending
+    kinds = ";;".join(FILE_KINDS)
+    chosen, kind = QFileDialog.getSaveFileName(parent, "Save mask", str(start), kinds, options=options)
     if not chosen:
         return None
     known = suffix_of(chosen) or chosen.lower().endswith(".dcm")
-    return Path(chosen if known else chosen + FILE_KINDS.get(kind, ".nii.gz"))
+    path = Path(chosen if known else chosen + FILE_KINDS.get(kind, ".nii.gz"))
+    return path if not path.exists() or may_replace(parent, path.name) else None

@@ -23,6 +23,7 @@ from monai_attn.napari.correct.editing import Seal
 from monai_attn.napari.correct.scribbling import is_scribbles
 from monai_attn.napari.keep.keeper import saved
 from monai_attn.napari.keep.window import watch
+from monai_attn.napari.layers.made_from import made_from
 from monai_attn.napari.layers.provenance import warning_text
 from monai_attn.napari.qt.choices import offer_images
 from monai_attn.napari.qt.controls import button, check_box, releasing, row
@@ -57,6 +58,7 @@ class SaveAllWidget(QWidget):
         self.layer: Labels | None = None
         self.worker: Any = None
         self._image: Image | None = None
+        self._by_hand = False
         self._task: tuple[Labels, Image | None, Seal]
         self.done: dict[str, Path] = {}
         self._build()
@@ -77,6 +79,7 @@ class SaveAllWidget(QWidget):
         self.form.setToolTip("The kind of file of the mask; NIfTI is read by nearly every program.")
         self.image.setToolTip("The image on the mask's grid: for intensities, and for the pictures of the report.")
         self.image.currentIndexChanged.connect(self._image_chosen)
+        self.image.activated.connect(self._choose_image)
         self.case, self.folder = QLineEdit(), QLineEdit()
         self.case.setToolTip("What the files are called. No patient's name: it would stand in file names and report.")
         self.folder.setPlaceholderText("folder")
@@ -100,15 +103,24 @@ class SaveAllWidget(QWidget):
         lay_out_page(self, (self.target, form, Advanced((more,))), below)
 
     def _follow(self, event: Any = None) -> None:  # noqa: ARG002
-        """Take over the active mask, and offer the images on the grid of the mask."""
+        """Take over the active mask, and offer the images on its grid; chosen is the one that it was made from."""
         active = self.viewer.layers.selection.active
         mask = active if isinstance(active, Labels) and active.ndim == 3 and not is_scribbles(active) else None
         if mask is None and self.layer in self.viewer.layers:
             mask = self.layer  # another kind of layer was clicked: stay
+        self._by_hand = self._by_hand and mask is self.layer
         self.layer = mask
-        offer_images(self.image, gate_images(self.viewer, mask) if mask is not None else [])
+        images = gate_images(self.viewer, mask) if mask is not None else []
+        offer_images(self.image, images)
+        source = made_from(mask, images) if mask is not None and not self._by_hand else None
+        if source is not None:
+            self.image.setCurrentIndex(images.index(source))
         self._image_chosen()
         self.lesions.show_labels_of(mask)
+
+    def _choose_image(self, row: int) -> None:  # noqa: ARG002
+        """The user chose an image: it stays chosen while the mask does."""
+        self._by_hand = True
 
     def _image_chosen(self) -> None:
         """Another image: forget what was typed, said and saved for the one before, and suggest a name of the case."""

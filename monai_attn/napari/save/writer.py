@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monai_attn.dicom_export import write_dicom
-from monai_attn.errors import AttnError, GeometryError, InputError
+from monai_attn.errors import AttnError, FileError, GeometryError, InputError
 from monai_attn.io import holds_structures, is_dicom
 from monai_attn.io.names import suffix_of
 from monai_attn.napari.keep.keeper import saved
+from monai_attn.napari.layers.made_from import MADE_FROM, image_key, is_series_key
 from monai_attn.napari.layers.provenance import provenance_of
 from monai_attn.napari.layers.styles import extended, layer_table
 from monai_attn.napari.layers.volumes import GROWING, Origin, origin_of, values_in, volume_of
-from monai_attn.segmentation import Segmentation
+from monai_attn.results.record import is_cut_off, read_labels_record
+from monai_attn.segmentation import Segmentation, record_of
 from monai_attn.volume import Volume, same_grid
 
 if TYPE_CHECKING:
@@ -40,14 +42,17 @@ def write_label_map(path: str, data: NDArray[np.generic], meta: dict[str, Any]) 
 
     The ending of `path` decides: .nii.gz (also without an ending), .nii, .nrrd, .mha, or .dcm (`write_seg`).
     `data` is the array of the layer as napari shows it; the mask is written in the order of the image's own voxels. An
-    existing file is replaced, as napari has asked before. Each is there completely or not at all; the mask is read back
-    and compared. Gives the paths of the files. Raises `AttnError` with the reason when that cannot be.
+    existing file is replaced, as napari has asked before: not where the ending is added here, nor a JSON that is no
+    record of a mask. Each is there completely or not at all; the mask is read back and compared.
+
+    Gives the paths of the files. Raises `AttnError` with the reason when that cannot be.
     """
     if path.lower().endswith(".dcm"):
         return write_seg(path, data, meta)
     layer, layers = _layer(data, meta)
     path = _named(path)
     with _said_by_napari():
+        _refuse_foreign_record(Path(path))
         files = segmentation_of(layer, layers).write(path, overwrite=True)
     saved(data)
     return [str(file) for file in files]
@@ -63,7 +68,7 @@ def write_seg(path: str, data: NDArray[np.generic], meta: dict[str, Any]) -> lis
     layer, layers = _layer(data, meta)
     with _said_by_napari():
         segmentation = segmentation_of(layer, layers)
-        source = dicom_source(layer.name, segmentation.labels, [layer, *layers])
+        source = dicom_source(layer, segmentation.labels, [layer, *layers])
         write_dicom(segmentation, str(source.path), path, series=source.series, volume=source.volume, overwrite=True)
     saved(data)
     return [path]
@@ -102,20 +107,34 @@ def check_native(layer: Layer) -> None:
         )
 
 
-def dicom_source(name: str, labels: Volume, layers: Iterable[Layer]) -> Origin:
-    """The DICOM series, among layers, on whose grid labels lie; the first one where there are several.
+def dicom_source(mask: Layer, labels: Volume, layers: Iterable[Layer]) -> Origin:
+    """The DICOM series, among layers, on whose grid the labels of a mask lie: the one that the mask was made from.
 
-    `name` is what the message calls the labels. Layers that were resliced for display do not count, nor does a file
-    that holds structures itself. Raises `InputError` when there is no such series.
+    Layers that were resliced for display do not count, nor does a file that holds structures itself. Raises
+    `InputError` when there is no such series, and when it is not known which of several the mask was made from.
     """
-    origins = [origin for origin in map(origin_of, layers) if origin is not None and not origin.display_only]
-    for origin in origins:
-        if origin.path and same_grid(origin.grid, labels) and _is_series(Path(origin.path)):
-            return origin
-    raise InputError(
-        f"{name} lies on no DICOM series that is open, and a DICOM SEG repeats patient and study of one. Open "
-        "the series it was drawn on, or save as .nii.gz."
-    )
+    fitting: dict[str, tuple[str, Origin]] = {}
+    for layer in layers:
+        origin = origin_of(layer)
+        if origin is None or origin.display_only or not origin.path or not same_grid(origin.grid, labels):
+            continue
+        if _is_series(Path(origin.path)):
+            fitting.setdefault(image_key(origin), (layer.name, origin))
+    made = mask.metadata.get(MADE_FROM, "")
+    if made in fitting:
+        return fitting[made][1]
+    if not fitting or is_series_key(made):
+        raise InputError(
+            f"{mask.name} lies on no DICOM series that is open, and a DICOM SEG repeats patient and study of one. Open "
+            "the series it was drawn on, or save as .nii.gz."
+        )
+    if len(fitting) > 1:
+        names = ", ".join(name for name, _ in fitting.values())
+        raise InputError(
+            f"{mask.name} lies on several DICOM series that are open ({names}), and a DICOM SEG belongs to one. "
+            "Choose the image in the tab Save and use 'Save all', or close the other series."
+        )
+    return next(iter(fitting.values()))[1]
 
 
 @contextmanager
@@ -128,13 +147,31 @@ def _said_by_napari() -> Iterator[None]:
 
 
 def _named(path: str) -> str:
-    """A path with an ending: .nii.gz where there is none. Raises `AttnError` for the endings of pictures."""
+    """A path with an ending: .nii.gz where there is none. Raises `AttnError` for the endings of pictures.
+
+    Raises it too where a file of the name with the added ending exists: nobody was asked about that one.
+    """
     if Path(path).suffix.lower() in PICTURES:
         raise AttnError(
             f"A mask is saved as .nii.gz, .nrrd, .mha or .dcm, which keep its place in the patient, not as "
             f"{Path(path).suffix}. For a picture, choose napari's own file type below the file name."
         )
-    return path if suffix_of(path) else f"{path}.nii.gz"
+    if suffix_of(path):
+        return path
+    named = Path(f"{path}.nii.gz")
+    if named.exists():
+        raise AttnError(f"{named.name} exists already. To replace it, type the whole name with its ending.")
+    return str(named)
+
+
+def _refuse_foreign_record(mask: Path) -> None:
+    """Raise `FileError` where another program's JSON stands where the record of the mask would be written."""
+    record = record_of(mask)
+    if record.is_file() and not is_cut_off(record) and not read_labels_record(record):
+        raise FileError(
+            f"{record.name} is no record of a mask, and the record of {mask.name} would replace it. "
+            "Give the mask another name or another folder."
+        )
 
 
 def _is_series(path: Path) -> bool:

@@ -17,6 +17,8 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 from monai_attn.bundle.describe import BundleDescription, describe_bundle
 from monai_attn.bundle.locate import shipped
 from monai_attn.errors import AttnError, InputError
+from monai_attn.napari.layers.made_from import image_key
+from monai_attn.napari.layers.volumes import origin_of
 from monai_attn.napari.segment.bundles import BundleList
 from monai_attn.napari.segment.checking import outlook_of
 from monai_attn.napari.segment.form import SegmentForm
@@ -124,6 +126,7 @@ class SegmentWidget(QWidget):
             bundle=bundle,
             images=images,
             name=next((layer.name for layer in chosen.values()), ""),
+            made_from=next((image_key(origin_of(layer)) for layer in chosen.values()), ""),
             region=next(iter(regions.values())) if len(regions) == 1 else None,
             regions=regions,
             execution=self.form.execution(settings().threads or None),

@@ -11,6 +11,7 @@ from uuid import uuid4
 import numpy as np
 
 from monai_attn.measure.blocks import label_counts
+from monai_attn.napari.layers.made_from import MADE_FROM
 from monai_attn.napari.layers.provenance import PROVENANCE, RUN, marked
 from monai_attn.napari.layers.volumes import LayerTuple, displayed_point, labels_layer
 from monai_attn.napari.segment.overlays import map_layers
@@ -54,7 +55,7 @@ def result_layers(segmentation: Segmentation, request: Request) -> list[LayerTup
     """
     name = marked(request.title, segmentation.warnings)
     labels = labels_layer(segmentation.labels, name=name, table=segmentation.table)
-    labels[1]["metadata"][PROVENANCE] = dict(segmentation.provenance)
+    labels[1]["metadata"] |= {PROVENANCE: dict(segmentation.provenance), MADE_FROM: request.made_from}
     layers = [labels, *map_layers(segmentation, name=name)]
     run = str(uuid4())
     for _, keywords, _ in layers:

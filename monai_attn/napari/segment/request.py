@@ -23,8 +23,8 @@ __all__ = ["Request", "overrides_of"]
 class Request:
     """What to segment and how; `images` by the names that the bundle gives them, the reference first.
 
-    `name` is that of the reference image's layer. `region` is a box in RAS+ mm, None for the whole image
-    or several `regions` by name. `overrides`
+    `name` is that of the reference image's layer, `made_from` the `image_key` of that layer. `region` is a box in
+    RAS+ mm, None for the whole image or several `regions` by name. `overrides`
     change the bundle's config by id. `trust` says that a bundle from outside may run its code. `maps` are the maps of
     attention and uncertainty that are wanted. `expected` is what the check before the run has foretold.
     """
@@ -39,6 +39,7 @@ class Request:
     maps: tuple[str, ...] = ()
     regions: Mapping[str, Box] = field(default_factory=dict)
     expected: Estimate | None = None
+    made_from: str = ""
 
     @property
     def source(self) -> dict[str, Volume] | list[Volume]:

@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QWidget
 
 from monai_attn.errors import AttnError
+from monai_attn.napari.layers.made_from import made_from
 from monai_attn.napari.layers.provenance import warning_text, warnings_of
 from monai_attn.napari.layers.volumes import displayed_point, go_to
 from monai_attn.napari.qt.choices import LayerBox, is_mask, on_its_grid
@@ -65,7 +66,7 @@ class StructuresWidget(StructuresForm):
         self._keys = bind_free_keys(
             self.viewer, {NEXT_KEY: lambda _viewer: self.step(1), PREVIOUS_KEY: lambda _viewer: self.step(-1)}
         )
-        self._begin()
+        self._take_mask()
 
     def pause(self) -> None:
         """Let go of the viewer: a closed panel may live on, hidden."""
@@ -117,6 +118,16 @@ class StructuresWidget(StructuresForm):
     def _is_image(self, layer: Layer) -> bool:
         mask = self.masks.layer
         return layer._type_string == "image" and mask is not None and on_its_grid(mask, layer, self.viewer.layers)
+
+    def _take_mask(self) -> None:
+        """Inspect the mask that is chosen now, on the image that it was made from where this one is open."""
+        mask = self.masks.layer
+        with self.images.quiet():
+            self.images.refresh()
+            source = made_from(mask, filter(self._is_image, self.viewer.layers)) if mask is not None else None
+            if source is not None:
+                self.images.choose(source)
+        self._begin()
 
     def _begin(self) -> None:
         """Inspect the layers that are chosen now."""
@@ -224,7 +235,7 @@ class StructuresWidget(StructuresForm):
     def _connect(self) -> None:
         self.model.refused.connect(show_error)
         self.model.lesions_changed.connect(self._measure)
-        self.masks.chosen.connect(self._begin)
+        self.masks.chosen.connect(self._take_mask)
         self.images.chosen.connect(self._begin)
         self.contour.valueChanged.connect(self._set_contour)
         self.min_ml.valueChanged.connect(self._set_min_ml)

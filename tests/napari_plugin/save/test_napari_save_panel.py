@@ -11,8 +11,10 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 
+from monai_attn.napari.layers.made_from import MADE_FROM, image_key
 from monai_attn.napari.layers.styles import rename
-from monai_attn.napari.layers.volumes import image_layer, labels_layer
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, origin_of
+from monai_attn.napari.save.asking import ask_mask_file
 from monai_attn.napari.save.panel import SaveAllWidget
 
 pytestmark = pytest.mark.gui
@@ -109,3 +111,40 @@ def test_the_ticks_of_lesions_stay_until_there_is_another_mask_or_table(qtbot: A
     assert [panel.lesions.item(row).text() for row in range(3)] == ["liver", "tumour", "metastasis"]
     open_case(viewer, "case_2.nii.gz")
     assert panel.lesions.ticked() == [2]
+
+
+def test_a_mask_is_saved_with_the_image_that_it_was_made_from_until_the_user_chooses_another(
+    qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, native, _ = opened(phantom())
+    grid = phantom()
+    contrast = Layer.create(*image_layer(grid.with_array(grid.array.astype("int16")), name="contrast", path="c.nii.gz"))
+    viewer.add_layer(contrast)
+    panel = panel_of(viewer, qtbot, tmp_path)
+    for image in (native, contrast):
+        made = labels_layer(grid, name=f"mask of {image.name}", table=TABLE)
+        made[1]["metadata"][MADE_FROM] = image_key(origin_of(image))
+        viewer.add_layer(Layer.create(*made))
+        assert panel.image.currentData() is image
+    qtbot.keyClick(panel.image, Qt.Key.Key_Down)
+    assert panel.image.currentData() is native
+    viewer.add_points([[0, 0, 0]])
+    assert panel.image.currentData() is native
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_mask_that_stands_under_the_name_with_its_ending_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    asked: list[str] = []
+    place = "monai_attn.napari.save.asking"
+    monkeypatch.setattr(f"{place}.may_replace", lambda _, name: asked.append(name) or answer)
+    typed = (str(tmp_path / "case7_seg"), "NIfTI (*.nii.gz *.nii)")
+    monkeypatch.setattr(f"{place}.QFileDialog.getSaveFileName", lambda *_, **__: typed)
+    mask = tmp_path / "case7_seg.nii.gz"
+    parent: Any = None
+    assert ask_mask_file(parent, mask) == mask
+    assert asked == []
+    mask.write_bytes(b"an older one")
+    assert ask_mask_file(parent, mask) == (mask if answer else None)
+    assert asked == ["case7_seg.nii.gz"]

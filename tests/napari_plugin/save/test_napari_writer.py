@@ -17,10 +17,13 @@ from segmented import with_labels
 from monai_attn.cases.offers import offers_in
 from monai_attn.errors import AttnError
 from monai_attn.io import read, read_dicom_seg, write
+from monai_attn.io.dicomseg.described import described
 from monai_attn.labels import LabelTable
-from monai_attn.napari.layers.volumes import volume_of
+from monai_attn.napari.layers.made_from import MADE_FROM, image_key
+from monai_attn.napari.layers.volumes import origin_of, volume_of
 from monai_attn.napari.open.opening import add_layers, read_steps
 from monai_attn.napari.open.reslice import resliced_layer
+from monai_attn.napari.save.writer import write_label_map
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume, same_grid
 
@@ -194,3 +197,57 @@ def test_a_path_without_an_ending_becomes_nifti(open_layers: ViewerModel, tmp_pa
     open_layers.open(tmp_path / "t1.nii", plugin=ID)
     written = paint_new_labels(open_layers).save(str(tmp_path / "mask"), plugin=ID)
     assert Path(written[0]).name == "mask.nii.gz"
+
+
+def test_a_name_without_an_ending_replaces_no_mask(open_layers: ViewerModel, tmp_path: Path) -> None:
+    write(phantom(), tmp_path / "t1.nii")
+    open_layers.open(tmp_path / "t1.nii", plugin=ID)
+    layer = paint_new_labels(open_layers)
+    (tmp_path / "mask.nii.gz").write_bytes(b"an older one")
+    with pytest.raises(AttnError, match=r"mask\.nii\.gz exists already\. To replace it, type the whole name"):
+        write_label_map(str(tmp_path / "mask"), *layer.as_layer_data_tuple()[:2])  # as File > Save calls it
+    assert (tmp_path / "mask.nii.gz").read_bytes() == b"an older one"
+    layer.save(str(tmp_path / "mask.nii.gz"), plugin=ID)
+    assert Segmentation.load(tmp_path / "mask.nii.gz").labels.array.any()
+
+
+def test_the_json_of_another_program_is_not_replaced_by_the_record_of_a_mask(
+    open_layers: ViewerModel, tmp_path: Path
+) -> None:
+    write(phantom(), tmp_path / "t1.nii")
+    open_layers.open(tmp_path / "t1.nii", plugin=ID)
+    layer = paint_new_labels(open_layers)
+    (tmp_path / "case7.json").write_text('{"RepetitionTime": 2}')
+    with pytest.raises(AttnError, match=r"case7\.json is no record of a mask.*another name"):
+        layer.save(str(tmp_path / "case7.nii.gz"), plugin=ID)
+    assert (tmp_path / "case7.json").read_text() == '{"RepetitionTime": 2}'
+    assert not (tmp_path / "case7.nii.gz").exists()
+    for _ in range(2):  # a record of ours is replaced with its mask
+        layer.save(str(tmp_path / "case8.nii.gz"), plugin=ID)
+
+
+def test_a_dicom_seg_belongs_to_the_series_that_the_mask_was_made_from(
+    open_layers: ViewerModel, tmp_path: Path
+) -> None:
+    for name in ("native", "contrast"):
+        with_labels(tmp_path / "study" / name, phantom(), SeriesDescription=name, StudyInstanceUID="1.2.3")
+    layers, _ = result_of(read_steps(offers_in(tmp_path / "study"), [], reslice=False))
+    add_layers(open_layers, layers)
+    first, second = open_layers.layers
+    open_layers.layers.selection.active = second
+    mask = paint_new_labels(open_layers)
+    with pytest.raises(AttnError, match=r"lies on several DICOM series that are open \(.*native.*'Save all'"):
+        mask.save(str(tmp_path / "mask.dcm"), plugin=ID)
+    assert not (tmp_path / "mask.dcm").exists()
+    for image in (first, second):
+        origin = origin_of(image)
+        assert origin is not None
+        mask.metadata[MADE_FROM] = image_key(origin)
+        (written,) = mask.save(str(tmp_path / f"{image.name[-6:]}.dcm"), plugin=ID)
+        assert described(Path(written)).series == {origin.series}
+        (again,) = open_layers.open(written, plugin=ID)
+        assert again.metadata[MADE_FROM] == image_key(origin)
+        open_layers.layers.remove(again)
+    open_layers.layers.remove(second)
+    with pytest.raises(AttnError, match="lies on no DICOM series that is open"):
+        mask.save(str(tmp_path / "mask.dcm"), plugin=ID)

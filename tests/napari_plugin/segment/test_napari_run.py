@@ -17,6 +17,7 @@ from monai_attn.bundle.inputs import ImageInput
 from monai_attn.cli.demo import brain_file
 from monai_attn.cli.main import main as command_line
 from monai_attn.errors import Cancelled, GeometryError, InputError, OverrideError
+from monai_attn.napari.layers.made_from import MADE_FROM
 from monai_attn.napari.layers.provenance import PROVENANCE, RUN
 from monai_attn.napari.layers.volumes import image_layer, labels_layer, origin_of, volume_of
 from monai_attn.napari.look.readout import honesty_text
@@ -293,6 +294,7 @@ def test_a_mask_with_warnings_says_them_in_the_sentence_and_in_the_layer_name():
     table = LabelTable.of_names({1: "tumour"})
     marked = Segmentation(labels, table, {"warnings": ["The tumour has 0.06 ml."]})
     assert sentence_of(marked, "sums") == "tumour 0.06 ml\nWarning: The tumour has 0.06 ml."
-    request = SimpleNamespace(title="t1 sums")
+    request = SimpleNamespace(title="t1 sums", made_from="file 1")
     assert result_layers(marked, request)[0][1]["name"] == "CHECK: t1 sums"
     assert result_layers(Segmentation(labels, table), request)[0][1]["name"] == "t1 sums"
+    assert result_layers(marked, request)[0][1]["metadata"][MADE_FROM] == "file 1"

@@ -9,13 +9,15 @@ import pytest
 from napari.components import ViewerModel
 
 from monai_attn import Volume
-from monai_attn.napari.layers.volumes import image_layer
+from monai_attn.napari.layers.made_from import image_key
+from monai_attn.napari.layers.volumes import image_layer, origin_of
 from monai_attn.napari.segment.panel import SegmentWidget
 from monai_attn.napari.segment.sources import likely_bundle
 
 
 def add_image(viewer: Any, name: str, modality: str = "") -> Any:
-    data, keywords, _ = image_layer(Volume(np.zeros((8, 9, 10), np.float32), modality=modality), name=name)
+    volume = Volume(np.zeros((8, 9, 10), np.float32), modality=modality)
+    data, keywords, _ = image_layer(volume, name=name, path=f"{name}.nii.gz")
     return viewer.add_image(data, **keywords)
 
 
@@ -38,6 +40,7 @@ def test_an_image_stays_chosen_when_its_layer_gets_another_name(make_napari_view
     assert panel.form.images.combos["image"].currentText() == "another"
     assert panel.form.images.chosen() == {"image": second}
     assert panel.request().name == "another"
+    assert panel.request().made_from == image_key(origin_of(second)) != image_key(origin_of(first))
     viewer.layers.remove(second)
     assert panel.form.images.chosen() == {"image": first}
 

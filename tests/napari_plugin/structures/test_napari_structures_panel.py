@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inspected import TABLE, add, add_case
+from inspected import TABLE, add, add_case, ct_and_mask
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
 
 from monai_attn.errors import FileError
 from monai_attn.napari.keep.keeper import Keeper
+from monai_attn.napari.layers.made_from import MADE_FROM, image_key
 from monai_attn.napari.layers.provenance import EDITED
 from monai_attn.napari.layers.strokes import step_counts
 from monai_attn.napari.layers.styles import layer_table, restyle, style_of
-from monai_attn.napari.layers.volumes import displayed_point, labels_layer
+from monai_attn.napari.layers.volumes import displayed_point, image_layer, labels_layer, origin_of
 from monai_attn.napari.qt.keys import bind_free_keys, release_keys
 from monai_attn.napari.structures.exports import case_of, save_rows
 from monai_attn.napari.structures.inspection import Inspection
@@ -274,3 +275,19 @@ def test_a_large_mask_is_measured_in_a_thread_which_may_be_left_alone(make_napar
     panel.again.click()
     assert panel.measuring._worker is not None
     viewer.close()
+
+
+@pytest.mark.gui
+def test_a_mask_is_measured_on_the_image_that_it_was_made_from(qtbot) -> None:
+    ct, labels = ct_and_mask()
+    viewer = ViewerModel()
+    images = [add(viewer, image_layer(ct, name=name, path=f"{name}.nii.gz")) for name in ("native", "contrast")]
+    panel = StructuresWidget(viewer)
+    qtbot.addWidget(panel)
+    for image in images:
+        made = labels_layer(labels, name=f"mask of {image.name}", table=TABLE)
+        made[1]["metadata"][MADE_FROM] = image_key(origin_of(image))
+        add(viewer, made)
+        assert panel.images.layer is image
+    add(viewer, labels_layer(labels, name="from elsewhere", table=TABLE))
+    assert panel.images.layer is images[1]
