@@ -107,8 +107,8 @@ class HandBrush:
         """A stroke on a layer, with the label and the mode that are chosen now.
 
         Raises `LabelError` when the label is locked. Raises `GeometryError` when the layer has no place in the patient
-        or was resliced for display, or when a range is set but no image on the layer's grid is chosen. Raises
-        `InputError` for a radius or range that `edit.Brush` refuses.
+        or was resliced for display. Raises it too when a range is set but no image on the layer's grid is chosen.
+        Raises `InputError` for a radius or range that `edit.Brush` refuses.
         """
         layers = self.viewer.layers
         value = 0 if layer.mode == "erase" else int(layer.selected_label)
