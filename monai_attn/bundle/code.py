@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -114,6 +115,14 @@ def code_digest(root: Path, config: Any) -> str:
     ]
     lines.append(json.dumps(expanded(config, root), sort_keys=True, default=str))
     return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def scripts_digest(root: Path, names: Mapping[int, str]) -> str:
+    """The SHA-256 of a bundle's scripts and of the names of its labels, by value: what makes its masks besides config
+    and weights. Raises `OSError` for a script that cannot be read.
+    """
+    scripts = [[path.as_posix(), sha256((root / path).read_bytes()).hexdigest()] for path in scripts_of(root)]
+    return sha256(json.dumps([scripts, {str(value): name for value, name in names.items()}]).encode()).hexdigest()
 
 
 def _size(path: Path) -> str:

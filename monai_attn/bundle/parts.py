@@ -13,6 +13,7 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from monai_attn.bundle.arrays import arrays_allowed
+from monai_attn.bundle.code import scripts_digest
 from monai_attn.bundle.describe import image_names, loads_part
 from monai_attn.bundle.ends import swap_ends
 from monai_attn.bundle.faults import require_runnable
@@ -52,8 +53,9 @@ class Parts:
     - `inputs`: the images of a case, the reference image first. With `joined` they are the channels of one image at
       `image_key`, on one grid.
     - `amp`: whether the bundle runs its network in mixed precision on CUDA.
-    - `name`, `version`, `weights_sha256`, `config_sha256`, `overrides`: for the provenance of the mask. The digest of
-      the config is of its text as it is read, without overrides.
+    - `name`, `version`, `weights_sha256`, `config_sha256`, `scripts_sha256`, `overrides`: for the provenance of the
+      mask. The digest of the config is of its text as it is read, without overrides. That of the scripts is of their
+      texts and of the names of the labels.
     - `made_for`: what the bundle was trained on, in numbers (see `monai_attn.preflight.MadeFor`); empty where the
       bundle does not say it.
     - `prompts`: what each case asks for besides its images, such as `label_prompt`; empty for most bundles.
@@ -77,6 +79,7 @@ class Parts:
     overrides: Mapping[str, Any]
     made_for: Mapping[str, Any] = field(default_factory=dict)
     config_sha256: str = ""
+    scripts_sha256: str = ""
     finder: Finder | None = None
     joined: bool = False
     prompts: Mapping[str, Any] = field(default_factory=dict)
@@ -157,12 +160,13 @@ def open_bundle(
     weights = _weights_file(parser, root)
     weights_sha256 = check_weights(weights, expected_sha256(metadata, weights, root))
     load_weights(network, weights)
+    table = labels_of(metadata, parser.get())
     return Parts(
         preprocessing=_resolve(parser, root, "preprocessing", "dataset::transform"),
         network=network.eval(),
         inferer=_resolve(parser, root, "inferer", "evaluator::inferer"),
         postprocessing=_resolve(parser, root, "postprocessing", "evaluator::postprocessing"),
-        table=labels_of(metadata, parser.get()),
+        table=table,
         inputs=inputs,
         joined=joined,
         prompts=prompts,
@@ -177,6 +181,7 @@ def open_bundle(
         overrides=overrides,
         made_for=dict(metadata.get("made_for") or {}),
         config_sha256=config_sha256,
+        scripts_sha256=scripts_digest(root, {label.value: label.name for label in table}),
         finder=finder_of(metadata.get("finder") or {}, root),
     )
 

@@ -190,6 +190,7 @@ def made_from(parts: Parts, recipe: Recipe) -> dict[str, Any]:
         "bundle_version": parts.version,
         "weights_sha256": parts.weights_sha256,
         "config_sha256": parts.config_sha256,
+        "scripts_sha256": parts.scripts_sha256,
         "overrides": dict(parts.overrides),
         "region_mm": regions_json(recipe.region),
         **({HEAD_SIZE: True} if recipe.head_size else {}),

@@ -26,7 +26,7 @@ from monai_attn.results.record import FILES, INPUT, attested, is_broken, is_cut_
 
 __all__ = ["Standing", "State", "standing_of"]
 
-OPTIONAL = frozenset({"config_sha256"})
+OPTIONAL = frozenset({"config_sha256", "scripts_sha256"})
 """Keys of the provenance that records of earlier versions lack."""
 
 
@@ -184,4 +184,6 @@ def _plain(value: Any) -> Any:
 
 def _words(key: str) -> str:
     """A key of the provenance in words: "weights_sha256" is "weights"."""
+    if key == "scripts_sha256":
+        return "scripts or names of labels"
     return key.replace("_", " ").removesuffix(" sha256").removesuffix(" mm")

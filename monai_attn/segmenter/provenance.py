@@ -44,6 +44,7 @@ def describe_run(
         "bundle_version": parts.version,
         "weights_sha256": parts.weights_sha256,
         "config_sha256": parts.config_sha256,
+        "scripts_sha256": parts.scripts_sha256,
         "overrides": dict(parts.overrides),
         "device": device,
         **ran,

@@ -8,6 +8,7 @@ import sys
 import pytest
 from tiny_bundle import make_bundle
 
+from monai_attn.bundle.code import scripts_digest
 from monai_attn.bundle.scripts import make_scripts_importable
 
 
@@ -33,3 +34,13 @@ def test_other_modules_and_bundles_without_scripts_change_nothing(tmp_path):
     before, path = set(sys.modules), list(sys.path)
     make_scripts_importable(make_bundle(tmp_path / "plain"))
     assert (set(sys.modules), sys.path) == (before, path)
+
+
+def test_the_digest_of_the_scripts_changes_with_a_script_and_with_a_name(tmp_path):
+    """Cases counted as done after a script or the name of a label had changed."""
+    root = make_bundle(tmp_path / "somebodys", scripts={"own.py": "WIDTH = 8"})
+    before = scripts_digest(root, {1: "liver"})
+    assert scripts_digest(root, {1: "liver"}) == before
+    assert scripts_digest(root, {1: "spleen"}) != before
+    (root / "scripts" / "own.py").write_text("WIDTH = 9")
+    assert scripts_digest(root, {1: "liver"}) != before

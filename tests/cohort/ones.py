@@ -23,7 +23,7 @@ class Ones:
 
     def __init__(self, during=lambda _: None, **made) -> None:
         self.made = {"bundle": "ones", "bundle_version": "1", "weights_sha256": "0", "config_sha256": "0"}
-        self.made |= {"overrides": {}, **made}
+        self.made |= {"scripts_sha256": "0", "overrides": {}, **made}
         names = {"bundle": "name", "bundle_version": "version"}
         parts = {names.get(key, key): value for key, value in self.made.items()}
         self.parts = SimpleNamespace(inputs=(ImageInput("image"),), joined=False, **parts)

@@ -12,6 +12,7 @@ from monai_attn.errors import FileError, InputError
 from monai_attn.io import write, write_bytes_atomic
 from monai_attn.labels import LabelTable
 from monai_attn.napari.layers.images import by_preference
+from monai_attn.napari.layers.made_from import made_from
 from monai_attn.napari.layers.styles import extended, layer_table
 from monai_attn.napari.layers.volumes import origin_of, values_in, volume_of
 from monai_attn.napari.qt.choices import is_mask, on_its_grid
@@ -51,7 +52,8 @@ def structures_of(masks: Iterable[Labels]) -> list[str]:
 def open_cases(masks: Iterable[Labels], layers: Iterable[Layer]) -> list[OpenCase]:
     """The masks as they are now, each with its image among `layers`.
 
-    Of several images on one grid the topmost visible one counts. The masks are copied, so that painting may go on.
+    Of several images on one grid that counts from which the mask was made, else the topmost visible one. The masks are
+    copied, so that painting may go on.
 
     Raises `InputError` for a mask that was closed or emptied, or whose image was closed.
     """
@@ -116,11 +118,15 @@ def _words_on(cases: Sequence[OpenCase]) -> str:
 
 
 def _image_of(mask: Layer, known: Sequence[Layer]) -> Layer | None:
-    """The topmost visible image on the grid of an open mask; None without one, and for what is no mask or is empty."""
+    """The image that an open mask was made from, else the topmost visible one on its grid.
+
+    None without such an image, and for what is no mask or is empty.
+    """
     if mask not in known or not is_mask(mask) or mask.ndim != 3 or not values_in(mask.data):
         return None
     images = by_preference(layer for layer in known if layer._type_string == "image" and _is_source(layer))
-    return next((layer for layer in images if on_its_grid(mask, layer, known)), None)
+    fits = [layer for layer in images if on_its_grid(mask, layer, known)]
+    return made_from(mask, fits) or next(iter(fits), None)
 
 
 def _is_source(layer: Layer) -> bool:

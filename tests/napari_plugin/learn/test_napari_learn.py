@@ -22,8 +22,9 @@ from monai_attn.errors import FileError, InputError
 from monai_attn.labels import LabelTable
 from monai_attn.napari.dock.window import dock_of
 from monai_attn.napari.keep.guard import reasons_to_stay
+from monai_attn.napari.layers.made_from import MADE_FROM, image_key
 from monai_attn.napari.layers.provenance import PROVENANCE
-from monai_attn.napari.layers.volumes import image_layer, labels_layer
+from monai_attn.napari.layers.volumes import image_layer, labels_layer, origin_of
 from monai_attn.napari.learn.cases import open_cases, open_masks, write_cases
 from monai_attn.napari.learn.form import NEW_NETWORK
 from monai_attn.napari.learn.panel import LearnWidget
@@ -104,6 +105,21 @@ def test_open_masks_become_a_data_set_that_names_nobody(tmp_path: Path) -> None:
     pet = replace(cases[0], image=replace(cases[0].image, modality="PT", unit="g/ml"))
     (image,) = find_labelled(write_cases([pet], tmp_path / "pet")).images
     assert (image.modality, image.unit) == ("PT", "g/ml")
+
+
+def test_a_mask_is_learned_with_the_image_that_it_was_made_from() -> None:
+    """The topmost image of the grid was taken, as the contrast phase for a mask of the native one."""
+    viewer = ViewerModel()
+    image, labels = ball(0)
+    for name in ("native", "contrast"):
+        volume = replace(image, array=image.array + (100 if name == "contrast" else 0))
+        layer = image_layer(volume, name=name, path=f"{name}.nii.gz")
+        viewer.add_image(layer[0], **layer[1])
+    made = labels_layer(labels, name="mask", table=LabelTable.of_names({1: "ball"}))
+    made[1]["metadata"][MADE_FROM] = image_key(origin_of(viewer.layers["native"]))
+    viewer.add_labels(made[0], **made[1])
+    (case,) = open_cases(open_masks(viewer.layers), viewer.layers)
+    np.testing.assert_array_equal(case.image.array, image.array)
 
 
 def test_a_folder_that_is_taken_is_refused_before_the_cases_are_copied_beside_it(tmp_path: Path) -> None:
