@@ -208,6 +208,8 @@ def _check_options(args: argparse.Namespace) -> None:
 
     needs: dict[str, tuple[Any, bool]] = {
         "--organs names the organs of lesions: say which label with --lesion.": (args.organs, bool(args.lesion)),
+        "--min-ml is for lesions: say which label with --lesion.": (args.min_ml, bool(args.lesion)),
+        "--connectivity is for lesions: say which label with --lesion.": (args.connectivity != 26, bool(args.lesion)),
         "--resample is for --organs, which is not given.": (args.resample, args.organs is not None),
         "--series chooses in an image, and none is given.": (args.series, args.image is not None),
         "--volume chooses in an image, and none is given.": (args.volume is not None, args.image is not None),

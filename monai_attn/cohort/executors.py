@@ -154,6 +154,8 @@ def workers_of(name: str, count: int | None = None, threads: int | None = None) 
     if kind == "processes" and not where:
         return LocalProcesses(number, each)
     if kind == "dask":
+        if count is not None and where and where not in JOB_QUEUES:
+            raise InputError(f"--workers is for a cluster that is started here; {where} has its own. Leave it out.")
         return DaskWorkers(where, number, threads if where else each)
     raise InputError(f"The executor {name!r} is not known. Choose here, processes, dask or dask=ADDRESS.")
 

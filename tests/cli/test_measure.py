@@ -144,6 +144,8 @@ BAD = [
     (["MASK", "--bundle", "hippocampus_mir"], "There is no bundle 'hippocampus_mir'"),
     (["MASK", "--organs", "MASK"], "say which label with --lesion"),
     (["MASK", "--resample"], "--resample is for --organs"),
+    (["MASK", "--min-ml", "1"], "--min-ml is for lesions"),
+    (["MASK", "--connectivity", "6"], "--connectivity is for lesions"),
     (["MASK", "--series", "2"], "--series chooses in an image"),
     (["MASK", "--volume", "0"], "--volume chooses in an image"),
     (["MASK", "--suv-factor", "2"], "--suv-factor is for an image"),

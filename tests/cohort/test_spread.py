@@ -180,6 +180,8 @@ def test_workers_by_name(monkeypatch):
             workers_of(name)
     with pytest.raises(InputError, match="--workers is for"):
         workers_of("here", 3)
+    with pytest.raises(InputError, match="for a cluster that is started here; tcp://head:8786 has its own"):
+        workers_of("dask=tcp://head:8786", 3)
 
 
 @pytest.mark.slow
