@@ -7,11 +7,9 @@ Nothing is written, except that `survey` first settles what killed processes lef
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from monai_attn.cases import Case, ImageFile, find_images
@@ -202,20 +200,6 @@ def _again(recipe: Recipe, standing: Standing) -> Standing:
     if recipe.redo:
         return replace(standing, state=State.TO_DO, check_voxels=None, warnings=())
     raise StaleError(f"{standing.why} The results are left as they are; --redo stale segments the case again.")
-
-
-def now_ns(folder: Path) -> int:
-    """The time by the clock of a folder's file system, in nanoseconds; that of this computer where the folder is new.
-
-    The server of the files may be ahead of this computer, and files of before the run would look younger than the run.
-    """
-    try:
-        with TemporaryFile(dir=folder) as stream:
-            stream.write(b"now")
-            stream.flush()
-            return os.fstat(stream.fileno()).st_mtime_ns
-    except OSError:
-        return time.time_ns()
 
 
 def _changed_ns(path: Path) -> int:

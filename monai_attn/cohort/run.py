@@ -19,13 +19,13 @@ from monai_attn.bundle.case import read_images
 from monai_attn.cases import Case
 from monai_attn.cohort.attempt import attempt
 from monai_attn.cohort.output import save_case
-from monai_attn.cohort.plan import Prepared, decide, look_again, now_ns, prepare
+from monai_attn.cohort.plan import Prepared, decide, look_again, prepare
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.cohort.watched import Watched
 from monai_attn.errors import FileError
 from monai_attn.measure import Structure
 from monai_attn.progress import Progress
-from monai_attn.results import Claim, Claims, State, recover
+from monai_attn.results import Claim, Claims, State, now_ns, recover
 from monai_attn.segmentation import Segmentation
 from monai_attn.volume import Volume
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from monai_attn.cases import Case
 from monai_attn.cohort.attempt import STOPS
 from monai_attn.cohort.executors import Workers
-from monai_attn.cohort.plan import made_from, now_ns
+from monai_attn.cohort.plan import made_from
 from monai_attn.cohort.recipe import Recipe, Row
 from monai_attn.cohort.run import POLL_S
 from monai_attn.cohort.work import Work, check_sendable, do_case
 from monai_attn.errors import AttnError, InputError, sentence
-from monai_attn.results import recover, sweep_claims
+from monai_attn.results import now_ns, recover, sweep_claims
 
 if TYPE_CHECKING:
     from monai_attn.bundle import Parts

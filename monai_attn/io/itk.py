@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monai_attn.errors import GeometryError
+from monai_attn.io.atomic import take_name
 from monai_attn.io.segment_keys import segment_keys
 from monai_attn.labels import LabelTable
 from monai_attn.volume import RAS_TO_LPS, Volume
@@ -63,4 +64,4 @@ def write_itk(volume: Volume, path: Path, table: LabelTable | None = None) -> No
     writer.SetCompressionLevel(1)
     writer.Execute(image)
     if small != path:
-        small.replace(path)
+        take_name(small, path, overwrite=True)

@@ -6,7 +6,7 @@ stands, and whose hashes hold, says that the case is complete. What a mask means
 decided here; the atomic write of one single file is `monai_attn.io.atomic`.
 """
 
-from monai_attn.results.claims import Claim, Claims, sweep_claims
+from monai_attn.results.claims import Claim, Claims, now_ns, sweep_claims
 from monai_attn.results.commit import Writer, commit, text_writer
 from monai_attn.results.fingerprint import files_digest, voxels_digest
 from monai_attn.results.folder import replace_folder
@@ -23,6 +23,7 @@ __all__ = [
     "check_folder",
     "commit",
     "files_digest",
+    "now_ns",
     "recover",
     "replace_folder",
     "standing_of",

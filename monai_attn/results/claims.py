@@ -14,16 +14,18 @@ import os
 import secrets
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 
 from monai_attn.results.claim_files import is_alive, is_free, machine, owner_of, place_of, take_place
 from monai_attn.results.lock import FileLock
 
-__all__ = ["Claim", "Claims", "sweep_claims"]
+__all__ = ["Claim", "Claims", "now_ns", "sweep_claims"]
 
 FOLDER = ".monai_attn_claims"
 """The hidden folder of the claims, within the folder of results."""
@@ -184,6 +186,20 @@ class Claims:
                 with suppress(OSError):
                     if claim.lock.is_file(claim.path):
                         os.utime(claim.path)
+
+
+def now_ns(folder: Path) -> int:
+    """The time by the clock of a folder's file system, in nanoseconds; that of this computer where the folder is new.
+
+    The server of the files may be ahead of this computer, and files of before the run would look younger than the run.
+    """
+    try:
+        with TemporaryFile(dir=folder) as stream:
+            stream.write(b"now")
+            stream.flush()
+            return os.fstat(stream.fileno()).st_mtime_ns
+    except OSError:
+        return time.time_ns()
 
 
 def sweep_claims(folder: Path, *, run: str = "") -> None:
