@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from monai_attn.bundle.harmless import is_harmless_target
 from monai_attn.bundle.settings import expanded, macro_files
 from monai_attn.folders import files_in
 
-__all__ = ["Piece", "code_digest", "code_of_bundle", "code_of_config", "scripts_of"]
+__all__ = ["Piece", "code_digest", "code_of_bundle", "code_of_config", "scripts_digest", "scripts_of"]
 
 CODE = {".py", ".pyc", ".pyw", ".so", ".pyd", ".dll", ".dylib", ".sh", ".ipynb"}
 """The endings of files that can be run."""
@@ -111,7 +111,7 @@ def code_digest(root: Path, config: Any) -> str:
     files = sorted({*configs, *scripts_of(root)})
     lines = [
         root.resolve().name,
-        *(f"{path.as_posix()} {sha256((root / path).read_bytes()).hexdigest()}" for path in files),
+        *_with_digests(root, files),
     ]
     lines.append(json.dumps(expanded(config, root), sort_keys=True, default=str))
     return sha256("\n".join(lines).encode()).hexdigest()
@@ -121,8 +121,12 @@ def scripts_digest(root: Path, names: Mapping[int, str]) -> str:
     """The SHA-256 of a bundle's scripts and of the names of its labels, by value: what makes its masks besides config
     and weights. Raises `OSError` for a script that cannot be read.
     """
-    scripts = [[path.as_posix(), sha256((root / path).read_bytes()).hexdigest()] for path in scripts_of(root)]
-    return sha256(json.dumps([scripts, {str(value): name for value, name in names.items()}]).encode()).hexdigest()
+    return sha256(json.dumps([_with_digests(root, scripts_of(root)), names]).encode()).hexdigest()
+
+
+def _with_digests(root: Path, files: Iterable[Path]) -> list[str]:
+    """Each file of a bundle, relative to it, with the SHA-256 of what it holds."""
+    return [f"{path.as_posix()} {sha256((root / path).read_bytes()).hexdigest()}" for path in files]
 
 
 def _size(path: Path) -> str:

@@ -20,12 +20,11 @@ from monai_attn.bundle.config import (
 )
 from monai_attn.bundle.faults import Fault, faults
 from monai_attn.bundle.inputs import case_inputs, is_colour
-from monai_attn.bundle.locate import find_bundle, read_config, read_metadata
+from monai_attn.bundle.locate import find_bundle, made_for_of, read_config, read_metadata
 from monai_attn.bundle.names import labels_of
 from monai_attn.bundle.prompts import prompts_of
 from monai_attn.bundle.values import plain_value
 from monai_attn.cases import ImageInput
-from monai_attn.errors import BundleError
 from monai_attn.finders import Finder, finder_of
 from monai_attn.labels import LabelTable
 
@@ -123,9 +122,6 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
     flips = resolve(_first(config, "FlippedInferer").get("axes"), config)
     labels = labels_of(metadata, config)
     code, classes = foreign_code(config), _output(metadata).get("num_channels")
-    made_for = metadata.get("made_for") or {}
-    if not isinstance(made_for, dict):
-        raise BundleError(f"{root.resolve().name}: made_for in metadata.json holds names and values, not {made_for!r}.")
     return BundleDescription(
         name=root.resolve().name,
         root=root,
@@ -144,7 +140,7 @@ def describe_bundle(name_or_path: str | Path, overrides: Mapping[str, Any] | Non
         runs=2 ** len(flips) if isinstance(flips, list) else 1,
         skips_air=isinstance(resolve(inferer.get("air"), config), int | float),
         streams=bool(inferer.get("labels")),
-        made_for=made_for,
+        made_for=made_for_of(metadata),
         finder=finder_of(metadata.get("finder") or {}, root),
         weights=_weights(config, root),
         licences=licences_of(root),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from monai_attn.bundle.harmless import FUNCTIONS, IMPORTS, METHODS, is_harmless_target
+from monai_attn.bundle.harmless import FUNCTIONS, IMPORTS, METHODS, SWAPPED, is_harmless_target
 
 __all__ = ["is_harmless_expression"]
 
@@ -80,14 +80,10 @@ def _is_harmless_import(node: ast.Import | ast.ImportFrom) -> bool:
     return all(_is_known(f"{node.module}.{one.name}") or f"{node.module}.{one.name}" in IMPORTS for one in node.names)
 
 
-SWAPPED = re.compile(r".*\.((Load|Save)Image(d|D|Dict)|CheckpointLoader)")
-"""Components that are made safe where a config names them as `_target_`, and not where an expression does."""
-
-
 def _is_known(dotted: str) -> bool:
     first, sign, rest = dotted.partition(".")
     full = f"{SHORT.get(first, first)}{sign}{rest}"
-    return full in FUNCTIONS or (sign != "" and is_harmless_target(full) and not SWAPPED.fullmatch(full))
+    return full in FUNCTIONS or (sign != "" and is_harmless_target(full) and full.rpartition(".")[2] not in SWAPPED)
 
 
 def _dotted(node: ast.AST) -> str:

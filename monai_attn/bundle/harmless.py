@@ -42,8 +42,14 @@ Transpose VoteEnsemble Zoom
 """
 """MONAI's transforms, each also with the endings d, D and Dict. Readers and writers of files are not among them."""
 
+SWAPPED = _names("LoadImaged LoadImageD LoadImageDict SaveImaged SaveImageD SaveImageDict CheckpointLoader")
+"""Components that are made safe where a config names them as `_target_`, and not where an expression does.
+
+`LoadImaged` and `SaveImaged` are replaced and switched off when monai_attn opens a bundle. `CheckpointLoader` loads
+tensors only.
+"""
+
 OTHERS = """
-LoadImaged LoadImageD LoadImageDict SaveImaged SaveImageD SaveImageDict
 AttentionUnet AutoEncoder BasicUNet BasicUnet BasicUNetPlusPlus DiNTS TopologyConstruction TopologyInstance
 TopologySearch DynUNet DynUnet HighResNet MedNeXt SegResNet SegResNetVAE SegResNetDS SegResNetDS2 SwinUNETR UNet Unet
 UNETR VISTA3D vista3d132 ViT VNet
@@ -53,20 +59,16 @@ Dice DiceCELoss DiceFocalLoss DiceLoss FocalLoss GeneralizedDiceLoss Generalized
 DeepSupervisionLoss MaskedDiceLoss MaskedLoss
 DiceMetric MeanIoU HausdorffDistanceMetric SurfaceDistanceMetric SurfaceDiceMetric ConfusionMatrixMetric
 MeanDice MeanIoUHandler HausdorffDistance SurfaceDistance ConfusionMatrix StatsHandler ValidationHandler
-CheckpointLoader DecollateBatch EarlyStopHandler GarbageCollector LrScheduleHandler PostProcessing from_engine
+DecollateBatch EarlyStopHandler GarbageCollector LrScheduleHandler PostProcessing from_engine
 stopping_fn_from_metric
 Dataset CacheDataset SmartCacheDataset DataLoader ThreadDataLoader DistributedSampler MetaTensor
 load_decathlon_datalist decollate_batch list_data_collate pad_list_data_collate partition_dataset
 SupervisedEvaluator SupervisedTrainer EnsembleEvaluator
 set_determinism CommonKeys BlendMode InterpolateMode GridSampleMode
 """
-"""MONAI's networks that download nothing, its inferers, losses, metrics, data sets and engines.
+"""MONAI's networks that download nothing, its inferers, losses, metrics, data sets and engines."""
 
-`LoadImaged` and `SaveImaged` are replaced and switched off when monai_attn opens a bundle. `CheckpointLoader` loads
-tensors only.
-"""
-
-MONAI = _names(OTHERS) | {name + ending for name in _names(TRANSFORMS) for ending in ("", "d", "D", "Dict")}
+MONAI = SWAPPED | _names(OTHERS) | {name + ending for name in _names(TRANSFORMS) for ending in ("", "d", "D", "Dict")}
 
 OWN = re.compile(
     r"monai_attn\.("

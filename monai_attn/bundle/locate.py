@@ -137,11 +137,10 @@ def label_table(metadata: Mapping[str, Any]) -> LabelTable:
     ['spleen']
     """
     own = metadata.get("labels")
-    if isinstance(own, dict) and own and all(str(key).isdecimal() for key in own):
-        return LabelTable.of_names(_told_apart({int(key): str(name) for key, name in own.items()}))
-    if own:
+    by_value = isinstance(own, dict) and all(str(key).isdecimal() for key in own)
+    if own and not by_value:
         return LabelTable.from_json(own)
-    values = mapping_at(metadata, "network_data_format::outputs::pred::label_def")
+    values = own or mapping_at(metadata, "network_data_format::outputs::pred::label_def")
     channels = mapping_at(metadata, "network_data_format::outputs::pred::channel_def")
     if not values and str(channels.get("0", "")).lower() != "background":
         return LabelTable()
@@ -149,6 +148,14 @@ def label_table(metadata: Mapping[str, Any]) -> LabelTable:
     return LabelTable.of_names(
         _told_apart({int(key): str(name) for key, name in named.items() if str(key).isdecimal()})
     )
+
+
+def made_for_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bundle was trained on, as its metadata say it; empty where they do not. Raises `BundleError`."""
+    made_for = metadata.get("made_for") or {}
+    if not isinstance(made_for, dict):
+        raise BundleError(f"made_for in metadata.json holds names and values, not {made_for!r}.")
+    return made_for
 
 
 def _told_apart(names: Mapping[int, str]) -> dict[int, str]:

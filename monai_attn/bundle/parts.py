@@ -18,7 +18,7 @@ from monai_attn.bundle.describe import image_names, loads_part
 from monai_attn.bundle.ends import swap_ends
 from monai_attn.bundle.faults import require_runnable
 from monai_attn.bundle.inputs import case_inputs, is_colour
-from monai_attn.bundle.locate import config_file, find_bundle, label_table, read_config, read_metadata
+from monai_attn.bundle.locate import config_file, find_bundle, label_table, made_for_of, read_config, read_metadata
 from monai_attn.bundle.names import channel_names, labels_of
 from monai_attn.bundle.overrides import check_ids
 from monai_attn.bundle.prompts import PROMPT, asked_labels, own_evaluator, prompts_of
@@ -179,7 +179,7 @@ def open_bundle(
         version=str(metadata.get("version", "")),
         weights_sha256=weights_sha256,
         overrides=overrides,
-        made_for=dict(metadata.get("made_for") or {}),
+        made_for=made_for_of(metadata),
         config_sha256=config_sha256,
         scripts_sha256=scripts_digest(root, {label.value: label.name for label in table}),
         finder=finder_of(metadata.get("finder") or {}, root),

@@ -65,7 +65,7 @@ def choose_series(study: Study, inputs: Sequence[ImageInput], rules: Mapping[str
     for one in inputs:
         rule = rules.get(one.name, SeriesRules())
         fits = []
-        others = [other for other in inputs if other is not one and other.modality == one.modality]
+        others = one.alike(inputs)
         for number, series in enumerate(study.series):
             why = "; ".join(_against(series, one, rule, others))
             if number in judged and judged[number].image:
@@ -110,7 +110,7 @@ def _against(series: StudySeries, wanted: ImageInput, rule: SeriesRules, others:
         yield f"{series.plane}, not {rule.plane}"
     if rule.descriptions and _fit(series, rule.descriptions) is None:
         yield f"the description fits none of {', '.join(rule.descriptions)}"
-    if others and wanted.series and not rule.descriptions and not _is_hinted(series, wanted):
+    if others and wanted.series and not rule.descriptions and not wanted.is_said_in(series.description):
         yield f"the description does not say {wanted.series!r}"
     if series.same_as:
         yield f"the same images as series {series.same_as}"
@@ -122,14 +122,9 @@ def _fit(series: StudySeries, patterns: Sequence[str]) -> int | None:
     return next((place for place, one in enumerate(patterns) if fnmatchcase(text, one.casefold())), None)
 
 
-def _is_hinted(series: StudySeries, wanted: ImageInput) -> bool:
-    """Whether the description of a series holds the words by which the bundle knows its image."""
-    return wanted.series.casefold() in series.description.casefold()
-
-
 def _rank(series: StudySeries, wanted: ImageInput, rule: SeriesRules) -> tuple[float, ...]:
     """What orders the series that fit, the best first."""
     pattern = _fit(series, rule.descriptions) if rule.descriptions else 0
-    hinted = bool(wanted.series) and _is_hinted(series, wanted)
+    hinted = bool(wanted.series) and wanted.is_said_in(series.description)
     number = int(series.number) if series.number.isdigit() else 0
     return (float(pattern or 0), not hinted, series.gaps, series.volumes, series.step_mm, -series.slices, number)

@@ -37,10 +37,6 @@ def dataset_cases(folder: Path, names: Sequence[str] = ("image",)) -> list[Case]
     """
     content = read_json(folder / FILE)
     part = next((part for part in LISTS if content.get(part)), LISTS[-1])
-    if not isinstance(content.get(part), list):
-        raise InputError(
-            f"{FILE} of {folder.resolve().name!r}: {part!r} is no list of cases. Write a list, or leave it out."
-        )
     return _cases(folder, content, part, names, labelled=False)
 
 
@@ -64,7 +60,10 @@ def folder_of(dataset_dir: str | Path) -> Path:
 def _cases(folder: Path, content: Mapping[str, Any], part: str, names: Sequence[str], *, labelled: bool) -> list[Case]:
     where = f"{FILE} of {folder.resolve().name!r}"
     cases: dict[str, Case] = {}
-    for number, row in enumerate(content.get(part) or [], start=1):
+    rows = content.get(part) or []
+    if not isinstance(rows, list):
+        raise InputError(f"{where}: {part!r} is no list of cases. Write a list, or leave it out.")
+    for number, row in enumerate(rows, start=1):
         entry = {names[0]: row} if isinstance(row, str) and len(names) == 1 and not labelled else row
         case = _case(folder, f"{where}: entry {number} of {part!r}", entry, names, labelled=labelled)
         if same_name(case.name) in cases:

@@ -163,8 +163,13 @@ def _place(case: Case, names: Sequence[str]) -> Path:
 
 
 def _same(one: Case, other: Case) -> bool:
+    """Whether two cases are the same images: the same places, series and volumes."""
     # `Path.resolve` raises where a link leads in a circle; such a link is a case that cannot be read.
-    if [*map(os.path.realpath, one.paths)] != [*map(os.path.realpath, other.paths)]:
-        return False
-    parts = [{name: (image.series, image.volume) for name, image in case.images.items()} for case in (one, other)]
-    return parts[0] == parts[1]
+    told = [
+        (
+            [*map(os.path.realpath, case.paths)],
+            {key: (image.series, image.volume) for key, image in case.images.items()},
+        )
+        for case in (one, other)
+    ]
+    return told[0] == told[1]

@@ -30,6 +30,14 @@ class ImageInput:
     series: str = ""
     unit: str = ""
 
+    def is_said_in(self, description: str) -> bool:
+        """Whether the description of a series holds the words of `series`; capital letters do not matter."""
+        return self.series.casefold() in description.casefold()
+
+    def alike(self, inputs: Sequence[ImageInput]) -> list[ImageInput]:
+        """The other images of the same modality among the images of a bundle."""
+        return [other for other in inputs if other is not self and other.modality == self.modality]
+
 
 @dataclass(frozen=True)
 class ImageFile:
@@ -132,7 +140,7 @@ def _of_names(
             found = list_series(path) if several else []
             # Of a folder with one series the reader takes that; the modality is checked when it is read.
             files[one.name] = ImageFile(
-                path, chosen.get(one.name) or (_series_of(found, [one], path.name) if len(found) > 1 else None)
+                path, chosen.get(one.name) or (_series_of(found, one, [], path.name) if len(found) > 1 else None)
             )
     return files
 
@@ -143,8 +151,7 @@ def _of_series(path: Path, inputs: Sequence[ImageInput], chosen: Mapping[str, st
     told: dict[str, str | None] = dict(chosen)
     for one in inputs:
         if one.name not in chosen:
-            others = [other for other in inputs if other is not one and other.modality == one.modality]
-            told[one.name] = _series_of(found, [one, *others], path.name)
+            told[one.name] = _series_of(found, one, one.alike(inputs), path.name)
     files = {name: ImageFile(path, told[name]) for name in (one.name for one in inputs) if told.get(name) is not None}
     taken = Counter(image.series for image in files.values())
     twice = [name for name, image in files.items() if taken[image.series] > 1]
@@ -162,16 +169,15 @@ def _of_series(path: Path, inputs: Sequence[ImageInput], chosen: Mapping[str, st
     return files
 
 
-def _series_of(found: Sequence[Series], alike: Sequence[ImageInput], folder: str) -> str | None:
-    """The series that the first of some inputs of one modality takes, for `read`; None when there is none.
+def _series_of(found: Sequence[Series], one: ImageInput, others: Sequence[ImageInput], folder: str) -> str | None:
+    """The series that an input takes, for `read`; None when there is none.
 
-    Where other inputs have the modality too, the description has to tell the input from them. A lone series that cannot
+    Where there are `others` of its modality, the description has to tell the input from them. A lone series that cannot
     be read is taken, so that reading it says why.
     """
-    one, *others = alike
     fits = [series for series in found if one.modality and series.modality == one.modality]
     if one.series and (others or len(fits) > 1):
-        told = [series for series in fits if one.series.lower() in series.description.lower()]
+        told = [series for series in fits if one.is_said_in(series.description)]
         fits = told if others else told or fits
     fits = [series for series in fits if not series.problem] or fits
     if len(fits) > 1:

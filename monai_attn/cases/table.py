@@ -47,8 +47,8 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     """The columns of a table, and each row with the number of its line; cells are without blanks around them.
 
     Cells are separated by the first of `SIGNS` that the first line has. Raises `FileError` for a table that does not
-    exist. Raises `InputError` for what is no text in UTF-8, for two columns of one name, or for a
-    row with more cells than columns.
+    exist. Raises `InputError` for what is no text in UTF-8, for two columns of one name, or for a row with more
+    cells than columns.
     """
     if not path.exists():
         raise FileError(f"{path.name} does not exist. Check the path.")

@@ -145,7 +145,9 @@ def named_labels(said: Path | str | None) -> LabelTable | tuple[str, ...]:
         return read_label_file(path)
     names = tuple(name.strip() for name in str(said).split(",") if name.strip())
     if not names:
-        raise InputError(f"The labels {str(said)!r} name no structure. Write names such as liver,spleen, or none.")
+        raise InputError(
+            f"The labels {str(said)!r} name no structure. Write names such as liver,spleen, or leave the labels out."
+        )
     return names
 
 

@@ -40,7 +40,7 @@ HIGHEST_SUV = (0.02, 2000.0)
 TRACERS = "RadiopharmaceuticalInformationSequence"
 
 
-def suv_per_bqml(frames: Sequence[Frame], whole: Sequence[Frame] = ()) -> tuple[float | None, str]:
+def suv_per_bqml(frames: Sequence[Frame], whole: Sequence[Frame]) -> tuple[float | None, str]:
     """The factor from Bq/ml to SUV by body weight, and what it was computed from.
 
     The factor is weight / (dose x 2^(-t / half-life)). The time t runs from the injection to the time to which the scan
@@ -53,7 +53,7 @@ def suv_per_bqml(frames: Sequence[Frame], whole: Sequence[Frame] = ()) -> tuple[
     QIBA FDG-PET profile, vendor-neutral pseudo-code; DICOM PS3.3 C.8.9.1.
 
     Tags are taken from the first slice. The factor is refused where weight, dose or half-life differ between slices.
-    `whole` are the slices of the whole series, which begins with the first of several volumes.
+    `whole` are the slices of the whole series, which say when the scan of its first volume began.
     """
     header = frames[0].header
     corrected = text(header, "CorrectedImage").split("\\")
@@ -83,7 +83,7 @@ def suv_per_bqml(frames: Sequence[Frame], whole: Sequence[Frame] = ()) -> tuple[
     problem = half_life_problem(half_life, _nuclide(tracer))
     if problem or not half_life:
         return None, problem
-    seconds, why = uptake_seconds(whole or frames, tracer, half_life)
+    seconds, why = uptake_seconds(whole, tracer, half_life)
     if seconds is None:
         return None, why
     dose = dose_bq * math.pow(2.0, -seconds / half_life)

@@ -24,9 +24,9 @@ class Request:
     """What to segment and how; `images` by the names that the bundle gives them, the reference first.
 
     `name` is that of the reference image's layer, `made_from` the `image_key` of that layer. `region` is a box in
-    RAS+ mm, None for the whole image or several `regions` by name. `overrides`
-    change the bundle's config by id. `trust` says that a bundle from outside may run its code. `maps` are the maps of
-    attention and uncertainty that are wanted. `expected` is what the check before the run has foretold.
+    RAS+ mm, None for the whole image or several `regions` by name. `overrides` change the bundle's config by id.
+    `trust` says that a bundle from outside may run its code. `maps` are the maps of attention and uncertainty that are
+    wanted. `expected` is what the check before the run has foretold.
     """
 
     bundle: BundleDescription

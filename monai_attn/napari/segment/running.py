@@ -110,7 +110,7 @@ class Running(QObject):
         """Draw the growing labels, and show stage, patches and the time left."""
         total = progress.total or self._total
         left = remaining_seconds(progress, total)
-        if not self._closed():
+        if not self._closed(self._images):
             self.growing.show(progress.shown)
         self.form.show_progress(progress, total, duration(left) if left is not None else "")
 
@@ -125,18 +125,18 @@ class Running(QObject):
 
     def _show_made(self, made: RunLayers, images: tuple[Layer, ...]) -> None:
         """Show the result of a run of these images, no result where one of them was closed."""
-        if any(image not in self.viewer.layers for image in images):
+        if self._closed(images):
             self.form.show_done(CLOSED)
         else:
             self._show_layers(made)
 
-    def _closed(self) -> bool:
-        """Whether an image that the run was started with is no longer in the viewer."""
-        return any(image not in self.viewer.layers for image in self._images)
+    def _closed(self, images: tuple[Layer, ...]) -> bool:
+        """Whether one of the images that a run was started with is no longer in the viewer."""
+        return any(image not in self.viewer.layers for image in images)
 
     def _forget(self, event: Any = None) -> None:  # noqa: ARG002
         """Say no more of the last run when an image of it is gone: the next image may be of another patient."""
-        if self.worker is None and self._closed():
+        if self.worker is None and self._closed(self._images):
             self._images = ()
             self.form.show_done("")
 
