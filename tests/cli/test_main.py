@@ -168,6 +168,27 @@ def test_cancelling_at_the_start_gives_no_traceback(mask, how, after_s):
         assert_one_sentence(said, "cancelled")
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_within_a_callback_is_not_dropped(how):
+    code = f"""
+import os, time
+from monai_attn.cli.interrupts import Interrupts
+
+class Going:
+    def __del__(self):
+        os.kill(os.getpid(), {int(how)})
+
+with Interrupts():
+    try:
+        Going()
+        time.sleep(30)
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")
+
+
 class PanicException(BaseException):
     """As of a library in Rust: no subclass of `Exception`."""
 
