@@ -41,10 +41,17 @@ def run(args: argparse.Namespace) -> int:
     """Download the bundle, or the weights of a folder, and say where they are; the exit code is 0.
 
     Raises `BundleError` without a network or for an unknown name, and `FileError` for a bundle that is there already.
+    Raises `InputError` for a release of a folder.
     """
     from monai_attn.bundle.fetch import fetch, fetch_weights
+    from monai_attn.errors import InputError
 
     if (Path(args.name) / "configs").is_dir():
+        if args.release is not None:
+            raise InputError(
+                f"--release {args.release} is for a bundle of the model zoo, and {args.name} is a folder, whose "
+                "large_files.yml says which weights it gets. Leave --release out."
+            )
         weights = fetch_weights(Path(args.name))
         args.answer["files"] = [str(weights)]
         print(f"fetched: {weights}")

@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the description.
 
     The exit code is 0. What a path is decides: a bundle, a folder (its cases and series), or an image. Raises
-    `FileError`, `GeometryError` or `InputError` for an image that cannot be read.
+    `FileError`, `GeometryError` or `InputError` for an image that cannot be read, and `InputError` for an option that
+    is not for such a thing.
     """
     from monai_attn.bundle.describe import describe_bundle
     from monai_attn.bundle.locate import fetched, read_metadata, shipped
@@ -48,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
     from monai_attn.cases.description import folder_rows, volume_rows
 
     path = Path(args.what)
-    if args.what in shipped() or (not path.exists() and args.what in fetched()) or (path / "configs").is_dir():
+    bundle = args.what in shipped() or (not path.exists() and args.what in fetched()) or (path / "configs").is_dir()
+    _refuse_without_effect(args, bundle=bundle)
+    if bundle:
         description = describe_bundle(args.what)
         rows = code_rows(description) if args.code else rows_of_bundle(description, read_metadata(description.root))
     elif path.is_dir() and args.series is None and args.volume is None and args.suv_factor is None:
@@ -70,3 +73,15 @@ def run(args: argparse.Namespace) -> int:
         for index, line in enumerate(lines):
             print(f"{name if index == 0 else '':<{width}}  {line}")
     return 0
+
+
+def _refuse_without_effect(args: argparse.Namespace, *, bundle: bool) -> None:
+    """Raise `InputError` for `--code` of an image, and for options of an image with a bundle."""
+    from monai_attn.errors import InputError
+
+    if args.code and not bundle:
+        raise InputError(f"--code lists the code of a bundle, and {args.what} is none. Leave --code out.")
+    of_image = {"--series": args.series, "--volume": args.volume, "--suv-factor": args.suv_factor}
+    given = [name for name, value in of_image.items() if value is not None]
+    if bundle and given:
+        raise InputError(f"{given[0]} is for images, and {args.what} is a bundle. Leave {given[0]} out.")

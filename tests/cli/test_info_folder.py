@@ -60,3 +60,20 @@ def test_values_are_those_that_are_numbers_and_the_others_are_counted(values, sa
     nib.save(image, tmp_path / "image.nii.gz")
     assert main(["info", str(tmp_path / "image.nii.gz")]) == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["info", "{image}", "--code"], "--code lists the code of a bundle"),
+        (["info", "hippocampus_mri", "--series", "#1"], "--series is for images"),
+        (["info", "hippocampus_mri", "--volume", "0"], "--volume is for images"),
+        (["fetch", "{bundle}", "--release", "0.1.0"], "--release 0.1.0 is for a bundle of the model zoo"),
+    ],
+)
+def test_an_option_without_effect_is_refused(tmp_path, capsys, arguments, said):
+    image, bundle = tmp_path / "scan.nii.gz", tmp_path / "bundle"
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), image)
+    (bundle / "configs").mkdir(parents=True)
+    assert main([one.format(image=image, bundle=bundle) for one in arguments]) == 2
+    assert said in capsys.readouterr().err
