@@ -41,7 +41,7 @@ __all__ = ["Running"]
 
 logger = logging.getLogger(__name__)
 
-CLOSED = "The result was dropped: an image of it was closed during the run."
+CLOSED = "The run was stopped: an image of it was closed."
 """Said in place of a result. What is open by now may be the next patient, on the same grid."""
 
 
@@ -79,7 +79,7 @@ class Running(QObject):
         """Start a run; `expected` is what the check has foretold, with the number of windows for the progress bar.
 
         Without a number the bar only shows that something runs. `images` are the layers of the request's images: where
-        one of them is closed meanwhile, the result is dropped. Call `free` first: a run that still ends is not waited
+        one of them is closed meanwhile, the run is stopped. Call `free` first: a run that still ends is not waited
         for.
         """
         self._images = tuple(images)
@@ -135,8 +135,12 @@ class Running(QObject):
         return any(image not in self.viewer.layers for image in images)
 
     def _forget(self, event: Any = None) -> None:  # noqa: ARG002
-        """Say no more of the last run when an image of it is gone: the next image may be of another patient."""
-        if self.worker is None and self._closed(self._images):
+        """Stop a run when an image of it is gone, and say no more of the last one: the next may be another patient."""
+        if not self._closed(self._images):
+            return
+        if self.worker is not None:
+            self.cancel()
+        else:
             self._images = ()
             self.form.show_done("")
 
@@ -171,9 +175,9 @@ class Running(QObject):
         show_error(str(error))
 
     def _show_cancelled(self) -> None:
-        """Say that the run was cancelled, and take the growing labels away."""
+        """Say that the run was cancelled, by the user or by closing an image, and take the growing labels away."""
         self.growing.remove()
-        self.form.show_done("Cancelled; nothing was changed.")
+        self.form.show_done(CLOSED if self._closed(self._images) else "Cancelled; nothing was changed.")
 
     def _finished(self) -> None:
         """The worker has ended, however it did."""

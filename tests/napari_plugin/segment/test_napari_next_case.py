@@ -70,20 +70,17 @@ def panel(make_napari_viewer: Any, end: threading.Event) -> SegmentWidget:
     return panel
 
 
-def test_the_mask_of_an_image_that_was_closed_during_the_run_is_dropped(
-    panel: SegmentWidget, end: threading.Event
-) -> None:
+def test_a_run_stops_when_its_image_is_closed(panel: SegmentWidget) -> None:
     layers = panel.viewer.layers
     seen: list[str] = []
     layers.events.inserted.connect(lambda event: seen.append(event.value.name))
     layers.clear()  # as "next case" and the tab Review do
     add_case(panel.viewer, "patient b")
     panel.running.work._shown.take(np.ones(GRID.shape, np.uint8), (slice(None),) * 3)  # labels grow meanwhile
+    assert until(lambda: panel.running.worker is None and not panel.running.work.alive)
     until(lambda: False, 0.3)
-    end.set()
-    assert until(lambda: panel.running.worker is None)
     assert seen == ["patient b"]
-    assert panel.form.status.text() == "The result was dropped: an image of it was closed during the run."
+    assert panel.form.status.text() == "The run was stopped: an image of it was closed."
     assert panel.form.run.isEnabled()
 
 
