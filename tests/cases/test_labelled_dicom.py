@@ -11,9 +11,12 @@ from dicom_maker import series
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from monai_attn.cases.images import ImageFile
 from monai_attn.cases.labelled import find_labelled
+from monai_attn.cases.patients import patient_of
 from monai_attn.errors import InputError
 from monai_attn.io import write_dicom_seg, write_rtstruct
+from monai_attn.io.dicom.files import patient_digest
 from monai_attn.labels import LabelTable
 from monai_attn.volume import Volume
 
@@ -118,3 +121,27 @@ def test_a_number_that_is_part_of_a_name_tells_two_structures_apart(tmp_path):
     drawn = study(tmp_path / "p1", "Doe", {1: "Node", 2: "Node (2)"})
     (tmp_path / "labels.json").write_text(json.dumps({"labels": {"1": "Node"}}))
     assert (find_labelled(tmp_path)["p1"].label.read().array == (drawn == 1)).all()
+
+
+def test_dicom_images_of_a_table_say_which_cases_are_of_one_patient(tmp_path):
+    for case, patient in (("a", "Doe"), ("b", "Doe"), ("c", "Roe"), ("d", "")):
+        study(tmp_path / case, patient, {1: "GTV"})
+    rows = [
+        f"{case},{case}/ct,{case}/rt.dcm,{part}" for case, part in zip("abcda", ["", "", "", "", "test"], strict=True)
+    ]
+    rows[-1] = "e" + rows[-1][1:]
+    (tmp_path / "cases.csv").write_text("\n".join(["case,ct,label,part", *rows]))
+    a, b, c, d, e = (case.patient for case in find_labelled(tmp_path / "cases.csv"))
+    assert a == b != c
+    assert "" not in (a, c)
+    assert "Doe" not in a
+    assert (d, e) == ("", "")  # the patient has no number; the table gives the part
+
+
+def test_one_series_of_a_folder_of_two_patients_names_none(tmp_path):
+    for folder, patient in (("one", "Doe"), ("one", "Doe"), ("two", "Doe"), ("two", "Roe")):
+        series(
+            tmp_path / folder / str(generate_uid()), IMAGE, "CT", PatientID=patient, SeriesInstanceUID=generate_uid()
+        )
+    assert patient_of(ImageFile(tmp_path / "one", series="#1")) == patient_digest("Doe")
+    assert patient_of(ImageFile(tmp_path / "two", series="#1")) == ""

@@ -12,6 +12,7 @@ from monai_attn.cases.labelled.case import PARTS, LabelledCase, LabelledSet, Par
 from monai_attn.cases.labelled.files import LabelFile
 from monai_attn.cases.labelled.structures import Structures
 from monai_attn.cases.naming import checked_name, names_of, same_name
+from monai_attn.cases.patients import patient_of
 from monai_attn.errors import FileError, InputError
 
 __all__ = ["PART", "PATIENT", "Entry", "labelled_set", "with_names"]
@@ -38,7 +39,7 @@ class Entry:
 
     `drawn`, `left_out` and `part` are as they stand in the file: values or names of structures, None where nothing is
     said. `structures` are the names of the structures that a file or folder of structures holds, with which `drawn`
-    is known; None for a label map.
+    is known; None for a label map. Without a `patient` and a `part`, DICOM images say which cases are of one patient.
     """
 
     where: str
@@ -115,7 +116,9 @@ def _case(entry: Entry, inputs: Sequence[ImageInput], structures: Structures) ->
         drawn = frozenset(structures.names[one] for one in entry.structures if one in structures.names)
     like = next(iter(images.values())) if structures.names else None
     label = LabelFile(entry.label, structures.values, structures.names, like)
-    return LabelledCase(name, images, label, drawn, left_out, _part(entry), entry.patient)
+    part = _part(entry)
+    patient = entry.patient or ("" if part else patient_of(next(iter(images.values()))))
+    return LabelledCase(name, images, label, drawn, left_out, part, patient)
 
 
 def _part(entry: Entry) -> Part | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monai_attn.io.dicom.files import read_errors, text
+from monai_attn.io.dicom.files import patient_digest, read_errors, text
 from monai_attn.io.dicomseg.codes import read_code
 from monai_attn.io.dicomseg.objects import quoted
 from monai_attn.io.dicomseg.source import silent
@@ -59,11 +58,10 @@ def described(path: Path) -> Described:
                         text(item, "SeriesInstanceUID") for item in study.get("RTReferencedSeriesSequence") or ()
                     }
             structures = tuple(_structures(header))
-            patient = text(header, "PatientID")
+            patient = patient_digest(text(header, "PatientID"))
     except read_errors():
         return Described()
-    digest = hashlib.sha256(patient.encode("utf-8", "replace")).hexdigest()[:16] if patient else ""
-    return Described(frozenset(series - {""}), frozenset(frames - {""}), structures, digest)
+    return Described(frozenset(series - {""}), frozenset(frames - {""}), structures, patient)
 
 
 def _structures(header: Dataset) -> Iterator[tuple[str, Code | None]]:
