@@ -117,11 +117,17 @@ def code_digest(root: Path, config: Any) -> str:
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
-def scripts_digest(root: Path, names: Mapping[int, str]) -> str:
-    """The SHA-256 of a bundle's scripts and of the names of its labels, by value: what makes its masks besides config
-    and weights. Raises `OSError` for a script that cannot be read.
+def scripts_digest(root: Path, names: Mapping[int, str], finder: Mapping[str, Any] | None = None) -> str:
+    """The SHA-256 of a bundle's scripts, of the names of its labels by value, and of its finder with the template.
+
+    These make its masks besides config and weights. `finder` is the key of metadata.json. Raises `OSError` for a script
+    or template that cannot be read.
     """
-    return sha256(json.dumps([_with_digests(root, scripts_of(root)), names]).encode()).hexdigest()
+    parts: list[Any] = [_with_digests(root, scripts_of(root)), names]
+    if finder:
+        template = Path(str(finder.get("template")))
+        parts += [finder, _with_digests(root, [template] if (root / template).is_file() else [])]
+    return sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _with_digests(root: Path, files: Iterable[Path]) -> list[str]:

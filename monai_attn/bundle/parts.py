@@ -181,7 +181,7 @@ def open_bundle(
         overrides=overrides,
         made_for=made_for_of(metadata),
         config_sha256=config_sha256,
-        scripts_sha256=scripts_digest(root, {label.value: label.name for label in table}),
+        scripts_sha256=scripts_digest(root, {label.value: label.name for label in table}, metadata.get("finder")),
         finder=finder_of(metadata.get("finder") or {}, root),
     )
 

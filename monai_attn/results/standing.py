@@ -185,5 +185,5 @@ def _plain(value: Any) -> Any:
 def _words(key: str) -> str:
     """A key of the provenance in words: "weights_sha256" is "weights"."""
     if key == "scripts_sha256":
-        return "scripts or names of labels"
+        return "scripts, names of labels or finder"
     return key.replace("_", " ").removesuffix(" sha256").removesuffix(" mm")

@@ -44,3 +44,13 @@ def test_the_digest_of_the_scripts_changes_with_a_script_and_with_a_name(tmp_pat
     assert scripts_digest(root, {1: "spleen"}) != before
     (root / "scripts" / "own.py").write_text("WIDTH = 9")
     assert scripts_digest(root, {1: "liver"}) != before
+
+
+def test_the_finder_and_its_template_count_in_the_digest(tmp_path):
+    finder = {"kind": "registration", "template": "head.nii.gz", "size_mm": [1, 2, 3]}
+    (tmp_path / "head.nii.gz").write_bytes(b"one")
+    before = scripts_digest(tmp_path, {}, finder)
+    assert scripts_digest(tmp_path, {}, finder) == before != scripts_digest(tmp_path, {})
+    assert scripts_digest(tmp_path, {}, {**finder, "size_mm": [1, 2, 4]}) != before
+    (tmp_path / "head.nii.gz").write_bytes(b"two")
+    assert scripts_digest(tmp_path, {}, finder) != before

@@ -104,7 +104,7 @@ def test_a_mask_that_somebody_changed_is_left_alone(cases, recipe):
         ({"bundle_version": "2"}, "bundle version"),
         ({"weights_sha256": "1"}, "weights"),
         ({"config_sha256": "1"}, "config"),
-        ({"scripts_sha256": "1"}, "scripts or names of labels"),
+        ({"scripts_sha256": "1"}, "scripts, names of labels or finder"),
         ({"overrides": {"inferer::overlap": 0.5}}, "overrides"),
     ],
 )
