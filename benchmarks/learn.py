@@ -14,6 +14,8 @@ with what earlier runs into OUTPUT found.
 - nnunet: its own planning, preprocessing and `nnUNetTrainer` (nnunetv2 in a Python of its own, see docs/benchmarks.md).
   The number of epochs is set by the time of the first steps, so that its learning rate comes to its end. Planning and
   preprocessing do not count in its minutes. What was not drawn is background to it.
+
+Of several images stock and nnU-Net need each in every case, and nnU-Net needs them on one grid.
 """
 
 from __future__ import annotations
@@ -38,12 +40,15 @@ from monai.losses import DiceCELoss
 from monai.networks.nets import UNet
 from monai.transforms import (
     Compose,
+    ConcatItemsd,
     EnsureTyped,
     Orientationd,
     RandCropByPosNegLabeld,
     RandFlipd,
     RandScaleIntensityd,
     RandShiftIntensityd,
+    ResampleToMatchd,
+    SelectItemsd,
     Spacingd,
     SpatialPadd,
 )
@@ -55,11 +60,16 @@ from monai_attn.labels import LabelTable
 from monai_attn.learn.fingerprint import FingerprintSoFar
 from monai_attn.learn.plan import Machine, Plan, make_plan
 from monai_attn.learn.rows import split_of
+from monai_attn.learn.score import segment_case
 from monai_attn.measure import compare, rows
 from monai_attn.preflight.labelled_figures import read_cases
 from monai_attn.segmenter import Segmenter
 from monai_attn.training import summary_of
 from monai_attn.transforms import LabelsOnSourced, LoadVolumed
+from monai_attn.volume import same_grid
+
+STRIDE = 8
+"""The edges of the stock network's windows are multiples of this: it halves each axis three times."""
 
 Predict = Callable[[LabelledCase], Volume]
 
@@ -112,7 +122,7 @@ def ours(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace)
     command = [sys.executable, "-m", "monai_attn.cli.main", "learn", args.dataset, "-o", root]
     subprocess.run([*map(str, command), "--minutes", str(args.minutes)], check=True)
     segmenter = Segmenter.from_bundle(root, trust=True)
-    return lambda case: segmenter(next(iter(case.images.values())).read(), force=True).labels
+    return lambda case: segment_case(segmenter, {name: image.read() for name, image in case.images.items()})
 
 
 def stock(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace) -> Predict:
@@ -121,12 +131,16 @@ def stock(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace
     so_far = FingerprintSoFar(labelled, split["train"])
     read_cases([labelled[name] for name in split["train"]], labelled.labels, visit=so_far.visit)
     plan = make_plan(so_far.fingerprint(), args.minutes, Machine(), len(split["validation"]))
-    classes, window = len(labelled.labels) + 1, list(plan.window)
-    name = labelled.images[0].name
-    network = UNet(3, 1, classes, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=2, norm="instance")
+    classes = len(labelled.labels) + 1
+    window = [STRIDE * math.ceil(edge / STRIDE) for edge in plan.window]
+    names = [image.name for image in labelled.images]
+    network = UNet(
+        3, len(names), classes, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=2, norm="instance"
+    )
     patches = Compose(
         [
-            *prepared(plan, ["image", "label"]),
+            *prepared(plan, names, ["label"]),
+            SelectItemsd(["image", "label"]),
             SpatialPadd(["image", "label"], window),
             RandCropByPosNegLabeld(["image", "label"], "label", window, pos=2, neg=1, num_samples=1),
             *(RandFlipd(["image", "label"], prob=0.5, spatial_axis=axis) for axis in plan.mirror if not plan.pairs),
@@ -135,8 +149,9 @@ def stock(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace
             EnsureTyped(["image", "label"], track_meta=False),
         ]
     )
-    data = [{"image": row[name], "label": row["label"]} for row in labelled.rows(split["train"])]
-    loader = DataLoader(CacheDataset(data, patches, progress=False), batch_size=plan.batch, shuffle=True)
+    loader = DataLoader(
+        CacheDataset(labelled.rows(split["train"]), patches, progress=False), batch_size=plan.batch, shuffle=True
+    )
     loss = DiceCELoss(to_onehot_y=True, softmax=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     while time.monotonic() - began < 60 * args.minutes:
@@ -153,8 +168,8 @@ def stock(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace
 
     @torch.no_grad()
     def predict(case: LabelledCase) -> Volume:
-        source = case.row(labelled.labels)[name]
-        (item,) = Dataset([{"image": source}], Compose(prepared(plan, ["image"])))
+        row = case.row(labelled.labels)
+        (item,) = Dataset([{name: row[name] for name in names}], Compose(prepared(plan, names)))
         logits = inferer(item["image"][None], network)[0]
         item["pred"] = MetaTensor(logits).copy_meta_from(item["image"])
         labels = LabelsOnSourced("pred", orig_keys="image")(item)["pred"]
@@ -163,15 +178,17 @@ def stock(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespace
     return predict
 
 
-def prepared(plan: Plan, keys: Sequence[str]) -> list[Any]:
-    """Reading, grid and grey values as in our plan."""
-    steps = [dict(step, keys="image") for one in plan.normalisation for step in one.transforms]
-    parser = ConfigParser({"steps": steps})
+def prepared(plan: Plan, names: Sequence[str], labels: Sequence[str] = ()) -> list[Any]:
+    """Reading, grid and grey values as in our plan; the images of a case become the channels of "image"."""
+    keys, first = [*names, *labels], names[0]
+    parser = ConfigParser({"steps": [dict(step) for one in plan.normalisation for step in one.transforms]})
     return [
         LoadVolumed(keys, ensure_channel_first=True),
         Orientationd(keys, axcodes="RAS", labels=None),
-        Spacingd(keys, pixdim=plan.spacing_mm, mode=["bilinear", "nearest"][: len(keys)]),
+        Spacingd(keys, pixdim=plan.spacing_mm, mode=["bilinear"] * len(names) + ["nearest"] * len(labels)),
+        *([ResampleToMatchd(names[1:], key_dst=first)] if names[1:] else []),
         *parser.get_parsed_content("steps"),
+        ConcatItemsd(names, "image"),
     ]
 
 
@@ -186,12 +203,15 @@ def nnunet(labelled: LabelledSet, split: dict[str, Any], args: argparse.Namespac
     learned = [*split["train"], *split["validation"]]
     for part, names in (("Tr", learned), ("Ts", split["test"][: args.cases])):
         for case in (labelled[name] for name in names):
-            image = next(iter(case.images.values())).read()
-            write(image, raw / f"images{part}" / f"{case.name}_0000.nii.gz", overwrite=True)
+            images = [case.images[one.name].read() for one in labelled.images]
+            if not all(same_grid(images[0], image) for image in images):
+                raise SystemExit(f"nnU-Net takes images of one grid, and those of {case.name} differ.")
+            for number, image in enumerate(images):
+                write(image, raw / f"images{part}" / f"{case.name}_{number:04d}.nii.gz", overwrite=True)
             if part == "Tr":
-                write(case.label.read(like=image), raw / "labelsTr" / f"{case.name}.nii.gz", overwrite=True)
+                write(case.label.read(like=images[0]), raw / "labelsTr" / f"{case.name}.nii.gz", overwrite=True)
     about = {
-        "channel_names": {"0": "CT" if labelled.images[0].modality == "CT" else "MRI"},
+        "channel_names": {str(i): "CT" if one.modality == "CT" else "MRI" for i, one in enumerate(labelled.images)},
         "labels": {"background": 0, **{label.name: label.value for label in labelled.labels}},
         "numTraining": len(learned),
         "file_ending": ".nii.gz",
