@@ -18,7 +18,7 @@ from monai_attn.learn.fingerprint import Fingerprint
 from monai_attn.learn.learned import Now, Progress
 from monai_attn.learn.pace import FEW_STEPS, Pace, cheaper, with_pace
 from monai_attn.learn.plan import Machine, Plan, make_plan
-from monai_attn.learn.result import CLOSING
+from monai_attn.learn.result import CLOSING, OPENING
 from monai_attn.learn.transfer import Start, copy_weights, with_start
 from monai_attn.learn.workflow import measure_pace
 from monai_attn.learn.write import write_bundle
@@ -96,7 +96,7 @@ def planned(task: Task, end: float, progress: Progress) -> tuple[Plan, float]:
     left = end - time.monotonic()
     _refuse_long_preparing(task, pace, left)
     unseen = len(task.split["test"] or task.split["validation"])
-    scoring = min(_scoring_seconds(unseen, pace, task), SCORING * max(left, 0.0)) + CLOSING
+    scoring = min(_scoring_seconds(unseen, pace, task), SCORING * max(left, 0.0)) + OPENING + CLOSING
     plan = replace(plan, minutes=max(left - scoring, 1.0) / 60 / task.folds)
     timed = with_pace(plan, pace)
     while task.start is None and (timed.steps or 0) < FEW_STEPS and (less := cheaper(plan)) != plan:

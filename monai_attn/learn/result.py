@@ -24,10 +24,13 @@ from monai_attn.learn.trainings import curve_of, install_weights
 from monai_attn.learn.write import write_json
 from monai_attn.measure import to_csv
 
-__all__ = ["CLOSING", "describe_bundle"]
+__all__ = ["CLOSING", "OPENING", "describe_bundle"]
 
-CLOSING = 8.0
-"""Seconds for opening the new bundle, its pictures and its model card."""
+CLOSING = 4.0
+"""Seconds for the pictures and the model card."""
+
+OPENING = 9.0
+"""Seconds for opening the new bundle, and for the first comparison of its back-end with PyTorch."""
 
 
 def describe_bundle(
@@ -51,7 +54,7 @@ def describe_bundle(
         cases,
         labelled.labels,
         kind=kind,
-        deadline=end - CLOSING / 2 if finished else time.monotonic(),
+        deadline=end - CLOSING if finished else time.monotonic(),
         places=usual_places([labelled[name] for name in split["train"]], labelled.labels),
         progress=lambda done, total: progress(Now("score", done / max(total, 1))),
     )

@@ -21,7 +21,7 @@ from monai_attn.learn.fingerprint import Fingerprint, FingerprintSoFar
 from monai_attn.learn.learned import Learned, Now, Progress
 from monai_attn.learn.plan_file import read_plan, write_plan
 from monai_attn.learn.planning import SCORING, Task, planned, refuse_long_reading
-from monai_attn.learn.result import CLOSING, describe_bundle
+from monai_attn.learn.result import CLOSING, OPENING, describe_bundle
 from monai_attn.learn.rows import split_of
 from monai_attn.learn.trainings import run_trainings, seconds_left
 from monai_attn.learn.transfer import find_start, with_codes_of
@@ -192,5 +192,5 @@ def _go_on(
     left = seconds_left(root, plan.minutes)
     listener = _listener(progress, time.monotonic() + left)
     finished = run_trainings(root, dataset.absolute(), left, listener=listener, wanted=wanted)
-    end = time.monotonic() + max(SCORING * 60 * plan.minutes, CLOSING)
+    end = time.monotonic() + max(SCORING * 60 * plan.minutes, OPENING + CLOSING)
     return describe_bundle(root, labelled, plan, end, finished=finished, progress=progress)
