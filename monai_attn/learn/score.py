@@ -109,7 +109,11 @@ def score_cases(
 
 
 def _each(ends: Sequence[float]) -> float:
-    """Seconds of a case, by the times at which two cases or more ended. The first of them also starts the back-end."""
+    """Seconds of a case, by the times at which two cases or more ended. The first of them also starts the back-end.
+
+    >>> _each([13.0, 16.0, 20.0])
+    3.5
+    """
     return (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
