@@ -66,7 +66,7 @@ def said_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "drawn": row.get("drawn"),
         "left_out": row.get("left_out", row.get("cut")),
         "part": str(part),
-        "patient": "" if patient is None else str(patient),
+        "patient": None if patient is None else str(patient) or None,
     }
 
 

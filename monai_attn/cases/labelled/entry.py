@@ -39,7 +39,8 @@ class Entry:
 
     `drawn`, `left_out` and `part` are as they stand in the file: values or names of structures, None where nothing is
     said. `structures` are the names of the structures that a file or folder of structures holds, with which `drawn`
-    is known; None for a label map. Without a `patient` and a `part`, DICOM images say which cases are of one patient.
+    is known; None for a label map. Where nothing is said of the `patient` (None) and the `part`, DICOM images say which
+    cases are of one patient.
     """
 
     where: str
@@ -49,7 +50,7 @@ class Entry:
     drawn: Any = None
     left_out: Any = None
     part: str = ""
-    patient: str = ""
+    patient: str | None = None
     structures: tuple[str, ...] | None = None
 
 
@@ -117,8 +118,10 @@ def _case(entry: Entry, inputs: Sequence[ImageInput], structures: Structures) ->
     like = next(iter(images.values())) if structures.names else None
     label = LabelFile(entry.label, structures.values, structures.names, like)
     part = _part(entry)
-    patient = entry.patient or ("" if part else patient_of(next(iter(images.values()))))
-    return LabelledCase(name, images, label, drawn, left_out, part, patient)
+    patient = entry.patient
+    if patient is None and part is None:
+        patient = patient_of(next(iter(images.values())))
+    return LabelledCase(name, images, label, drawn, left_out, part, patient or "")
 
 
 def _part(entry: Entry) -> Part | None:

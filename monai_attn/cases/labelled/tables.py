@@ -113,7 +113,7 @@ def _entry(path: Path, number: int, row: Mapping[str, str], columns: Mapping[str
         drawn=_listed(cells.get("drawn", "")),
         left_out=_listed(cells.get("left_out", "")),
         part=cells.get("part", ""),
-        patient=cells.get("patient", ""),
+        patient=cells.get("patient") or None,
     )
 
 
