@@ -126,10 +126,7 @@ def test_a_number_that_is_part_of_a_name_tells_two_structures_apart(tmp_path):
 def test_dicom_images_of_a_table_say_which_cases_are_of_one_patient(tmp_path):
     for case, patient in (("a", "Doe"), ("b", "Doe"), ("c", "Roe"), ("d", "")):
         study(tmp_path / case, patient, {1: "GTV"})
-    rows = [
-        f"{case},{case}/ct,{case}/rt.dcm,{part}" for case, part in zip("abcda", ["", "", "", "", "test"], strict=True)
-    ]
-    rows[-1] = "e" + rows[-1][1:]
+    rows = [*(f"{case},{case}/ct,{case}/rt.dcm," for case in "abcd"), "e,a/ct,a/rt.dcm,test"]
     (tmp_path / "cases.csv").write_text("\n".join(["case,ct,label,part", *rows]))
     a, b, c, d, e = (case.patient for case in find_labelled(tmp_path / "cases.csv"))
     assert a == b != c
